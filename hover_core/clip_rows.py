@@ -1,0 +1,163 @@
+"""The clips of a dataset in the database: in the order they came, never deleted, never reordered."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sqlalchemy import Connection, bindparam, text
+
+from hover_core.clips import SUBSETS, Clip
+from hover_core.store import Store, dump, insert
+
+_AT_ONCE = 5_000  # rows a statement: SQLite and PostgreSQL both limit the number of parameters
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What is known of the sound of one clip since it was fetched."""
+
+    sha256: str
+    duration_s: float | None
+    sample_rate: int | None
+
+
+def positions_of(connection: Connection, dataset_id: str, clip_ids: Sequence[str]) -> dict[str, int]:
+    """`{clip_id: position}` of those that the dataset has."""
+    found: dict[str, int] = {}
+    query = text("SELECT clip_id, position FROM clips WHERE dataset_id = :d AND clip_id IN :ids").bindparams(
+        bindparam("ids", expanding=True)
+    )
+    for start in range(0, len(clip_ids), _AT_ONCE):
+        rows = connection.execute(query, {"d": dataset_id, "ids": list(clip_ids[start : start + _AT_ONCE])})
+        found.update({row.clip_id: row.position for row in rows})
+    return found
+
+
+def add_clips(connection: Connection, dataset_id: str, clips: Sequence[Clip]) -> list[int]:
+    """Append clips that are new to the dataset; return their positions."""
+    size = connection.execute(text("SELECT size FROM datasets WHERE id = :d"), {"d": dataset_id}).scalar_one()
+    rows = [
+        {
+            "dataset_id": dataset_id,
+            "position": size + number,
+            "clip_id": clip.clip_id,
+            "own_id": clip.own_id,
+            "url": clip.url,
+            "start_s": clip.start_s,
+            "end_s": clip.end_s,
+            "group_name": clip.group,
+            "subset": SUBSETS.index(clip.subset),
+            "reference": clip.reference,
+            "extra": dump(clip.extra),
+        }
+        for number, clip in enumerate(clips)
+    ]
+    insert(connection, "clips", rows)
+    connection.execute(text("UPDATE datasets SET size = :n WHERE id = :d"), {"n": size + len(rows), "d": dataset_id})
+    return [row["position"] for row in rows]
+
+
+def add_columns(connection: Connection, dataset_id: str, extras: Mapping[int, Mapping[str, Any]]) -> int:
+    """Add columns that some clips do not have yet, `{position: {column: value}}`; what is there stays."""
+    wanted = list(extras)
+    query = text("SELECT position, extra FROM clips WHERE dataset_id = :d AND position IN :p").bindparams(
+        bindparam("p", expanding=True)
+    )
+    changes: list[dict[str, Any]] = []
+    for start in range(0, len(wanted), _AT_ONCE):
+        for row in connection.execute(query, {"d": dataset_id, "p": wanted[start : start + _AT_ONCE]}):
+            kept = json.loads(row.extra)
+            merged = {**extras[row.position], **kept}
+            if merged != kept:
+                changes.append({"d": dataset_id, "p": row.position, "e": dump(merged)})
+    if changes:
+        connection.execute(text("UPDATE clips SET extra = :e WHERE dataset_id = :d AND position = :p"), changes)
+    return len(changes)
+
+
+def set_groups(connection: Connection, dataset_id: str, groups: Sequence[str]) -> None:
+    """Set the group of every clip, in clip order."""
+    connection.execute(
+        text("UPDATE clips SET group_name = :g WHERE dataset_id = :d AND position = :p"),
+        [{"d": dataset_id, "p": position, "g": group} for position, group in enumerate(groups)],
+    )
+
+
+def table(store: Store, dataset_id: str) -> pd.DataFrame:
+    """All clips in clip order: clip_id, own_id, url, start_s, end_s, group_name, subset as imported, reference, extra, and
+    duration_s and sha256 where the sound was heard. The index is the position."""
+    with store.read() as connection:
+        rows = connection.execute(
+            text(
+                "SELECT c.position, c.clip_id, c.own_id, c.url, c.start_s, c.end_s, c.group_name, c.subset, c.reference, c.extra, "
+                "s.duration_s, s.sha256 FROM clips c LEFT JOIN sounds s ON s.dataset_id = c.dataset_id "
+                "AND s.position = c.position WHERE c.dataset_id = :d ORDER BY c.position"
+            ),
+            {"d": dataset_id},
+        ).all()
+    columns = ["position", "clip_id", "own_id", "url", "start_s", "end_s", "group_name", "subset", "reference", "extra"]
+    frame = pd.DataFrame([tuple(row) for row in rows], columns=[*columns, "duration_s", "sha256"])
+    frame["extra"] = [json.loads(extra) for extra in frame["extra"]]
+    for column in ("start_s", "end_s", "duration_s"):
+        frame[column] = frame[column].astype("float64")
+    return frame.set_index("position")
+
+
+def clip_at(store: Store, dataset_id: str, position: int) -> tuple[Clip, Heard | None] | None:
+    """One clip and what is known of its sound, or None."""
+    with store.read() as connection:
+        row = connection.execute(
+            text(
+                "SELECT c.*, s.sha256, s.duration_s, s.sample_rate FROM clips c LEFT JOIN sounds s "
+                "ON s.dataset_id = c.dataset_id AND s.position = c.position "
+                "WHERE c.dataset_id = :d AND c.position = :p"
+            ),
+            {"d": dataset_id, "p": position},
+        ).one_or_none()
+    if row is None:
+        return None
+    clip = Clip(
+        row.clip_id,
+        row.url,
+        row.start_s,
+        row.end_s,
+        row.group_name,
+        SUBSETS[row.subset],
+        reference=row.reference,
+        extra=json.loads(row.extra),
+    )
+    return clip, Heard(row.sha256, row.duration_s, row.sample_rate) if row.sha256 else None
+
+
+def hear(connection: Connection, dataset_id: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Record what the sounds at some positions are: rows with position, sha256, duration_s, sample_rate."""
+    if rows:
+        connection.execute(
+            text(
+                "INSERT INTO sounds (dataset_id, position, sha256, duration_s, sample_rate) "
+                "VALUES (:d, :position, :sha256, :duration_s, :sample_rate) "
+                "ON CONFLICT (dataset_id, position) DO UPDATE SET sha256 = excluded.sha256, "
+                "duration_s = excluded.duration_s, sample_rate = excluded.sample_rate"
+            ),
+            [{"d": dataset_id, **row} for row in rows],
+        )
+
+
+def durations(store: Store, dataset_id: str, size: int) -> NDArray[np.float64]:
+    """Seconds of each clip in clip order, NaN where the sound has not been heard. [shape=(n,)]"""
+    result = np.full(size, np.nan)
+    with store.read() as connection:
+        rows = connection.execute(
+            text("SELECT position, duration_s FROM sounds WHERE dataset_id = :d AND duration_s IS NOT NULL"),
+            {"d": dataset_id},
+        )
+        for row in rows:
+            if row.position < size:
+                result[row.position] = row.duration_s
+    return result

@@ -1,0 +1,103 @@
+"""A clip is the piece that gets labelled: one URL, optionally the stretch `[start, end)` of it.
+
+Its `clip_id` never changes once written, so that the same table twice adds nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import urlsplit, urlunsplit
+
+from hover_core.errors import TableError
+
+SUBSETS: Final = ("raw", "train", "dev", "test")
+SUBSET_SYNONYMS: Final = {"val": "dev", "valid": "dev", "validation": "dev", "": "raw"}
+IDENTITIES: Final = {
+    "full": "the whole address",
+    "no-query": "the address without what follows “?” (presigned links)",
+    "path": "the path alone (files that moved to another host)",
+}
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True)
+class Clip:
+    """One clip as a table gives it. `start_s` and `end_s` are seconds into the recording."""
+
+    clip_id: str
+    url: str
+    start_s: float | None = None
+    end_s: float | None = None
+    group: str = ""
+    subset: str = "raw"
+    label: str = ""
+    reference: str = ""
+    own_id: str = ""
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+def subset_named(word: str) -> str:
+    """The subset that `word` means; `val`, `valid` and `validation` are dev, empty is raw.
+
+    Raises
+    ------
+    TableError
+        `word` is no subset.
+    """
+    name = word.strip().lower()
+    name = SUBSET_SYNONYMS.get(name, name)
+    if name not in SUBSETS:
+        raise TableError(f"subset “{word}” is unknown: use raw, train, dev or test (val and validation mean dev)")
+    return name
+
+
+def normal_url(url: str, identity: str = "full") -> str:
+    """`url` in normal form: scheme and host in lower case, no default port, no fragment.
+
+    `identity` says which parts name the sound: one of `IDENTITIES`.
+    """
+    parts = urlsplit(url.strip())
+    scheme = parts.scheme.lower()
+    if scheme not in _DEFAULT_PORTS:
+        return url.strip()
+    host = (parts.hostname or "").lower()
+    if ":" in host:
+        host = f"[{host}]"
+    try:
+        port = parts.port
+    except ValueError:
+        return url.strip()
+    if port is not None and port != _DEFAULT_PORTS[scheme]:
+        host = f"{host}:{port}"
+    query = parts.query if identity == "full" else ""
+    if identity == "path":
+        return parts.path or "/"
+    return urlunsplit((scheme, host, parts.path or "/", query, ""))
+
+
+def clip_id(
+    url: str,
+    start_s: float | None = None,
+    end_s: float | None = None,
+    *,
+    own_id: str = "",
+    identity: str = "full",
+) -> str:
+    """20 hex digits that name a clip for ever: of the table's own id, else of URL, start and end."""
+    name = f"id\n{own_id}" if own_id else f"url\n{normal_url(url, identity)}\n{_seconds(start_s)}\n{_seconds(end_s)}"
+    return hashlib.sha256(name.encode()).hexdigest()[:20]
+
+
+def clip_name(url: str, start_s: float | None = None, end_s: float | None = None) -> str:
+    """What a person calls a clip: the last part of its address, and its stretch."""
+    path = urlsplit(url).path or url
+    name = path.rstrip("/").rsplit("/", 1)[-1].rsplit(":", 1)[-1] or url
+    if start_s is None and end_s is None:
+        return name
+    return f"{name} {_seconds(start_s) or '0'}–{_seconds(end_s) or 'end'} s"
+
+
+def _seconds(value: float | None) -> str:
+    return "" if value is None else f"{value:.6f}".rstrip("0").rstrip(".")

@@ -1,0 +1,609 @@
+"""A dataset: clips, their labels, vectors and maps, and everything that can be done with them.
+
+`Datasets` opens them from a store; `Dataset` acts for one person, whose role every write checks again;
+`SupervisableAudioDataset` is the same thing in the form that the guide's notebook uses.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from hover_core import clip_rows, members, tables, vector_rows
+from hover_core.annotations import Batch
+from hover_core.clips import IDENTITIES, SUBSETS, Clip
+from hover_core.errors import NotFound, Refused, SoundError, TableError
+from hover_core.invites import LOCAL_OWNER, OWNER, Invite, Person
+from hover_core.journal import Entry, Journal, State, Written, add_labels
+from hover_core.listening import Listening
+from hover_core.reducers import SEED, Progress, Reducer
+from hover_core.search import SearchIndex
+from hover_core.split import split
+from hover_core.store import DatasetRow, Store
+from hover_core.tables import Columns, Intake
+from hover_core.vector_rows import Embedding, Failure
+
+T = TypeVar("T")
+Positions = NDArray[np.int64]
+Floats = NDArray[np.float32]
+DEFAULT_VECTORIZER: Final = "segments-20x5-22050-v1"
+
+
+@dataclass(frozen=True)
+class Added:
+    """What adding a table did."""
+
+    new: int
+    known: int
+    moved: int
+    labelled: int
+    columns_added: int
+    batch_id: int | None
+
+
+class Datasets:
+    """All datasets of one store, with what a process keeps of them in memory. Safe for threads."""
+
+    def __init__(self, store: Store | None = None) -> None:
+        self.store = store or Store()
+        self.journal = Journal(self.store)
+        self._listening: Listening | None = None
+        self._kept: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
+        self._lock = threading.Lock()
+
+    @property
+    def listening(self) -> Listening:
+        """Where the sounds of the clips are; opened when first asked for."""
+        with self._lock:
+            if self._listening is None:
+                self._listening = Listening(self.store)
+            return self._listening
+
+    def close(self) -> None:
+        """End decoders and connections."""
+        if self._listening is not None:
+            self._listening.close()
+        self.store.close()
+
+    def rows(self, by: Person = LOCAL_OWNER, *, archived: bool = False) -> list[DatasetRow]:
+        """The datasets that a person may label, the newest first."""
+        return [row for row in self.store.datasets(archived=archived) if by.may("label", row.id)]
+
+    def new(self, name: str, *, by: Person = LOCAL_OWNER, identity: str = "full") -> Dataset:
+        """Make an empty dataset. `identity` says which parts of an address name a sound."""
+        by.allow("own")
+        if identity not in IDENTITIES:
+            raise Refused(f"identity={identity!r} must be one of {', '.join(IDENTITIES)}")
+        return self.open(self.store.add_dataset(name, {"identity": identity}), by=by)
+
+    def open(self, dataset_id: str, *, by: Person = LOCAL_OWNER) -> Dataset:
+        """A dataset, to act in it as `by`."""
+        by.allow("label", dataset_id)
+        self.store.dataset(dataset_id)
+        return Dataset(self, dataset_id, by)
+
+    def remember(self, key: tuple[Any, ...], make: Callable[[], T], *, at_most: int = 24) -> T:
+        """`make()` once for each key; the least recently used goes when there are more than `at_most`."""
+        with self._lock:
+            if key in self._kept:
+                self._kept.move_to_end(key)
+                return self._kept[key]
+        value = make()
+        with self._lock:
+            self._kept[key] = value
+            while len(self._kept) > at_most:
+                self._kept.popitem(last=False)
+        return value
+
+
+class Dataset:
+    """One dataset, in the hands of one person."""
+
+    def __init__(self, datasets: Datasets, dataset_id: str, by: Person = LOCAL_OWNER) -> None:
+        self.datasets = datasets
+        self.store = datasets.store
+        self.id = dataset_id
+        self.by = by
+
+    # what it is -------------------------------------------------------------------------------------------------------
+
+    @property
+    def row(self) -> DatasetRow:
+        """Name, revision, size and settings as they are now."""
+        return self.store.dataset(self.id)
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return self.row.name
+
+    def state(self) -> State:
+        """Labels and subsets as they are now."""
+        return self.datasets.journal.state(self.id)
+
+    def clips(self) -> pd.DataFrame:
+        """All clips in clip order; see `clip_rows.table`. Do not change it: it is shared."""
+        key = ("clips", self.id, self.row.revision)
+        return self.datasets.remember(key, lambda: clip_rows.table(self.store, self.id))
+
+    def batches(self, *, limit: int = 50, own: bool = False) -> list[Batch]:
+        """The newest actions first."""
+        return self.datasets.journal.batches(self.id, limit=limit, annotator=self.by.name if own else None)
+
+    # clips in ---------------------------------------------------------------------------------------------------------
+
+    def plan(self, table: tables.RawTable, columns: Columns, **options: Any) -> Intake:
+        """What adding a table will do; nothing is written. Options as in `tables.plan`."""
+        identity = self.row.settings.get("identity", "full")
+        keeps = self.by.role == OWNER and self.row.size == 0
+        return tables.plan(table, columns, identity=identity, keep_sources=keeps, **options)
+
+    def add(self, intake: Intake, *, token: str | None = None) -> Added:
+        """Add the clips of a table by the merge rules: the same clip is the same, nothing is ever deleted.
+
+        New clips are appended; unknown columns are added to known ones; a subset that the table gives moves them;
+        labels are annotations `imported`, in one batch that one undo takes back.
+        """
+        self.by.allow("own", self.id)
+        token = token or secrets.token_hex(16)
+        journal = self.datasets.journal
+        ids = [clip.clip_id for clip in intake.clips]
+        with self.store.revise(self.id) as (connection, _):
+            known = clip_rows.positions_of(connection, self.id, ids)
+            fresh = [clip for clip in intake.clips if clip.clip_id not in known]
+            places = clip_rows.add_clips(connection, self.id, fresh)
+            at = {**known, **{clip.clip_id: place for clip, place in zip(fresh, places, strict=True)}}
+            extras = {known[clip.clip_id]: clip.extra for clip in intake.clips if clip.clip_id in known}
+            widened = clip_rows.add_columns(connection, self.id, extras)
+            # the codes of all labels of the table in the order of their names: colours do not depend on the row order
+            add_labels(connection, self.id, sorted({clip.label for clip in intake.clips if clip.label}))
+        moved = 0
+        if intake.subset_given and known:
+            moves = [
+                (np.array([at[clip.clip_id] for clip in intake.clips if clip.subset == subset], np.int64), subset)
+                for subset in SUBSETS
+            ]
+            moved = journal.move(self.id, moves, annotator=self.by.name, token=f"{token}/subsets", note="table").changed
+        entries = [
+            Entry(np.array(positions, np.int64), label, source=source)
+            for (label, source), positions in _grouped(intake, at).items()
+        ]
+        written = None
+        if entries:
+            written = journal.annotate(
+                self.id, entries, annotator=self.by.name, how="imported", token=token, kind="import", note="table"
+            )
+        return Added(
+            len(fresh), len(known), moved, written.changed if written else 0, widened, written.batch_id if written else None
+        )
+
+    # labels and subsets -----------------------------------------------------------------------------------------------
+
+    def annotate(
+        self, positions: Sequence[int] | Positions, label: str, *, how: str, verdict: str = "yes", token: str | None = None
+    ) -> Written:
+        """Give clips a label, in one batch. The same `token` twice counts once; returns after the commit."""
+        self.by.allow("label", self.id)
+        entry = Entry(np.asarray(positions, np.int64), " ".join(label.split()), verdict)
+        token = token or secrets.token_hex(16)
+        return self.datasets.journal.annotate(
+            self.id, [entry], annotator=self.by.name, how=how, token=token, note=entry.label
+        )
+
+    def undo(self, batch_id: int, *, token: str | None = None) -> Written:
+        """Take a batch back. Annotators can undo what they did themselves; clips changed again since are left alone."""
+        self.by.allow("label", self.id)
+        return self.datasets.journal.undo(
+            self.id,
+            batch_id,
+            annotator=self.by.name,
+            token=token or secrets.token_hex(16),
+            only_own=self.by.role != OWNER,
+        )
+
+    def undo_last(self, *, token: str | None = None) -> tuple[Batch, Written] | None:
+        """Take back the newest action of this person that still stands, or None."""
+        for batch in self.batches(own=True):
+            if batch.kind != "undo" and not batch.undone:
+                return batch, self.undo(batch.id, token=token)
+        return None
+
+    def commit(self, positions: Sequence[int] | Positions, subset: str, *, token: str | None = None) -> Written:
+        """Move labelled raw clips to train, dev or test. Others among `positions` stay where they are."""
+        self.by.allow("own", self.id)
+        if subset not in SUBSETS[1:]:
+            raise Refused(f"“{subset}” is nothing to commit to: use train, dev or test")
+        state = self.state()
+        chosen = np.asarray(positions, np.int64)
+        ready = chosen[(state.label[chosen] >= 0) & (state.subset[chosen] == 0)]
+        written = self.datasets.journal.move(
+            self.id, [(ready, subset)], annotator=self.by.name, token=token or secrets.token_hex(16), note=f"to {subset}"
+        )
+        return Written(written.batch_id, written.changed, len(chosen) - written.changed, written.revision)
+
+    def split(
+        self, shares: Mapping[str, float], *, grouped: bool = True, seed: int = 0, token: str | None = None
+    ) -> Written:
+        """Give every clip a subset by shares, stratified by label, no group in two subsets. One undo takes it back."""
+        self.by.allow("own", self.id)
+        chosen = self.proposed_split(shares, grouped=grouped, seed=seed)
+        moves = [(np.flatnonzero(chosen == number).astype(np.int64), name) for number, name in enumerate(SUBSETS)]
+        return self.datasets.journal.move(
+            self.id, moves, annotator=self.by.name, token=token or secrets.token_hex(16), note="split"
+        )
+
+    def proposed_split(self, shares: Mapping[str, float], *, grouped: bool = True, seed: int = 0) -> NDArray[np.int8]:
+        """What `split` would do: an index into SUBSETS for each clip. [shape=(n,)]"""
+        clips = self.clips()
+        labels = self.state().label_names()
+        strata = [label or reference for label, reference in zip(labels, clips["reference"], strict=True)]
+        return split(strata, shares, groups=list(clips["group_name"]) if grouped else None, seed=seed)
+
+    def group_by(self, column: str | None) -> None:
+        """Take a column of the table as the group of every clip; None: no groups."""
+        self.by.allow("own", self.id)
+        extras = self.clips()["extra"]
+        groups = ["" if column is None else str(extra.get(column, "")) for extra in extras]
+        with self.store.revise(self.id) as (connection, _):
+            clip_rows.set_groups(connection, self.id, groups)
+        self.store.change_settings(self.id, {"group_column": column})
+
+    # settings ---------------------------------------------------------------------------------------------------------
+
+    def change_settings(self, **changes: Any) -> None:
+        """Set some settings of the dataset."""
+        self.by.allow("own", self.id)
+        self.store.change_settings(self.id, changes)
+
+    def rename(self, name: str) -> None:
+        """Give the dataset another name."""
+        self.by.allow("own", self.id)
+        self.store.rename_dataset(self.id, name)
+
+    def archive(self, *, archived: bool = True) -> None:
+        """Put the dataset away, or take it out again."""
+        self.by.allow("own", self.id)
+        self.store.archive_dataset(self.id, archived=archived)
+
+    def invite(self, name: str = "", *, days: float | None = 30) -> str:
+        """Make an invite and return its secret token; it is shown this once."""
+        self.by.allow("own", self.id)
+        return members.add_invite(self.store, self.id, name, days=days)
+
+    def invites(self) -> list[Invite]:
+        """All invites, the newest first."""
+        self.by.allow("own", self.id)
+        return members.invites(self.store, self.id)
+
+    def revoke(self, invite_id: int) -> None:
+        """End an invite; whoever came in by it is out at once."""
+        self.by.allow("own", self.id)
+        members.revoke_invite(self.store, self.id, invite_id)
+
+    # vectors and maps -------------------------------------------------------------------------------------------------
+
+    def vectors(self, vectorizer: str) -> tuple[Positions, Floats]:
+        """Positions in rising order and their vectors. [shape=(n,), shape=(n, d)]"""
+        return vector_rows.vectors(self.store, self.id, vectorizer)
+
+    def failures(self, vectorizer: str | None = None) -> list[Failure]:
+        """The clips that have no vector, and why."""
+        key = vectorizer or self.vectorizer_key
+        return vector_rows.failures(self.store, self.id, key) if key else []
+
+    @property
+    def vectorizer_key(self) -> str:
+        """The key of the vectorizer in use; empty before the first."""
+        return str(self.row.settings.get("vectorizer", ""))
+
+    def embeddings(self) -> list[Embedding]:
+        """All maps, the newest first."""
+        return vector_rows.embeddings(self.store, self.id)
+
+    def embedding(self) -> Embedding | None:
+        """The map in use: the newest."""
+        found = self.embeddings()
+        return found[0] if found else None
+
+    def coordinates(self, embedding: Embedding) -> Floats:
+        """Where each clip lies, in clip order; NaN for clips that are not on the map. [shape=(n, dimension)]"""
+        size = self.state().size
+
+        def make() -> Floats:
+            placed = np.full((size, embedding.dimension), np.nan, np.float32)
+            positions, found = vector_rows.coordinates(self.store, embedding.id)
+            placed[positions] = found
+            return placed
+
+        return self.datasets.remember(("coordinates", embedding.id, size), make)
+
+    def embed(
+        self,
+        vectorizer: str,
+        reducer: str = "umap",
+        *,
+        dimension: int = 2,
+        placeholder: bool = False,
+        progress: Progress | None = None,
+        **settings: Any,
+    ) -> Reducer:
+        """Make a map: fit on raw, train and dev, transform test, write it down, return the fitted reducer."""
+        self.by.allow("own", self.id)
+        positions, vectors = self.vectors(vectorizer)
+        fitted = Reducer(reducer, dimension, settings)
+        shapes_map = self.state().subset[positions] != SUBSETS.index("test")
+        if not shapes_map.any():
+            raise Refused(
+                "no clip that may shape the map has a vector: the map is fitted on raw, train and dev"
+                if len(positions)
+                else "no clip has a vector yet: vectorize first"
+            )
+        fitted.fit(vectors[shapes_map], progress=progress)
+        placed = np.empty((len(positions), dimension), np.float32)
+        placed[shapes_map] = fitted.embedding_
+        placed[~shapes_map] = fitted.transform(vectors[~shapes_map])
+        vector_rows.add_embedding(
+            self.store,
+            self.id,
+            vectorizer=vectorizer,
+            reducer=reducer,
+            settings={"seed": SEED, **_plain(settings)},
+            positions=positions,
+            coordinates=placed,
+            placeholder=placeholder,
+        )
+        return fitted
+
+    def index(self, vectorizer: str | None = None) -> SearchIndex:
+        """The search index of the vectors in use, built when first asked for."""
+        key = vectorizer or self.vectorizer_key
+        count = len(vector_rows.vectorized(self.store, self.id, key))
+        return self.datasets.remember(("index", self.id, key, count), lambda: SearchIndex(*self.vectors(key)))
+
+    def neighbours(self, query: int | str | Floats, k: int = 50) -> tuple[Positions, Floats]:
+        """The `k` clips that sound most like `query`, best first, and their cosines.
+
+        `query` is a clip's position, a URL (it need not be in the table), or a vector. A clip does not answer itself.
+
+        Raises
+        ------
+        NotFound
+            The clip has no vector.
+        FetchError, DecodeError
+            The URL has no sound.
+        """
+        index = self.index()
+        if isinstance(query, int | np.integer):
+            row = index.vector_row(int(query))
+            if row is None:
+                raise NotFound(f"the clip at position {query} has no vector: vectorize first")
+            _, vectors = self.datasets.remember(
+                ("vectors", self.id, self.vectorizer_key, len(index.positions)), lambda: self.vectors(self.vectorizer_key)
+            )
+            return index.neighbours(vectors[row], k, leave_out=int(query))
+        vector = self.vector_of(query) if isinstance(query, str) else np.asarray(query, np.float32)
+        return index.neighbours(vector, k)
+
+    def vector_of(self, url: str) -> Floats:
+        """The vector of a URL by the vectorizer in use."""
+        return self.datasets.listening.vector(self.id, url, self.vectorizer_key)
+
+
+class SupervisableAudioDataset(Dataset):
+    """A dataset in the form of the guide: `from_pandas`, `dfs`, `compute_nd_embedding`.
+
+    Attributes
+    ----------
+    feature_key, label_key : the names of the columns that hold the address and the label
+    vectorizer : what `compute_nd_embedding` was given last
+    """
+
+    def __init__(self, datasets: Datasets, dataset_id: str, *, feature_key: str = "audio", label_key: str = "label") -> None:
+        super().__init__(datasets, dataset_id)
+        self.feature_key = feature_key
+        self.label_key = label_key
+        self.vectorizer: Callable[[str], Any] | str | None = None
+
+    @classmethod
+    def from_pandas(
+        cls,
+        df: pd.DataFrame,
+        feature_key: str = "audio",
+        label_key: str = "label",
+        *,
+        name: str | None = None,
+        raw_labels: str | None = None,
+        store: Store | None = None,
+    ) -> SupervisableAudioDataset:
+        """A dataset of the clips in a table; the same clips again open the same dataset, with all its labels.
+
+        Parameters
+        ----------
+        df
+            One row a clip. `feature_key` holds its URL, `label_key` its label (empty or `ABSTAIN`: none), `SUBSET` its
+            subset (raw, train, dev or test; without that column all are raw).
+        name
+            What the dataset is called; by default a name made of its clips.
+        raw_labels
+            `keep` the labels of raw rows, or set them aside as `reference`. By default they are set aside, as hover
+            does, unless the table says who gave them (it is an export of ours).
+
+        Raises
+        ------
+        TableError
+            A row is no clip; every such row is named.
+        """
+        if feature_key not in df.columns:
+            raise TableError(f"the table has no column “{feature_key}”: feature_key names the one with the URLs")
+        table = tables.frame_table(df)
+        columns = tables.guess_columns(list(table.frame.columns))
+        label = label_key if label_key in df.columns else ""
+        columns = Columns(**{**columns.__dict__, "audio": feature_key, "label": label})
+        if raw_labels is None:
+            raw_labels = "keep" if columns.annotator and columns.how else "reference"
+        datasets = Datasets(store)
+        drawn = tables.plan(table, columns, raw_labels=raw_labels, local_folder=True)
+        if drawn.refused:
+            listed = "; ".join(f"row {bad.row - 2}: {bad.reason}" for bad in drawn.refused[:10])
+            raise TableError(f"{len(drawn.refused)} rows are no clips: {listed}")
+        names = hashlib.sha256("".join(sorted(clip.clip_id for clip in drawn.clips)).encode()).hexdigest()
+        name = name or f"notebook {names[:8]}"
+        found = [row.id for row in datasets.store.datasets(archived=True) if row.name == name]
+        dataset = cls(
+            datasets, found[0] if found else datasets.new(name).id, feature_key=feature_key, label_key=label_key
+        )
+        dataset.add(dataset.plan(table, columns, raw_labels=raw_labels, local_folder=True))
+        return dataset
+
+    @property
+    def dfs(self) -> dict[str, pd.DataFrame]:
+        """Each subset as a DataFrame of its own, with the coordinates of the newest map as `embed_2d_0`, `embed_2d_1`."""
+        whole = self.to_pandas()
+        return {name: whole[whole["SUBSET"] == name].reset_index(drop=True) for name in SUBSETS}
+
+    def to_pandas(self) -> pd.DataFrame:
+        """All clips in clip order: address, label, SUBSET, the other columns, and the coordinates of the newest map."""
+        clips, state = self.clips(), self.state()
+        frame = pd.DataFrame(
+            {
+                self.feature_key: clips["url"].to_numpy(),
+                self.label_key: state.label_names(),
+                "SUBSET": np.array(SUBSETS, dtype=object)[state.subset],
+            }
+        )
+        for column in dict.fromkeys(key for extra in clips["extra"] for key in extra):
+            if column not in frame:
+                frame[column] = [extra.get(column, "") for extra in clips["extra"]]
+        embedding = self.embedding()
+        if embedding is not None:
+            placed = self.coordinates(embedding)
+            for axis in range(embedding.dimension):
+                frame[f"embed_{embedding.dimension}d_{axis}"] = placed[:, axis]
+        return frame
+
+    def vectorize(self, vectorizer: Callable[[str], Any] | str) -> str:
+        """Give every clip that has none a vector, and return the vectorizer's key.
+
+        `vectorizer` is a name from `hover_core.vectorizers`, or any callable URL → array of one length. What a callable
+        raises is recorded as the clip's failure; the others go on. Interrupted work resumes where it was.
+        """
+        key = vectorizer_key(vectorizer)
+        self.vectorizer = vectorizer
+        self.change_settings(vectorizer=key)
+        if isinstance(vectorizer, str):
+            from hover_core import jobs
+
+            jobs.run_here(self, vectorizer=key)
+            return key
+        urls = self.clips()["url"].tolist()
+        have = set(vector_rows.vectorized(self.store, self.id, key).tolist())
+        pending = [position for position in range(len(urls)) if position not in have]
+        for start in range(0, len(pending), vector_rows.BLOCK_ROWS):
+            self._vectorize_block(vectorizer, key, pending[start : start + vector_rows.BLOCK_ROWS], urls)
+        return key
+
+    def _vectorize_block(
+        self, vectorizer: Callable[[str], Any], key: str, block: Sequence[int], urls: Sequence[str]
+    ) -> None:
+        done: list[tuple[int, Floats]] = []
+        failed: dict[int, str] = {}
+        try:
+            for position in block:
+                try:
+                    vector = np.asarray(vectorizer(urls[position]), np.float32)
+                except Exception as error:  # noqa: BLE001 - somebody else's code: whatever it raises is this clip's failure
+                    failed[position] = f"{type(error).__name__}: {error}"
+                    continue
+                wrong = _wrong_vector(vector, done[0][1] if done else None)
+                if wrong:
+                    failed[position] = wrong
+                else:
+                    done.append((position, vector))
+        finally:  # also after Ctrl-C: what was computed is kept
+            with self.store.write() as connection:
+                if done:
+                    places = [position for position, _ in done]
+                    vector_rows.add_vectors(connection, self.id, key, places, np.stack([vector for _, vector in done]))
+                vector_rows.add_failures(connection, self.id, key, failed)
+
+    def compute_nd_embedding(
+        self, vectorizer: Callable[[str], Any] | str, method: str = "umap", dimension: int = 2, **kwargs: Any
+    ) -> Reducer:
+        """Vectorize, reduce to `dimension` numbers and remember both; any `kwargs` go to the reducer.
+
+        The reducer is fitted on raw, train and dev; test is only transformed. Returns the fitted `Reducer`.
+        """
+        key = self.vectorize(vectorizer)
+        return self.embed(key, method, dimension=dimension, **kwargs)
+
+    def vector_of(self, url: str) -> Floats:
+        """The vector of a URL by the vectorizer in use."""
+        if callable(self.vectorizer):
+            try:
+                return np.asarray(self.vectorizer(url), np.float32)
+            except Exception as error:
+                raise SoundError(f"{url}: {type(error).__name__}: {error}") from error
+        return super().vector_of(url)
+
+
+def vectorizer_key(vectorizer: Callable[[str], Any] | str) -> str:
+    """What vectors are filed under: a named vectorizer's key; a callable's `hover_key` if its author gives it one, else
+    its qualified name and a digest of its code, so that an edited function finds nothing old."""
+    if isinstance(vectorizer, str):
+        from hover_core import vectorizers
+
+        return vectorizers.get(vectorizer).key
+    given = getattr(vectorizer, "hover_key", "")
+    if given:
+        return str(given)
+    inner = vectorizer
+    while hasattr(inner, "__wrapped__"):
+        inner = inner.__wrapped__
+    name = getattr(inner, "__qualname__", type(inner).__qualname__)
+    code = getattr(inner, "__code__", None)
+    if code is None:
+        return f"{getattr(inner, '__module__', '')}.{name}"
+    spelled = repr((code.co_code, [c for c in code.co_consts if not hasattr(c, "co_code")], code.co_names))
+    return f"{name}@{hashlib.sha256(spelled.encode()).hexdigest()[:8]}"
+
+
+def _wrong_vector(vector: Floats, other: Floats | None) -> str:
+    if vector.ndim != 1 or not len(vector):
+        return f"the vectorizer returned an array of shape {vector.shape}: one row of numbers is wanted"
+    if not np.isfinite(vector).all():
+        return "the vectorizer returned a vector with NaN or infinity"
+    if other is not None and len(other) != len(vector):
+        return f"the vectorizer returned {len(vector)} numbers, for other clips {len(other)}"
+    return ""
+
+
+def _grouped(intake: Intake, at: Mapping[str, int]) -> dict[tuple[str, tuple[str, str, str] | None], list[int]]:
+    groups: dict[tuple[str, tuple[str, str, str] | None], list[int]] = {}
+    clip: Clip
+    for clip in intake.clips:
+        if clip.label:
+            groups.setdefault((clip.label, intake.sources.get(clip.clip_id)), []).append(at[clip.clip_id])
+    return groups
+
+
+def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value if isinstance(value, str | int | float | bool | None) else repr(value) for key, value in settings.items()}
+
+
+__all__ = [
+    "DEFAULT_VECTORIZER",
+    "Added",
+    "Dataset",
+    "Datasets",
+    "SupervisableAudioDataset",
+    "vectorizer_key",
+]

@@ -1,0 +1,6 @@
+"""The demo that ships with the library: 600 generated clips and the table that names them."""
+
+from pathlib import Path
+
+FOLDER = Path(__file__).parent / "clips"
+TABLE = Path(__file__).parent / "demo.csv"

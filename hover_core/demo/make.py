@@ -1,0 +1,287 @@
+"""Makes the demo clips and their table: spoken digits, and four kinds of sound that nobody speaks.
+
+    python -m hover_core.demo.make
+
+writes `clips/*.ogg` and `demo.csv` anew, beside this file. It needs `espeak-ng` and `sox` on the machine; using the
+demo needs neither, because what this writes is committed. Every clip has a random generator of its own, seeded by
+`SEED` and by what the clip is: the same versions of espeak-ng and sox write the same bytes, and a further voice or
+source leaves the sound of all other clips as it was (their file names and subsets are dealt anew).
+
+The table has the form of the guide's: every row has a label, half the rows are raw. `speaker` is the group: the voice
+of a digit, the source (`bell-a` … `bell-f`) of any other sound. The subsets are dealt by label and *not* by speaker,
+so the same voice is in train and in test; splitting again by speaker shows what that is worth.
+"""
+
+import csv
+import subprocess
+import sys
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from hover_core.demo import FOLDER, TABLE
+
+SEED = 2023
+RATE_HZ = 16_000
+SHORTEST_S, LONGEST_S = 0.3, 1.5
+PEAK_DB = -3.0  # of the loudest clips; the others are up to QUIETER_DB below
+QUIETER_DB = 4.0
+MEAN_DB = -17.0  # no clip is louder than this on average, or a siren after a bell would hurt
+
+DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+VOICES = (
+    "en-us",
+    "en-us+f2",
+    "en-us+m3",
+    "en-us-nyc",
+    "en-gb",
+    "en-gb+f3",
+    "en-gb-scotland",
+    "en-gb-scotland+f4",
+    "en-gb-x-rp+m1",
+    "en-gb-x-gbcwmd+f5",
+    "en-gb-x-gbclan+m7",
+    "en-029+m2",
+)
+TAKES_PER_DIGIT = 4
+SOURCES = "abcdef"
+TAKES_PER_SOURCE = 5
+DEALT = ("raw", "train", "raw", "dev", "raw", "train", "raw", "test")  # 300, 150, 75, 75 of 600
+
+Sound = np.ndarray  # mono at RATE_HZ [shape=(n,), float64]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One clip to be made."""
+
+    label: str
+    speaker: str
+    kind: str
+    take: int
+
+
+def main() -> None:
+    """Write all clips and the table."""
+    FOLDER.mkdir(exist_ok=True)
+    for old in FOLDER.glob("*.ogg"):
+        old.unlink()
+
+    clips = _wanted()
+    subsets = _subsets(clips)
+    order = np.random.default_rng(SEED).permutation(len(clips))  # so that a file's number says nothing about its label
+    rows = []
+    for number, position in enumerate(order):
+        clip = clips[position]
+        name = f"d{number:04d}.ogg"
+        _write(name, _sound(clip))
+        rows.append((f"demo:{name}", clip.label, clip.speaker, subsets[position], clip.kind))
+        if sys.stderr.isatty():
+            print(f"\r{number + 1} of {len(clips)} clips", end="", file=sys.stderr, flush=True)
+
+    with TABLE.open("w", newline="", encoding="utf-8") as file:
+        table = csv.writer(file, lineterminator="\n")
+        table.writerow(("audio", "label", "speaker", "SUBSET", "kind"))
+        table.writerows(rows)
+    print(f"\n{len(rows)} clips, {sum(path.stat().st_size for path in FOLDER.glob('*.ogg')):,} bytes")
+
+
+def _wanted() -> list[Wanted]:
+    digits = [
+        Wanted(digit, voice, "speech", take) for digit in DIGITS for voice in VOICES for take in range(TAKES_PER_DIGIT)
+    ]
+    others = [
+        Wanted(label, f"{label}-{letter}", "sound", take)
+        for label in OTHER_SOUNDS
+        for letter in SOURCES
+        for take in range(TAKES_PER_SOURCE)
+    ]
+    return digits + others
+
+
+def _subsets(clips: list[Wanted]) -> list[str]:
+    """The subset of every clip: shuffled within its label, then dealt like cards, label after label."""
+    rng = np.random.default_rng(SEED + 1)
+    shuffled = rng.permutation(len(clips))
+    by_label = sorted(shuffled, key=lambda position: clips[position].label)
+    subsets = [""] * len(clips)
+    for turn, position in enumerate(by_label):
+        subsets[position] = DEALT[turn % len(DEALT)]
+    return subsets
+
+
+def _sound(clip: Wanted) -> Sound:
+    rng = _generator(f"{clip.speaker}/{clip.label}/{clip.take}")
+    if clip.kind == "speech":
+        sound = _spoken(clip.label, clip.speaker, clip.take, rng)
+    else:
+        sound = OTHER_SOUNDS[clip.label](_generator(clip.speaker), rng)
+    sound = _faded(sound)
+    quieter_db = rng.uniform(0, QUIETER_DB)
+    by_peak = _amplitude(PEAK_DB - quieter_db) / np.abs(sound).max()
+    by_mean = _amplitude(MEAN_DB - quieter_db) / np.sqrt(np.mean(sound**2))
+    return sound * min(by_peak, by_mean)
+
+
+def _amplitude(db: float) -> float:
+    return 10 ** (db / 20)
+
+
+def _generator(name: str) -> np.random.Generator:
+    return np.random.default_rng((SEED, zlib.crc32(name.encode())))
+
+
+# Speech
+
+
+def _spoken(word: str, voice: str, take: int, rng: np.random.Generator) -> Sound:
+    # A band of speed for each take, so that no two takes of a word by a voice come out the same.
+    words_per_minute = 100 + 20 * take + int(rng.integers(0, 12))
+    pitch = int(rng.integers(30, 71))
+    while True:
+        sound = _trimmed(_espeak(word, voice, words_per_minute, pitch))
+        if len(sound) >= SHORTEST_S * RATE_HZ:
+            return sound[: int(LONGEST_S * RATE_HZ)]
+        words_per_minute -= 8
+
+
+def _espeak(word: str, voice: str, words_per_minute: int, pitch: int) -> Sound:
+    said = subprocess.run(
+        ["espeak-ng", "-v", voice, "-s", str(words_per_minute), "-p", str(pitch), "--stdout", word],
+        check=True,
+        capture_output=True,
+    ).stdout
+    # --ignore-length: espeak-ng streams, and so cannot know the length that it writes into the header
+    raw = ["-t", "raw", "-e", "floating-point", "-b", "32", "-c", "1"]
+    resampled = subprocess.run(
+        ["sox", "-R", "-V1", "-t", "wav", "--ignore-length", "-", *raw, "-", "rate", str(RATE_HZ)],
+        check=True,
+        capture_output=True,
+        input=said,
+    ).stdout
+    return np.frombuffer(resampled, "<f4").astype(np.float64)
+
+
+def _trimmed(sound: Sound, floor_db: float = -40.0, margin_s: float = 0.02) -> Sound:
+    """Without the silence at both ends: what is `floor_db` below the peak, up to a margin."""
+    loud = np.flatnonzero(np.abs(sound) > _amplitude(floor_db) * np.abs(sound).max())
+    margin = int(margin_s * RATE_HZ)
+    return sound[max(loud[0] - margin, 0) : loud[-1] + margin]
+
+
+# Sounds that nobody speaks. Each takes two generators: the source's, which is the same for all of its takes and
+# decides what it is, and the take's, which decides how it sounds this time.
+
+
+def _siren(source: np.random.Generator, take: np.random.Generator) -> Sound:
+    """A tone that climbs and falls, with a few harmonics."""
+    low_hz, span, sweeps_hz = source.uniform(450, 800), source.uniform(1.4, 2.2), source.uniform(1.2, 4.5)
+    roundness = source.uniform(0.5, 6)  # 0.5: as good as a sine; 6: jumps between two tones
+    harmonics = source.uniform(0.1, 0.6, size=4)
+
+    t = _time(take, 0.8, 1.4)
+    sweep = np.tanh(roundness * np.sin(2 * np.pi * (sweeps_hz * take.uniform(0.9, 1.1) * t + take.uniform())))
+    sweep /= np.tanh(roundness)
+    frequency_hz = low_hz * take.uniform(0.97, 1.03) * span ** ((sweep + 1) / 2)
+    phase = 2 * np.pi * np.cumsum(frequency_hz) / RATE_HZ
+    tone = np.sin(phase) + sum(a * np.sin((k + 2) * phase) / (k + 1) for k, a in enumerate(harmonics))
+    return tone + 0.02 * take.standard_normal(len(t))
+
+
+def _rain(source: np.random.Generator, take: np.random.Generator) -> Sound:
+    """A hiss, and drops: short bursts of the same noise."""
+    centre_hz, octaves = source.uniform(1200, 4500), source.uniform(0.7, 1.6)
+    drops_per_s, drop_s = source.uniform(15, 90), source.uniform(0.003, 0.012)
+    hiss = source.uniform(0.1, 0.4)
+
+    t = _time(take, 0.7, 1.3)
+    strikes = (take.uniform(size=len(t)) < drops_per_s / RATE_HZ) * take.exponential(size=len(t))
+    dying = np.exp(-np.arange(int(6 * drop_s * RATE_HZ)) / (drop_s * RATE_HZ))
+    loudness = hiss + np.convolve(strikes, dying)[: len(t)]
+
+    def band(hz: np.ndarray) -> np.ndarray:
+        return np.exp(-0.5 * (np.log2(np.maximum(hz, 1) / centre_hz) / octaves) ** 2)
+
+    return _filtered(loudness * take.standard_normal(len(t)), band)
+
+
+def _bell(source: np.random.Generator, take: np.random.Generator) -> Sound:
+    """One stroke: inharmonic partials, the high ones die first."""
+    strike_hz, decay_s = source.uniform(250, 900), source.uniform(0.25, 0.8)
+    ratios = np.array([0.5, 1, 1.19, 1.5, 2, 2.51, 2.66, 3.01, 4.17, 5.43]) * source.uniform(0.97, 1.03, size=10)
+    strengths = source.uniform(0.2, 1, size=10)
+
+    t = _time(take, 0.8, 1.5)
+    hardness = take.uniform(0.4, 1.4)  # a hard clapper wakes the high partials
+    bell = np.zeros_like(t)
+    for ratio, strength in zip(ratios, strengths, strict=True):
+        partial = np.sin(2 * np.pi * strike_hz * ratio * t + take.uniform(0, 2 * np.pi))
+        bell += strength * ratio ** (hardness - 1.4) * np.exp(-t * (0.5 + 0.5 * ratio) / decay_s) * partial
+    return bell
+
+
+def _engine(source: np.random.Generator, take: np.random.Generator) -> Sound:
+    """A train of unequal pulses through an exhaust with three resonances."""
+    idle_hz, unevenness = source.uniform(28, 85), source.uniform(0.02, 0.12)
+    resonances_hz = source.uniform((90, 300, 900), (250, 800, 2400))
+    cylinders = source.uniform(0.5, 1, size=4)
+
+    t = _time(take, 0.8, 1.4)
+    revs = take.uniform(0.9, 1.15) * np.linspace(1, take.uniform(0.85, 1.3), len(t))
+    turns = np.cumsum(idle_hz * revs) / RATE_HZ + take.uniform()
+    firings = np.flatnonzero(np.diff(np.floor(turns), prepend=0.0) > 0)
+    pulses = np.zeros_like(t)
+    for count, position in enumerate(firings):
+        late = int(take.normal(0, unevenness) * RATE_HZ / idle_hz)
+        pulses[np.clip(position + late, 0, len(t) - 1)] += cylinders[count % 4] * take.uniform(0.8, 1)
+    pulses += 0.01 * take.standard_normal(len(t))
+
+    def exhaust(hz: np.ndarray) -> np.ndarray:
+        widths_hz = resonances_hz / 4
+        return sum(1 / (1 + ((hz - at) / width) ** 2) for at, width in zip(resonances_hz, widths_hz, strict=True))
+
+    return _filtered(pulses, exhaust)
+
+
+OTHER_SOUNDS: dict[str, Callable[[np.random.Generator, np.random.Generator], Sound]] = {
+    "siren": _siren,
+    "rain": _rain,
+    "bell": _bell,
+    "engine": _engine,
+}
+
+
+def _time(take: np.random.Generator, shortest_s: float, longest_s: float) -> np.ndarray:
+    """The time of every frame of a new sound [s]."""
+    return np.arange(int(take.uniform(shortest_s, longest_s) * RATE_HZ)) / RATE_HZ
+
+
+def _filtered(sound: Sound, gain: Callable[[np.ndarray], np.ndarray]) -> Sound:
+    """`sound` with each frequency [Hz] multiplied by `gain`."""
+    spectrum = np.fft.rfft(sound)
+    return np.fft.irfft(spectrum * gain(np.fft.rfftfreq(len(sound), 1 / RATE_HZ)), len(sound))
+
+
+def _faded(sound: Sound, fade_s: float = 0.005) -> Sound:
+    """`sound` without a click at either end."""
+    ramp = np.linspace(0, 1, int(fade_s * RATE_HZ))
+    shape = np.ones(len(sound))
+    shape[: len(ramp)] = ramp
+    shape[-len(ramp) :] = ramp[::-1]
+    return sound * shape
+
+
+def _write(name: str, sound: Sound) -> None:
+    raw = ["-t", "raw", "-e", "floating-point", "-b", "32", "-c", "1", "-r", str(RATE_HZ)]
+    # -R: the same serial number in the Ogg pages every time. -C 2: about 40 kbit/s. An empty comment: no advertising.
+    subprocess.run(
+        ["sox", "-R", "-D", "-V1", *raw, "-", "-C", "2", "--comment", "", str(FOLDER / name)],
+        check=True,
+        input=sound.astype("<f4").tobytes(),
+    )
+
+
+if __name__ == "__main__":
+    main()

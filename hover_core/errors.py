@@ -1,0 +1,48 @@
+"""The tree of errors. Every message names what, which value, and what would be right.
+
+HoverError
+├── TableError      a table, a row or a column that cannot be read as clips
+├── SoundError      a clip without sound; a recorded value, never the end of a run
+│   ├── FetchError      its bytes could not be fetched
+│   └── DecodeError     its bytes are not sound that can be decoded within the limits
+├── NotAllowed      this person may not do this
+├── NotFound        no such dataset, clip, batch, job or invite
+├── Refused         the request makes no sense as it stands (says what would)
+└── StoreError      the database cannot be used (says why)
+"""
+
+
+class HoverError(Exception):
+    """Root of every error that `hover_core` raises on purpose."""
+
+
+class TableError(HoverError):
+    """A table, a row or a column that cannot be read as clips."""
+
+
+class SoundError(HoverError):
+    """A clip without sound. `str(error)` is the reason, in words an annotator understands."""
+
+
+class FetchError(SoundError):
+    """The bytes behind a URL could not be fetched."""
+
+
+class DecodeError(SoundError):
+    """The bytes are not sound that can be decoded within the limits."""
+
+
+class NotAllowed(HoverError):
+    """This person may not do this."""
+
+
+class NotFound(HoverError):
+    """No such dataset, clip, batch, job or invite."""
+
+
+class Refused(HoverError):
+    """The request makes no sense as it stands."""
+
+
+class StoreError(HoverError):
+    """The database cannot be used."""

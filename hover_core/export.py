@@ -1,0 +1,86 @@
+"""Tables out: what was uploaded, with labels, subsets, and who labelled when and how. What goes out comes in again."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from hover_core import clip_rows
+from hover_core.clips import SUBSETS
+from hover_core.dataset import Dataset
+from hover_core.errors import Refused
+from hover_core.tables import OUR_COLUMNS, neutralise
+
+FORMATS: Final = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet", "jsonl": "application/jsonl"}
+
+
+def export_table(dataset: Dataset, *, only_labelled: bool = False, reference: bool = True) -> pd.DataFrame:
+    """One row a clip, in clip order, every cell text: our columns first, then the columns that came in, untouched.
+
+    `id, audio, SUBSET, label, start, end, group, duration, annotator, annotated_at, how` and, if asked for and there are
+    any, `reference`. Empty means none.
+    """
+    dataset.by.allow("own", dataset.id)
+    state = dataset.state()
+    clips = clip_rows.table(dataset.store, dataset.id).iloc[: state.size]
+    sources = dataset.datasets.journal.sources(dataset.id, np.unique(state.source).tolist())
+    by = [sources.get(int(source), ("", "", "")) for source in state.source]
+    frame = pd.DataFrame(
+        {
+            "id": [own or made for own, made in zip(clips["own_id"], clips["clip_id"], strict=True)],
+            "audio": clips["url"].to_numpy(),
+            "SUBSET": np.array(SUBSETS, dtype=object)[state.subset],
+            "label": state.label_names(),
+            "start": [_number(value) for value in clips["start_s"]],
+            "end": [_number(value) for value in clips["end_s"]],
+            "group": clips["group_name"].to_numpy(),
+            "duration": [_number(value) for value in clips["duration_s"]],
+            "annotator": [source[0] for source in by],
+            "annotated_at": [source[1] for source in by],
+            "how": [source[2] for source in by],
+        },
+        dtype=object,
+    )
+    if reference and any(clips["reference"]):
+        frame["reference"] = clips["reference"].to_numpy()
+    for column in dict.fromkeys(key for extra in clips["extra"] for key in extra):
+        if column not in OUR_COLUMNS:
+            frame[column] = [extra.get(column, "") for extra in clips["extra"]]
+    return frame[frame["label"] != ""].reset_index(drop=True) if only_labelled else frame
+
+
+def to_bytes(frame: pd.DataFrame, form: str) -> bytes:
+    """A table as a file: `csv` (formulas neutralised), `parquet` or `jsonl`.
+
+    Raises
+    ------
+    Refused
+        `form` is none of them.
+    """
+    if form == "csv":
+        file = io.StringIO()
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(frame.columns)
+        writer.writerows([neutralise(str(cell)) for cell in row] for row in frame.itertuples(index=False, name=None))
+        return file.getvalue().encode()
+    if form == "jsonl":
+        lines = [json.dumps(_short(record), ensure_ascii=False) for record in frame.to_dict("records")]
+        return ("\n".join(lines) + "\n").encode()
+    if form == "parquet":
+        buffer = io.BytesIO()
+        frame.astype("string[pyarrow]").to_parquet(buffer, index=False)
+        return buffer.getvalue()
+    raise Refused(f"“{form}” is no format to export to: use {', '.join(FORMATS)}")
+
+
+def _number(value: Any) -> str:
+    return "" if value is None or np.isnan(value) else f"{value:.6f}".rstrip("0").rstrip(".")
+
+
+def _short(record: dict[Any, Any]) -> dict[str, str]:
+    return {str(key): str(value) for key, value in record.items()}

@@ -1,0 +1,509 @@
+"""Long work in a process of its own: clips → vectors → map.
+
+`python -m hover_core.jobs run ID ATTEMPT` is that process; pages and notebooks only start it, look at it and ask it to
+stop. It commits as it goes, so that a killed process is taken up where it was and fetches at most `IN_FLIGHT` clips again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from hover_core import clip_rows, job_rows, reducers, settings, vector_rows, vectorizers
+from hover_core.audio import Heard, Piece
+from hover_core.dataset import DEFAULT_VECTORIZER, Dataset, Datasets
+from hover_core.errors import HoverError, Refused, SoundError
+from hover_core.job_rows import Job
+from hover_core.reducers import Cancelled
+from hover_core.store import Store
+
+IN_FLIGHT: Final = 240  # clips fetched but not committed: what a kill -9 can cost
+_FETCHERS: Final = 24
+_FLUSH_ROWS: Final = 96
+_FLUSH_S: Final = 0.5
+_BATCH_CLIPS: Final = 24
+_BATCH_BYTES: Final = 16_000_000
+_BYTES_IN_FLIGHT: Final = 256_000_000
+_ATTEMPTS: Final = 5  # without progress in between
+_PLACEHOLDER_FROM: Final = 50
+
+_children: dict[int, subprocess.Popen[bytes]] = {}
+_log = logging.getLogger("hover_core.jobs")
+
+
+# for pages and notebooks ----------------------------------------------------------------------------------------------
+
+
+def start(dataset: Dataset, *, vectorizer: str = DEFAULT_VECTORIZER, reducer: str = "umap", **options: Any) -> Job:
+    """Start vectorizing and mapping a dataset in a process of its own; return at once.
+
+    Parameters
+    ----------
+    vectorizer
+        A name or key from `hover_core.vectorizers`.
+    reducer
+        A name from `hover_core.reducers`.
+    options
+        `dimension`, and what the reducer takes.
+
+    Raises
+    ------
+    Refused
+        The dataset is empty, a job of it is running, or a name is unknown.
+    """
+    dataset.by.allow("own", dataset.id)
+    key = vectorizers.get(vectorizer).key
+    reducers.Reducer(reducer, int(options.get("dimension", 2)), options)
+    if not dataset.row.size:
+        raise Refused("the dataset has no clips yet: add a table first")
+    previous = job_rows.newest_job(dataset.store, dataset.id)
+    if previous and previous.running:
+        tend(dataset)
+    job_id = job_rows.add_job(
+        dataset.store, dataset.id, "map", {"vectorizer": key, "reducer": reducer, "options": options}
+    )
+    dataset.change_settings(vectorizer=key)
+    _launch(dataset.store, job_id, 0)
+    return job_rows.job(dataset.store, job_id)
+
+
+def retry_failures(dataset: Dataset) -> Job:
+    """Try the clips that failed once more, with the settings of the newest job."""
+    dataset.by.allow("own", dataset.id)
+    newest = job_rows.newest_job(dataset.store, dataset.id)
+    if newest is None:
+        raise Refused("nothing has failed: vectorize first")
+    vector_rows.forget_failures(dataset.store, dataset.id, newest.settings["vectorizer"])
+    return start(
+        dataset,
+        vectorizer=newest.settings["vectorizer"],
+        reducer=newest.settings["reducer"],
+        **newest.settings["options"],
+    )
+
+
+def tend(dataset: Dataset) -> Job | None:
+    """The newest job of a dataset; if its process has died, it is taken up again."""
+    newest = job_rows.newest_job(dataset.store, dataset.id)
+    if newest is None or not newest.running:
+        return newest
+    child = _children.get(newest.id)
+    if child is not None:
+        child.poll()  # lets a dead child be seen as dead
+    if newest.alive():
+        return newest
+    if newest.attempts - int(newest.progress.get("progressed_at_attempt", 0)) >= _ATTEMPTS:
+        progress = {**newest.progress, "message": "the process died again and again: see its log in the data folder"}
+        job_rows.end_job(dataset.store, newest.id, newest.attempts, "failed", progress)
+    else:
+        _launch(dataset.store, newest.id, newest.attempts)
+    return job_rows.job(dataset.store, newest.id)
+
+
+def tend_all(datasets: Datasets) -> None:
+    """Take up every job whose process died, as after a restart of the machine."""
+    for found in job_rows.running_jobs(datasets.store):
+        tend(datasets.open(found.dataset_id))
+
+
+def cancel(dataset: Dataset) -> None:
+    """Ask the running job to stop; what it has done stays."""
+    dataset.by.allow("own", dataset.id)
+    newest = tend(dataset)
+    if newest and newest.running:
+        job_rows.ask_to_cancel(dataset.store, newest.id)
+
+
+def run_here(dataset: Dataset, *, vectorizer: str) -> None:
+    """Vectorize in this process, without a job: for notebooks, which wait for it anyway."""
+    _Vectorizing(dataset, vectorizer, _Progress(), lambda: False).run()
+
+
+# the process ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class _Progress:
+    """What a person sees; written to the database once a second."""
+
+    phase: str = "starting"
+    done: int = 0
+    failed: int = 0
+    total: int = 0
+    rate: float = 0.0  # clips/s
+    left_s: float | None = None
+    waiting_s: float = 0.0  # summed over all fetchers
+    computing_s: float = 0.0  # summed over all decoders
+    message: str = ""
+    progressed_at_attempt: int = 0
+    started_at: float = field(default_factory=time.time)
+
+    def as_dict(self) -> dict[str, Any]:
+        return dict(self.__dict__)
+
+
+def _launch(store: Store, job_id: int, seen_attempts: int) -> None:
+    attempt = job_rows.take_up(store, job_id, seen_attempts=seen_attempts)
+    if attempt is None:
+        return  # somebody else was faster
+    folder = settings.data_folder() / "jobs"
+    folder.mkdir(exist_ok=True)
+    environment = {
+        **os.environ,
+        "HOVER_DATABASE_URL": store.url,
+        "HOVER_DATA": str(settings.data_folder()),
+        "PYTHONPATH": os.pathsep.join([str(Path(__file__).resolve().parent.parent), os.environ.get("PYTHONPATH", "")]),
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(os.cpu_count() or 1)),
+    }
+    with (folder / f"{job_id}.log").open("ab") as log:
+        _children[job_id] = subprocess.Popen(
+            [sys.executable, "-m", "hover_core.jobs", "run", str(job_id), str(attempt)],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            env=environment,
+            start_new_session=True,  # it outlives the server, and a Ctrl-C meant for it
+        )
+
+
+def _run(job_id: int, attempt: int) -> int:
+    if hasattr(os, "nice"):
+        os.nice(5)  # people who label come first
+    datasets = Datasets()
+    job = job_rows.job(datasets.store, job_id)
+    dataset = datasets.open(job.dataset_id)
+    progress = _Progress(progressed_at_attempt=int(job.progress.get("progressed_at_attempt", 0)))
+    stop = _Heart(datasets.store, job_id, attempt, progress)
+    threading.Thread(target=reducers.warm, daemon=True).start()
+    try:
+        _work(dataset, job, progress, stop)
+        state = "done"
+    except Cancelled:
+        state = "cancelled"
+    except HoverError as error:
+        state, progress.message = "failed", str(error)
+    except Exception as error:  # the process ends here: the page must learn why, the log has the traceback
+        _log.exception("job %s failed", job_id)
+        state, progress.message = "failed", f"{type(error).__name__}: {error}"
+    stop.end(state)
+    datasets.close()
+    return 0 if state == "done" else 1
+
+
+def _work(dataset: Dataset, job: Job, progress: _Progress, stop: _Heart) -> None:
+    key = job.settings["vectorizer"]
+
+    def placeholder() -> None:
+        if len(vector_rows.vectorized(dataset.store, dataset.id, key)) >= 3:
+            dataset.embed(key, "pca", placeholder=True)
+
+    def progressed() -> None:
+        progress.progressed_at_attempt = stop.attempt
+
+    _Vectorizing(dataset, key, progress, stop, on_commit=progressed, on_quarter=placeholder).run()
+    progress.phase, progress.done, progress.total, progress.left_s = "map", 0, 0, None
+    placeholder()
+    options = dict(job.settings["options"])
+    if job.settings["reducer"] == "pca" and options.get("dimension", 2) == 2:
+        dataset.embed(key, "pca")
+        return
+    begun = time.monotonic()
+
+    def epoch(number: int, total: int) -> None:
+        progress.done, progress.total = number + 1, total
+        progress.left_s = (time.monotonic() - begun) / (number + 1) * (total - number - 1)
+        if stop():
+            raise Cancelled
+
+    dataset.embed(key, job.settings["reducer"], progress=epoch, **options)
+
+
+class _Heart:
+    """Writes progress once a second from a thread of its own; calling it says whether to stop."""
+
+    def __init__(self, store: Store, job_id: int, attempt: int, progress: _Progress) -> None:
+        self.attempt = attempt
+        self._store, self._job_id, self._progress = store, job_id, progress
+        self._cancel = False
+        self._ended = threading.Event()
+        if not self._beat():
+            raise SystemExit("this attempt is not the newest any more")
+        self._thread = threading.Thread(target=self._loop, daemon=True)
+        self._thread.start()
+
+    def __call__(self) -> bool:
+        return self._cancel
+
+    def end(self, state: str) -> None:
+        self._ended.set()
+        self._thread.join()
+        job_rows.end_job(self._store, self._job_id, self.attempt, state, self._progress.as_dict())
+
+    def _loop(self) -> None:
+        while not self._ended.wait(1.0):
+            if not self._beat():
+                os._exit(3)  # another process has taken the job up: two must not work on it
+            # while UMAP prepares its graph nothing can be asked to stop: the process itself goes, all is committed
+            if self._cancel and self._progress.phase == "map" and self._progress.total == 0:
+                job_rows.end_job(self._store, self._job_id, self.attempt, "cancelled", self._progress.as_dict())
+                os._exit(0)
+
+    def _beat(self) -> bool:
+        mine, self._cancel = job_rows.beat(self._store, self._job_id, self.attempt, self._progress.as_dict())
+        return mine
+
+
+@dataclass
+class _Fetched:
+    positions: list[int]
+    data: bytes | Path | SoundError
+    sha256: str = ""
+
+
+class _Vectorizing:
+    """All pending clips of a dataset → vectors in the store: many downloads in flight, decoding in limited children."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        key: str,
+        progress: _Progress,
+        stop: Callable[[], bool],
+        *,
+        on_commit: Callable[[], None] = lambda: None,
+        on_quarter: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.dataset, self.key, self.progress, self.stop = dataset, key, progress, stop
+        self.on_commit, self.on_quarter = on_commit, on_quarter
+        self.clips = clip_rows.table(dataset.store, dataset.id)
+        self.hosts = dataset.row.settings.get("allowed_hosts", [])
+        self.cores = max(1, os.cpu_count() or 1)
+        self._slots = threading.BoundedSemaphore(IN_FLIGHT)
+        self._halt = threading.Event()
+        self._bytes_lock = threading.Condition()
+        self._bytes = 0
+
+    def run(self) -> None:
+        from hover_core.listening import Listening
+
+        dataset, progress = self.dataset, self.progress
+        have = vector_rows.vectorized(dataset.store, dataset.id, self.key)
+        failed = {failure.position for failure in vector_rows.failures(dataset.store, dataset.id, self.key)}
+        done = set(have.tolist()) | failed
+        pending = [position for position in range(len(self.clips)) if position not in done]
+        progress.phase, progress.total = "vectors", len(self.clips)
+        progress.done, progress.failed = len(have), len(failed)
+        if not pending:
+            return
+        listening = Listening(dataset.store, workers=self.cores)
+        results: queue.Queue[list[tuple[_Fetched, list[Heard | SoundError]]]] = queue.Queue()
+        fetched: queue.Queue[_Fetched | None] = queue.Queue()
+        feeder = threading.Thread(target=self._feed, args=(listening, pending, fetched), daemon=True)
+        decoders = [
+            threading.Thread(target=self._decode, args=(listening, fetched, results), daemon=True)
+            for _ in range(self.cores)
+        ]
+        try:
+            for thread in (feeder, *decoders):
+                thread.start()
+            self._collect(results, len(pending))
+        finally:
+            self._halt.set()
+            listening.close()
+
+    def _feed(self, listening: Any, pending: Sequence[int], fetched: queue.Queue[_Fetched | None]) -> None:
+        fetcher = listening.fetcher(self.hosts)
+        urls, known = self.clips["url"], self.clips["sha256"]
+
+        def fetch(positions: list[int]) -> None:
+            begun = time.monotonic()
+            try:
+                sha256 = known[positions[0]]
+                path = listening.cache.path(sha256) if isinstance(sha256, str) else None
+                if path is not None:
+                    result = _Fetched(positions, path, str(sha256))
+                else:
+                    data = fetcher.fetch(urls[positions[0]])
+                    result = _Fetched(positions, data, listening.cache.put(data))
+            except SoundError as error:
+                result = _Fetched(positions, error)
+            except OSError as error:  # the cache's disk is full or read-only
+                result = _Fetched(positions, SoundError(f"the sound could not be kept on this machine: {error}"))
+            self.progress.waiting_s += time.monotonic() - begun
+            size = len(result.data) if isinstance(result.data, bytes) else 0
+            with self._bytes_lock:
+                self._bytes_lock.wait_for(lambda: self._bytes + size <= _BYTES_IN_FLIGHT or not self._bytes or self._halt.is_set())
+                self._bytes += size
+            fetched.put(result)
+
+        with ThreadPoolExecutor(_FETCHERS) as pool:
+            under_way: set[Future[None]] = set()
+            for positions in _by_recording(pending, urls):
+                for _ in positions:
+                    while not self._slots.acquire(timeout=0.2):
+                        if self._halt.is_set():
+                            return
+                if self._halt.is_set():
+                    return
+                under_way = {future for future in under_way if not _settled(future)}
+                under_way.add(pool.submit(fetch, positions))
+            for future in under_way:
+                future.result()
+        for _ in range(self.cores):
+            fetched.put(None)
+
+    def _decode(self, listening: Any, fetched: queue.Queue[_Fetched | None], results: queue.Queue[Any]) -> None:
+        last = False
+        while not last and not self._halt.is_set():
+            batch: list[_Fetched] = []
+            size = clips = 0
+            while clips < _BATCH_CLIPS and size < _BATCH_BYTES:
+                try:
+                    found = fetched.get(timeout=0.2 if not batch else 0.005)
+                except queue.Empty:
+                    if batch or self._halt.is_set():
+                        break
+                    continue
+                if found is None:
+                    last = True
+                    break
+                batch.append(found)
+                clips += len(found.positions)
+                size += len(found.data) if isinstance(found.data, bytes) else found.data.stat().st_size if isinstance(found.data, Path) else 0
+            if batch:
+                begun = time.monotonic()
+                results.put(self._hear(listening, batch))
+                self.progress.computing_s += time.monotonic() - begun
+                with self._bytes_lock:
+                    self._bytes -= sum(len(one.data) for one in batch if isinstance(one.data, bytes))
+                    self._bytes_lock.notify_all()
+
+    def _hear(self, listening: Any, batch: list[_Fetched]) -> list[tuple[_Fetched, list[Heard | SoundError]]]:
+        starts, ends = self.clips["start_s"], self.clips["end_s"]
+        pieces: list[Piece] = []
+        for one in batch:
+            if not isinstance(one.data, SoundError):
+                pieces += [Piece(one.data, _number(starts[p]), _number(ends[p])) for p in one.positions]
+        heard = iter(listening.workers.vectorize(pieces, self.key) if pieces else [])
+        answer: list[tuple[_Fetched, list[Heard | SoundError]]] = []
+        for one in batch:
+            bad = one.data if isinstance(one.data, SoundError) else None
+            answer.append((one, [bad if bad is not None else next(heard) for _ in one.positions]))
+        return answer
+
+    def _collect(self, results: queue.Queue[Any], pending: int) -> None:
+        good: list[tuple[int, Heard, str]] = []
+        bad: dict[int, str] = {}
+        flushed = time.monotonic()
+        rate = _Rate()
+        quarter = max(_PLACEHOLDER_FROM, pending // 4)
+        next_map = quarter
+        left = pending
+        while left:
+            try:
+                for one, answers in results.get(timeout=0.1):
+                    for position, answer in zip(one.positions, answers, strict=True):
+                        if isinstance(answer, Heard):
+                            good.append((position, answer, one.sha256))
+                        else:
+                            bad[position] = str(answer)
+            except queue.Empty:
+                pass
+            waiting = len(good) + len(bad)
+            cancelled = self.stop()
+            if waiting and (
+                waiting >= _FLUSH_ROWS or cancelled or waiting == left or time.monotonic() - flushed > _FLUSH_S
+            ):
+                self._flush(good, bad)
+                left -= waiting
+                self.progress.done += len(good)
+                self.progress.failed += len(bad)
+                self.progress.rate = rate.after(waiting)
+                self.progress.left_s = left / self.progress.rate if self.progress.rate else None
+                for _ in range(waiting):
+                    self._slots.release()
+                self.on_commit()
+                good, bad = [], {}
+                flushed = time.monotonic()
+                if pending - left >= next_map and left:
+                    self.on_quarter()
+                    next_map += quarter
+            if cancelled:
+                raise Cancelled
+
+    def _flush(self, good: list[tuple[int, Heard, str]], bad: dict[int, str]) -> None:
+        dataset = self.dataset
+        with dataset.store.write() as connection:
+            if good:
+                vectors = np.stack([heard.vector for _, heard, _ in good]).astype(np.float32)
+                positions = [position for position, _, _ in good]
+                vector_rows.add_vectors(connection, dataset.id, self.key, positions, vectors)
+                rows = [
+                    {"position": position, "sha256": sha256, "duration_s": heard.duration_s, "sample_rate": heard.sample_rate}
+                    for position, heard, sha256 in good
+                ]
+                clip_rows.hear(connection, dataset.id, rows)
+            vector_rows.add_failures(connection, dataset.id, self.key, bad)
+
+
+class _Rate:
+    """Clips a second over the last ten seconds."""
+
+    def __init__(self) -> None:
+        self._seen = [(time.monotonic(), 0)]
+
+    def after(self, more: int) -> float:
+        now = time.monotonic()
+        self._seen.append((now, self._seen[-1][1] + more))
+        while len(self._seen) > 2 and now - self._seen[1][0] > 10:
+            self._seen.pop(0)
+        (begun, first), (_, last) = self._seen[0], self._seen[-1]
+        return (last - first) / max(now - begun, 1e-3)
+
+
+def _by_recording(pending: Sequence[int], urls: Any) -> Iterator[list[int]]:
+    """Positions grouped by URL, so that a recording with many clips is fetched once; groups are kept small."""
+    groups: dict[str, list[int]] = {}
+    for position in pending:
+        groups.setdefault(urls[position], []).append(position)
+    for positions in groups.values():
+        for start in range(0, len(positions), _BATCH_CLIPS):
+            yield positions[start : start + _BATCH_CLIPS]
+
+
+def _settled(future: Future[None]) -> bool:
+    if future.done():
+        future.result()  # an error of ours ends the run instead of vanishing
+        return True
+    return False
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None or np.isnan(value) else float(value)
+
+
+def _main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m hover_core.jobs", description="Run one piece of long work.")
+    parser.add_argument("act", choices=["run"])
+    parser.add_argument("job_id", type=int)
+    parser.add_argument("attempt", type=int)
+    given = parser.parse_args()
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    return _run(given.job_id, given.attempt)
+
+
+if __name__ == "__main__":
+    sys.exit(_main())

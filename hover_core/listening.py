@@ -1,0 +1,145 @@
+"""A clip's sound, wherever it is: from the cache, else fetched through the guard, in a form that any browser plays."""
+
+from __future__ import annotations
+
+import struct
+import threading
+from collections import OrderedDict
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from hover_core import demo, settings
+from hover_core.audio import Heard, Piece, Workers
+from hover_core.clip_rows import clip_at, hear
+from hover_core.clips import Clip
+from hover_core.errors import DecodeError, NotFound
+from hover_core.fetch import Fetcher
+from hover_core.sound_cache import SoundCache
+from hover_core.store import Store
+
+PEAKS: Final = 96
+_KEPT_PEAKS: Final = 20_000
+
+
+@dataclass(frozen=True)
+class Playable:
+    """A file that a browser plays."""
+
+    path: Path
+    mime: str
+
+
+class Listening:
+    """Sounds of the clips of one store. One in a process; safe for threads.
+
+    Raises `FetchError` or `DecodeError` where a clip has no sound.
+    """
+
+    def __init__(self, store: Store, cache: SoundCache | None = None, *, workers: int = 1) -> None:
+        self.store = store
+        self.cache = cache or SoundCache(settings.data_folder() / "sounds", max_bytes=settings.cache_bytes())
+        self.workers = Workers(workers=workers)
+        self._fetchers: dict[frozenset[str], Fetcher] = {}
+        self._peaks: OrderedDict[tuple[str, float | None, float | None], list[int]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """End the decoders and the connections."""
+        self.workers.close()
+        for fetcher in self._fetchers.values():
+            fetcher.close()
+
+    def fetcher(self, allowed_hosts: Collection[str] = ()) -> Fetcher:
+        """The fetcher of a dataset whose owner allowed some `host:port` besides those of the operator."""
+        allowed = settings.allowed_hosts() | {host.lower() for host in allowed_hosts}
+        with self._lock:
+            if allowed not in self._fetchers:
+                folders = {"demo": demo.FOLDER}
+                root = settings.audio_root()
+                if root is not None:
+                    folders["local"] = root
+                self._fetchers[allowed] = Fetcher(allowed_hosts=allowed, folders=folders)
+            return self._fetchers[allowed]
+
+    def fetch(self, dataset_id: str, url: str) -> bytes:
+        """The bytes behind a URL, as far as this dataset may fetch it."""
+        hosts = self.store.dataset(dataset_id).settings.get("allowed_hosts", [])
+        return self.fetcher(hosts).fetch(url)
+
+    def recording(self, dataset_id: str, position: int) -> tuple[Clip, str, Path]:
+        """A clip, the SHA-256 of its recording, and where the recording lies."""
+        found = clip_at(self.store, dataset_id, position)
+        if found is None:
+            raise NotFound(f"dataset {dataset_id} has no clip at position {position}")
+        clip, heard = found
+        path = self.cache.path(heard.sha256) if heard else None
+        if heard is not None and path is not None:
+            return clip, heard.sha256, path
+        sha256 = self.cache.put(self.fetch(dataset_id, clip.url))
+        if heard is None:
+            with self.store.write() as connection:
+                row = {"position": position, "sha256": sha256, "duration_s": None, "sample_rate": None}
+                hear(connection, dataset_id, [row])
+        path = self.cache.path(sha256)
+        if path is None:
+            raise DecodeError("the sound was fetched but could not be kept: is the disk full?")
+        return clip, sha256, path
+
+    def playable(self, dataset_id: str, position: int) -> Playable:
+        """The clip as a file for a player: as it came where every browser plays that, else as 16-bit WAV."""
+        clip, sha256, path = self.recording(dataset_id, position)
+        stretch = clip.start_s is not None or clip.end_s is not None
+        if not stretch:
+            with path.open("rb") as file:
+                mime = browser_mime(file.read(64))
+            if mime:
+                return Playable(path, mime)
+        name = f"{sha256}.{_part(clip.start_s)}-{_part(clip.end_s)}.wav"
+        kept = self.cache.path(name)
+        if kept is None:
+            kept = self.cache.put_named(name, self.workers.wav(Piece(path, clip.start_s, clip.end_s)))
+        return Playable(kept, "audio/wav")
+
+    def peaks(self, dataset_id: str, position: int) -> list[int]:
+        """The clip's outline for a thumbnail: 96 numbers, 0 to 255."""
+        clip, sha256, path = self.recording(dataset_id, position)
+        key = (sha256, clip.start_s, clip.end_s)
+        with self._lock:
+            if key in self._peaks:
+                self._peaks.move_to_end(key)
+                return self._peaks[key]
+        found = [int(v) for v in self.workers.peaks(Piece(path, clip.start_s, clip.end_s), n=PEAKS)]
+        with self._lock:
+            self._peaks[key] = found
+            while len(self._peaks) > _KEPT_PEAKS:
+                self._peaks.popitem(last=False)
+        return found
+
+    def vector(self, dataset_id: str, url: str, vectorizer: str) -> np.ndarray:
+        """The vector of a URL that need not be in the table. [shape=(d,), float32]"""
+        result = self.workers.vectorize([Piece(self.fetch(dataset_id, url))], vectorizer)[0]
+        if isinstance(result, Heard):
+            return result.vector
+        raise result
+
+
+def browser_mime(start: bytes) -> str:
+    """The MIME type of a sound that every current browser plays, from its first bytes; empty if it is none of those."""
+    if start[:4] == b"RIFF" and start[8:16] == b"WAVEfmt ":
+        kind, channels, _, _, _, bits = struct.unpack("<HHIIHH", start[20:36])
+        return "audio/wav" if kind == 1 and channels in (1, 2) and bits in (8, 16) else ""
+    if start[:4] == b"OggS":
+        return "audio/ogg"
+    if start[:4] == b"fLaC":
+        return "audio/flac"
+    if start[:3] == b"ID3" or (len(start) > 1 and start[0] == 0xFF and start[1] & 0xE6 in (0xE2, 0xE4, 0xE6)):
+        return "audio/mpeg"
+    return ""
+
+
+def _part(seconds: float | None) -> str:
+    return "" if seconds is None else f"{seconds:.3f}"

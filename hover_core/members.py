@@ -1,0 +1,140 @@
+"""Invites and the devices that came in by them, in the database. Secrets are kept as digests only."""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import text
+
+from hover_core.annotations import now
+from hover_core.errors import NotFound, Refused
+from hover_core.invites import ANNOTATOR, OWNER, Invite, Person, digest, new_token
+from hover_core.store import Store
+
+_SEEN_EVERY_S = 20.0
+
+
+def add_invite(store: Store, dataset_id: str, name: str, *, days: float | None) -> str:
+    """Make an invite for `name` (empty: whoever comes gives their own) and return its secret token."""
+    token = new_token()
+    expires = "" if days is None else (datetime.now(UTC) + timedelta(days=days)).isoformat(timespec="microseconds")
+    with store.write() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO invites (dataset_id, token_digest, name, created_at, expires_at) "
+                "VALUES (:d, :t, :n, :at, :e)"
+            ),
+            {"d": dataset_id, "t": digest(token), "n": _name(name) if name.strip() else "", "at": now(), "e": expires},
+        )
+    return token
+
+
+def invites(store: Store, dataset_id: str) -> list[Invite]:
+    """All invites of a dataset, the newest first, with the number of devices and when one was last seen."""
+    with store.read() as connection:
+        rows = connection.execute(
+            text(
+                "SELECT i.*, count(d.id) AS devices, coalesce(max(d.last_seen), '') AS last_seen FROM invites i "
+                "LEFT JOIN devices d ON d.invite_id = i.id WHERE i.dataset_id = :d GROUP BY i.id ORDER BY i.id DESC"
+            ),
+            {"d": dataset_id},
+        ).all()
+    return [
+        Invite(r.id, r.dataset_id, r.name, r.created_at, r.expires_at, r.revoked_at, r.devices, r.last_seen)
+        for r in rows
+    ]
+
+
+def invite_behind(store: Store, token: str) -> Invite:
+    """The invite that this token opens.
+
+    Raises
+    ------
+    NotFound
+        There is none, it has expired, or it was revoked.
+    """
+    with store.read() as connection:
+        row = connection.execute(
+            text("SELECT * FROM invites WHERE token_digest = :t"), {"t": digest(token)}
+        ).one_or_none()
+    invite = row and Invite(row.id, row.dataset_id, row.name, row.created_at, row.expires_at, row.revoked_at)
+    if not invite or not invite.good(now()):
+        raise NotFound("this link is not valid (any more): ask the owner of the dataset for a new one")
+    return invite
+
+
+def revoke_invite(store: Store, dataset_id: str, invite_id: int) -> None:
+    """End an invite; every device that came in by it is out at once."""
+    with store.write() as connection:
+        connection.execute(
+            text("UPDATE invites SET revoked_at = :at WHERE id = :i AND dataset_id = :d AND revoked_at = ''"),
+            {"at": now(), "i": invite_id, "d": dataset_id},
+        )
+
+
+def join(store: Store, token: str, name: str = "") -> str:
+    """Exchange an invite's token for the secret of this device's cookie.
+
+    Raises
+    ------
+    NotFound
+        The token opens nothing (any more).
+    Refused
+        The invite has no name of its own and `name` is empty or too long.
+    """
+    invite = invite_behind(store, token)
+    return _add_device(store, invite.id, ANNOTATOR, invite.name or _name(name))
+
+
+def sign_in_owner(store: Store, name: str = "owner") -> str:
+    """Let this device be the owner's; return the secret of its cookie. The caller has checked the owner's token."""
+    return _add_device(store, None, OWNER, name)
+
+
+def person_behind(store: Store, cookie: str) -> Person | None:
+    """Who this device belongs to, or None if its cookie is unknown or its invite has ended."""
+    with store.read() as connection:
+        row = connection.execute(
+            text(
+                "SELECT d.id, d.role, d.name, d.last_seen, i.dataset_id, i.expires_at, i.revoked_at FROM devices d "
+                "LEFT JOIN invites i ON i.id = d.invite_id WHERE d.cookie_digest = :c"
+            ),
+            {"c": digest(cookie)},
+        ).one_or_none()
+    if row is None:
+        return None
+    if row.role != OWNER and (row.revoked_at or (row.expires_at and row.expires_at <= now())):
+        return None
+    _see(store, row.id, row.last_seen)
+    return Person(row.name, row.role, row.dataset_id)
+
+
+def _see(store: Store, device_id: int, last_seen: str) -> None:
+    if time.time() - datetime.fromisoformat(last_seen).timestamp() > _SEEN_EVERY_S:
+        with store.write() as connection:
+            connection.execute(
+                text("UPDATE devices SET last_seen = :at WHERE id = :id"), {"at": now(), "id": device_id}
+            )
+
+
+def _add_device(store: Store, invite_id: int | None, role: str, name: str) -> str:
+    cookie = new_token()
+    with store.write() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO devices (invite_id, cookie_digest, role, name, created_at, last_seen) "
+                "VALUES (:i, :c, :r, :n, :at, :at)"
+            ),
+            {"i": invite_id, "c": digest(cookie), "r": role, "n": name, "at": now()},
+        )
+    return cookie
+
+
+def _name(name: str) -> str:
+    clean = " ".join(name.split())
+    if not clean or len(clean) > 60 or any(ord(character) < 32 for character in clean):
+        raise Refused("a name has 1 to 60 characters: say how your colleagues should see you")
+    if clean.lower() == OWNER:
+        raise Refused("“owner” is the name of the owner: take your own")
+    return clean

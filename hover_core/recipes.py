@@ -1,0 +1,44 @@
+"""How a notebook hands a dataset to the app."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from hover_core import settings
+from hover_core.dataset import Dataset
+
+
+@dataclass(frozen=True)
+class AnnotatorApp:
+    """The command that serves a dataset, and the address where it is then found."""
+
+    command: str
+    address: str
+
+    def __str__(self) -> str:
+        return f"Run:  {self.command}\nthen open  {self.address}"
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        return f"<p>Run <code>{escape(self.command)}</code>, then open <a href='{escape(self.address)}'>the map</a>.</p>"
+
+
+def simple_annotator(dataset: Dataset, *, port: int = 8501) -> AnnotatorApp:
+    """Say how to open the lasso map of this dataset on this machine.
+
+    The app reads the same store as the notebook: labels made there are in `dataset.dfs` at once.
+
+    Examples
+    --------
+    >>> interactive_plot = simple_annotator(dataset)  # doctest: +SKIP
+    >>> interactive_plot  # doctest: +SKIP
+    """
+    script = Path(__file__).resolve().parent.parent / "streamlit_app.py"
+    words = ["streamlit", "run", str(script), "--server.address", "localhost", "--server.port", str(port)]
+    command = shlex.join([f"HOVER_DATA={settings.data_folder()}", *words])
+    if dataset.store.url != f"sqlite:///{settings.data_folder() / 'hover.sqlite'}":
+        command = shlex.join([f"HOVER_DATABASE_URL={dataset.store.url}"]) + " " + command
+    return AnnotatorApp(command, f"http://localhost:{port}/label?dataset={dataset.id}")

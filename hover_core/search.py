@@ -1,0 +1,77 @@
+"""Nearest clips by cosine of standardised vectors, by FAISS.
+
+Raw mean MFCC vectors all point one way (their first coefficient, loudness, outweighs the rest), so that every cosine lies
+near 1 and nothing is ranked. Standardising each dimension over the corpus first makes the angle mean something.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float32]
+Positions = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Mean and deviation of each dimension of a corpus. [shape=(d,), float32]"""
+
+    mean: Floats
+    deviation: Floats
+
+    @classmethod
+    def of(cls, vectors: Floats) -> Scale:
+        """The scale of a corpus [shape=(n, d)]; a dimension that never changes counts as 0."""
+        deviation = vectors.std(axis=0, dtype=np.float64)
+        deviation[deviation < 1e-9] = np.inf
+        return cls(vectors.mean(axis=0, dtype=np.float64).astype(np.float32), deviation.astype(np.float32))
+
+    def standardise(self, vectors: Floats) -> Floats:
+        """`vectors` [shape=(n, d)] with mean 0 and deviation 1 in every dimension."""
+        return ((vectors - self.mean) / self.deviation).astype(np.float32, copy=False)
+
+
+def unit(vectors: Floats) -> Floats:
+    """Each row [shape=(n, d)] at length 1; a zero row stays zero."""
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return (vectors / np.where(length == 0, 1, length)).astype(np.float32, copy=False)
+
+
+class SearchIndex:
+    """An exact index of one corpus: every answer is the true nearest by cosine.
+
+    Parameters
+    ----------
+    positions
+        Which clip each row is. [shape=(n,)]
+    vectors
+        Raw vectors; they are standardised here. [shape=(n, d), float32]
+    """
+
+    def __init__(self, positions: Positions, vectors: Floats) -> None:
+        import faiss
+
+        self.positions = positions
+        self.scale = Scale.of(vectors) if len(vectors) else Scale(np.zeros(0, np.float32), np.ones(0, np.float32))
+        self._unit = unit(self.scale.standardise(vectors)) if len(vectors) else np.zeros((0, 1), np.float32)
+        self._index = faiss.IndexFlatIP(self._unit.shape[1])
+        self._index.add(np.ascontiguousarray(self._unit))
+
+    def neighbours(self, query: Floats, k: int, *, leave_out: int | None = None) -> tuple[Positions, Floats]:
+        """The `k` nearest clips to a raw vector [shape=(d,)], best first, and their cosines in [-1, 1].
+
+        `leave_out` is a position that does not answer (the query itself).
+        """
+        asked = unit(self.scale.standardise(np.asarray(query, np.float32)[None]))
+        cosines, rows = self._index.search(np.ascontiguousarray(asked), min(k + 1, len(self.positions)))
+        found, score = self.positions[rows[0]], cosines[0]
+        keep = found != leave_out if leave_out is not None else np.ones(len(found), bool)
+        return found[keep][:k], np.clip(score[keep][:k], -1, 1)
+
+    def vector_row(self, position: int) -> int | None:
+        """Which row of the corpus a clip is, or None if it has no vector."""
+        row = int(np.searchsorted(self.positions, position))
+        return row if row < len(self.positions) and self.positions[row] == position else None

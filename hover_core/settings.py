@@ -1,0 +1,42 @@
+"""What the operator of a machine decides, read from the environment once it is asked for."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def data_folder() -> Path:
+    """The folder of the database and of fetched sound: `HOVER_DATA`, else `~/.hover`. Made if it is missing."""
+    folder = Path(os.environ.get("HOVER_DATA") or Path.home() / ".hover").expanduser().resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def database_url() -> str:
+    """`HOVER_DATABASE_URL` (SQLAlchemy's form; `postgres://` is read too), else one SQLite file in the data folder."""
+    url = os.environ.get("HOVER_DATABASE_URL", "").strip()
+    if not url:
+        return f"sqlite:///{data_folder() / 'hover.sqlite'}"
+    for short in ("postgres://", "postgresql://"):
+        if url.startswith(short):
+            return "postgresql+psycopg://" + url.removeprefix(short)
+    return url
+
+
+def allowed_hosts() -> frozenset[str]:
+    """`HOVER_ALLOWED_HOSTS`: `host:port` pairs, separated by commas, that may be private addresses."""
+    return frozenset(
+        part.strip().lower() for part in os.environ.get("HOVER_ALLOWED_HOSTS", "").split(",") if part.strip()
+    )
+
+
+def audio_root() -> Path | None:
+    """`HOVER_AUDIO_ROOT`: the one folder of this machine from which tables may name files, or None."""
+    root = os.environ.get("HOVER_AUDIO_ROOT", "").strip()
+    return Path(root).expanduser().resolve() if root else None
+
+
+def cache_bytes() -> int:
+    """`HOVER_CACHE_BYTES`: how much fetched sound is kept on disk; 5 GB unless told."""
+    return int(os.environ.get("HOVER_CACHE_BYTES") or 5_000_000_000)

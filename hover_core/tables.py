@@ -1,0 +1,406 @@
+"""Tables in: bytes of a CSV, TSV, Parquet or JSONL file → rows of text → clips, and what was refused and why.
+
+Everything is read as text, so that `007` stays `007`. A bad row is named and left out; the rest goes on.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, fields, replace
+from datetime import UTC, datetime
+from typing import Any, Final
+from urllib.parse import urljoin, urlsplit
+
+import pandas as pd
+
+from hover_core.annotations import HOW
+from hover_core.clips import SUBSETS, Clip, clip_id, subset_named
+from hover_core.errors import TableError
+
+OUR_COLUMNS: Final = (
+    "id", "audio", "SUBSET", "label", "start", "end", "group", "duration", "annotator", "annotated_at", "how", "reference",
+)  # fmt: skip
+SYNONYMS: Final[dict[str, tuple[str, ...]]] = {
+    "audio": ("url", "uri", "audio_url", "path", "file", "file_name", "filename", "filepath", "audio_filepath", "wav"),
+    "label": ("category", "class", "target", "annotation"),
+    "subset": ("subset", "split"),
+    "group": ("speaker", "speaker_id", "client_id", "src_file", "recording"),
+    "start": ("start_s", "start_offset_s"),
+    "end": ("end_s", "end_offset_s"),
+    "own_id": ("id", "clip_id"),
+}
+SCHEMES: Final = ("http", "https")
+FOLDERS: Final = ("local", "demo")
+MAX_URL: Final = 4_000
+_PRIORITY: Final = {name: rank for rank, name in enumerate(("raw", "train", "dev", "test"))}
+_NEUTRALISED: Final = re.compile(r"'+[=+\-@\t\r]")
+_SCHEME: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which column of a table means what; empty for none."""
+
+    audio: str = ""
+    label: str = ""
+    subset: str = ""
+    group: str = ""
+    start: str = ""
+    end: str = ""
+    own_id: str = ""
+    annotator: str = ""
+    annotated_at: str = ""
+    how: str = ""
+    reference: str = ""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A row that is no clip. `row` counts as in the file: the header is row 1."""
+
+    row: int
+    value: str
+    reason: str
+
+
+@dataclass
+class RawTable:
+    """The rows of a file as text, where each stood in it, and the rows that could not be read at all."""
+
+    frame: pd.DataFrame
+    rows: list[int]
+    refused: list[Refusal] = field(default_factory=list)
+
+
+@dataclass
+class Intake:
+    """What will happen when a table is added."""
+
+    clips: list[Clip] = field(default_factory=list)
+    duplicates: list[Refusal] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
+    sources: dict[str, tuple[str, str, str]] = field(default_factory=dict)  # clip_id → annotator, time, how
+    subset_given: bool = False
+
+    def labelled(self) -> int:
+        """How many clips bring a label that will count."""
+        return sum(bool(clip.label) for clip in self.clips)
+
+
+def read_table(data: bytes, name: str) -> RawTable:
+    """The rows of a CSV, TSV, JSONL or Parquet file.
+
+    Raises
+    ------
+    TableError
+        The file as a whole cannot be read; the sentence says what would be right.
+    """
+    if not data.strip():
+        raise TableError(f"{name} is empty: a table has a header row and at least one clip")
+    ending = name.rsplit(".", 1)[-1].lower()
+    if data[:4] == b"PAR1" or ending in ("parquet", "pq"):
+        return _parquet(data, name)
+    text = _text(data, name)
+    if ending in ("jsonl", "ndjson", "json") or text.lstrip().startswith("{"):
+        return _jsonl(text, name)
+    return _csv(text, name)
+
+
+def guess_columns(names: Sequence[str]) -> Columns:
+    """Which column is probably which: our own name first, then the synonyms of other people's formats."""
+    by_lower: dict[str, str] = {}
+    for name in names:
+        by_lower.setdefault(name.strip().lower(), name)
+    found: dict[str, str] = {}
+    for wanted in (part.name for part in fields(Columns)):
+        candidates = ("audio",) if wanted == "audio" else () if wanted == "own_id" else (wanted,)
+        for word in (*candidates, *SYNONYMS.get(wanted, ())):
+            if word in by_lower and by_lower[word] not in found.values():
+                found[wanted] = by_lower[word]
+                break
+    return Columns(**found)
+
+
+def plan(
+    table: RawTable,
+    columns: Columns,
+    *,
+    raw_labels: str = "keep",
+    base_url: str = "",
+    local_folder: bool = False,
+    identity: str = "full",
+    keep_sources: bool = False,
+) -> Intake:
+    """Turn rows into clips.
+
+    Parameters
+    ----------
+    raw_labels
+        `keep` the labels of raw rows as labels, or set them aside as `reference` (never shown, used to score).
+    base_url
+        What relative addresses are relative to.
+    local_folder
+        Whether relative paths may name files below the operator's folder.
+    identity
+        Which parts of an address name a sound: one of `clips.IDENTITIES`.
+    keep_sources
+        Keep who labelled, when and how, as the table claims.
+    """
+    if not columns.audio or columns.audio not in table.frame:
+        raise TableError("no column holds the addresses of the clips: choose the one that does")
+    if raw_labels not in ("keep", "reference"):
+        raise TableError(f"raw_labels={raw_labels!r} must be “keep” or “reference”")
+    intake = Intake(refused=list(table.refused), subset_given=bool(columns.subset))
+    first: dict[str, tuple[int, int]] = {}  # clip_id → its place among the clips, its row
+    extras = [name for name in table.frame.columns if name not in OUR_COLUMNS]
+    for row, values in zip(table.rows, table.frame.to_dict("records"), strict=True):
+        cells = {str(name): str(value) for name, value in values.items()}
+        try:
+            clip = _clip(cells, columns, extras, base_url, local_folder, identity)
+            source = _source(cells, columns) if keep_sources and clip.label else None
+        except TableError as error:
+            intake.refused.append(Refusal(row, cells[columns.audio][:200], str(error)))
+            continue
+        if clip.clip_id in first:
+            place, earlier = first[clip.clip_id]
+            rule = "same id" if clip.own_id else "same address" if clip.start_s is None else "same address and stretch"
+            kept = intake.clips[place]
+            winner = clip if _PRIORITY[clip.subset] > _PRIORITY[kept.subset] else kept
+            why = f"{rule} as row {earlier}"
+            if clip.subset != kept.subset:
+                why += f"; {winner.subset} wins over {(kept if winner is clip else clip).subset}"
+            intake.duplicates.append(Refusal(row, clip.url[:200], why))
+            label = winner.label or kept.label or clip.label
+            intake.clips[place] = replace(winner, label=label, extra={**clip.extra, **kept.extra})
+        else:
+            first[clip.clip_id] = (len(intake.clips), row)
+            intake.clips.append(clip)
+        if source is not None and clip.clip_id not in intake.sources:
+            intake.sources[clip.clip_id] = source
+    if raw_labels == "reference":
+        intake.clips = [
+            replace(clip, label="", reference=clip.reference or clip.label) if clip.subset == "raw" else clip
+            for clip in intake.clips
+        ]
+    return intake
+
+
+def frame_table(frame: pd.DataFrame) -> RawTable:
+    """A DataFrame as rows of text; rows are numbered as in a file with a header."""
+    text = pd.DataFrame({str(name): [_cell(value) for value in frame[name]] for name in frame.columns})
+    return RawTable(text, list(range(2, len(text) + 2)))
+
+
+def neutralise(value: str) -> str:
+    """A cell that a spreadsheet would run as a formula, with a leading `'`; import takes it off again."""
+    if value[:1] in ("=", "+", "-", "@", "\t", "\r") or _NEUTRALISED.match(value):
+        try:
+            float(value)
+        except ValueError:
+            return "'" + value
+    return value
+
+
+def _clip(
+    cells: dict[str, str], columns: Columns, extras: Sequence[str], base_url: str, local_folder: bool, identity: str
+) -> Clip:
+    def cell(name: str) -> str:
+        return cells[name].strip() if name else ""
+
+    url = _address(cell(columns.audio), base_url, local_folder)
+    start, end = _seconds(cell(columns.start), "start"), _seconds(cell(columns.end), "end")
+    if start is not None and end is not None and end <= start:
+        raise TableError(f"the clip ends at {end:g} s, before it starts at {start:g} s: end must be larger than start")
+    subset = subset_named(cell(columns.subset))
+    label = cell(columns.label)
+    label = "" if label == "ABSTAIN" else label
+    if len(label) > 200 or any(ord(character) < 32 for character in label):
+        raise TableError(f"the label “{label[:40]}…” is too long or holds control characters: 200 characters are allowed")
+    own = cell(columns.own_id)
+    by_url = clip_id(url, start, end, identity=identity)
+    if own == by_url:  # a table that we exported names clips by what we made of their address
+        own = ""
+    return Clip(
+        clip_id(url, start, end, own_id=own, identity=identity),
+        url,
+        start,
+        end,
+        group=cell(columns.group),
+        subset=subset,
+        label=label,
+        reference=cell(columns.reference),
+        own_id=own,
+        extra={name: cells[name] for name in extras},
+    )
+
+
+def _address(value: str, base_url: str, local_folder: bool) -> str:
+    if not value:
+        raise TableError("the address is empty: it must be a URL")
+    if len(value) > MAX_URL:
+        raise TableError(f"the address has {len(value):,} characters: {MAX_URL:,} are allowed")
+    if any(ord(character) < 33 for character in value.replace(" ", "")):
+        raise TableError("the address holds control characters: take them out")
+    if not _SCHEME.match(value):
+        if base_url:
+            value = urljoin(base_url.rstrip("/") + "/", value.lstrip("/"))
+        elif local_folder:
+            return "local:" + value.removeprefix("./")
+        else:
+            raise TableError(
+                "this is no full address: it must start with http:// or https://, or give a base address for all rows"
+            )
+    scheme = value.split(":", 1)[0].lower()
+    if scheme in FOLDERS:
+        return value
+    if scheme not in SCHEMES:
+        raise TableError(f"addresses that start with {scheme[:20]}: are not read: use http:// or https://")
+    try:
+        parts = urlsplit(value)
+        if not parts.hostname or parts.port == 0:
+            raise ValueError
+    except ValueError as error:
+        raise TableError("the address has no host that could be asked: it looks like https://host/file.wav") from error
+    return value.replace(" ", "%20")
+
+
+def _seconds(value: str, what: str) -> float | None:
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = math.nan
+    if not (math.isfinite(seconds) and seconds >= 0):
+        raise TableError(f"{what} is “{value[:40]}”: it must be a number of seconds, 0 or more")
+    return seconds
+
+
+def _source(cells: dict[str, str], columns: Columns) -> tuple[str, str, str] | None:
+    who, at, how = (cells[name].strip() if name else "" for name in (columns.annotator, columns.annotated_at, columns.how))
+    if not (who and at and how in HOW):
+        return None
+    try:
+        moment = datetime.fromisoformat(at)
+    except ValueError as error:
+        raise TableError(f"annotated_at is “{at[:40]}”: it must be a time like 2026-03-01T12:00:00+00:00") from error
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return who[:60], moment.astimezone(UTC).isoformat(timespec="microseconds"), how
+
+
+def _text(data: bytes, name: str) -> str:
+    for mark, encoding in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
+        if data.startswith(mark):
+            try:
+                return data.decode(encoding)
+            except UnicodeDecodeError as error:
+                raise TableError(f"{name} says it is {encoding} but is not: save it as UTF-8") from error
+    if b"\x00" in data[:4096]:
+        raise TableError(f"{name} is not a text table: give a CSV, TSV, JSONL or Parquet file")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return data.decode("cp1252", errors="replace")  # what spreadsheets on Windows write
+
+
+def _csv(text: str, name: str) -> RawTable:
+    csv.field_size_limit(10_000_000)
+    header_line = text.lstrip("\r\n").split("\n", 1)[0]
+    delimiter = max(",\t;|", key=header_line.count) if not name.lower().endswith(".tsv") else "\t"
+    # strict: an opened quote that never closes would swallow the rest of the file as one cell without a word
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=False)
+    header: list[str] = []
+    rows: list[list[str]] = []
+    numbers: list[int] = []
+    refused: list[Refusal] = []
+    before = 0
+    try:
+        for cells in reader:
+            number, before = before + 1, reader.line_num
+            if not cells or not any(cell.strip() for cell in cells):
+                continue
+            if not header:
+                header = _unique([cell.strip() for cell in cells])
+                continue
+            if len(cells) != len(header):
+                reason = f"the row has {len(cells)} cells, the header has {len(header)}: quote cells that hold the separator"
+                refused.append(Refusal(number, cells[0][:200], reason))
+                continue
+            rows.append([cell[1:] if _NEUTRALISED.match(cell) else cell for cell in cells])
+            numbers.append(number)
+    except csv.Error as error:
+        raise TableError(f"{name}, row {before + 1}: {error}: is a quote left open?") from error
+    if not rows and not refused:
+        raise TableError(f"{name} has a header but no clips below it")
+    return RawTable(pd.DataFrame(rows, columns=header, dtype=object), numbers, refused)
+
+
+def _jsonl(text: str, name: str) -> RawTable:
+    records: list[dict[str, str]] = []
+    numbers: list[int] = []
+    refused: list[Refusal] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line)
+        except (json.JSONDecodeError, RecursionError):
+            refused.append(Refusal(number, line[:200], "the line is no JSON object: write one {…} a line"))
+            continue
+        if not isinstance(value, dict):
+            refused.append(Refusal(number, line[:200], "the line is no JSON object: write one {…} a line"))
+            continue
+        records.append({str(key): _cell(cell) for key, cell in value.items()})
+        numbers.append(number)
+    if not records:
+        raise TableError(f"{name} holds no line that is a JSON object")
+    names = list(dict.fromkeys(key for record in records for key in record))
+    frame = pd.DataFrame([[record.get(key, "") for key in names] for record in records], columns=names, dtype=object)
+    return RawTable(frame, numbers, refused)
+
+
+def _parquet(data: bytes, name: str) -> RawTable:
+    import pyarrow as pa
+    import pyarrow.parquet as parquet
+
+    try:
+        table = parquet.read_table(io.BytesIO(data))
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise TableError(f"{name} is not a Parquet file that can be read: {str(error)[:120]}") from error
+    columns = {column: [_cell(value) for value in table.column(column).to_pylist()] for column in table.column_names}
+    return RawTable(pd.DataFrame(columns, dtype=object), list(range(1, table.num_rows + 1)))
+
+
+def _cell(value: Any) -> str:
+    if value is None or value is pd.NaT or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))  # 3.0 where a missing value made a column of whole numbers float
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False)
+    return str(value)
+
+
+def _unique(names: Iterable[str]) -> list[str]:
+    seen: dict[str, int] = {}
+    result = []
+    for number, name in enumerate(names, start=1):
+        name = name or f"column {number}"
+        seen[name] = seen.get(name, 0) + 1
+        result.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
+    return result
+
+
+def preview(intake: Intake) -> dict[str, int]:
+    """How many clips go into each subset."""
+    counts = dict.fromkeys(SUBSETS, 0)
+    for clip in intake.clips:
+        counts[clip.subset] += 1
+    return counts

@@ -1,0 +1,347 @@
+"""Waveform → vector, streamed: one clip of any length in bounded memory.
+
+Two vectorizers, found by name or key with `get`. The key spells every setting, because vectors are stored under it
+and never recomputed as long as it stays the same: change a setting, change the key.
+
+Runs inside the limited child processes of `hover_core.audio`. Only numpy and scipy.fft; librosa is the oracle in the
+tests and not used here, because it rebuilds the mel filter for every clip (58 % of its time on a short one) and takes
+2 to 26 s for its first call. Imported lazily, so that a page that lists vectorizers does not pay for scipy.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from hover_core.errors import Refused
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float32]
+
+RATE = 22_050  # librosa.load's default, and so the guide's
+N_FFT = 2048
+HOP = 512
+N_MELS = 128
+AMIN = 1e-10
+TOP_DB = 80.0
+
+_BLOCK_FRAMES = 64  # F of 64 x 2048 float32 stays in the cache: 256 frames take three times as long per frame
+_GATHER = 1 << 16  # waveform samples gathered before frames are made of them
+_QUIET_DB = 25.0
+_SEGMENTS = 5
+
+
+class Stream(Protocol):
+    """One clip on its way to a vector."""
+
+    def push(self, block: Floats) -> None:
+        """Takes the next piece of the waveform [shape=(n,), float32, finite], and keeps it: do not reuse the array."""
+
+    def finish(self) -> Floats:
+        """The vector [shape=(d,), float32, finite]. Raises ValueError if nothing was pushed."""
+
+
+@dataclass(frozen=True)
+class Vectorizer:
+    """What turns a clip into a vector.
+
+    Attributes
+    ----------
+    name : short, for people who type.
+    key : spells all settings; vectors are stored under it.
+    dimensions : length of the vector.
+    sample_rate : Hz of the waveform that `stream` expects.
+    title, good_for : for the page that offers it.
+    """
+
+    name: str
+    key: str
+    dimensions: int
+    sample_rate: int
+    title: str
+    good_for: str
+    _make: Callable[[], Stream] = field(repr=False, compare=False)
+
+    def stream(self) -> Stream:
+        """A new clip: `push` its waveform in pieces of any length, then `finish`."""
+        return self._make()
+
+    def vector(self, waveform: Floats) -> Floats:
+        """The vector [shape=(d,), float32] of a whole waveform [shape=(n,), float32, at `sample_rate`].
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> get("mfcc-mean").vector(np.zeros(22050, np.float32)).shape
+        (32,)
+        """
+        stream = self.stream()
+        stream.push(np.ascontiguousarray(waveform, np.float32))
+        return stream.finish()
+
+
+def get(key_or_name: str) -> Vectorizer:
+    """The vectorizer of this key or name.
+
+    Raises
+    ------
+    Refused
+        There is none; the message lists those there are.
+    """
+    for vectorizer in VECTORIZERS:
+        if key_or_name in (vectorizer.key, vectorizer.name):
+            return vectorizer
+    known = ", ".join(vectorizer.key for vectorizer in VECTORIZERS)
+    raise Refused(f"there is no vectorizer {key_or_name!r}; there are {known}")
+
+
+# -- frames ----------------------------------------------------------------------------------------------------------
+
+
+class _Spectrogram:
+    """Waveform in pieces → mel spectrogram in dB, without the floor 80 dB below the clip's loudest value, in pieces.
+
+    The same numbers as `librosa.power_to_db(librosa.feature.melspectrogram(y=y, sr=22050), top_db=None)`.
+    """
+
+    def __init__(self, take: Callable[[Floats], None]) -> None:
+        self._take = take  # gets [shape=(128, frames), float32]
+        self._held: list[Floats] = [np.zeros(N_FFT // 2, np.float32)]  # librosa centres frames: half of one is padding
+        self._length = N_FFT // 2
+        self._pushed = 0
+
+    def push(self, block: Floats) -> None:
+        if block.size:
+            self._held.append(block)
+            self._length += block.size
+            self._pushed += block.size
+            if self._length >= _GATHER:
+                self._drain()
+
+    def finish(self) -> None:
+        if not self._pushed:
+            raise ValueError("a clip without samples has no vector")
+        self._held.append(np.zeros(N_FFT // 2, np.float32))
+        self._length += N_FFT // 2
+        self._drain()
+
+    def _drain(self) -> None:
+        import scipy.fft
+
+        if self._length < N_FFT:
+            return
+        window, mel = _window(), _mel_filter()
+        wave = np.concatenate(self._held)
+        frames = 1 + (wave.size - N_FFT) // HOP
+        # One frame a column: rfft and the sparse filter then both work on contiguous rows.
+        view = np.lib.stride_tricks.as_strided(wave, (N_FFT, frames), (wave.itemsize, HOP * wave.itemsize))
+        for first in range(0, frames, _BLOCK_FRAMES):
+            spectrum = scipy.fft.rfft(view[:, first : first + _BLOCK_FRAMES] * window, axis=0, overwrite_x=True)
+            power = spectrum.real**2
+            power += spectrum.imag**2
+            decibels = mel @ power
+            np.maximum(decibels, AMIN, out=decibels)
+            np.log10(decibels, out=decibels)
+            decibels *= 10.0
+            self._take(decibels)
+        self._held = [wave[frames * HOP :].copy()]
+        self._length = self._held[0].size
+
+
+@functools.cache
+def _window() -> Floats:
+    turn = 2 * np.pi * np.arange(N_FFT) / N_FFT  # periodic Hann, as scipy.signal.get_window("hann", fftbins=True)
+    return (0.5 - 0.5 * np.cos(turn)).astype(np.float32)[:, np.newaxis]
+
+
+@functools.cache
+def _mel_filter() -> Any:
+    """Slaney's mel filter [shape=(128, 1025), float32, sparse], equal to `librosa.filters.mel(sr=22050, n_fft=2048)`.
+
+    Slaney, M. Auditory Toolbox, Version 2. Interval Research, 1998.
+    """
+    import scipy.sparse
+
+    def mel(hertz: float) -> float:
+        return hertz / (200 / 3) if hertz < 1000 else 15 + np.log(hertz / 1000) / (np.log(6.4) / 27)
+
+    mels = np.linspace(mel(0.0), mel(RATE / 2), N_MELS + 2)
+    edges = np.where(mels < 15, mels * (200 / 3), 1000 * np.exp((np.log(6.4) / 27) * (mels - 15)))
+    bins = np.fft.rfftfreq(N_FFT, 1 / RATE)
+    rising = (bins - edges[:-2, np.newaxis]) / np.diff(edges)[:-1, np.newaxis]
+    falling = (edges[2:, np.newaxis] - bins) / np.diff(edges)[1:, np.newaxis]
+    triangles = np.maximum(0, np.minimum(rising, falling))
+    triangles *= (2 / (edges[2:] - edges[:-2]))[:, np.newaxis]  # each triangle has area 1
+    return scipy.sparse.csr_matrix(triangles.astype(np.float32))
+
+
+@functools.cache
+def _cosines(count: int) -> NDArray[np.float64]:
+    """First rows of the orthonormal DCT-II over mel bands [shape=(count, 128)]."""
+    rows = np.arange(count)[:, np.newaxis]
+    basis: NDArray[np.float64] = np.cos(np.pi / N_MELS * (np.arange(N_MELS) + 0.5) * rows) * np.sqrt(2 / N_MELS)
+    basis[0] /= np.sqrt(2)
+    return basis
+
+
+# -- mfcc-mean -------------------------------------------------------------------------------------------------------
+
+_HELD_FRAMES = 8192  # 3 minutes, 4 MB; a longer clip goes into the histogram
+_BIN_DB, _LOWEST_DB, _BINS = 0.05, -100.0, 7000
+
+
+class _MfccMean:
+    """`librosa.feature.mfcc(y=y, sr=22050, n_mfcc=32).mean(axis=1)`.
+
+    The DCT is linear, so the mean comes before it. The floor is not, and it is known only when the clip ends: short
+    clips are kept as they are, long ones as counts and sums per band and 0.05 dB. Only the one step that holds the
+    floor is then inexact, by less than 0.05 dB x the share of values in it.
+    """
+
+    def __init__(self, coefficients: int) -> None:
+        self._coefficients = coefficients
+        self._frames = _Spectrogram(self._take)
+        self._held: list[Floats] = []
+        self._count = 0
+        self._folded = 0
+        self._loudest = -np.inf
+        self._counts: NDArray[np.int64] | None = None
+        self._sums: NDArray[np.float64] | None = None
+
+    def push(self, block: Floats) -> None:
+        self._frames.push(block)
+
+    def finish(self) -> Floats:
+        self._frames.finish()
+        if self._folded:
+            self._fold()
+            mean = self._folded_mean()
+        else:
+            decibels = self._held[0] if len(self._held) == 1 else np.concatenate(self._held, axis=1)
+            np.maximum(decibels, decibels.max() - TOP_DB, out=decibels)
+            mean = decibels.mean(axis=1, dtype=np.float64)
+        return (_cosines(self._coefficients) @ mean).astype(np.float32)
+
+    def _take(self, decibels: Floats) -> None:
+        self._held.append(decibels)
+        self._count += decibels.shape[1]
+        if self._count >= _HELD_FRAMES:
+            self._fold()
+
+    def _fold(self) -> None:
+        if not self._held:
+            return
+        if self._counts is None or self._sums is None:
+            self._counts = np.zeros(N_MELS * _BINS, np.int64)
+            self._sums = np.zeros(N_MELS * _BINS, np.float64)
+        decibels = np.concatenate(self._held, axis=1)
+        self._loudest = max(self._loudest, float(decibels.max()))
+        step = ((decibels - _LOWEST_DB) / _BIN_DB).astype(np.int32)
+        np.clip(step, 0, _BINS - 1, out=step)
+        step += (np.arange(N_MELS, dtype=np.int32) * _BINS)[:, np.newaxis]
+        flat = step.ravel()
+        self._counts += np.bincount(flat, minlength=self._counts.size)
+        self._sums += np.bincount(flat, decibels.ravel(), minlength=self._sums.size)
+        self._folded += decibels.shape[1]
+        self._held, self._count = [], 0
+
+    def _folded_mean(self) -> NDArray[np.float64]:
+        assert self._counts is not None
+        assert self._sums is not None
+        floored = np.maximum(self._sums, self._counts * (self._loudest - TOP_DB))
+        mean: NDArray[np.float64] = floored.reshape(N_MELS, _BINS).sum(axis=1) / self._folded
+        return mean
+
+
+# -- segments --------------------------------------------------------------------------------------------------------
+
+_MOST_FRAMES = 16_384  # 6 minutes; from there on the time step doubles whenever the clip has doubled
+
+
+class _Segments:
+    """How a clip sounds at its beginning, middle and end, and how much it moves.
+
+    Quiet ends (25 dB below the loudest frame) are trimmed; then per MFCC the means of five equal time segments, the
+    deviation over the clip, and the deviation of the step from frame to frame. Clips of more than six minutes are
+    described by means of 2, 4, 8 … neighbouring frames.
+    """
+
+    def __init__(self, coefficients: int) -> None:
+        self._coefficients = coefficients
+        self._frames = _Spectrogram(self._take)
+        self._held: list[Floats] = []
+        self._count = 0
+        self._step = 1
+        self._rest: Floats | None = None  # fewer frames than a step
+
+    def push(self, block: Floats) -> None:
+        self._frames.push(block)
+
+    def finish(self) -> Floats:
+        self._frames.finish()
+        if self._rest is not None and self._rest.shape[1]:
+            self._held.append(self._rest.mean(axis=1, keepdims=True))
+        decibels = self._held[0] if len(self._held) == 1 else np.concatenate(self._held, axis=1)
+        loudness = np.exp(decibels * np.float32(np.log(10) / 10)).sum(axis=0)
+        loud = np.flatnonzero(loudness >= loudness.max() * 10 ** (-_QUIET_DB / 10))
+        floor = decibels.max() - TOP_DB
+        decibels = np.maximum(decibels[:, loud[0] : loud[-1] + 1], floor)
+        mfcc = _cosines(self._coefficients) @ decibels
+        frames = mfcc.shape[1]
+        edges = np.linspace(0, frames, _SEGMENTS + 1)
+        first = np.floor(edges[:-1]).astype(int)
+        last = np.maximum(first + 1, np.ceil(edges[1:]).astype(int))
+        sums = np.zeros((self._coefficients, frames + 1))
+        np.cumsum(mfcc, axis=1, out=sums[:, 1:])
+        means = (sums[:, last] - sums[:, first]) / (last - first)
+        moves = np.diff(mfcc, axis=1).std(axis=1) if frames > 1 else np.zeros(self._coefficients)
+        return np.concatenate([means.T.ravel(), mfcc.std(axis=1), moves]).astype(np.float32)
+
+    def _take(self, decibels: Floats) -> None:
+        if self._step > 1:
+            if self._rest is not None:
+                decibels = np.concatenate([self._rest, decibels], axis=1)
+            whole = decibels.shape[1] // self._step * self._step
+            self._rest = decibels[:, whole:]
+            decibels = decibels[:, :whole].reshape(N_MELS, -1, self._step).mean(axis=2)
+        self._held.append(decibels)
+        self._count += decibels.shape[1]
+        if self._count >= _MOST_FRAMES:
+            held = np.concatenate(self._held, axis=1)
+            if held.shape[1] % 2:  # the odd one waits for its partner
+                alone = np.repeat(held[:, -1:], self._step, axis=1)
+                self._rest = alone if self._rest is None else np.concatenate([alone, self._rest], axis=1)
+            even = held.shape[1] // 2 * 2
+            self._held = [held[:, :even].reshape(N_MELS, -1, 2).mean(axis=2)]
+            self._count = even // 2
+            self._step *= 2
+
+
+DEFAULT = "segments-20x5-22050-v1"
+
+VECTORIZERS = (
+    Vectorizer(
+        name="segments",
+        key=DEFAULT,
+        dimensions=20 * (_SEGMENTS + 2),
+        sample_rate=RATE,
+        title="Segments",
+        good_for="Words, calls, knocks: sounds with a beginning, a middle and an end. A good start for anything.",
+        _make=lambda: _Segments(20),
+    ),
+    Vectorizer(
+        name="mfcc-mean",
+        key="mfcc-mean-32-22050-v1",
+        dimensions=32,
+        sample_rate=RATE,
+        title="Mean MFCC",
+        good_for="Steady sounds: engines, rain, hum. The same numbers as hover's guide.",
+        _make=lambda: _MfccMean(32),
+    ),
+)

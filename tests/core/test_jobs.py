@@ -1,0 +1,149 @@
+"""Long work in a process of its own: it comes to an end, resumes after kill -9, is cancelled, retries what failed."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hover_core import clip_rows, jobs, vector_rows
+from hover_core.clips import Clip, clip_id
+from hover_core.dataset import Dataset, Datasets
+from hover_core.errors import Refused
+from hover_core.job_rows import Job
+from hover_core.tables import Intake
+from tests import sounds
+from tests.servers import SoundServer
+
+KEY = "mfcc-mean-32-22050-v1"
+
+
+@pytest.fixture
+def datasets(hover_data: Path):
+    """The datasets of an empty store."""
+    opened = Datasets()
+    yield opened
+    opened.close()
+
+
+def _dataset(datasets: Datasets, server: SoundServer, paths: list[str]) -> Dataset:
+    dataset = datasets.new("clips")
+    urls = [server.url(path) for path in paths]
+    subset = ["test" if number % 10 == 0 else "raw" for number in range(len(urls))]
+    dataset.add(
+        Intake(clips=[Clip(clip_id(url), url, subset=where) for url, where in zip(urls, subset, strict=True)])
+    )
+    dataset.change_settings(allowed_hosts=[server.host_port])
+    return dataset
+
+
+def _until(dataset: Dataset, reached: Callable[[Job], bool], *, within_s: float = 90) -> Job:
+    deadline = time.monotonic() + within_s
+    while time.monotonic() < deadline:
+        job = jobs.tend(dataset)
+        assert job is not None
+        if reached(job):
+            return job
+        time.sleep(0.05)
+    raise AssertionError(f"the job did not get there in {within_s} s: {job}")
+
+
+def _files(count: int) -> dict[str, bytes]:
+    return {f"/{number}.wav": sounds.encode(sounds.tone(200 + number, 0.2)) for number in range(count)}
+
+
+def test_a_job_vectorizes_and_maps_every_clip_and_records_the_others(datasets: Datasets) -> None:
+    files = _files(60)
+    files["/59.wav"] = b"<html>not found</html>"
+    with SoundServer(files) as server:
+        dataset = _dataset(datasets, server, [*files, "/missing.wav"])
+
+        jobs.start(dataset, vectorizer=KEY, reducer="pca")
+        job = _until(dataset, lambda job: not job.running)
+
+    assert (job.state, job.progress["message"]) == ("done", "")
+    assert len(dataset.vectors(KEY)[0]) == 59
+    failures = {failure.position: failure.reason for failure in dataset.failures()}
+    assert set(failures) == {59, 60}
+    assert "html" in failures[59]
+    assert "404" in failures[60]
+    embedding = dataset.embedding()
+    assert embedding is not None
+    placed = np.isfinite(dataset.coordinates(embedding)).all(axis=1)
+    assert int(placed.sum()) == 59
+    assert placed[:59].all()  # test clips as well
+    table = clip_rows.table(dataset.store, dataset.id)
+    assert table["duration_s"][0] == pytest.approx(0.2, abs=0.01)
+    assert len(table["sha256"][0]) == 64
+
+
+def test_a_killed_job_resumes_and_fetches_few_clips_again(datasets: Datasets) -> None:
+    count = 900
+    files = _files(count)
+    with SoundServer(files, latency_s=0.005) as server:
+        dataset = _dataset(datasets, server, list(files))
+        jobs.start(dataset, vectorizer=KEY, reducer="pca")
+        _until(dataset, lambda job: job.process > 0 and _done(dataset) > count // 3)
+        os.kill(jobs.tend(dataset).process, signal.SIGKILL)
+        at_kill = _done(dataset)
+
+        job = _until(dataset, lambda job: not job.running)
+
+        fetched = sum(server.count.values())
+    assert at_kill < count
+    assert job.state == "done"
+    assert job.attempts == 2
+    assert _done(dataset) == count
+    assert fetched - count <= 256
+
+
+def test_a_cancelled_job_stops_and_keeps_what_it_did(datasets: Datasets) -> None:
+    files = _files(600)
+    with SoundServer(files, latency_s=0.05) as server:
+        dataset = _dataset(datasets, server, list(files))
+        jobs.start(dataset, vectorizer=KEY, reducer="pca")
+        _until(dataset, lambda job: _done(dataset) > 50)
+
+        jobs.cancel(dataset)
+        job = _until(dataset, lambda job: not job.running)
+
+    assert job.state == "cancelled"
+    assert 50 < _done(dataset) < 600
+
+
+def test_clips_that_failed_are_retried_alone(datasets: Datasets) -> None:
+    files = _files(20)
+    with SoundServer(files) as server:
+        dataset = _dataset(datasets, server, [*files, "/late.wav"])
+        jobs.start(dataset, vectorizer=KEY, reducer="pca")
+        _until(dataset, lambda job: not job.running)
+        before = sum(server.count.values())
+
+        server.files["/late.wav"] = sounds.encode(sounds.tone(440, 0.2))
+        jobs.retry_failures(dataset)
+        _until(dataset, lambda job: not job.running)
+
+        asked = sum(server.count.values()) - before
+    assert dataset.failures() == []
+    assert _done(dataset) == 21
+    assert asked == 1
+
+
+def test_one_job_at_a_time_works_on_a_dataset(datasets: Datasets) -> None:
+    files = _files(200)
+    with SoundServer(files, latency_s=0.1) as server:
+        dataset = _dataset(datasets, server, list(files))
+        jobs.start(dataset, vectorizer=KEY, reducer="pca")
+
+        with pytest.raises(Refused, match="worked on already"):
+            jobs.start(dataset, vectorizer=KEY, reducer="pca")
+
+        jobs.cancel(dataset)
+        _until(dataset, lambda job: not job.running)
+
+
+def _done(dataset: Dataset) -> int:
+    return len(vector_rows.vectorized(dataset.store, dataset.id, KEY))
