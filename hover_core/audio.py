@@ -498,6 +498,8 @@ def _environment(root: Path) -> dict[str, str]:
     environment |= {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
     environment["PYTHONPATH"] = os.pathsep.join([str(root), *(path for path in sys.path if path)])
     environment["PYTHONUTF8"] = "1"
+    # glibc would give every block of 1 MB back to the kernel and fault it in again: a third of the computing time.
+    environment |= {"MALLOC_MMAP_THRESHOLD_": "8000000", "MALLOC_TRIM_THRESHOLD_": "32000000"}
     return environment
 
 

@@ -31,7 +31,7 @@ from hover_core.reducers import Cancelled
 from hover_core.store import Store
 
 IN_FLIGHT: Final = 240  # clips fetched but not committed: what a kill -9 can cost
-_FETCHERS: Final = 24
+_FETCHERS: Final = 48
 _FLUSH_ROWS: Final = 96
 _FLUSH_S: Final = 0.5
 _BATCH_CLIPS: Final = 24
@@ -147,6 +147,7 @@ class _Progress:
     left_s: float | None = None
     waiting_s: float = 0.0  # summed over all fetchers
     computing_s: float = 0.0  # summed over all decoders
+    limit: str = ""  # what holds the work up: "network" or "machine"
     message: str = ""
     progressed_at_attempt: int = 0
     started_at: float = field(default_factory=time.time)
@@ -345,7 +346,9 @@ class _Vectorizing:
             self.progress.waiting_s += time.monotonic() - begun
             size = len(result.data) if isinstance(result.data, bytes) else 0
             with self._bytes_lock:
-                self._bytes_lock.wait_for(lambda: self._bytes + size <= _BYTES_IN_FLIGHT or not self._bytes or self._halt.is_set())
+                self._bytes_lock.wait_for(
+                    lambda: self._bytes + size <= _BYTES_IN_FLIGHT or not self._bytes or self._halt.is_set()
+                )
                 self._bytes += size
             fetched.put(result)
 
@@ -382,7 +385,13 @@ class _Vectorizing:
                     break
                 batch.append(found)
                 clips += len(found.positions)
-                size += len(found.data) if isinstance(found.data, bytes) else found.data.stat().st_size if isinstance(found.data, Path) else 0
+                size += (
+                    len(found.data)
+                    if isinstance(found.data, bytes)
+                    else found.data.stat().st_size
+                    if isinstance(found.data, Path)
+                    else 0
+                )
             if batch:
                 begun = time.monotonic()
                 results.put(self._hear(listening, batch))
@@ -435,6 +444,10 @@ class _Vectorizing:
                 self.progress.left_s = left / self.progress.rate if self.progress.rate else None
                 for _ in range(waiting):
                     self._slots.release()
+                # many fetchers wait side by side, few decoders compute: the limit is the kind that is busiest
+                busy_fetching = self.progress.waiting_s / _FETCHERS
+                busy_decoding = self.progress.computing_s / self.cores
+                self.progress.limit = "network" if busy_fetching > busy_decoding else "machine"
                 self.on_commit()
                 good, bad = [], {}
                 flushed = time.monotonic()
@@ -452,7 +465,12 @@ class _Vectorizing:
                 positions = [position for position, _, _ in good]
                 vector_rows.add_vectors(connection, dataset.id, self.key, positions, vectors)
                 rows = [
-                    {"position": position, "sha256": sha256, "duration_s": heard.duration_s, "sample_rate": heard.sample_rate}
+                    {
+                        "position": position,
+                        "sha256": sha256,
+                        "duration_s": heard.duration_s,
+                        "sample_rate": heard.sample_rate,
+                    }
                     for position, heard, sha256 in good
                 ]
                 clip_rows.hear(connection, dataset.id, rows)

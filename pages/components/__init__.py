@@ -1,0 +1,1 @@
+"""Drawn on more than one page."""

@@ -1,0 +1,187 @@
+/**
+ * A page of clips to listen to: play, look, more like this, leave out. One sound at a time, with everything else on the page.
+ *
+ * Up to Python goes one trigger, "act" (JSON {kind: "focus" | "similar" | "evict", position, nonce}). Playing sends nothing.
+ */
+const lists = new WeakMap() // by parentElement
+const outlines = new Map() // clip address → its card, or a promise of it
+const MOST_CARDS = 2000
+const ICONS = { // paths in a box of 16: glyphs for these are missing in many fonts
+  play: "M4 2.5v11l9-5.5z",
+  stop: "M4 4h8v8H4z",
+  similar: "M7 2a5 5 0 1 0 3.1 8.9l3 3 .9-.9-3-3A5 5 0 0 0 7 2zm0 1.3a3.7 3.7 0 1 1 0 7.4 3.7 3.7 0 0 1 0-7.4z",
+  evict: "M3.6 2.7 8 7.1l4.4-4.4.9.9L8.9 8l4.4 4.4-.9.9L8 8.9l-4.4 4.4-.9-.9L7.1 8 2.7 3.6z",
+}
+
+/** Mounts or updates the list in component.parentElement. */
+export function mount(component, root) {
+  const place = component.parentElement
+  let list = lists.get(place)
+  if (!list) lists.set(place, list = new ClipList(place))
+  list.update(component, root)
+  return () => {
+    lists.delete(place)
+    list.close()
+  }
+}
+
+class ClipList {
+  constructor(place) {
+    this.element = make("div", "clip-list")
+    this.audio = make("audio", "")
+    this.rows = make("ol", "rows")
+    this.note = make("p", "note")
+    this.note.hidden = true
+    this.element.append(this.rows, this.note, this.audio)
+    this.audio.addEventListener("timeupdate", () => this.#moved())
+    for (const name of ["play", "pause", "ended"]) this.audio.addEventListener(name, () => this.#marked())
+    place.append(this.element)
+  }
+
+  update(component, root) {
+    const { data } = component
+    this.component = component
+    this.root = root
+    if (!document.querySelector("link[data-clip-list]")) {
+      const link = make("link", "")
+      Object.assign(link, { rel: "stylesheet", href: new URL(`${data.assets}list.css`, root).href })
+      link.dataset.clipList = ""
+      document.head.append(link)
+    }
+    const told = JSON.stringify(data.rows)
+    if (told !== this.told) {
+      this.told = told
+      this.rows.replaceChildren(...data.rows.map(row => this.#row(row)))
+    }
+    for (const item of this.rows.children) item.classList.toggle("focus", Number(item.dataset.position) === data.focus)
+    this.#marked()
+  }
+
+  #row(row) {
+    const item = make("li", "row")
+    item.dataset.position = row.position
+    const play = iconButton("play")
+    play.title = "Hear it"
+    play.setAttribute("aria-label", `Hear ${row.name}`)
+    play.addEventListener("click", () => this.#play(row.position))
+    const outline = make("canvas", "outline")
+    outline.addEventListener("click", () => this.#play(row.position))
+    const name = make("button", "name", row.name)
+    name.title = row.url
+    name.addEventListener("click", () => this.#act("focus", row.position))
+    const label = make("span", "label", row.label || "–")
+    if (row.colour) label.style.setProperty("--label", row.colour)
+    const score = make("span", "score", row.score ?? "")
+    const similar = iconButton("similar")
+    similar.title = "More like this"
+    similar.setAttribute("aria-label", `More like ${row.name}`)
+    similar.addEventListener("click", () => this.#act("similar", row.position))
+    item.append(play, outline, name, label, score, similar)
+    if (this.component.data.evict) {
+      const evict = iconButton("evict")
+      evict.title = "Leave out of the selection"
+      evict.setAttribute("aria-label", `Leave out ${row.name}`)
+      evict.addEventListener("click", () => this.#act("evict", row.position))
+      item.append(evict)
+    }
+    this.#outline(row.position, outline, item)
+    return item
+  }
+
+  #address(position, what) {
+    return new URL(`${this.component.data.clips}${position}/${what}`, this.root).href
+  }
+
+  async #outline(position, canvas, item) {
+    const address = this.#address(position, "card")
+    if (!outlines.has(address)) {
+      if (outlines.size > MOST_CARDS) outlines.delete(outlines.keys().next().value)
+      outlines.set(address, fetch(address).then(answer => (answer.ok ? answer.json() : null)).catch(() => null))
+    }
+    const card = await outlines.get(address)
+    if (!card) return void outlines.delete(address)
+    if (card.problem) {
+      item.classList.add("silent")
+      item.title = card.problem
+      return
+    }
+    draw(canvas, card.peaks)
+    if (card.duration) canvas.title = `${card.duration.toFixed(1)} s`
+  }
+
+  async #play(position) {
+    if (this.position === position && !this.audio.paused) return void this.audio.pause()
+    for (const other of document.querySelectorAll("audio, video")) if (other !== this.audio && !other.paused) other.pause()
+    this.position = position
+    this.audio.src = this.#address(position, "audio")
+    this.note.hidden = true
+    try {
+      await this.audio.play()
+    } catch (error) {
+      if (error.name === "AbortError") return
+      this.note.textContent = "This clip could not be played: its sound cannot be fetched or decoded."
+      this.note.hidden = false
+    }
+  }
+
+  #marked() {
+    for (const item of this.rows.children) {
+      const sounds = Number(item.dataset.position) === this.position && !this.audio.paused
+      item.classList.toggle("sounds", sounds)
+      item.querySelector(".play path").setAttribute("d", sounds ? ICONS.stop : ICONS.play)
+    }
+  }
+
+  #moved() {
+    const share = this.audio.duration ? this.audio.currentTime / this.audio.duration : 0
+    for (const item of this.rows.children) {
+      const here = Number(item.dataset.position) === this.position
+      item.querySelector(".outline").style.setProperty("--played", here ? `${share * 100}%` : "0%")
+    }
+  }
+
+  #act(kind, position) {
+    this.component.setTriggerValue("act", JSON.stringify({ kind, position, nonce: Math.random().toString(36).slice(2) }))
+  }
+
+  close() {
+    this.audio.pause()
+    this.element.remove()
+  }
+}
+
+function make(tag, className, text) {
+  const element = document.createElement(tag)
+  if (className) element.className = className
+  if (text !== undefined) element.textContent = text // labels and names are somebody else's: text, never markup
+  if (tag === "button") element.type = "button"
+  return element
+}
+
+function iconButton(name) {
+  const button = make("button", name)
+  const icon = document.createElementNS("http://www.w3.org/2000/svg", "svg")
+  icon.setAttribute("viewBox", "0 0 16 16")
+  icon.setAttribute("aria-hidden", "true")
+  const path = document.createElementNS("http://www.w3.org/2000/svg", "path")
+  path.setAttribute("d", ICONS[name])
+  path.setAttribute("fill", "currentColor")
+  icon.append(path)
+  button.append(icon)
+  return button
+}
+
+function draw(canvas, peaks) {
+  const ratio = devicePixelRatio || 1
+  const [width, height] = [72, 22]
+  canvas.width = width * ratio
+  canvas.height = height * ratio
+  const pen = canvas.getContext("2d")
+  pen.scale(ratio, ratio)
+  pen.fillStyle = getComputedStyle(canvas).color
+  const step = width / peaks.length
+  peaks.forEach((peak, place) => {
+    const tall = Math.max(1, (peak / 255) * height)
+    pen.fillRect(place * step, (height - tall) / 2, Math.max(0.5, step * 0.7), tall)
+  })
+}

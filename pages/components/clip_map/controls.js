@@ -1,0 +1,166 @@
+/** The row above the map, the legend below it and the help sheet. Every text comes in by textContent: names and labels are hostile. */
+import { SUBSETS, UNLABELLED } from "./clips.js"
+import { css } from "./paint.js"
+
+export const OPS = [
+  ["new", "new", "The next lasso replaces the selection"],
+  ["add", "∪", "The next lasso adds to the selection (hold Shift)"],
+  ["and", "∩", "The next lasso keeps what is in both (hold Shift and Alt)"],
+  ["minus", "∖", "The next lasso takes away from the selection (hold Alt)"],
+]
+
+const KEYS = [
+  ["drag", "lasso, box or pan, as chosen at the top right"],
+  ["Shift · Alt · both", "add to · take from · intersect with the selection"],
+  ["click · Shift + click", "select one clip · add or take away one clip"],
+  ["mouse wheel · Ctrl + drag", "zoom · pan"],
+  ["rest on a point", "hear it"],
+  ["hold s and move", "sweep: hear every point on the way"],
+  ["hold p and drag", "paint: select with a brush"],
+  ["z", "zoom to the selection"],
+  ["1 – 9", "label the selection"],
+  ["u", "undo"],
+  ["Space", "play or stop the clip in focus"],
+  ["Esc", "clear the selection"],
+  ["legend: click · double-click · Shift + click", "hide or show · show alone · select all"],
+]
+
+const MOST_ENTRIES = 60
+const ICONS = {
+  sound: "M3 9v6h4l5 5V4L7 9H3zm13.5 3A4.5 4.5 0 0 0 14 7.97v8.05A4.5 4.5 0 0 0 16.5 12zM14 3.23v2.06a7 7 0 0 1 0 13.42v2.06a9 9 0 0 0 0-17.54z",
+  silent: "M16.5 12A4.5 4.5 0 0 0 14 7.97v2.21l2.45 2.45c.03-.2.05-.41.05-.63zM19 12c0 .94-.2 1.82-.54 2.64l1.51 1.51A8.8 8.8 0 0 0 21 12a9 9 0 0 0-7-8.77v2.06A7 7 0 0 1 19 12zM4.27 3 3 4.27 7.73 9H3v6h4l5 5v-6.73l4.25 4.25a6.9 6.9 0 0 1-2.25 1.18v2.06a9 9 0 0 0 3.69-1.81L19.73 21 21 19.73l-9-9L4.27 3zM12 4 9.91 6.09 12 8.18V4z",
+}
+
+/** An element: make("button.name", {attributes}, children or text…). Functions become listeners. */
+export function make(kind, attributes = {}, ...children) {
+  const [tag, ...names] = kind.split(".")
+  const element = document.createElement(tag)
+  element.className = names.map(name => `clip-map-${name}`).join(" ")
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === "function") element.addEventListener(name, value)
+    else element.setAttribute(name, value)
+  }
+  element.append(...children)
+  return element
+}
+
+function icon(name) {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg")
+  svg.setAttribute("viewBox", "0 0 24 24")
+  svg.append(document.createElementNS("http://www.w3.org/2000/svg", "path"))
+  svg.firstChild.setAttribute("d", ICONS[name])
+  return svg
+}
+
+/** The row above the map. `acts` = {op, invert, zoom, clear, subset, colourBy, sound, help}, called with what was chosen. */
+export class Bar {
+  constructor(acts) {
+    this.acts = acts
+    this.ops = new Map(OPS.map(([op, text, title]) => [op, make("button", { type: "button", title, "aria-label": title, click: () => acts.op(op) }, text)]))
+    this.count = make("span.count", { "aria-live": "polite" })
+    this.invert = make("button", { type: "button", title: "Select the clips that are shown and not selected", click: () => acts.invert() }, "invert")
+    this.clear = make("button", { type: "button", title: "Select nothing (Esc)", click: () => acts.clear() }, "clear")
+    this.zoom = make("button", { type: "button", title: "Zoom to the selection (z)", click: () => acts.zoom() }, "zoom to")
+    this.chips = SUBSETS.map((name, subset) => make("button", { type: "button", title: `Show or hide ${name}. Double-click: show it alone`, click: event => acts.subset(subset, event) }))
+    this.subsets = make("div.group.chips", { role: "group", "aria-label": "Subsets shown" }, ...this.chips)
+    this.colour = make("select", { title: "What the colours mean", "aria-label": "Colour by", change: event => acts.colourBy(event.target.value) },
+      ...["label", "subset"].map(name => make("option", { value: name }, name)))
+    this.sound = make("button.icon", { type: "button", click: () => acts.sound(!this.heard, Number(this.volume.value)) })
+    this.volume = make("input", { type: "range", min: 0, max: 1, step: 0.05, title: "Volume", "aria-label": "Volume", input: () => acts.sound(true, Number(this.volume.value)) })
+    this.live = make("span.live")
+    this.element = make("div.bar", {},
+      make("div.group.ops", { role: "group", "aria-label": "What the next lasso does" }, ...this.ops.values()),
+      this.count,
+      make("div.group", {}, this.invert, this.zoom, this.clear),
+      this.subsets,
+      make("label", {}, "colour ", this.colour),
+      make("span.sound", {}, this.sound, this.volume),
+      make("button.help", { type: "button", title: "Keys and gestures (?)", "aria-label": "Keys and gestures", click: () => acts.help() }, "?"),
+      this.live)
+  }
+
+  showOp(op) {
+    for (const [name, button] of this.ops) button.setAttribute("aria-pressed", name === op)
+  }
+
+  showCount(count, n, passing) {
+    const number = value => value.toLocaleString("en-US")
+    this.count.textContent = passing ? `${number(count)} in the lasso` : count ? `${number(count)} selected` : `${number(n)} clips`
+    this.count.classList.toggle("clip-map-some", count > 0)
+    this.clear.disabled = this.zoom.disabled = !count
+  }
+
+  showSubsets(counts, shown) {
+    this.subsets.hidden = counts.filter(Boolean).length < 2 && shown.every(Boolean)
+    this.chips.forEach((chip, subset) => {
+      chip.textContent = `${SUBSETS[subset]} ${counts[subset].toLocaleString("en-US")}`
+      chip.setAttribute("aria-pressed", shown[subset])
+      chip.hidden = !counts[subset] && shown[subset]
+    })
+  }
+
+  showSound(on, volume) {
+    if (this.heard !== on) this.sound.replaceChildren(icon(on ? "sound" : "silent"))
+    this.heard = on
+    this.sound.title = on ? "Points are heard under the mouse. Click: silence" : "Silent. Click: hear points under the mouse"
+    this.sound.setAttribute("aria-pressed", on)
+    this.volume.value = volume
+  }
+
+  showLive(state, people) {
+    const names = people.map(person => String(person.name))
+    const who = names.slice(0, 2).join(", ") + (names.length > 2 ? ` +${names.length - 2}` : "")
+    this.live.textContent = state === "live" ? who || "live" : { offline: "offline", refused: "signed out" }[state] ?? "…"
+    this.live.title = { live: ["Labels of others appear by themselves", ...names].join("\n"), offline: "The server does not answer; trying again", refused: "The server refuses: sign in again" }[state] ?? ""
+    this.live.dataset.state = state ?? "waiting"
+  }
+}
+
+/** Counts below the map; each entry hides, isolates or selects. `act(key, "toggle" | "isolate" | "select")`. */
+export class Legend {
+  constructor(act) {
+    this.entries = new Map()
+    this.all = false
+    this.more = make("button.more", { type: "button", click: () => { this.all = !this.all; this.show(...this.shown) } })
+    this.element = make("div.legend", {
+      role: "group", "aria-label": "Legend",
+      click: event => {
+        const entry = event.target.closest("button[data-key]")
+        if (entry) act(Number(entry.dataset.key), event.shiftKey ? "select" : event.detail > 1 ? "isolate" : "toggle")
+      },
+    })
+  }
+
+  /** @param items [{key, name, colour [r, g, b], count, on}], in the order in which they are shown */
+  show(items, seen) {
+    this.shown = [items, seen]
+    const visible = this.all ? items.slice(0, 5000) : items.slice(0, MOST_ENTRIES)
+    const nodes = visible.map(({ key, name, colour, count, on }) => {
+      let entry = this.entries.get(key)
+      if (!entry) {
+        entry = make("button.entry", { type: "button", "data-key": key }, make("i"), make("span.name"), make("span.number"))
+        this.entries.set(key, entry)
+      }
+      const [dot, label, number] = entry.children
+      dot.style.background = css(colour)
+      dot.classList.toggle("clip-map-hollow", key === UNLABELLED)
+      label.textContent = name
+      number.textContent = count.toLocaleString("en-US")
+      entry.setAttribute("aria-pressed", on)
+      entry.title = `${name}: ${count}. Click: hide or show. Double-click: show alone. Shift-click: select all`
+      return entry
+    })
+    if (items.length > MOST_ENTRIES) {
+      this.more.textContent = this.all ? "show fewer" : `and ${(items.length - MOST_ENTRIES).toLocaleString("en-US")} more`
+      nodes.push(this.more)
+    }
+    const same = nodes.length === this.element.children.length && nodes.every((node, at) => node === this.element.children[at])
+    if (!same) this.element.replaceChildren(...nodes)
+  }
+}
+
+export function helpSheet(close) {
+  return make("div.sheet", { role: "dialog", "aria-label": "Keys and gestures", hidden: "" },
+    make("button.close", { type: "button", "aria-label": "Close", click: close }, "×"),
+    make("dl", {}, ...KEYS.flatMap(([key, meaning]) => [make("dt", {}, key), make("dd", {}, meaning)])))
+}

@@ -1,0 +1,75 @@
+/** Keeps asking the journal what has changed: at once when told of news, else every 1.5 s while somebody looks, rarely while it fails. */
+
+const PAUSE_MS = 1500
+const LONGEST_PAUSE_MS = 30000
+
+export class Feed {
+  /**
+   * @param {string} address of the journal, with what never changes of its query
+   * @param take called with every answer; @param told called with "live", "offline" or "refused" whenever that changes
+   */
+  constructor(address, take, told) {
+    Object.assign(this, { address, take, told, revision: -1, failures: 0, state: null })
+    this.gone = new AbortController()
+    document.addEventListener("visibilitychange", () => document.hidden || this.ask(), { signal: this.gone.signal })
+    addEventListener("online", () => this.ask(), { signal: this.gone.signal })
+    this.ask()
+  }
+
+  /** Tells of a revision that exists: asks at once when it is news. */
+  hear(revision) {
+    if (revision > this.revision) this.ask()
+  }
+
+  /** Asks once more for all that changed after `revision`. */
+  again(revision) {
+    this.revision = revision
+    this.ask()
+  }
+
+  async ask() {
+    if (this.asking) return void (this.hurry = true)
+    clearTimeout(this.timer)
+    this.asking = true
+    try {
+      const address = new URL(this.address)
+      address.searchParams.set("after", this.revision)
+      const answer = await fetch(address, { signal: this.gone.signal, cache: "no-store" })
+      if (!answer.ok) throw new Refusal(answer.status)
+      const journal = await answer.json()
+      if (this.gone.signal.aborted) return
+      this.revision = journal.revision
+      this.take(journal)
+      this.failures = 0
+      this.#tell("live")
+    } catch (error) {
+      if (this.gone.signal.aborted) return
+      this.failures++
+      this.#tell([401, 403].includes(error.status) ? "refused" : "offline")
+    } finally {
+      this.asking = false
+    }
+    if (this.hurry) {
+      this.hurry = false
+      return void this.ask()
+    }
+    const pause = Math.min(LONGEST_PAUSE_MS, PAUSE_MS * 2 ** this.failures)
+    this.timer = setTimeout(() => document.hidden || this.ask(), pause)
+  }
+
+  #tell(state) {
+    if (state !== this.state) this.told(this.state = state)
+  }
+
+  close() {
+    clearTimeout(this.timer)
+    this.gone.abort()
+  }
+}
+
+class Refusal extends Error {
+  constructor(status) {
+    super(`HTTP ${status}`)
+    this.status = status
+  }
+}

@@ -1,0 +1,163 @@
+/** Hearing under the mouse: which point is meant, when it is heard, and the card beside it. Nothing of this tells Python anything. */
+import { SUBSETS } from "./clips.js"
+import { make } from "./controls.js"
+import { Sound } from "./sound.js"
+
+const DWELL_MS = 120
+const REACH_PX = 10
+const SWEEP_MS = 70 // between two sounds of a sweep
+const SWEEP_LENGTH_MS = 260
+const MOST_CARDS = 400
+
+export class Hover {
+  /**
+   * @param map answers for what is on the map: near(px, py, radius, k), pixel(clip), label(clip), clipAddress(clip, what), theme
+   * @param told called when the point under the mouse, or what is heard, has changed
+   */
+  constructor(map, told) {
+    Object.assign(this, { map, told, clip: null, sweeping: false, cards: new Map() })
+    this.sound = new Sound(() => this.#voice())
+    this.name = make("b")
+    this.label = make("span.tiplabel")
+    this.facts = make("small")
+    this.wave = make("canvas.wave", { width: 192, height: 64 })
+    this.word = make("small.word")
+    this.tip = make("div.tip", { role: "tooltip", hidden: "" }, this.name, this.label, this.wave, this.facts, this.word)
+  }
+
+  /** The mouse is at (px, py) of the map. */
+  move(px, py) {
+    const [clip = null] = this.map.near(px, py, REACH_PX, 1)
+    if (clip === this.clip) return
+    this.leave(this.sweeping)
+    if (clip === null) return
+    this.clip = clip
+    this.told()
+    if (this.sweeping) this.#sweep(clip)
+    else this.timer = setTimeout(() => this.#rest(clip), DWELL_MS)
+  }
+
+  /** The mouse is on no point any more. */
+  leave(goOn = false) {
+    clearTimeout(this.timer)
+    this.asking?.abort()
+    this.tip.hidden = true
+    if (!goOn) this.sound.stop()
+    if (this.clip === null) return
+    this.clip = null
+    this.told()
+  }
+
+  sweep(on) {
+    if (on === this.sweeping) return
+    this.sweeping = on
+    if (on) {
+      clearTimeout(this.timer)
+      this.tip.hidden = true
+      if (this.clip !== null) this.#sweep(this.clip)
+    } else {
+      clearTimeout(this.silence)
+      this.sound.stop()
+    }
+  }
+
+  /** Plays a clip, or stops it if it is heard just now. */
+  toggle(clip) {
+    if (this.sound.sounding && this.sound.playing === clip) this.sound.stop()
+    else this.#play(clip)
+  }
+
+  /** Hears a clip that was clicked; the click also gives the browser its leave to play. */
+  hear(clip) {
+    if (this.sound.on && !(this.sound.sounding && this.sound.playing === clip)) this.#play(clip)
+  }
+
+  #play(clip) {
+    this.sound.play(this.map.clipAddress(clip, "audio"), clip)
+  }
+
+  #sweep(clip) {
+    const now = performance.now()
+    if (!this.sound.on || now - (this.swept ?? 0) < SWEEP_MS) return
+    this.swept = now
+    this.#play(clip)
+    clearTimeout(this.silence)
+    this.silence = setTimeout(() => this.sound.stop(), SWEEP_LENGTH_MS)
+    this.#prefetch(clip)
+  }
+
+  #rest(clip) {
+    if (this.sound.on) this.#play(clip)
+    this.#describe(clip)
+    this.#prefetch(clip)
+  }
+
+  #prefetch(clip) {
+    if (!this.sound.on || this.sound.blocked) return
+    const near = this.map.near(...this.map.pixel(clip), 60, 5).filter(other => other !== clip)
+    this.sound.prefetch(near.map(other => this.map.clipAddress(other, "audio")))
+  }
+
+  async #describe(clip) {
+    this.#show(clip, this.cards.get(clip))
+    if (this.cards.has(clip)) return
+    const { signal } = this.asking = new AbortController()
+    try {
+      const answer = await fetch(this.map.clipAddress(clip, "card"), { signal })
+      if (!answer.ok) throw new Error(`HTTP ${answer.status}`)
+      const card = await answer.json()
+      if (this.cards.size >= MOST_CARDS) this.cards.delete(this.cards.keys().next().value)
+      this.cards.set(clip, card)
+      if (this.clip === clip) this.#show(clip, card)
+    } catch (error) {
+      if (!signal.aborted && this.clip === clip) this.facts.textContent = `no details (${error.message})`
+    }
+  }
+
+  #show(clip, card) {
+    const { name: label, colour } = this.map.label(clip)
+    this.name.textContent = card ? card.name : "…"
+    this.label.textContent = label
+    this.label.style.setProperty("--dot", colour)
+    this.facts.textContent = [card && Number.isFinite(card.duration) ? `${card.duration < 10 ? card.duration.toFixed(2) : Math.round(card.duration)} s` : "", SUBSETS[this.map.subset(clip)]].filter(Boolean).join(" · ")
+    this.#draw(card?.peaks ?? [])
+    this.#voice()
+    this.tip.hidden = false
+    const [px, py] = this.map.pixel(clip)
+    const { width, height } = this.map.view
+    const wide = this.tip.offsetWidth, high = this.tip.offsetHeight
+    const left = px + 16 + wide < width ? px + 16 : Math.max(4, px - 16 - wide)
+    this.tip.style.transform = `translate(${Math.round(left)}px, ${Math.round(Math.min(Math.max(4, py - high / 2), height - high - 4))}px)`
+  }
+
+  #draw(peaks) {
+    const { width, height } = this.wave
+    const context = this.wave.getContext("2d")
+    context.clearRect(0, 0, width, height)
+    context.fillStyle = this.map.theme.accent
+    const step = width / Math.max(1, peaks.length)
+    peaks.forEach((peak, at) => {
+      const tall = Math.max(2, peak / 255 * height)
+      context.fillRect(at * step, (height - tall) / 2, Math.max(1, step - 1), tall)
+    })
+  }
+
+  #voice() {
+    const { sound } = this
+    this.word.textContent = !sound.on ? "sound is off" : sound.blocked ? "click once, then hover plays sound" : ""
+    this.word.hidden = !this.word.textContent
+    this.told()
+  }
+
+  /** Forgets what may have changed with the data set. */
+  forget() {
+    this.leave()
+    this.cards.clear()
+  }
+
+  close() {
+    this.leave()
+    clearTimeout(this.silence)
+    this.sound.close()
+  }
+}

@@ -1,0 +1,230 @@
+/**
+ * Draws the points of the map: a small software rasteriser on a 2-D canvas.
+ * A million points take some 50 ms on one core, where software WebGL takes seconds and a fill call for each point takes half a second.
+ * Points are blended, so that dense places look dense. Order: unlabelled, labelled, then what is selected, on top.
+ */
+
+const PAD = 24  // pixels around the picture, so that a point at its border needs no test for each pixel
+const EDGE = 18 // no stamp reaches further than this
+
+/** The view of the map: which piece of the plane fills a box of so many CSS pixels. North is up. */
+export class View {
+  constructor([x0, x1], [y0, y1], width, height) {
+    Object.assign(this, { x0, x1, y0, y1, width, height })
+  }
+  toPixel(x, y) {
+    return [(x - this.x0) / (this.x1 - this.x0) * this.width, (this.y1 - y) / (this.y1 - this.y0) * this.height]
+  }
+  toPlane(px, py) {
+    return [this.x0 + px / this.width * (this.x1 - this.x0), this.y1 - py / this.height * (this.y1 - this.y0)]
+  }
+  same(other) {
+    return other && ["x0", "x1", "y0", "y1", "width", "height"].every(key => this[key] === other[key])
+  }
+}
+
+/** [red, green, blue] of any CSS colour; what the browser does not understand is `fallback`. */
+export function colourOf(css, fallback) {
+  const probe = document.createElement("canvas").getContext("2d", { willReadFrequently: true })
+  probe.fillStyle = fallback
+  probe.fillStyle = css || fallback
+  probe.fillRect(0, 0, 1, 1)
+  return [...probe.getImageData(0, 0, 1, 1).data.subarray(0, 3)]
+}
+
+export const mix = (a, b, share) => a.map((value, at) => Math.round(value + (b[at] - value) * share))
+
+export const css = colour => `rgb(${colour.join(" ")})`
+
+const hex = text => [1, 3, 5].map(at => parseInt(text.slice(at, at + 2), 16))
+
+function luminance(colour) {
+  const [r, g, b] = colour.map(value => (value /= 255) <= 0.04045 ? value / 12.92 : ((value + 0.055) / 1.055) ** 2.4)
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b
+}
+
+/**
+ * A label's colour so that it is seen on this ground: black labels exist, and so do dark themes.
+ * Greys that would vanish change sides, because made a little lighter they would pass for unlabelled; other colours keep their hue.
+ */
+export function legible(colour, theme) {
+  let shown = hex(colour)
+  const ground = luminance(theme.ground)
+  const contrast = () => {
+    const [low, high] = [luminance(shown), ground].sort((a, b) => a - b)
+    return (high + 0.05) / (low + 0.05)
+  }
+  if (contrast() < 1.7 && Math.max(...shown) - Math.min(...shown) < 24) return mix(shown, theme.ink, 0.95)
+  for (let step = 0; step < 8 && contrast() < 1.7; step++) shown = mix(shown, theme.ink, 0.15)
+  return shown
+}
+
+export class Painter {
+  /** @param {HTMLCanvasElement} canvas what is seen */
+  constructor(canvas) {
+    this.canvas = canvas
+    this.context = canvas.getContext("2d", { alpha: false })
+    this.raster = document.createElement("canvas")
+    this.painted = null
+    this.drawn = 0
+    this.took = 0
+  }
+
+  /**
+   * Draws every shown clip.
+   * @param clips the Clips; @param view the View; @param theme {ground, ink, grey} as [r, g, b]
+   * @param colours [shape (n), uint32 as 0xbbggrr]; @param ranks [shape (n), uint8] 0 not drawn, 1 unlabelled, 2 labelled, 3 and 4 the same selected
+   */
+  paint(clips, view, theme, colours, ranks) {
+    const began = performance.now()
+    const ratio = Math.min(window.devicePixelRatio || 1, 2)
+    const width = Math.max(1, Math.round(view.width * ratio)), height = Math.max(1, Math.round(view.height * ratio))
+    if (this.image?.width !== width + 2 * PAD || this.image?.height !== height + 2 * PAD) {
+      this.image = new ImageData(width + 2 * PAD, height + 2 * PAD)
+      this.raster.width = width
+      this.raster.height = height
+    }
+    const pixels = new Uint32Array(this.image.data.buffer)
+    const ground = pack(theme.ground)
+    pixels.fill(0xff000000 | ground)
+
+    const stride = this.image.width
+    const { n, places, x0, x1, y0, y1 } = clips.base
+    const scaleX = (x1 - x0) / 65534 * width / (view.x1 - view.x0), shiftX = (x0 - view.x0) * width / (view.x1 - view.x0) + PAD
+    const scaleY = -(y1 - y0) / 65534 * height / (view.y1 - view.y0), shiftY = (view.y1 - y0) * height / (view.y1 - view.y0) + PAD
+    // how many points a window of this size would hold if all of the plane were as full
+    const share = Math.min(1, Math.abs((view.x1 - view.x0) * (view.y1 - view.y0) / ((x1 - x0) * (y1 - y0) || 1)))
+    const crowd = Math.max(1, n * share) * 600000 / Math.max(60000, view.width * view.height)
+    const radius = clamp(6 - 1.2 * Math.log10(crowd / 100), 0.85, 4.8) * ratio
+    const strength = clamp(1.55 - 0.2 * Math.log10(crowd), 0.34, 0.92)
+    const steps = crowd < 60000 ? 4 : 1
+    const rim = crowd < 15000 ? 0.8 * ratio : 0
+    const some = clips.count > 0
+    this.radius = radius / ratio
+    // where points cover each other many times over, blending alone shows one flat colour: count, and shade below
+    const shift = ratio > 1.5 ? 3 : 2, columns = (stride >> shift) + 2
+    const crowds = steps === 1 ? new Uint16Array(columns * ((this.image.height >> shift) + 2)) : null
+
+    let drawn = 0
+    for (let rank = 1; rank <= 4; rank++) {
+      if (rank > 2 && !some) break
+      const chosen = rank > 2
+      const size = chosen && rim ? radius * 1.15 : radius
+      const alpha = chosen ? Math.min(1, strength * 1.5) : some ? strength * (crowds ? 0.17 : 0.28) : strength
+      const stamps = makeStamps(size, rim && !(some && !chosen) ? rim : 0, steps, stride, alpha)
+      for (let clip = 0; clip < n; clip++) {
+        if (ranks[clip] !== rank) continue
+        const x = places[2 * clip] * scaleX + shiftX, y = places[2 * clip + 1] * scaleY + shiftY
+        if (!(x >= EDGE && x < stride - EDGE && y >= EDGE && y < height + 2 * PAD - EDGE)) continue
+        drawn++
+        const left = x | 0, top = y | 0
+        const stamp = stamps[steps === 1 ? 0 : ((y - top) * steps | 0) * steps + ((x - left) * steps | 0)]
+        const at = top * stride + left
+        if (crowds && (chosen || !some)) crowds[(top >> shift) * columns + (left >> shift)]++
+        if (stamp.rim) blend(pixels, at, stamp.rim, ground)
+        blend(pixels, at, stamp.body, colours[clip])
+      }
+    }
+    if (crowds) shade(pixels, stride, crowds, columns, shift, pack(theme.ink), 3 / strength * (1 << shift) ** 2 / (3.2 * radius * radius))
+    this.raster.getContext("2d").putImageData(this.image, -PAD, -PAD)
+    this.painted = view
+    this.drawn = drawn
+    this.show(view)
+    this.took = performance.now() - began
+  }
+
+  /** Shows the last painting moved and scaled to another view: what panning shows until the next painting. */
+  show(view, theme) {
+    const { canvas, context, raster, painted } = this
+    if (!painted) return
+    if (canvas.width !== raster.width || canvas.height !== raster.height) {
+      canvas.width = raster.width
+      canvas.height = raster.height
+    }
+    if (view.same(painted)) return void context.drawImage(raster, 0, 0)
+    const [left, top] = view.toPixel(painted.x0, painted.y1), [right, bottom] = view.toPixel(painted.x1, painted.y0)
+    const kx = canvas.width / view.width, ky = canvas.height / view.height
+    context.fillStyle = css(theme.ground)
+    context.fillRect(0, 0, canvas.width, canvas.height)
+    context.drawImage(raster, left * kx, top * ky, (right - left) * kx, (bottom - top) * ky)
+  }
+}
+
+const clamp = (value, low, high) => Math.min(high, Math.max(low, value))
+
+export const pack = ([r, g, b]) => b << 16 | g << 8 | r
+
+/**
+ * Mixes up to 45 % of the ink into the pixels where more than `full` points lie in a cell, on a logarithmic scale: density goes on showing where colour is full.
+ * @param crowds [shape (rows × columns), uint16] points for each cell of 2^shift pixels
+ */
+function shade(pixels, stride, crowds, columns, shift, ink, full) {
+  const rows = crowds.length / columns, size = 1 << shift
+  const soft = new Float32Array(crowds.length)
+  let most = 0
+  for (let cell = columns + 1; cell < crowds.length - columns - 1; cell++) {
+    const sides = crowds[cell - 1] + crowds[cell + 1] + crowds[cell - columns] + crowds[cell + columns]
+    const corners = crowds[cell - columns - 1] + crowds[cell - columns + 1] + crowds[cell + columns - 1] + crowds[cell + columns + 1]
+    soft[cell] = (4 * crowds[cell] + 2 * sides + corners) / 16
+    if (soft[cell] > most) most = soft[cell]
+  }
+  if (most <= full) return
+  const per = 0.45 * 256 / Math.max(Math.log(most / full), Math.log(8))
+  for (let cell = 0; cell < soft.length; cell++) soft[cell] = soft[cell] > full ? per * Math.log(soft[cell] / full) : 0
+  const inkRedBlue = ink & 0xff00ff, inkGreen = ink & 0x00ff00
+  for (let row = 0; row < rows - 1; row++) {
+    for (let column = 0; column < columns - 1; column++) {
+      const cell = row * columns + column
+      const a = soft[cell], b = soft[cell + 1], c = soft[cell + columns], d = soft[cell + columns + 1]
+      if (!(a + b + c + d)) continue
+      // from the middle of this cell to the middle of the next ones
+      for (let y = 0; y < size; y++) {
+        const left = a + (c - a) * y / size, right = b + (d - b) * y / size
+        const line = (row * size + (size >> 1) + y) * stride + column * size + (size >> 1)
+        for (let x = 0; x < size; x++) {
+          const share = left + (right - left) * x / size | 0
+          if (!share || line + x >= pixels.length) continue
+          const under = pixels[line + x]
+          pixels[line + x] = 0xff000000
+            | (Math.imul(inkRedBlue, share) + Math.imul(under & 0xff00ff, 256 - share)) >>> 8 & 0xff00ff
+            | (Math.imul(inkGreen, share) + Math.imul(under & 0x00ff00, 256 - share)) >>> 8 & 0x00ff00
+        }
+      }
+    }
+  }
+}
+
+/** For each of steps × steps places within a pixel: which pixels a point touches, and how much. */
+function makeStamps(radius, rim, steps, stride, alpha) {
+  const stamps = []
+  for (let row = 0; row < steps; row++) {
+    for (let column = 0; column < steps; column++) {
+      const cx = steps === 1 ? 0.5 : (column + 0.5) / steps, cy = steps === 1 ? 0.5 : (row + 0.5) / steps
+      stamps.push({ body: disc(cx, cy, radius, stride, alpha), rim: rim && disc(cx, cy, radius + rim, stride, alpha * 0.8) })
+    }
+  }
+  return stamps
+}
+
+function disc(cx, cy, radius, stride, alpha) {
+  const offsets = [], shares = []
+  const reach = Math.ceil(radius + 1)
+  for (let y = -reach; y <= reach; y++) {
+    for (let x = -reach; x <= reach; x++) {
+      const share = Math.round(256 * alpha * clamp(radius - Math.hypot(x + 0.5 - cx, y + 0.5 - cy) + 0.5, 0, 1))
+      if (share > 6) { offsets.push(y * stride + x); shares.push(share) }
+    }
+  }
+  return { offsets: Int32Array.from(offsets), shares: Int32Array.from(shares) }
+}
+
+/** Source over ground, red and blue in one multiplication. */
+function blend(pixels, at, { offsets, shares }, colour) {
+  const redBlue = colour & 0xff00ff, green = colour & 0x00ff00
+  for (let k = 0; k < offsets.length; k++) {
+    const where = at + offsets[k], a = shares[k], b = 256 - a, under = pixels[where]
+    pixels[where] = 0xff000000
+      | (Math.imul(redBlue, a) + Math.imul(under & 0xff00ff, b)) >>> 8 & 0xff00ff
+      | (Math.imul(green, a) + Math.imul(under & 0x00ff00, b)) >>> 8 & 0x00ff00
+  }
+}

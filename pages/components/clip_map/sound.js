@@ -1,0 +1,114 @@
+/** Plays the clip under the mouse: one sound at a time, never two, and none that nobody asked for. */
+
+const KEY = "hover.map.sound"
+const MOST_BYTES = 2_000_000 // longer sounds are streamed, not fetched ahead
+const MOST_KEPT = 48
+
+export class Sound {
+  /** @param told called whenever what is heard, or whether the browser lets us play, has changed */
+  constructor(told) {
+    this.told = told
+    this.element = document.createElement("audio")
+    this.element.preload = "auto"
+    this.playing = null
+    this.started = 0
+    this.blocked = false
+    this.ahead = new Map()
+    const { on = true, volume = 0.8 } = recall()
+    this.on = Boolean(on)
+    this.element.volume = volume >= 0 && volume <= 1 ? volume : 0.8
+    this.element.addEventListener("playing", () => {
+      if (this.counted !== this.turn) this.started++
+      this.counted = this.turn
+      this.told()
+    })
+    for (const name of ["ended", "pause", "error"]) this.element.addEventListener(name, () => this.told())
+    this.turn = 0
+  }
+
+  get volume() { return this.element.volume }
+  get sounding() { return this.playing !== null && !this.element.paused && !this.element.ended }
+
+  set(on, volume) {
+    this.on = on
+    this.element.volume = volume
+    if (!on) this.stop()
+    try {
+      localStorage.setItem(KEY, JSON.stringify({ on, volume }))
+    } catch {
+      // storage may be forbidden: then the choice holds until the page is left
+    }
+    this.told()
+  }
+
+  /** Plays the sound at an address; whatever played before stops, also other players of the page. */
+  async play(address, what) {
+    const turn = ++this.turn
+    this.playing = what
+    for (const other of document.querySelectorAll("audio, video")) if (other !== this.element && !other.paused) other.pause()
+    const kept = this.ahead.get(address)
+    this.element.src = typeof kept === "string" ? kept : address
+    try {
+      await this.element.play()
+      if (turn === this.turn) this.blocked = false
+    } catch (error) {
+      if (turn !== this.turn || error.name === "AbortError") return
+      this.playing = null
+      this.blocked = error.name === "NotAllowedError"
+    }
+    this.told()
+  }
+
+  stop() {
+    this.turn++
+    if (this.playing === null) return
+    this.playing = null
+    this.element.pause()
+    // without this the browser goes on loading what nobody hears
+    this.element.removeAttribute("src")
+    this.element.load()
+    this.told()
+  }
+
+  /** Fetches short sounds before they are asked for. */
+  async prefetch(addresses) {
+    this.fetching?.abort()
+    const { signal } = this.fetching = new AbortController()
+    for (const address of addresses) {
+      if (this.ahead.has(address)) continue
+      try {
+        const answer = await fetch(address, { signal, priority: "low" })
+        if (!answer.ok || Number(answer.headers.get("Content-Length")) > MOST_BYTES) {
+          this.ahead.set(address, null)
+          answer.body?.cancel()
+        } else {
+          this.ahead.set(address, URL.createObjectURL(await answer.blob()))
+        }
+      } catch {
+        return // left meanwhile, or offline: the sound itself will say so
+      }
+      if (this.ahead.size > MOST_KEPT) this.#forget(this.ahead.keys().next().value)
+    }
+  }
+
+  #forget(address) {
+    const kept = this.ahead.get(address)
+    if (kept && kept !== this.element.src) URL.revokeObjectURL(kept)
+    this.ahead.delete(address)
+  }
+
+  close() {
+    this.stop()
+    this.fetching?.abort()
+    for (const address of [...this.ahead.keys()]) this.#forget(address)
+    this.element.remove()
+  }
+}
+
+function recall() {
+  try {
+    return JSON.parse(localStorage.getItem(KEY)) ?? {}
+  } catch {
+    return {}
+  }
+}

@@ -1,0 +1,168 @@
+"""What travels between the map in the browser and Python: sets of clips, the base of a map, and the journal.
+
+A set is sorted clip positions as bytes in base64: first byte 0, then differences as varints (LEB128), or first byte 1,
+then a bit for each position from 0; the sender takes the shorter.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hover_core import vector_rows
+from hover_core.annotations import colour
+from hover_core.clips import SUBSETS
+from hover_core.dataset import Dataset, Datasets
+from hover_core.errors import NotFound, Refused
+from hover_core.invites import Person
+
+MISSING = 65_535
+_STEPS = 65_534
+
+Positions = NDArray[np.int64]
+
+
+def encode_set(positions: Positions) -> str:
+    """Clip positions as text for the browser."""
+    ordered = np.unique(np.asarray(positions, np.int64))
+    gaps = np.diff(ordered, prepend=0)
+    varints = _varints(gaps)
+    bits = int(ordered[-1]) // 8 + 1 if len(ordered) else 0
+    if len(ordered) and bits < len(varints):
+        flags = np.zeros(bits * 8, bool)
+        flags[ordered] = True
+        packed = b"\x01" + np.packbits(flags, bitorder="little").tobytes()
+    else:
+        packed = b"\x00" + varints
+    return base64.b64encode(packed).decode()
+
+
+def decode_set(text: str, size: int) -> Positions:
+    """Clip positions from the browser; `Refused` if they are none of a dataset of `size` clips."""
+    try:
+        packed = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError) as error:
+        raise Refused("the selection could not be read: select again") from error
+    if packed[:1] == b"\x01":
+        positions = np.flatnonzero(np.unpackbits(np.frombuffer(packed[1:], np.uint8), bitorder="little")).astype(
+            np.int64
+        )
+    elif packed[:1] == b"\x00":
+        positions = np.cumsum(_gaps(np.frombuffer(packed[1:], np.uint8)))
+    else:
+        raise Refused("the selection could not be read: select again")
+    if len(positions) and (positions[0] < 0 or positions[-1] >= size):
+        raise Refused(f"the selection names clip {int(positions[-1])}, the dataset has {size}: reload the page")
+    return positions
+
+
+def dataset_of(datasets: Datasets, embedding_id: int, *, by: Person) -> Dataset:
+    """The dataset that an embedding belongs to, if `by` may see it."""
+    owner = datasets.remember(
+        ("owner of map", embedding_id), lambda: vector_rows.dataset_of(datasets.store, embedding_id)
+    )
+    if owner is None:
+        raise NotFound(f"there is no map {embedding_id}")
+    return datasets.open(owner, by=by)
+
+
+def base(dataset: Dataset, embedding_id: int) -> tuple[bytes, str]:
+    """The positions of all clips on a map, and their ETag: a JSON header, then uint16 x, y for each clip in clip order."""
+    size = dataset.state().size
+
+    def make() -> tuple[bytes, str]:
+        embedding = next((found for found in dataset.embeddings() if found.id == embedding_id), None)
+        if embedding is None:
+            raise NotFound(f"there is no map {embedding_id}")
+        return _pack_base(dataset.coordinates(embedding)[:, :2]), f'"{embedding_id}-{size}"'
+
+    return dataset.datasets.remember(("base", embedding_id, size), make)
+
+
+def quantised(coordinates: NDArray[np.float32]) -> tuple[NDArray[np.uint16], dict[str, float]]:
+    """Coordinates [shape=(n, 2)] as steps of a grid, and the grid: what the browser draws and tests a lasso against."""
+    placed = np.isfinite(coordinates).all(axis=1)
+    low = coordinates[placed].min(axis=0) if placed.any() else np.zeros(2)
+    high = coordinates[placed].max(axis=0) if placed.any() else np.ones(2)
+    span = np.where(high > low, high - low, 1.0).astype(np.float64)
+    steps = np.full(coordinates.shape, MISSING, np.uint16)
+    steps[placed] = np.rint((coordinates[placed] - low) / span * _STEPS).astype(np.uint16)
+    grid = {
+        "x0": float(low[0]),
+        "x1": float(low[0] + span[0]),
+        "y0": float(low[1]),
+        "y1": float(low[1] + span[1]),
+    }
+    return steps, grid
+
+
+def journal(dataset: Dataset, after: int) -> dict[str, Any]:
+    """What is current of every clip that changed after a revision; of all clips for -1."""
+    state = dataset.state()
+    fresh = state.changed > after if after >= 0 else np.ones(state.size, bool)
+    changes, subsets = [], []
+    if state.revision > after:
+        labels = state.label[fresh]
+        where = np.flatnonzero(fresh)
+        for code in np.unique(labels).tolist():
+            if after >= 0 or code >= 0:
+                changes.append([code, encode_set(where[labels == code])])
+        moved = state.subset[fresh]
+        for code in np.unique(moved).tolist():
+            if after >= 0 or code > 0:
+                subsets.append([code, encode_set(where[moved == code])])
+    return {
+        "revision": state.revision,
+        "n": state.size,
+        "reset": after < 0,
+        "labels": [[code, name, colour(code)] for code, name in enumerate(state.names)],
+        "changes": changes,
+        "subsets": subsets,
+    }
+
+
+def _pack_base(coordinates: NDArray[np.float32]) -> bytes:
+    steps, grid = quantised(coordinates)
+    missing = int((steps[:, 0] == MISSING).sum())
+    header = json.dumps({"n": len(steps), "missing": missing, **grid}).encode()
+    header += b" " * (-len(header) % 4)
+    return len(header).to_bytes(4, "little") + header + np.ascontiguousarray(steps, "<u2").tobytes()
+
+
+def _varints(values: NDArray[np.int64]) -> bytes:
+    if not len(values):
+        return b""
+    width = np.maximum(1, (np.floor(np.log2(np.maximum(values, 1))) // 7 + 1).astype(np.int64))
+    ends = np.cumsum(width)
+    out = np.zeros(int(ends[-1]), np.uint8)
+    starts = ends - width
+    for place in range(int(width.max())):
+        here = width > place
+        byte = (values[here] >> (7 * place)) & 0x7F
+        out[starts[here] + place] = byte | np.where(width[here] > place + 1, 0x80, 0)
+    return out.tobytes()
+
+
+def _gaps(raw: NDArray[np.uint8]) -> NDArray[np.int64]:
+    ends = np.flatnonzero(raw < 0x80)
+    if not len(raw):
+        return np.zeros(0, np.int64)
+    if not len(ends) or ends[-1] != len(raw) - 1:
+        raise Refused("the selection could not be read: select again")
+    starts = np.concatenate([[0], ends[:-1] + 1])
+    width = ends - starts + 1
+    if width.max() > 8:
+        raise Refused("the selection could not be read: select again")
+    values = np.zeros(len(ends), np.int64)
+    for place in range(int(width.max())):
+        here = width > place
+        values[here] |= (raw[starts[here] + place].astype(np.int64) & 0x7F) << (7 * place)
+    return values
+
+
+__all__ = ["SUBSETS", "base", "dataset_of", "decode_set", "encode_set", "journal", "quantised"]

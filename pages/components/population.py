@@ -1,0 +1,28 @@
+"""The population table: how many clips each label has in each subset."""
+
+import pandas as pd
+import streamlit as st
+
+from hover_core.clips import SUBSETS
+
+_MOST = 200
+
+
+def population_table(population: dict[str, dict[str, int]]) -> None:
+    """Draw label × subset, the unlabelled last, with sums."""
+    rows = [{"label": name, **counts, "all": sum(counts.values())} for name, counts in population.items() if name]
+    rows = [row for row in rows if row["all"]]
+    rows.sort(key=lambda row: -row["all"])
+    left_out = len(rows) - _MOST
+    without = population.get("", dict.fromkeys(SUBSETS, 0))
+    everything = {name: sum(counts[name] for counts in population.values()) for name in SUBSETS}
+    rows = [
+        *rows[:_MOST],
+        {"label": "unlabelled", **without, "all": sum(without.values())},
+        {"label": "all", **everything, "all": sum(everything.values())},
+    ]
+    st.dataframe(
+        pd.DataFrame(rows), hide_index=True, width="stretch", height="content", alt="Clips by label and subset"
+    )
+    if left_out > 0:
+        st.caption(f"The {_MOST} largest labels are shown; {left_out:,} smaller ones are counted in the last row.")

@@ -1,0 +1,91 @@
+"""Split: which clips are raw, train, dev or test."""
+
+import numpy as np
+import streamlit as st
+
+from hover_core.clips import SUBSETS
+from pages.components import session
+from pages.components.population import population_table
+
+dataset = session.needs()
+state = dataset.state()
+clips = dataset.clips()
+
+st.subheader("Split")
+st.caption(
+    "Raw clips wait for labels. Train and dev shape the map and the model; test stays apart: the map is never fitted on it."
+)
+
+columns = sorted({key for extra in clips["extra"].head(2000) for key in extra})
+how = st.segmented_control("How", ["As it is now", "By shares"], default="As it is now", key="split.how", required=True)
+left, right = st.columns([1, 1.4], gap="large")
+
+with left:
+    grouped_now = int((clips["group_name"] != "").sum())
+    group_column = dataset.row.settings.get("group_column")
+    current = group_column or ("as in the table" if grouped_now else "no groups")
+    options = list(dict.fromkeys([current, "no groups", *columns]))
+    chosen_column = st.selectbox(
+        "Group column",
+        options,
+        key=f"split.group.{dataset.id}",
+        help="What must not be in two subsets at once: the speaker, or the recording that clips were cut from.",
+    )
+    if chosen_column != current:
+        with session.said():
+            dataset.group_by(None if chosen_column == "no groups" else chosen_column)
+            st.rerun()
+    groups = int(clips["group_name"].replace("", np.nan).nunique())
+    if groups:
+        st.caption(
+            f"{groups:,} groups: no {'group' if chosen_column == current == 'as in the table' else chosen_column} will be in two subsets."
+        )
+    elif how == "By shares":
+        st.caption(
+            "Without groups, clips of one speaker or recording can be in train and test at once: the test would flatter."
+        )
+
+    shares = dict.fromkeys(SUBSETS, 0)
+    seed = 0
+    if how == "By shares":
+        rest = 100
+        defaults = {"test": 10, "dev": 10, "train": 30}
+        for name, default in defaults.items():
+            shares[name] = st.slider(name, 0, 100, default, format="%d%%", key=f"split.share.{name}")
+            rest -= shares[name]
+        shares["raw"] = max(rest, 0)
+        st.slider("raw (what is left)", 0, 100, shares["raw"], format="%d%%", disabled=True)
+        if rest < 0:
+            st.error(f"The shares add up to {100 - rest} %: lower them to 100 %.")
+        seed = int(st.number_input("Seed", 0, 10_000, 0, key="split.seed", help="The same seed gives the same split."))
+
+with right:
+    if how == "By shares" and sum(shares.values()) == 100:
+        proposed = dataset.proposed_split(shares, seed=seed)
+        flat = np.bincount((state.label + 1) * 4 + proposed, minlength=(len(state.names) + 1) * 4).reshape(-1, 4)
+        population_table(
+            {
+                name: dict(zip(SUBSETS, map(int, row), strict=True))
+                for name, row in zip(["", *state.names], flat, strict=True)
+            }
+        )
+        moving = int((proposed != state.subset).sum())
+        if st.button(f"Split: move {moving:,} clips", type="primary", key="split.apply", disabled=not moving):
+            with session.said():
+                written = dataset.split(shares, seed=seed, token=session.token("split"))
+                session.spend("split")
+                st.session_state["split.done"] = (written.batch_id, written.changed)
+                st.rerun()
+    else:
+        population_table(state.population())
+
+done = st.session_state.get("split.done")
+if done:
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.success(f"{done[1]:,} clips moved.", icon=":material/check:", width="content")
+        if st.button("Undo", icon=":material/undo:", key="split.undo"):
+            with session.said():
+                dataset.undo(done[0])
+            st.session_state.pop("split.done")
+            st.rerun()
+st.page_link("owner/vectorize.py", label="Next: the map", icon=":material/arrow_forward:")

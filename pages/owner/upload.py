@@ -1,0 +1,332 @@
+"""Upload: a table of URLs becomes clips; what will happen is said before it happens."""
+
+import hashlib
+import io
+import os
+from pathlib import Path
+
+import pandas as pd
+import streamlit as st
+
+from hover_core import demo, settings, tables
+from hover_core.audio import Piece
+from hover_core.errors import HoverError, SoundError
+from hover_core.fetch import RefusedHost
+from hover_core.tables import Columns, Intake, RawTable
+from pages.components import session
+from pages.server import identity
+
+SOUND_ENDINGS = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".m4a")
+NONE = "–"
+
+dataset = session.dataset()
+
+
+def main() -> None:
+    """One drop zone; after a file, one screen."""
+    done = st.session_state.pop("upload.done", None)
+    if done:
+        _said_done(done)
+        return
+    st.subheader("Upload")
+    if dataset is not None and dataset.row.size:
+        st.caption(
+            f"“{dataset.name}” has {dataset.row.size:,} clips. Another table adds to it; nothing is ever deleted."
+        )
+    else:
+        st.caption(
+            "A table with one row a clip and a column of URLs. Labels, subsets and speakers come along if it has them."
+        )
+    given = _given()
+    if given is None:
+        return
+    data, name = given
+    try:
+        table = _table(data, name)
+    except HoverError as error:
+        st.error(str(error))
+        return
+    _screen(table, name, hashlib.sha256(data).hexdigest()[:12])
+
+
+def _given() -> tuple[bytes, str] | None:
+    """The table that was dropped, typed, found in the operator's folder, or our own demo."""
+    file = st.file_uploader(
+        "Drop a CSV, TSV, JSONL or Parquet file",
+        type=["csv", "tsv", "txt", "jsonl", "ndjson", "parquet"],
+        key="upload.file",
+    )
+    with st.container(horizontal=True, vertical_alignment="center"):
+        demo_type = "secondary" if dataset is not None and dataset.row.size else "primary"
+        if st.button(
+            "Try the demo", icon=":material/play_circle:", type=demo_type, key="upload.demo", help="600 clips of ours."
+        ):
+            st.session_state["upload.given"] = (demo.TABLE.read_bytes(), "demo.csv")
+        with st.popover("Paste URLs", icon=":material/content_paste:"):
+            text = st.text_area("One address a line", key="upload.urls", height=160)
+            if st.button("Use these", key="upload.paste") and text.strip():
+                lines = [line.strip() for line in text.splitlines() if line.strip()]
+                st.session_state["upload.given"] = (_csv_of(lines), "pasted.csv")
+        root = settings.audio_root()
+        if root is not None and st.button("The folder on this machine", icon=":material/folder:", key="upload.folder"):
+            found = _folder(root)
+            if found:
+                st.session_state["upload.given"] = (_csv_of(found), "folder.csv")
+            else:
+                st.warning("The folder that the operator named holds no sound files.")
+    if file is not None:
+        return file.getvalue(), file.name
+    return st.session_state.get("upload.given")
+
+
+def _screen(table: RawTable, name: str, digest: str) -> None:
+    """Columns, the first rows, what will happen, and one button."""
+    guessed = tables.guess_columns(list(table.frame.columns))
+    columns = _columns(table, guessed, digest)
+    if not columns.audio:
+        st.info("Choose the column that holds the addresses of the clips.")
+        return
+    st.dataframe(table.frame.head(5), hide_index=True, width="stretch", alt="The first rows of the table")
+    addresses = table.frame[columns.audio].head(500)
+    relative = any(not tables._SCHEME.match(str(value)) for value in addresses)
+    base_url = ""
+    if relative:
+        base_url = st.text_input(
+            "Base address",
+            key=f"upload.base.{digest}",
+            placeholder="https://example.org/clips/",
+            help="Some addresses are relative; this is what they are relative to.",
+        )
+    raw_labels = _raw_labels(table, columns, digest)
+    identity_name = _identity(digest)
+    intake = _plan(table, columns, raw_labels, base_url, identity_name)
+    hosts = _listen(intake, digest)
+    known = _known(intake)
+    _say(intake, known)
+    if st.button(
+        f"Add {len(intake.clips) - known:,} clips"
+        if known < len(intake.clips)
+        else "Add again (labels, columns, subsets)",
+        type="primary",
+        icon=":material/add:",
+        key="upload.add",
+        disabled=not intake.clips,
+    ):
+        _add(intake, name, hosts, identity_name)
+
+
+def _columns(table: RawTable, guessed: Columns, digest: str) -> Columns:
+    names = [NONE, *table.frame.columns]
+    words = {
+        "audio": "Address",
+        "label": "Label",
+        "subset": "Subset",
+        "group": "Group",
+        "own_id": "Id",
+        "start": "Start (s)",
+        "end": "End (s)",
+    }
+    chosen = {}
+    with st.grid(4, min_column_width=150):
+        for part, word in words.items():
+            found = getattr(guessed, part)
+            chosen[part] = st.selectbox(
+                word, names, index=names.index(found) if found in names else 0, key=f"upload.column.{part}.{digest}"
+            )
+    picked = {part: "" if value == NONE else value for part, value in chosen.items()}
+    return Columns(**{**guessed.__dict__, **picked})
+
+
+def _raw_labels(table: RawTable, columns: Columns, digest: str) -> str:
+    if not columns.label:
+        return "keep"
+    ours = bool(columns.annotator and columns.how)
+    subset = (
+        table.frame[columns.subset].str.strip().str.lower() if columns.subset else pd.Series("raw", table.frame.index)
+    )
+    raw = int(((subset.isin(["raw", ""])) & (table.frame[columns.label].str.strip() != "")).sum())
+    if not raw:
+        return "keep"
+    chosen = st.radio(
+        f"{raw:,} raw rows have a label",
+        ["keep", "reference"],
+        index=0 if ours or not columns.subset else 1,
+        format_func={
+            "keep": "Keep them as labels",
+            "reference": "Set them aside as a reference: hidden from annotators, used to score their work",
+        }.__getitem__,
+        key=f"upload.raw.{digest}",
+    )
+    return str(chosen)
+
+
+def _identity(digest: str) -> str:
+    if dataset is not None and dataset.row.size:
+        return str(dataset.row.settings.get("identity", "full"))
+    from hover_core.clips import IDENTITIES
+
+    with st.expander("What makes two addresses the same sound"):
+        return str(
+            st.selectbox(
+                "The same sound is known by",
+                list(IDENTITIES),
+                format_func=IDENTITIES.__getitem__,
+                key=f"upload.identity.{digest}",
+            )
+        )
+
+
+def _listen(intake: Intake, digest: str) -> list[str]:
+    """Play the first clips, and ask before a private address is fetched from."""
+    hosts = list(dataset.row.settings.get("allowed_hosts", [])) if dataset is not None else []
+    hosts += st.session_state.setdefault(f"upload.hosts.{digest}", [])
+    if not intake.clips:
+        return hosts
+    heard: list[bytes] = []
+    for clip in intake.clips[:3]:
+        try:
+            heard.append(_first_sound(clip.url, clip.start_s, clip.end_s, tuple(hosts)))
+        except RefusedHost as refused:
+            _offer(refused, digest)
+            return hosts
+        except SoundError as error:
+            st.warning(f"{clip.url}: {error}", icon=":material/volume_off:")
+    if heard:
+        st.caption("Does this sound right?")
+        with st.grid(3, min_column_width=220):
+            for sound in heard:
+                st.audio(sound, format="audio/wav")
+    return hosts
+
+
+def _offer(refused: RefusedHost, digest: str) -> None:
+    if refused.redirected or not identity.bound_to_loopback():
+        st.warning(
+            f"{refused}. Operators allow an address with HOVER_ALLOWED_HOSTS={refused.host_port}.",
+            icon=":material/shield:",
+        )
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.warning(
+            f"{refused.host_port} is this machine or its network: allow it for this dataset?",
+            icon=":material/shield:",
+            width="stretch",
+        )
+        if st.button(f"Allow {refused.host_port}", key="upload.allow"):
+            st.session_state[f"upload.hosts.{digest}"].append(refused.host_port)
+            st.rerun()
+
+
+def _say(intake: Intake, known: int) -> None:
+    counts = tables.preview(intake)
+    parts = [f"**{len(intake.clips):,} clips**"]
+    if intake.subset_given:
+        parts.append(", ".join(f"{count:,} {name}" for name, count in counts.items() if count))
+    if known:
+        parts.append(f"{known:,} are in the dataset already")
+    if intake.duplicates:
+        parts.append(f"{len(intake.duplicates):,} duplicates (the same clip twice counts once)")
+    parts.append(f"{intake.labelled():,} labelled")
+    if intake.refused:
+        parts.append(f"**{len(intake.refused):,} rows refused**")
+    st.markdown(" · ".join(parts))
+    if intake.refused:
+        _rows("Refused rows", intake.refused, "refused.csv")
+    if intake.duplicates:
+        _rows("Duplicates", intake.duplicates, "duplicates.csv")
+
+
+def _rows(title: str, rows: list[tables.Refusal], file_name: str) -> None:
+    frame = pd.DataFrame([{"row": bad.row, "value": bad.value, "why": bad.reason} for bad in rows])
+    with st.expander(f"{title} ({len(rows):,})", expanded=title.startswith("Refused")):
+        st.dataframe(frame.head(500), hide_index=True, width="stretch", alt=title)
+        safe = frame.astype(str).map(tables.neutralise)
+        st.download_button("Download", safe.to_csv(index=False), file_name, "text/csv", key=f"upload.{file_name}")
+
+
+def _add(intake: Intake, name: str, hosts: list[str], identity_name: str) -> None:
+    with session.said():
+        target = dataset
+        if target is None or (not target.row.size and target.name.startswith("Dataset ")):
+            target = target or session.datasets().new(_free_name(name), by=session.person(), identity=identity_name)
+        if hosts:
+            target.change_settings(allowed_hosts=sorted(set(hosts)))
+        if not target.row.size:
+            target.change_settings(identity=identity_name)
+        added = target.add(intake, token=session.token("upload"))
+        session.spend("upload")
+        session.open_dataset(target.id)
+        st.session_state.pop("upload.given", None)
+        st.session_state["upload.done"] = added
+        st.rerun()
+
+
+def _said_done(added) -> None:
+    words = [f"{added.new:,} clips added"]
+    if added.known:
+        words.append(f"{added.known:,} were there already")
+    if added.moved:
+        words.append(f"{added.moved:,} moved to another subset")
+    if added.labelled:
+        words.append(f"{added.labelled:,} labels imported")
+    st.success(" · ".join(words), icon=":material/check:")
+    state = dataset.state() if dataset else None
+    with st.container(horizontal=True):
+        if state is not None and state.subset.any():
+            st.page_link("owner/vectorize.py", label="Next: the map", icon=":material/arrow_forward:")
+            st.page_link("owner/split.py", label="Look at the split", icon=":material/call_split:")
+        else:
+            st.page_link("owner/split.py", label="Next: split", icon=":material/arrow_forward:")
+            st.page_link("owner/vectorize.py", label="Skip to the map", icon=":material/scatter_plot:")
+    if added.batch_id and st.button("Undo the import of the labels", icon=":material/undo:", key="upload.undo"):
+        dataset.undo(added.batch_id)
+        st.rerun()
+
+
+def _free_name(name: str) -> str:
+    stem = Path(name).stem.strip() or "Dataset"
+    taken = {row.name for row in session.datasets().rows(archived=True)}
+    return next(n for n in [stem, *(f"{stem} {k}" for k in range(2, len(taken) + 3))] if n not in taken)
+
+
+def _known(intake: Intake) -> int:
+    if dataset is None or not dataset.row.size:
+        return 0
+    have = set(dataset.clips()["clip_id"])
+    return sum(clip.clip_id in have for clip in intake.clips)
+
+
+def _csv_of(addresses: list[str]) -> bytes:
+    file = io.StringIO()
+    pd.DataFrame({"audio": addresses}).to_csv(file, index=False)
+    return file.getvalue().encode()
+
+
+def _folder(root: Path) -> list[str]:
+    found = []
+    for folder, _, files in os.walk(root):
+        found += [
+            str((Path(folder) / file).relative_to(root)) for file in files if file.lower().endswith(SOUND_ENDINGS)
+        ]
+    return sorted(f"local:{path}" for path in found)
+
+
+@st.cache_data(max_entries=4, show_spinner="Reading the table …")
+def _table(data: bytes, name: str) -> RawTable:
+    return tables.read_table(data, name)
+
+
+def _plan(table: RawTable, columns: Columns, raw_labels: str, base_url: str, identity_name: str) -> Intake:
+    options = {"raw_labels": raw_labels, "base_url": base_url, "local_folder": settings.audio_root() is not None}
+    if dataset is not None:
+        return dataset.plan(table, columns, **options)
+    return tables.plan(table, columns, identity=identity_name, keep_sources=True, **options)
+
+
+@st.cache_data(max_entries=32, ttl=600, show_spinner="Listening to the first clips …")
+def _first_sound(url: str, start_s: float | None, end_s: float | None, hosts: tuple[str, ...]) -> bytes:
+    listening = session.datasets().listening
+    return listening.workers.wav(Piece(listening.fetcher(hosts).fetch(url), start_s, end_s))
+
+
+main()

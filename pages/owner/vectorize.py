@@ -1,0 +1,181 @@
+"""Map: every clip becomes a vector, the vectors a map; long work that goes on when this page is closed."""
+
+import pandas as pd
+import streamlit as st
+
+from hover_core import jobs, vector_rows, vectorizers
+from hover_core.dataset import DEFAULT_VECTORIZER
+from hover_core.job_rows import Job
+from pages.components import session
+from pages.components.clip_map import clip_map
+
+LIMITS = {"network": "the network is the limit", "machine": "this machine is the limit"}
+
+dataset = session.needs()
+
+
+def main() -> None:
+    """Settings folded away, one button, then the bar and the map as soon as it can be drawn."""
+    st.subheader("Map")
+    job = jobs.tend(dataset)
+    if job is not None and job.running:
+        _running()
+    else:
+        _start(job)
+        if job is not None:
+            _ended(job)
+    _failures()
+    _preview()
+
+
+def _start(job: Job | None) -> None:
+    known = {v.key: v for v in vectorizers.VECTORIZERS}
+    in_use = dataset.vectorizer_key if dataset.vectorizer_key in known else DEFAULT_VECTORIZER
+    before = job.settings.get("options", {}) if job else {}
+    with st.expander("Settings", icon=":material/tune:"):
+        key = st.radio(
+            "Vectorizer",
+            list(known),
+            index=list(known).index(in_use),
+            format_func=lambda k: known[k].title,
+            captions=[v.good_for for v in known.values()],
+            key="vectorize.vectorizer",
+        )
+        with st.grid(4, min_column_width=150):
+            reducer = st.selectbox(
+                "Reducer",
+                ["umap", "pca"],
+                key="vectorize.reducer",
+                help="UMAP keeps clouds together; PCA is for a quick look.",
+            )
+            n_neighbors = st.number_input(
+                "Neighbours",
+                2,
+                200,
+                int(before.get("n_neighbors", 15)),
+                key="vectorize.neighbors",
+                help="Larger: fewer, bigger clouds. Smaller: more, finer ones.",
+            )
+            min_dist = st.number_input(
+                "Minimum distance",
+                0.0,
+                0.99,
+                float(before.get("min_dist", 0.1)),
+                0.05,
+                key="vectorize.min_dist",
+                help="Smaller packs clouds tighter, which makes them easier to lasso.",
+            )
+            seed = st.number_input(
+                "Seed",
+                0,
+                10_000,
+                int(before.get("random_state", 0)),
+                key="vectorize.seed",
+                help="The same seed draws the same map.",
+            )
+        st.caption(f"Vectors are kept as `{key}`: another setting computes anew and forgets nothing.")
+    have = len(vector_rows.vectorized(dataset.store, dataset.id, key))
+    failed = len(dataset.failures(key))
+    pending = dataset.row.size - have - failed
+    estimate = _span(pending / 120 + 12 + dataset.row.size / 800)
+    if pending:
+        text = (
+            f"Vectorize {pending:,} clips and draw the map"
+            if not have
+            else f"Vectorize {pending:,} more clips and draw the map"
+        )
+    else:
+        text = "Draw the map again"
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if st.button(
+            text,
+            type="primary" if pending or dataset.embedding() is None else "secondary",
+            icon=":material/play_arrow:",
+            key="vectorize.start",
+        ):
+            options = {"n_neighbors": int(n_neighbors), "min_dist": float(min_dist), "random_state": int(seed)}
+            with session.said():
+                jobs.start(dataset, vectorizer=key, reducer=reducer, **(options if reducer == "umap" else {}))
+                st.rerun()
+        st.caption(f"about {estimate}; fitted on raw, train and dev, test is only placed", width="content")
+
+
+@st.fragment(run_every=1.0)
+def _running() -> None:
+    job = jobs.tend(dataset)
+    if job is None or not job.running:
+        st.rerun()
+        return
+    newest = dataset.embedding()
+    if newest is not None and newest.id != st.session_state.get("vectorize.drawn"):
+        st.session_state["vectorize.drawn"] = newest.id
+        st.rerun()
+    progress = job.progress
+    phase, done, total = progress.get("phase", "starting"), progress.get("done", 0), progress.get("total", 0)
+    left = progress.get("left_s")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if phase == "vectors" and total:
+            finished = done + progress.get("failed", 0)
+            words = [f"{finished:,}/{total:,} clips", f"{progress.get('rate', 0):,.0f} clips/s"]
+            words += [f"{_span(left)} left"] if left is not None else []
+            words += [LIMITS[progress["limit"]]] if progress.get("limit") else []
+            st.progress(min(1.0, finished / total), " · ".join(words))
+        elif phase == "map" and total:
+            words = f"Drawing the map: epoch {done:,} of {total:,}" + (f" · {_span(left)} left" if left else "")
+            st.progress(min(1.0, done / total), words)
+        elif phase == "map":
+            st.progress(0.0, "Drawing the map: finding neighbours, warming up (10 to 20 s the first time)")
+        else:
+            st.progress(0.0, "Starting …" if not job.attempts > 1 else "Taking the work up where it was …")
+        if st.button("Cancel", icon=":material/stop:", key="vectorize.cancel", disabled=job.cancel):
+            jobs.cancel(dataset)
+    st.caption("This goes on when you close the page.")
+
+
+def _ended(job: Job) -> None:
+    if job.state == "failed":
+        st.error(f"The work ended early: {job.progress.get('message', 'see the log')}", icon=":material/error:")
+    elif job.state == "cancelled":
+        st.info("Cancelled. What was done is kept; start again to go on from there.", icon=":material/stop:")
+
+
+def _failures() -> None:
+    failures = dataset.failures()
+    if not failures:
+        return
+    clips = dataset.clips()
+    rows = pd.DataFrame(
+        [{"row": f.position + 1, "address": clips["url"].get(f.position, ""), "why": f.reason} for f in failures]
+    )
+    with st.expander(
+        f"{len(failures):,} clips could not be turned into vectors",
+        icon=":material/volume_off:",
+        expanded=len(failures) < 20,
+    ):
+        st.dataframe(rows, hide_index=True, width="stretch", alt="Clips without a vector, and why")
+        running = jobs.tend(dataset)
+        if st.button(
+            "Retry these", icon=":material/refresh:", key="vectorize.retry", disabled=bool(running and running.running)
+        ):
+            with session.said():
+                jobs.retry_failures(dataset)
+                st.rerun()
+
+
+def _preview() -> None:
+    embedding = dataset.embedding()
+    if embedding is None:
+        return
+    if not embedding.placeholder:
+        st.page_link("annotator/label.py", label="Next: label", icon=":material/arrow_forward:")
+    clip_map(dataset, embedding, key="vectorize.map", height=420)
+
+
+def _span(seconds: float) -> str:
+    seconds = max(1, round(seconds))
+    if seconds < 90:
+        return f"{seconds} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+main()

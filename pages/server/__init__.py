@@ -1,0 +1,1 @@
+"""What answers besides the pages: who is asking, clip sounds, map data, assets, invites."""

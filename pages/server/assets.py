@@ -1,0 +1,47 @@
+"""The scripts and styles of our own elements, and Plotly's bundle, under addresses that change with their content."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from pathlib import Path
+
+import plotly
+
+COMPONENTS = Path(__file__).resolve().parent.parent / "components"
+FOLDERS = (COMPONENTS / "clip_map", COMPONENTS / "clip_list")
+TYPES = {".js": "text/javascript", ".css": "text/css"}
+_BUNDLE = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
+
+
+@functools.cache
+def folder() -> str:
+    """`assets/<hash>/`, where the scripts and what they import are; relative to the app's root."""
+    content = hashlib.sha256()
+    for path in _files():
+        content.update(path.name.encode() + path.read_bytes())
+    return f"assets/{content.hexdigest()[:16]}/"
+
+
+def plotly_bundle() -> str:
+    """Where Plotly's bundle is; relative to the app's root."""
+    return f"assets/plotly-{plotly.__version__}.min.js"
+
+
+@functools.cache
+def inline(component: str) -> str:
+    """The few lines that mount an element."""
+    return (COMPONENTS / component / "inline.js").read_text()
+
+
+def find(name: str) -> tuple[Path, str] | None:
+    """The file and MIME type of an asset, or None. Only names that we know: nothing of the request becomes a path."""
+    if f"assets/{name}" == plotly_bundle():
+        return _BUNDLE, TYPES[".js"]
+    known = {f"{folder()}{path.name}": path for path in _files()}
+    path = known.get(f"assets/{name}")
+    return (path, TYPES[path.suffix]) if path else None
+
+
+def _files() -> list[Path]:
+    return sorted(path for folder in FOLDERS for path in folder.glob("*") if path.suffix in TYPES)

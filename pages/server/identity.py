@@ -1,0 +1,116 @@
+"""Who is asking: decided by a cookie of ours, or by where the server listens; never by a peer address or a Host header.
+
+Whoever sits at a machine whose server listens on loopback only is its owner. Everywhere else the owner comes in by a
+link with a token, annotators by an invite. A forwarding header or a foreign Host takes the first away: then somebody
+stands in between. `hosts` open nothing, they only lock.
+"""
+
+from __future__ import annotations
+
+import functools
+import hmac
+import os
+import secrets
+from collections.abc import Callable, Mapping
+
+import streamlit as st
+
+from hover_core import members
+from hover_core.invites import LOCAL_OWNER, OWNER, Person
+from pages.server.shared import datasets
+
+COOKIE = "hover"
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+# The one place where a test can say who is here, without cookies and headers.
+seam: Callable[[], Person | None] | None = None
+
+
+def current() -> Person | None:
+    """Who this run of a page is for."""
+    if seam is not None:
+        return seam()
+    cookies = dict(st.context.cookies)
+    kept = st.session_state.get("identity.cookie")  # signed in where no cookie could be set
+    if kept:
+        cookies[COOKIE] = kept
+    return person(cookies, st.context.headers)
+
+
+def person(cookies: Mapping[str, str], headers: Mapping[str, str]) -> Person | None:
+    """Who a request comes from, or None: then it is nobody's."""
+    cookie = cookies.get(COOKIE)
+    found = members.person_behind(datasets().store, cookie) if cookie else None
+    if found is not None:
+        return found
+    if is_open() or (bound_to_loopback() and _direct(headers)):
+        return LOCAL_OWNER
+    return None
+
+
+def is_open() -> bool:
+    """Whether the operator opened the app on purpose: everybody is the owner."""
+    return os.environ.get("HOVER_OPEN") == "1"
+
+
+def bound_to_loopback() -> bool:
+    """Whether the server was started on a loopback address by `streamlit run`; another server may listen anywhere."""
+    from streamlit import config
+
+    return st.get_option("server.address") in LOOPBACK and config._server_mode in (
+        "starlette-app",
+        "starlette-app-direct",
+    )
+
+
+def is_owner_token(token: str) -> bool:
+    """Whether `token` is the owner's."""
+    return hmac.compare_digest(token.encode(), owner_token().encode())
+
+
+@functools.cache
+def owner_token() -> str:
+    """`HOVER_OWNER_TOKEN`, else the secret of that name, else one made for this process."""
+    given = os.environ.get("HOVER_OWNER_TOKEN", "")
+    if not given:
+        try:
+            given = str(st.secrets.get("HOVER_OWNER_TOKEN", ""))
+        except FileNotFoundError:  # there is no secrets file
+            given = ""
+    return given or secrets.token_urlsafe(24)
+
+
+def token_is_ours() -> bool:
+    """Whether the owner's token was made here, and so has to be printed."""
+    return not os.environ.get("HOVER_OWNER_TOKEN")
+
+
+def sign_in(token: str, name: str = "") -> tuple[str, bool]:
+    """Exchange the owner's token or an invite's for a device's cookie: `(cookie, whether it is the owner's)`.
+
+    Raises
+    ------
+    NotFound, Refused
+        The token opens nothing, or the name cannot be taken.
+    """
+    store = datasets().store
+    if is_owner_token(token):
+        return members.sign_in_owner(store), True
+    return members.join(store, token, name), False
+
+
+def _direct(headers: Mapping[str, str]) -> bool:
+    names = {name.lower() for name in headers}
+    if any(name.startswith(("x-forwarded", "x-real-ip", "forwarded", "via", "cf-", "x-client-ip")) for name in names):
+        return False
+    host = next((value for name, value in headers.items() if name.lower() == "host"), "")
+    return _host_name(host) in LOOPBACK
+
+
+def _host_name(host: str) -> str:
+    if host.startswith("["):
+        return host[1:].split("]", 1)[0]
+    return host.rsplit(":", 1)[0].lower() if ":" in host else host.lower()
+
+
+__all__ = ["COOKIE", "OWNER", "current", "person", "sign_in"]

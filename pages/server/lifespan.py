@@ -1,0 +1,38 @@
+"""What happens once when the server starts: the owner's link is printed, and jobs whose process died are taken up."""
+
+import contextlib
+import logging
+import threading
+from collections.abc import AsyncIterator
+
+import streamlit as st
+
+from hover_core.errors import HoverError
+from pages.server import identity
+from pages.server.shared import datasets
+
+_log = logging.getLogger("hover")
+
+
+@contextlib.asynccontextmanager
+async def lifespan(app: st.App) -> AsyncIterator[None]:
+    """Print how the owner comes in; then serve; at the end close the store."""
+    if identity.is_open():
+        print("  HOVER_OPEN=1: everybody who reaches this server is its owner.", flush=True)
+    elif not identity.bound_to_loopback():
+        if identity.token_is_ours():
+            print(f"  The owner's link: http://<this server>/join?t={identity.owner_token()}", flush=True)
+        else:
+            print("  The owner comes in by /join?t= and the token in HOVER_OWNER_TOKEN.", flush=True)
+    threading.Thread(target=_take_up, daemon=True).start()
+    yield
+    datasets().close()
+
+
+def _take_up() -> None:
+    from hover_core import jobs
+
+    try:
+        jobs.tend_all(datasets())
+    except HoverError:
+        _log.exception("jobs that were under way could not be taken up")
