@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, bindparam, text
 
 from hover_core.clips import SUBSETS, Clip
-from hover_core.store import Store, dump, insert
+from hover_core.store import Store, insert
 
 _AT_ONCE = 5_000  # rows a statement: SQLite and PostgreSQL both limit the number of parameters
 
@@ -41,7 +41,9 @@ def positions_of(connection: Connection, dataset_id: str, clip_ids: Sequence[str
 
 def add_clips(connection: Connection, dataset_id: str, clips: Sequence[Clip]) -> list[int]:
     """Append clips that are new to the dataset; return their positions."""
-    size = connection.execute(text("SELECT size FROM datasets WHERE id = :d"), {"d": dataset_id}).scalar_one()
+    size, revision = connection.execute(
+        text("SELECT size, revision FROM datasets WHERE id = :d"), {"d": dataset_id}
+    ).one()
     rows = [
         {
             "dataset_id": dataset_id,
@@ -54,7 +56,8 @@ def add_clips(connection: Connection, dataset_id: str, clips: Sequence[Clip]) ->
             "group_name": clip.group,
             "subset": SUBSETS.index(clip.subset),
             "reference": clip.reference,
-            "extra": dump(clip.extra),
+            "extra": _in_order(clip.extra),
+            "revision": revision,
         }
         for number, clip in enumerate(clips)
     ]
@@ -73,9 +76,9 @@ def add_columns(connection: Connection, dataset_id: str, extras: Mapping[int, Ma
     for start in range(0, len(wanted), _AT_ONCE):
         for row in connection.execute(query, {"d": dataset_id, "p": wanted[start : start + _AT_ONCE]}):
             kept = json.loads(row.extra)
-            merged = {**extras[row.position], **kept}
+            merged = {**kept, **{name: value for name, value in extras[row.position].items() if name not in kept}}
             if merged != kept:
-                changes.append({"d": dataset_id, "p": row.position, "e": dump(merged)})
+                changes.append({"d": dataset_id, "p": row.position, "e": _in_order(merged)})
     if changes:
         connection.execute(text("UPDATE clips SET extra = :e WHERE dataset_id = :d AND position = :p"), changes)
     return len(changes)
@@ -90,14 +93,17 @@ def set_groups(connection: Connection, dataset_id: str, groups: Sequence[str]) -
 
 
 def table(store: Store, dataset_id: str) -> pd.DataFrame:
-    """All clips in clip order: clip_id, own_id, url, start_s, end_s, group_name, subset as imported, reference, extra, and
-    duration_s and sha256 where the sound was heard. The index is the position."""
+    """All clips in clip order; the index is the position.
+
+    Columns: clip_id, own_id, url, start_s, end_s, group_name, subset as it came, reference, extra; duration_s and
+    sha256 where the sound was heard.
+    """
     with store.read() as connection:
         rows = connection.execute(
             text(
-                "SELECT c.position, c.clip_id, c.own_id, c.url, c.start_s, c.end_s, c.group_name, c.subset, c.reference, c.extra, "
-                "s.duration_s, s.sha256 FROM clips c LEFT JOIN sounds s ON s.dataset_id = c.dataset_id "
-                "AND s.position = c.position WHERE c.dataset_id = :d ORDER BY c.position"
+                "SELECT c.position, c.clip_id, c.own_id, c.url, c.start_s, c.end_s, c.group_name, c.subset, "
+                "c.reference, c.extra, s.duration_s, s.sha256 FROM clips c LEFT JOIN sounds s "
+                "ON s.dataset_id = c.dataset_id AND s.position = c.position WHERE c.dataset_id = :d ORDER BY c.position"
             ),
             {"d": dataset_id},
         ).all()
@@ -161,3 +167,8 @@ def durations(store: Store, dataset_id: str, size: int) -> NDArray[np.float64]:
             if row.position < size:
                 result[row.position] = row.duration_s
     return result
+
+
+def _in_order(extra: Mapping[str, Any]) -> str:
+    # not `store.dump`, which sorts: the columns go out in the order they came in
+    return json.dumps(extra, ensure_ascii=False, separators=(",", ":"))

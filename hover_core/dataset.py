@@ -19,7 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from hover_core import clip_rows, members, tables, vector_rows
-from hover_core.annotations import Batch
+from hover_core.annotations import Batch, label_named
 from hover_core.clips import IDENTITIES, SUBSETS, Clip
 from hover_core.errors import NotFound, Refused, SoundError, TableError
 from hover_core.invites import LOCAL_OWNER, OWNER, Invite, Person
@@ -155,9 +155,10 @@ class Dataset:
         """
         self.by.allow("own", self.id)
         token = token or secrets.token_hex(16)
-        journal = self.datasets.journal
         ids = [clip.clip_id for clip in intake.clips]
-        with self.store.revise(self.id) as (connection, _):
+        moved, written = 0, None
+        with self.datasets.journal.action(self.id, self.by.name) as action:
+            connection = action.connection
             known = clip_rows.positions_of(connection, self.id, ids)
             fresh = [clip for clip in intake.clips if clip.clip_id not in known]
             places = clip_rows.add_clips(connection, self.id, fresh)
@@ -165,35 +166,40 @@ class Dataset:
             extras = {known[clip.clip_id]: clip.extra for clip in intake.clips if clip.clip_id in known}
             widened = clip_rows.add_columns(connection, self.id, extras)
             # the codes of all labels of the table in the order of their names: colours do not depend on the row order
-            add_labels(connection, self.id, sorted({clip.label for clip in intake.clips if clip.label}))
-        moved = 0
-        if intake.subset_given and known:
-            moves = [
-                (np.array([at[clip.clip_id] for clip in intake.clips if clip.subset == subset], np.int64), subset)
-                for subset in SUBSETS
+            names = sorted({clip.label for clip in intake.clips if clip.label} - set(action.state.names))
+            add_labels(connection, self.id, names)
+            if fresh or widened or names:
+                action.grown()
+            if intake.subset_given and known:
+                said = [clip for clip in intake.clips if clip.clip_id not in intake.unsaid]
+                moves = [
+                    (np.array([at[clip.clip_id] for clip in said if clip.subset == subset], np.int64), subset)
+                    for subset in SUBSETS
+                ]
+                moved = action.move(moves, token=f"{token}/subsets", note="table").changed
+            entries = [
+                Entry(np.array(positions, np.int64), label, source=source)
+                for (label, source), positions in _grouped(intake, at).items()
             ]
-            moved = journal.move(self.id, moves, annotator=self.by.name, token=f"{token}/subsets", note="table").changed
-        entries = [
-            Entry(np.array(positions, np.int64), label, source=source)
-            for (label, source), positions in _grouped(intake, at).items()
-        ]
-        written = None
-        if entries:
-            written = journal.annotate(
-                self.id, entries, annotator=self.by.name, how="imported", token=token, kind="import", note="table"
-            )
-        return Added(
-            len(fresh), len(known), moved, written.changed if written else 0, widened, written.batch_id if written else None
-        )
+            if entries:
+                written = action.annotate(entries, how="imported", token=token, kind="import", note="table")
+        labelled, batch_id = (written.changed, written.batch_id) if written else (0, None)
+        return Added(len(fresh), len(known), moved, labelled, widened, batch_id)
 
     # labels and subsets -----------------------------------------------------------------------------------------------
 
     def annotate(
-        self, positions: Sequence[int] | Positions, label: str, *, how: str, verdict: str = "yes", token: str | None = None
+        self,
+        positions: Sequence[int] | Positions,
+        label: str,
+        *,
+        how: str,
+        verdict: str = "yes",
+        token: str | None = None,
     ) -> Written:
         """Give clips a label, in one batch. The same `token` twice counts once; returns after the commit."""
         self.by.allow("label", self.id)
-        entry = Entry(np.asarray(positions, np.int64), " ".join(label.split()), verdict)
+        entry = Entry(np.asarray(positions, np.int64), label_named(label), verdict)
         token = token or secrets.token_hex(16)
         return self.datasets.journal.annotate(
             self.id, [entry], annotator=self.by.name, how=how, token=token, note=entry.label
@@ -212,23 +218,22 @@ class Dataset:
 
     def undo_last(self, *, token: str | None = None) -> tuple[Batch, Written] | None:
         """Take back the newest action of this person that still stands, or None."""
-        for batch in self.batches(own=True):
-            if batch.kind != "undo" and not batch.undone:
-                return batch, self.undo(batch.id, token=token)
-        return None
+        batch = self.datasets.journal.newest_standing(self.id, self.by.name)
+        return None if batch is None else (batch, self.undo(batch.id, token=token))
 
     def commit(self, positions: Sequence[int] | Positions, subset: str, *, token: str | None = None) -> Written:
         """Move labelled raw clips to train, dev or test. Others among `positions` stay where they are."""
         self.by.allow("own", self.id)
         if subset not in SUBSETS[1:]:
             raise Refused(f"“{subset}” is nothing to commit to: use train, dev or test")
-        state = self.state()
-        chosen = np.asarray(positions, np.int64)
-        ready = chosen[(state.label[chosen] >= 0) & (state.subset[chosen] == 0)]
-        written = self.datasets.journal.move(
-            self.id, [(ready, subset)], annotator=self.by.name, token=token or secrets.token_hex(16), note=f"to {subset}"
+        return self.datasets.journal.move(
+            self.id,
+            [(np.asarray(positions, np.int64), subset)],
+            annotator=self.by.name,
+            token=token or secrets.token_hex(16),
+            note=f"to {subset}",
+            only_labelled_raw=True,
         )
-        return Written(written.batch_id, written.changed, len(chosen) - written.changed, written.revision)
 
     def split(
         self, shares: Mapping[str, float], *, grouped: bool = True, seed: int = 0, token: str | None = None
@@ -243,19 +248,28 @@ class Dataset:
 
     def proposed_split(self, shares: Mapping[str, float], *, grouped: bool = True, seed: int = 0) -> NDArray[np.int8]:
         """What `split` would do: an index into SUBSETS for each clip. [shape=(n,)]"""
-        clips = self.clips()
         labels = self.state().label_names()
+        clips = self.clips().iloc[: len(labels)]  # read later: it may have more by now
         strata = [label or reference for label, reference in zip(labels, clips["reference"], strict=True)]
         return split(strata, shares, groups=list(clips["group_name"]) if grouped else None, seed=seed)
 
     def group_by(self, column: str | None) -> None:
-        """Take a column of the table as the group of every clip; None: no groups."""
+        """Take a column of the table as the group of every clip; None: no groups.
+
+        Raises
+        ------
+        Refused
+            No clip has such a column.
+        """
         self.by.allow("own", self.id)
-        extras = self.clips()["extra"]
-        groups = ["" if column is None else str(extra.get(column, "")) for extra in extras]
-        with self.store.revise(self.id) as (connection, _):
-            clip_rows.set_groups(connection, self.id, groups)
-        self.store.change_settings(self.id, {"group_column": column})
+        with self.datasets.journal.action(self.id, self.by.name) as action:  # no clip is added meanwhile
+            extras = clip_rows.table(self.store, self.id)["extra"]
+            if column is not None and not any(column in extra for extra in extras):
+                raise Refused(f"the table has no column “{column}”: choose one that it came with")
+            groups = ["" if column is None else str(extra.get(column, "")) for extra in extras]
+            clip_rows.set_groups(action.connection, self.id, groups)
+            action.wrote = True
+            self.store.set_settings(action.connection, self.id, {"group_column": column})
 
     # settings ---------------------------------------------------------------------------------------------------------
 
@@ -386,8 +400,9 @@ class Dataset:
             row = index.vector_row(int(query))
             if row is None:
                 raise NotFound(f"the clip at position {query} has no vector: vectorize first")
+            key = self.vectorizer_key
             _, vectors = self.datasets.remember(
-                ("vectors", self.id, self.vectorizer_key, len(index.positions)), lambda: self.vectors(self.vectorizer_key)
+                ("vectors", self.id, key, len(index.positions)), lambda: self.vectors(key)
             )
             return index.neighbours(vectors[row], k, leave_out=int(query))
         vector = self.vector_of(query) if isinstance(query, str) else np.asarray(query, np.float32)
@@ -407,7 +422,9 @@ class SupervisableAudioDataset(Dataset):
     vectorizer : what `compute_nd_embedding` was given last
     """
 
-    def __init__(self, datasets: Datasets, dataset_id: str, *, feature_key: str = "audio", label_key: str = "label") -> None:
+    def __init__(
+        self, datasets: Datasets, dataset_id: str, *, feature_key: str = "audio", label_key: str = "label"
+    ) -> None:
         super().__init__(datasets, dataset_id)
         self.feature_key = feature_key
         self.label_key = label_key
@@ -425,6 +442,8 @@ class SupervisableAudioDataset(Dataset):
         store: Store | None = None,
     ) -> SupervisableAudioDataset:
         """A dataset of the clips in a table; the same clips again open the same dataset, with all its labels.
+
+        What is known of a clip already stays: neither labels nor subsets of the table overwrite what people did since.
 
         Parameters
         ----------
@@ -447,7 +466,8 @@ class SupervisableAudioDataset(Dataset):
         table = tables.frame_table(df)
         columns = tables.guess_columns(list(table.frame.columns))
         label = label_key if label_key in df.columns else ""
-        columns = Columns(**{**columns.__dict__, "audio": feature_key, "label": label})
+        roles = {role: column for role, column in columns.__dict__.items() if column not in (feature_key, label)}
+        columns = Columns(**{**roles, "audio": feature_key, "label": label})
         if raw_labels is None:
             raw_labels = "keep" if columns.annotator and columns.how else "reference"
         datasets = Datasets(store)
@@ -461,12 +481,16 @@ class SupervisableAudioDataset(Dataset):
         dataset = cls(
             datasets, found[0] if found else datasets.new(name).id, feature_key=feature_key, label_key=label_key
         )
-        dataset.add(dataset.plan(table, columns, raw_labels=raw_labels, local_folder=True))
+        intake = dataset.plan(table, columns, raw_labels=raw_labels, local_folder=True)
+        known = set(dataset.clips()["clip_id"])
+        intake.clips = [clip for clip in intake.clips if clip.clip_id not in known]
+        if intake.clips:
+            dataset.add(intake)
         return dataset
 
     @property
     def dfs(self) -> dict[str, pd.DataFrame]:
-        """Each subset as a DataFrame of its own, with the coordinates of the newest map as `embed_2d_0`, `embed_2d_1`."""
+        """Each subset as a DataFrame of its own, with the newest map as columns `embed_2d_0`, `embed_2d_1`."""
         whole = self.to_pandas()
         return {name: whole[whole["SUBSET"] == name].reset_index(drop=True) for name in SUBSETS}
 
@@ -505,28 +529,32 @@ class SupervisableAudioDataset(Dataset):
             jobs.run_here(self, vectorizer=key)
             return key
         urls = self.clips()["url"].tolist()
+        with self.store.read() as connection:
+            width = vector_rows.width(connection, self.id, key)
         have = set(vector_rows.vectorized(self.store, self.id, key).tolist())
         pending = [position for position in range(len(urls)) if position not in have]
         for start in range(0, len(pending), vector_rows.BLOCK_ROWS):
-            self._vectorize_block(vectorizer, key, pending[start : start + vector_rows.BLOCK_ROWS], urls)
+            block = pending[start : start + vector_rows.BLOCK_ROWS]
+            width = self._vectorize_block(vectorizer, key, block, urls, width)
         return key
 
     def _vectorize_block(
-        self, vectorizer: Callable[[str], Any], key: str, block: Sequence[int], urls: Sequence[str]
-    ) -> None:
+        self, vectorizer: Callable[[str], Any], key: str, block: Sequence[int], urls: Sequence[str], width: int | None
+    ) -> int | None:
         done: list[tuple[int, Floats]] = []
         failed: dict[int, str] = {}
         try:
             for position in block:
                 try:
                     vector = np.asarray(vectorizer(urls[position]), np.float32)
-                except Exception as error:  # noqa: BLE001 - somebody else's code: whatever it raises is this clip's failure
+                except Exception as error:
                     failed[position] = f"{type(error).__name__}: {error}"
                     continue
-                wrong = _wrong_vector(vector, done[0][1] if done else None)
+                wrong = _wrong_vector(vector, width)
                 if wrong:
                     failed[position] = wrong
                 else:
+                    width = len(vector)
                     done.append((position, vector))
         finally:  # also after Ctrl-C: what was computed is kept
             with self.store.write() as connection:
@@ -534,6 +562,7 @@ class SupervisableAudioDataset(Dataset):
                     places = [position for position, _ in done]
                     vector_rows.add_vectors(connection, self.id, key, places, np.stack([vector for _, vector in done]))
                 vector_rows.add_failures(connection, self.id, key, failed)
+        return width
 
     def compute_nd_embedding(
         self, vectorizer: Callable[[str], Any] | str, method: str = "umap", dimension: int = 2, **kwargs: Any
@@ -576,13 +605,13 @@ def vectorizer_key(vectorizer: Callable[[str], Any] | str) -> str:
     return f"{name}@{hashlib.sha256(spelled.encode()).hexdigest()[:8]}"
 
 
-def _wrong_vector(vector: Floats, other: Floats | None) -> str:
+def _wrong_vector(vector: Floats, width: int | None) -> str:
     if vector.ndim != 1 or not len(vector):
         return f"the vectorizer returned an array of shape {vector.shape}: one row of numbers is wanted"
     if not np.isfinite(vector).all():
         return "the vectorizer returned a vector with NaN or infinity"
-    if other is not None and len(other) != len(vector):
-        return f"the vectorizer returned {len(vector)} numbers, for other clips {len(other)}"
+    if width is not None and width != len(vector):
+        return f"the vectorizer returned {len(vector)} numbers, for other clips {width}"
     return ""
 
 
@@ -596,7 +625,10 @@ def _grouped(intake: Intake, at: Mapping[str, int]) -> dict[tuple[str, tuple[str
 
 
 def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value if isinstance(value, str | int | float | bool | None) else repr(value) for key, value in settings.items()}
+    return {
+        key: value if isinstance(value, str | int | float | bool | None) else repr(value)
+        for key, value in settings.items()
+    }
 
 
 __all__ = [

@@ -22,8 +22,8 @@ FORMATS: Final = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet"
 def export_table(dataset: Dataset, *, only_labelled: bool = False, reference: bool = True) -> pd.DataFrame:
     """One row a clip, in clip order, every cell text: our columns first, then the columns that came in, untouched.
 
-    `id, audio, SUBSET, label, start, end, group, duration, annotator, annotated_at, how` and, if asked for and there are
-    any, `reference`. Empty means none.
+    `id, audio, SUBSET, label, start, end, group, duration, annotator, annotated_at, how` and, if asked for and there
+    are any, `reference`. Empty means none.
     """
     dataset.by.allow("own", dataset.id)
     state = dataset.state()
@@ -39,7 +39,10 @@ def export_table(dataset: Dataset, *, only_labelled: bool = False, reference: bo
             "start": [_number(value) for value in clips["start_s"]],
             "end": [_number(value) for value in clips["end_s"]],
             "group": clips["group_name"].to_numpy(),
-            "duration": [_number(value) for value in clips["duration_s"]],
+            "duration": [
+                _number(measured) or str(extra.get("duration", ""))
+                for measured, extra in zip(clips["duration_s"], clips["extra"], strict=True)
+            ],
             "annotator": [source[0] for source in by],
             "annotated_at": [source[1] for source in by],
             "how": [source[2] for source in by],
@@ -64,8 +67,8 @@ def to_bytes(frame: pd.DataFrame, form: str) -> bytes:
     """
     if form == "csv":
         file = io.StringIO()
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(frame.columns)
+        writer = csv.writer(file)  # its lines end as RFC 4180 says; only then does it quote a lone \r
+        writer.writerow([neutralise(str(name)) for name in frame.columns])
         writer.writerows([neutralise(str(cell)) for cell in row] for row in frame.itertuples(index=False, name=None))
         return file.getvalue().encode()
     if form == "jsonl":

@@ -159,8 +159,19 @@ def ask_to_cancel(store: Store, job_id: int) -> None:
 
 def _job(row: Any) -> Job:
     return Job(
-        row.id, row.dataset_id, row.kind, row.state, json.loads(row.settings), json.loads(row.progress),
-        bool(row.cancel), row.attempts, row.host, row.process, row.beat_at, row.created_at, row.ended_at,
+        row.id,
+        row.dataset_id,
+        row.kind,
+        row.state,
+        json.loads(row.settings),
+        json.loads(row.progress),
+        bool(row.cancel),
+        row.attempts,
+        row.host,
+        row.process,
+        row.beat_at,
+        row.created_at,
+        row.ended_at,
     )
 
 

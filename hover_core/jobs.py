@@ -1,7 +1,8 @@
 """Long work in a process of its own: clips → vectors → map.
 
 `python -m hover_core.jobs run ID ATTEMPT` is that process; pages and notebooks only start it, look at it and ask it to
-stop. It commits as it goes, so that a killed process is taken up where it was and fetches at most `IN_FLIGHT` clips again.
+stop. It commits as it goes, so that a killed process is taken up where it was and fetches at most `IN_FLIGHT` clips
+again.
 """
 
 from __future__ import annotations

@@ -8,22 +8,25 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import chain, repeat
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, text
 
-from hover_core.annotations import HOW, UNLABELLED, VERDICTS, WITHDRAWN, Batch, now
+from hover_core.annotations import HOW, INVERSE, UNLABELLED, VERDICTS, Batch, label_named, now
 from hover_core.clips import SUBSETS
 from hover_core.errors import NotAllowed, NotFound, Refused
-from hover_core.store import Store, insert
+from hover_core.store import Store, insert, insert_tuples
 
-MAX_LABEL: Final = 200  # characters
 _KEPT_STATES: Final = 8
+_ANNOTATION: Final = ("batch_id", "position", "code", "verdict", "source")
+_MOVE: Final = ("batch_id", "position", "subset", "subset_before", "source", "source_before")
 
 Positions = NDArray[np.int64]
 
@@ -35,9 +38,8 @@ class State:
     revision: int
     label: NDArray[np.int32]  # code of the label, -1 for none
     source: NDArray[np.int64]  # the batch that says who gave the label, when and how; 0 for none
-    label_batch: NDArray[np.int64]  # the batch that wrote it last
     subset: NDArray[np.int8]  # index into SUBSETS
-    subset_batch: NDArray[np.int64]
+    subset_source: NDArray[np.int64]  # the batch that put it there; 0 as it came
     changed: NDArray[np.int64]  # revision of the last change of label or subset
     names: tuple[str, ...] = ()  # label names by code
 
@@ -113,16 +115,114 @@ class Journal:
         self._keep(dataset_id, state)
         return state
 
+    @contextmanager
+    def action(self, dataset_id: str, annotator: str) -> Iterator[Action]:
+        """One write to a dataset, all or nothing; what is done in the block has one revision.
+
+        If nothing was written, the revision is taken back, so that the order of revisions stays dense.
+        """
+        with self.store.revise(dataset_id) as (connection, revision):
+            state = _advance(connection, dataset_id, self._states.get(dataset_id), revision - 1)
+            action = Action(connection, dataset_id, annotator, revision, state)
+            yield action
+            if not action.wrote:
+                # the row is locked by us, so nobody has seen the higher number
+                connection.execute(
+                    text("UPDATE datasets SET revision = :r WHERE id = :id"), {"r": revision - 1, "id": dataset_id}
+                )
+        self._keep(dataset_id, replace(action.state, revision=revision) if action.wrote else state)
+
     def annotate(
+        self, dataset_id: str, entries: Sequence[Entry], *, annotator: str, how: str, token: str, note: str = ""
+    ) -> Written:
+        """Append one batch of annotations; see `Action.annotate`."""
+        with self.action(dataset_id, annotator) as action:
+            return action.annotate(entries, how=how, token=token, note=note)
+
+    def move(
         self,
         dataset_id: str,
-        entries: Sequence[Entry],
+        moves: Sequence[tuple[Positions, str]],
         *,
         annotator: str,
-        how: str,
         token: str,
-        kind: str = "label",
         note: str = "",
+        only_labelled_raw: bool = False,
+    ) -> Written:
+        """Append one batch that puts clips into subsets; see `Action.move`."""
+        with self.action(dataset_id, annotator) as action:
+            return action.move(moves, token=token, note=note, only_labelled_raw=only_labelled_raw)
+
+    def undo(self, dataset_id: str, batch_id: int, *, annotator: str, token: str, only_own: bool) -> Written:
+        """Append the inverse of a batch; see `Action.undo`."""
+        with self.action(dataset_id, annotator) as action:
+            return action.undo(batch_id, token=token, only_own=only_own)
+
+    def batches(self, dataset_id: str, *, limit: int = 50, annotator: str | None = None) -> list[Batch]:
+        """The newest batches first, of everybody or of one annotator."""
+        query = "SELECT * FROM batches WHERE dataset_id = :d AND kind <> 'source'"
+        query += " AND annotator = :a" if annotator is not None else ""
+        with self.store.read() as connection:
+            rows = connection.execute(
+                text(f"{query} ORDER BY revision DESC, id DESC LIMIT :limit"),
+                {"d": dataset_id, "limit": limit, "a": annotator},
+            ).all()
+            undone = _undone(connection, dataset_id)
+        return [_batch(row, undone=row.id in undone) for row in rows]
+
+    def newest_standing(self, dataset_id: str, annotator: str) -> Batch | None:
+        """The newest action of an annotator that has not been undone, or None. An undo is no action here."""
+        with self.store.read() as connection:
+            undone = _undone(connection, dataset_id)
+            rows = connection.execute(
+                text(
+                    "SELECT * FROM batches WHERE dataset_id = :d AND annotator = :a AND kind NOT IN ('source', 'undo') "
+                    "ORDER BY revision DESC, id DESC LIMIT :limit"
+                ),
+                {"d": dataset_id, "a": annotator, "limit": len(undone) + 1},
+            ).all()
+        return next((_batch(row) for row in rows if row.id not in undone), None)
+
+    def sources(self, dataset_id: str, batch_ids: Iterable[int]) -> dict[int, tuple[str, str, str]]:
+        """`{batch: (annotator, time, how)}` for the batches that current labels come from."""
+        wanted = set(batch_ids)
+        with self.store.read() as connection:
+            rows = connection.execute(
+                text("SELECT id, annotator, at, how FROM batches WHERE dataset_id = :d"), {"d": dataset_id}
+            ).all()
+        return {row.id: (row.annotator, row.at, row.how) for row in rows if row.id in wanted}
+
+    def _keep(self, dataset_id: str, state: State) -> None:
+        with self._lock:
+            held = self._states.get(dataset_id)
+            if held is None or held.revision < state.revision:
+                self._states[dataset_id] = state
+            self._states.move_to_end(dataset_id)
+            while len(self._states) > _KEPT_STATES:
+                self._states.popitem(last=False)
+
+
+class Action:
+    """A write under way: the lock of the dataset is held, `state` is what it builds on and what it has made of it.
+
+    Whoever writes to the dataset by `connection` alone sets `wrote`.
+    """
+
+    def __init__(self, connection: Connection, dataset_id: str, annotator: str, revision: int, state: State) -> None:
+        self.connection = connection
+        self.dataset_id = dataset_id
+        self.annotator = annotator
+        self.revision = revision
+        self.state = state
+        self.wrote = False
+
+    def grown(self) -> None:
+        """Take in clips and labels that this action has just added by `connection`."""
+        self.wrote = True
+        self.state = _grown(self.connection, self.dataset_id, self.state)
+
+    def annotate(
+        self, entries: Sequence[Entry], *, how: str, token: str, kind: str = "label", note: str = ""
     ) -> Written:
         """Append one batch of annotations; single-label: a new yes withdraws the old one in the same batch.
 
@@ -137,88 +237,85 @@ class Journal:
             raise Refused(f"“{how}” is no way of labelling: use one of {', '.join(HOW)}")
         for entry in entries:
             _check_entry(entry)
+            _check_positions(entry.positions, self.state.size)
         _check_disjoint(entries)
-        with self.store.revise(dataset_id) as (connection, revision):
-            earlier = _batch_with(connection, dataset_id, token)
-            state = self._behind(connection, dataset_id, revision)
-            if earlier is not None:
-                _take_back(connection, dataset_id, revision)
-                return Written(earlier.id, earlier.size, 0, revision - 1, repeated=True)
-            batch_id = _open_batch(connection, dataset_id, revision, token, annotator, how, kind, note=note)
-            codes = _codes(connection, dataset_id, state, [entry.label for entry in entries])
-            rows: list[dict[str, Any]] = []
-            left = 0
-            sources: dict[tuple[str, str, str], int] = {}
-            for entry in entries:
-                _check_positions(entry.positions, state.size)
-                code = codes[entry.label]
-                source = batch_id
-                if entry.source is not None:
-                    if entry.source not in sources:
-                        sources[entry.source] = _open_batch(
-                            connection,
-                            dataset_id,
-                            revision,
-                            f"{token}/{len(sources)}",
-                            *entry.source[:1],
-                            entry.source[2],
-                            "source",
-                            at=entry.source[1],
-                        )
-                    source = sources[entry.source]
-                for position in np.unique(entry.positions).tolist():
-                    held = int(state.label[position])
-                    if held == code and entry.verdict == "yes":
-                        left += 1
-                        continue
-                    # a yes for another label, or a no for this one, ends what is held; its source stays in the log
-                    # so that undo can give the label back to whoever gave it
-                    if held >= 0 and (entry.verdict == "yes" or held == code):
-                        before = int(state.source[position])
-                        rows.append(_row(batch_id, position, held, WITHDRAWN, before))
-                    rows.append(_row(batch_id, position, code, entry.verdict, source))
-            changed = len({row["position"] for row in rows})
-            if not rows:
-                connection.execute(text("DELETE FROM batches WHERE id = :id"), {"id": batch_id})
-                _take_back(connection, dataset_id, revision)
-                return Written(None, 0, left, revision - 1)
-            insert(connection, "annotations", rows)
-            _close_batch(connection, batch_id, changed)
-        return Written(batch_id, changed, left, revision)
+        earlier = self._repeated(token)
+        if earlier is not None:
+            return earlier
+        state = self.state
+        codes = {name: code for code, name in enumerate(state.names)}
+        left = 0
+        fresh: list[tuple[Entry, Positions]] = []
+        for entry in entries:
+            positions = np.unique(entry.positions)
+            if entry.verdict == "yes":
+                changing = state.label[positions] != codes.get(entry.label, UNLABELLED - 1)
+                left += int(len(positions) - changing.sum())
+                positions = positions[changing]
+            if len(positions):
+                fresh.append((entry, positions))
+        if not fresh:
+            return Written(None, 0, left, self.revision - 1)
+        if any(entry.label not in codes for entry, _ in fresh):
+            codes = add_labels(self.connection, self.dataset_id, [entry.label for entry, _ in fresh])
+            self.state = state = replace(state, names=tuple(sorted(codes, key=lambda name: codes[name])))
+        batch_id = self._open_batch(token, how=how, kind=kind, note=note)
+        sources: dict[tuple[str, str, str], int] = {}
+        ended, given, other = _Events(batch_id), _Events(batch_id), _Events(batch_id)
+        for entry, positions in fresh:
+            code = codes[entry.label]
+            source = batch_id
+            if entry.source is not None:
+                if entry.source not in sources:
+                    by, at, way = entry.source
+                    sources[entry.source] = self._open_batch(
+                        f"{token}/{len(sources)}", by=by, at=at, how=way, kind="source"
+                    )
+                source = sources[entry.source]
+            held = state.label[positions]
+            # a yes for another label, or a no for this one, ends what is held; its source stays in the log
+            # so that undo can give the label back to whoever gave it
+            ends = {"yes": held >= 0, "no": held == code, "unsure": np.zeros(len(held), bool)}[entry.verdict]
+            ended.add(positions[ends], held[ends], INVERSE["yes"], state.source[positions[ends]])
+            (given if entry.verdict == "yes" else other).add(positions, code, entry.verdict, source)
+        return self._append(batch_id, left, ended, given, other)
 
     def move(
-        self, dataset_id: str, moves: Sequence[tuple[Positions, str]], *, annotator: str, token: str, note: str = ""
+        self,
+        moves: Sequence[tuple[Positions, str]],
+        *,
+        token: str,
+        note: str = "",
+        only_labelled_raw: bool = False,
     ) -> Written:
-        """Append one batch that puts clips into subsets; clips that are there already are left alone."""
-        with self.store.revise(dataset_id) as (connection, revision):
-            earlier = _batch_with(connection, dataset_id, token)
-            state = self._behind(connection, dataset_id, revision)
-            if earlier is not None:
-                _take_back(connection, dataset_id, revision)
-                return Written(earlier.id, earlier.size, 0, revision - 1, repeated=True)
-            rows: list[dict[str, Any]] = []
-            left = 0
-            for positions, subset in moves:
-                _check_positions(positions, state.size)
-                target = SUBSETS.index(subset)
-                unique = np.unique(positions)
-                moving = unique[state.subset[unique] != target]
-                left += len(unique) - len(moving)
-                before = state.subset[moving].tolist()
-                rows += [
-                    {"batch_id": 0, "position": p, "subset": target, "subset_before": b}
-                    for p, b in zip(moving.tolist(), before, strict=True)
-                ]
-            if not rows:
-                _take_back(connection, dataset_id, revision)
-                return Written(None, 0, left, revision - 1)
-            batch_id = _open_batch(connection, dataset_id, revision, token, annotator, "", "move", note=note)
-            insert(connection, "moves", [{**row, "batch_id": batch_id} for row in rows])
-            _close_batch(connection, batch_id, len(rows))
-        return Written(batch_id, len(rows), left, revision)
+        """Append one batch that puts clips into subsets; clips that are there already are left alone.
 
-    def undo(self, dataset_id: str, batch_id: int, *, annotator: str, token: str, only_own: bool) -> Written:
-        """Append the inverse of a batch. Clips that were changed again since keep the newer change.
+        With `only_labelled_raw` all others are left alone as well.
+        """
+        earlier = self._repeated(token)
+        if earlier is not None:
+            return earlier
+        state = self.state
+        changes = _Moves()
+        left = 0
+        for positions, subset in moves:
+            _check_positions(positions, state.size)
+            target = SUBSETS.index(subset)
+            unique = np.unique(positions)
+            moving = state.subset[unique] != target
+            if only_labelled_raw:
+                moving &= (state.label[unique] >= 0) & (state.subset[unique] == 0)
+            left += int(len(unique) - moving.sum())
+            changes.add(unique[moving], target)
+        if not changes.size:
+            return Written(None, 0, left, self.revision - 1)
+        batch_id = self._open_batch(token, kind="move", note=note)
+        position, subset_now = changes.arrays()
+        source = np.full(len(position), batch_id, np.int64)
+        return self._append(batch_id, left, moved=(position, subset_now, source))
+
+    def undo(self, batch_id: int, *, token: str, only_own: bool) -> Written:
+        """Append the inverse of a batch. Clips that are not as the batch left them keep the newer change.
 
         Raises
         ------
@@ -227,92 +324,140 @@ class Journal:
         NotAllowed
             `only_own` and the batch is somebody else's.
         """
-        with self.store.revise(dataset_id) as (connection, revision):
-            earlier = _batch_with(connection, dataset_id, token)
-            state = self._behind(connection, dataset_id, revision)
-            if earlier is not None:
-                _take_back(connection, dataset_id, revision)
-                return Written(earlier.id, earlier.size, 0, revision - 1, repeated=True)
-            found = connection.execute(
-                text("SELECT * FROM batches WHERE id = :id AND dataset_id = :d AND kind <> 'source'"),
-                {"id": batch_id, "d": dataset_id},
-            ).one_or_none()
-            if found is None:
-                raise NotFound(f"there is no batch {batch_id} to undo")
-            if only_own and found.annotator != annotator:
-                raise NotAllowed(f"{annotator}: this was done by {found.annotator}; only they or the owner can undo it")
-            undo_id = _open_batch(
-                connection, dataset_id, revision, token, annotator, found.how, "undo", note=found.note, undoes=batch_id
+        earlier = self._repeated(token)
+        if earlier is not None:
+            return earlier
+        found = self.connection.execute(
+            text("SELECT * FROM batches WHERE id = :id AND dataset_id = :d AND kind <> 'source'"),
+            {"id": batch_id, "d": self.dataset_id},
+        ).one_or_none()
+        if found is None:
+            raise NotFound(f"there is no batch {batch_id} to undo")
+        if only_own and found.annotator != self.annotator:
+            raise NotAllowed(
+                f"{self.annotator}: this was done by {found.annotator}; only they or the owner can undo it"
             )
-            events = connection.execute(
-                text("SELECT position, code, verdict, source FROM annotations WHERE batch_id = :id"), {"id": batch_id}
-            ).all()
-            standing = [
-                row for row in events if row.verdict in ("no", "unsure") or state.label_batch[row.position] == batch_id
-            ]
-            # taken back in the reverse order: first what the batch gave, then what it ended is given again
-            inverse = [
-                _row(undo_id, e.position, e.code, WITHDRAWN, e.source) for e in standing if e.verdict != WITHDRAWN
-            ]
-            inverse += [_row(undo_id, e.position, e.code, "yes", e.source) for e in standing if e.verdict == WITHDRAWN]
-            insert(connection, "annotations", inverse)
-            moved = connection.execute(
-                text("SELECT position, subset, subset_before FROM moves WHERE batch_id = :id"), {"id": batch_id}
-            ).all()
-            back = [
-                {"batch_id": undo_id, "position": m.position, "subset": m.subset_before, "subset_before": m.subset}
-                for m in moved
-                if state.subset_batch[m.position] == batch_id
-            ]
-            insert(connection, "moves", back)
-            touched = {row.position for row in events} | {row.position for row in moved}
-            changed = {row["position"] for row in inverse} | {row["position"] for row in back}
-            if not changed:
-                connection.execute(text("DELETE FROM batches WHERE id = :id"), {"id": undo_id})
-                _take_back(connection, dataset_id, revision)
-                return Written(None, 0, len(touched), revision - 1)
-            _close_batch(connection, undo_id, len(changed))
-        return Written(undo_id, len(changed), len(touched) - len(changed), revision)
+        events = {
+            verdict: _read(
+                self.connection,
+                "SELECT position, code, source FROM annotations WHERE batch_id = :id AND verdict = :verdict",
+                {"id": batch_id, "verdict": verdict},
+                3,
+            )
+            for verdict in INVERSE
+        }
+        moved = _read(
+            self.connection,
+            "SELECT position, subset, source, subset_before, source_before FROM moves WHERE batch_id = :id",
+            {"id": batch_id},
+            5,
+        )
+        touched = len(np.unique(np.concatenate([moved[0], *(found[0] for found in events.values())])))
+        standing = self._as_left(events["yes"], events[INVERSE["yes"]])
+        undo_id = self._open_batch(token, how=found.how, kind="undo", note=found.note, undoes=batch_id)
+        ended, given, other = _Events(undo_id), _Events(undo_id), _Events(undo_id)
+        for verdict, into in (("yes", ended), (INVERSE["yes"], given)):
+            positions, codes, sources = events[verdict]
+            stands = standing[positions]
+            into.add(positions[stands], codes[stands], INVERSE[verdict], sources[stands])
+        if batch_id not in _undone(self.connection, self.dataset_id, but=undo_id):
+            for verdict in ("no", "unsure", INVERSE["no"], INVERSE["unsure"]):
+                positions, codes, sources = events[verdict]
+                other.add(positions, codes, INVERSE[verdict], sources)
+        position, subset, source, subset_before, source_before = moved
+        stands = (self.state.subset[position] == subset) & (self.state.subset_source[position] == source)
+        back = (position[stands], subset_before[stands], source_before[stands])
+        if not (len(back[0]) or ended.size or given.size or other.size):
+            self.connection.execute(text("DELETE FROM batches WHERE id = :id"), {"id": undo_id})
+            return Written(None, 0, touched, self.revision - 1)
+        written = self._append(undo_id, 0, ended, given, other, moved=back)
+        return replace(written, left=touched - written.changed)
 
-    def batches(self, dataset_id: str, *, limit: int = 50, annotator: str | None = None) -> list[Batch]:
-        """The newest batches first, of everybody or of one annotator."""
-        query = """
-            SELECT b.*, (SELECT count(*) FROM batches u WHERE u.undoes = b.id) AS undone
-            FROM batches b WHERE dataset_id = :d AND kind <> 'source'
-        """
-        query += " AND annotator = :a" if annotator is not None else ""
-        with self.store.read() as connection:
-            rows = connection.execute(
-                text(f"{query} ORDER BY revision DESC, id DESC LIMIT :limit"),
-                {"d": dataset_id, "limit": limit, "a": annotator},
-            ).all()
-        return [_batch(row, undone=bool(row.undone)) for row in rows]
+    def _as_left(self, given: Sequence[Positions], ended: Sequence[Positions]) -> NDArray[np.bool_]:
+        """Which clips carry what a batch left them with: the label that it gave, or none where it only ended one."""
+        label = np.full(self.state.size, UNLABELLED - 1, np.int64)
+        source = np.zeros(self.state.size, np.int64)
+        label[ended[0]] = UNLABELLED
+        label[given[0]], source[given[0]] = given[1], given[2]
+        return (label == self.state.label) & (source == self.state.source)
 
-    def sources(self, dataset_id: str, batch_ids: Iterable[int]) -> dict[int, tuple[str, str, str]]:
-        """`{batch: (annotator, time, how)}` for the batches that current labels come from."""
-        wanted = set(batch_ids)
-        with self.store.read() as connection:
-            rows = connection.execute(
-                text("SELECT id, annotator, at, how FROM batches WHERE dataset_id = :d"), {"d": dataset_id}
-            ).all()
-        return {row.id: (row.annotator, row.at, row.how) for row in rows if row.id in wanted}
+    def _append(
+        self,
+        batch_id: int,
+        left: int,
+        ended: _Events | None = None,
+        given: _Events | None = None,
+        other: _Events | None = None,
+        moved: tuple[NDArray[Any], NDArray[Any], NDArray[Any]] | None = None,
+    ) -> Written:
+        """Write the rows of a batch and make them part of the state."""
+        self.wrote = True
+        rows: list[tuple[Any, ...]] = []
+        touched: list[Positions] = []
+        state = _writable(self.state)
+        for events in (ended, given, other):
+            if events is not None and events.size:
+                rows += events.rows()
+                touched.append(events.positions())
+        insert_tuples(self.connection, "annotations", _ANNOTATION, rows)
+        for events, gives in ((ended, False), (given, True)):
+            if events is not None and events.size:
+                positions, codes, sources = events.arrays()
+                _fold_labels(state, positions, codes, sources, np.full(len(positions), gives), self.revision)
+        if moved is not None and len(moved[0]):
+            position, subset, source = moved
+            before = (self.state.subset[position], self.state.subset_source[position])
+            columns = [array.tolist() for array in (position, subset, before[0], source, before[1])]
+            insert_tuples(self.connection, "moves", _MOVE, list(zip(repeat(batch_id), *columns)))
+            touched.append(position.astype(np.int64))
+            _fold_moves(state, position, subset, source, self.revision)
+        self.state = state
+        changed = len(np.unique(np.concatenate(touched)))
+        self.connection.execute(text("UPDATE batches SET size = :n WHERE id = :id"), {"n": changed, "id": batch_id})
+        return Written(batch_id, changed, left, self.revision)
 
-    def _behind(self, connection: Connection, dataset_id: str, revision: int) -> State:
-        """The state that a writer at `revision` builds on, read inside its own transaction."""
-        return _advance(connection, dataset_id, self._states.get(dataset_id), revision - 1)
+    def _repeated(self, token: str) -> Written | None:
+        row = self.connection.execute(text("SELECT * FROM batches WHERE token = :t"), {"t": token}).one_or_none()
+        if row is None:
+            return None
+        if row.dataset_id != self.dataset_id:
+            raise Refused(f"the token {token[:12]}… belongs to another dataset: make a new one for each action")
+        return Written(row.id, row.size, 0, self.revision - 1, repeated=True)
 
-    def _keep(self, dataset_id: str, state: State) -> None:
-        with self._lock:
-            held = self._states.get(dataset_id)
-            if held is None or held.revision < state.revision:
-                self._states[dataset_id] = state
-            self._states.move_to_end(dataset_id)
-            while len(self._states) > _KEPT_STATES:
-                self._states.popitem(last=False)
+    def _open_batch(
+        self,
+        token: str,
+        *,
+        kind: str,
+        how: str = "",
+        by: str = "",
+        at: str = "",
+        note: str = "",
+        undoes: int | None = None,
+    ) -> int:
+        return int(
+            self.connection.execute(
+                text(
+                    "INSERT INTO batches (dataset_id, revision, token, annotator, at, how, kind, note, undoes) "
+                    "VALUES (:d, :r, :t, :a, :at, :how, :kind, :note, :undoes) RETURNING id"
+                ),
+                {
+                    "d": self.dataset_id,
+                    "r": self.revision,
+                    "t": token,
+                    "a": by or self.annotator,
+                    "at": at or now(),
+                    "how": how,
+                    "kind": kind,
+                    "note": note,
+                    "undoes": undoes,
+                },
+            ).scalar_one()
+        )
 
 
 def add_labels(connection: Connection, dataset_id: str, names: Iterable[str]) -> dict[str, int]:
-    """Give each new label name the next code; return the codes of all `names`."""
+    """Give each new label name the next code; return the codes of all labels of the dataset."""
     rows_known = connection.execute(text("SELECT name, code FROM labels WHERE dataset_id = :d"), {"d": dataset_id})
     known: dict[str, int] = {str(row.name): int(row.code) for row in rows_known}
     fresh = [name for name in dict.fromkeys(names) if name and name not in known]
@@ -321,102 +466,172 @@ def add_labels(connection: Connection, dataset_id: str, names: Iterable[str]) ->
     return known | codes
 
 
+class _Events:
+    """Rows of the table `annotations` of one batch, held as columns."""
+
+    def __init__(self, batch_id: int) -> None:
+        self._batch_id = batch_id
+        self._parts: list[tuple[Positions, NDArray[Any], str, NDArray[Any]]] = []
+        self.size = 0
+
+    def add(self, positions: Positions, code: NDArray[Any] | int, verdict: str, source: NDArray[Any] | int) -> None:
+        if len(positions):
+            shape = positions.shape
+            self._parts.append((positions, np.broadcast_to(code, shape), verdict, np.broadcast_to(source, shape)))
+            self.size += len(positions)
+
+    def positions(self) -> Positions:
+        return np.concatenate([part[0] for part in self._parts])
+
+    def arrays(self) -> tuple[Positions, NDArray[Any], NDArray[Any]]:
+        positions, codes, _, sources = zip(*self._parts, strict=True)
+        return np.concatenate(positions), np.concatenate(codes), np.concatenate(sources)
+
+    def rows(self) -> list[tuple[Any, ...]]:
+        found: list[tuple[Any, ...]] = []
+        for positions, codes, verdict, sources in self._parts:
+            columns = (positions.tolist(), codes.tolist(), repeat(verdict), sources.tolist())
+            found += zip(repeat(self._batch_id), *columns)
+        return found
+
+
+class _Moves:
+    """Which clips go where, held as columns; the last word on a clip counts."""
+
+    def __init__(self) -> None:
+        self._parts: list[tuple[Positions, NDArray[np.int64]]] = []
+        self.size = 0
+
+    def add(self, positions: Positions, subset: int) -> None:
+        self._parts.append((positions, np.full(len(positions), subset, np.int64)))
+        self.size += len(positions)
+
+    def arrays(self) -> tuple[Positions, NDArray[np.int64]]:
+        positions = np.concatenate([part[0] for part in self._parts])
+        subsets = np.concatenate([part[1] for part in self._parts])
+        unique, last = np.unique(positions[::-1], return_index=True)
+        return unique, subsets[::-1][last]
+
+
 def _advance(connection: Connection, dataset_id: str, state: State | None, revision: int) -> State:
-    """Bring a state forward to `revision` by the events that are new."""
-    if state is not None and state.revision > revision:
-        state = None
-    state = state or _empty()
-    if state.revision == revision:
+    """Bring a state forward to `revision` by the clips and events that are new."""
+    if state is not None and state.revision == revision:
         return state
-    fresh = connection.execute(
-        text("SELECT subset FROM clips WHERE dataset_id = :d AND position >= :n ORDER BY position"),
-        {"d": dataset_id, "n": state.size},
-    ).all()
-    more = len(fresh)
-    label = np.concatenate([state.label, np.full(more, UNLABELLED, np.int32)])
-    source, label_batch, subset_batch = (
-        np.concatenate([old, np.zeros(more, np.int64)]) for old in (state.source, state.label_batch, state.subset_batch)
+    if state is None or state.revision > revision:
+        state = _empty()
+    after = state.revision
+    state = _writable(_grown(connection, dataset_id, state))
+    span = {"d": dataset_id, "after": after, "upto": revision}
+    given, position, code, source, at = _read(
+        connection,
+        "SELECT CASE a.verdict WHEN 'yes' THEN 1 ELSE 0 END, a.position, a.code, a.source, b.revision "
+        "FROM annotations a JOIN batches b ON b.id = a.batch_id WHERE b.dataset_id = :d AND b.revision > :after "
+        "AND b.revision <= :upto AND a.verdict IN ('yes', 'withdrawn')",
+        span,
+        5,
     )
-    subset = np.concatenate([state.subset, np.array([row.subset for row in fresh], np.int8)])
-    changed = np.concatenate([state.changed, np.full(more, revision, np.int64)])
-    span = {"d": dataset_id, "after": state.revision, "upto": revision}
-    events = connection.execute(
-        text(
-            "SELECT a.position, a.code, a.verdict, a.source, a.batch_id, b.revision FROM annotations a JOIN batches b "
-            "ON b.id = a.batch_id WHERE b.dataset_id = :d AND b.revision > :after AND b.revision <= :upto "
-            "ORDER BY b.revision, b.id"
-        ),
-        span,
-    ).all()
     # within a batch what is withdrawn goes first, so that the order of its rows does not matter
-    for withdrawn, batch in _by_batch(events):
-        _fold(withdrawn, batch, label, source, label_batch, changed)
-    moves = connection.execute(
-        text(
-            "SELECT m.position, m.subset, m.batch_id, b.revision FROM moves m JOIN batches b ON b.id = m.batch_id "
-            "WHERE b.dataset_id = :d AND b.revision > :after AND b.revision <= :upto ORDER BY b.revision, b.id"
-        ),
+    order = np.lexsort((given, at))
+    _fold_labels(state, position[order], code[order], source[order], given[order] == 1, at[order])
+    position, subset, source, at = _read(
+        connection,
+        "SELECT m.position, m.subset, m.source, b.revision FROM moves m JOIN batches b ON b.id = m.batch_id "
+        "WHERE b.dataset_id = :d AND b.revision > :after AND b.revision <= :upto",
         span,
-    ).all()
-    for move in moves:
-        subset[move.position] = move.subset
-        subset_batch[move.position] = move.batch_id
-        changed[move.position] = move.revision
-    rows = connection.execute(text("SELECT name FROM labels WHERE dataset_id = :d ORDER BY code"), {"d": dataset_id})
-    names = tuple(row.name for row in rows)
+        4,
+    )
+    order = np.argsort(at, kind="stable")
+    _fold_moves(state, position[order], subset[order], source[order], at[order])
+    return replace(state, revision=revision)
+
+
+def _grown(connection: Connection, dataset_id: str, state: State) -> State:
+    """A state with the clips and label names that the dataset has by now."""
+    subset, came = _read(
+        connection,
+        "SELECT subset, revision FROM clips WHERE dataset_id = :d AND position >= :n ORDER BY position",
+        {"d": dataset_id, "n": state.size},
+        2,
+    )
+    names = connection.execute(text("SELECT name FROM labels WHERE dataset_id = :d ORDER BY code"), {"d": dataset_id})
+    state = replace(state, names=tuple(names.scalars()))
+    if not len(subset):
+        return state
+    nothing = np.zeros(len(subset), np.int64)
     return replace(
         state,
-        revision=revision,
-        label=label,
-        source=source,
-        label_batch=label_batch,
-        subset=subset,
-        subset_batch=subset_batch,
-        changed=changed,
-        names=names,
+        label=np.concatenate([state.label, np.full(len(subset), UNLABELLED, np.int32)]),
+        source=np.concatenate([state.source, nothing]),
+        subset=np.concatenate([state.subset, subset.astype(np.int8)]),
+        subset_source=np.concatenate([state.subset_source, nothing]),
+        changed=np.concatenate([state.changed, came]),
     )
 
 
-def _by_batch(events: Sequence[Any]) -> Iterable[tuple[list[Any], list[Any]]]:
-    batch: list[Any] = []
-    withdrawn: list[Any] = []
-    for number, row in enumerate(events):
-        (withdrawn if row.verdict == WITHDRAWN else batch).append(row)
-        if number + 1 == len(events) or events[number + 1].batch_id != row.batch_id:
-            yield withdrawn, batch
-            batch, withdrawn = [], []
-
-
-def _fold(
-    withdrawn: list[Any],
-    given: list[Any],
-    label: NDArray[np.int32],
-    source: NDArray[np.int64],
-    label_batch: NDArray[np.int64],
-    changed: NDArray[np.int64],
+def _fold_labels(
+    state: State,
+    position: NDArray[Any],
+    code: NDArray[Any],
+    source: NDArray[Any],
+    given: NDArray[np.bool_],
+    revision: NDArray[Any] | int,
 ) -> None:
-    for row in withdrawn:
-        if label[row.position] == row.code:
-            label[row.position], source[row.position] = UNLABELLED, 0
-        label_batch[row.position], changed[row.position] = row.batch_id, row.revision
-    for row in given:
-        if row.verdict == "yes":
-            label[row.position], source[row.position] = row.code, row.source
-            label_batch[row.position], changed[row.position] = row.batch_id, row.revision
+    """Write label events, in their order, into the arrays of a state of our own: the last on a clip counts."""
+    state.label[position] = np.where(given, code, UNLABELLED)
+    state.source[position] = np.where(given, source, 0)
+    state.changed[position] = revision
+
+
+def _fold_moves(
+    state: State, position: NDArray[Any], subset: NDArray[Any], source: NDArray[Any], revision: NDArray[Any] | int
+) -> None:
+    state.subset[position] = subset
+    state.subset_source[position] = source
+    # labels and moves are folded one after the other, not in turn
+    state.changed[position] = np.maximum(state.changed[position], revision)
+
+
+def _writable(state: State) -> State:
+    return replace(
+        state,
+        label=state.label.copy(),
+        source=state.source.copy(),
+        subset=state.subset.copy(),
+        subset_source=state.subset_source.copy(),
+        changed=state.changed.copy(),
+    )
 
 
 def _empty() -> State:
     wide = np.zeros(0, np.int64)
-    return State(-1, np.zeros(0, np.int32), wide, wide, np.zeros(0, np.int8), wide, wide)
+    return State(-1, np.zeros(0, np.int32), wide, np.zeros(0, np.int8), wide, wide)
+
+
+def _read(connection: Connection, query: str, values: dict[str, Any], width: int) -> list[NDArray[np.int64]]:
+    """The columns of a query whose cells are whole numbers."""
+    rows = connection.execute(text(query), values).all()
+    flat = np.fromiter(chain.from_iterable(rows), np.int64, count=len(rows) * width)
+    return [np.ascontiguousarray(column) for column in flat.reshape(-1, width).T]
+
+
+def _undone(connection: Connection, dataset_id: str, *, but: int = 0) -> set[int]:
+    """The batches that are taken back by an undo which itself still stands; the undo `but` does not count."""
+    rows = connection.execute(
+        text("SELECT id, undoes FROM batches WHERE dataset_id = :d AND undoes IS NOT NULL ORDER BY id DESC"),
+        {"d": dataset_id},
+    )
+    undone: set[int] = set()
+    for row in rows:
+        if row.id not in undone and row.id != but:
+            undone.add(row.undoes)
+    return undone
 
 
 def _check_entry(entry: Entry) -> None:
     if not entry.label.strip():
         raise Refused("a label needs a name: nothing was written")
-    if len(entry.label) > MAX_LABEL:
-        raise Refused(f"the label “{entry.label[:30]}…” has {len(entry.label)} characters: {MAX_LABEL} are allowed")
-    if any(ord(character) < 32 for character in entry.label):
-        raise Refused(f"the label {entry.label!r} holds a control character: take it out")
+    if label_named(entry.label) != entry.label:
+        raise Refused(f"the label {entry.label!r} is not in normal form: see annotations.label_named")
     if entry.verdict not in VERDICTS:
         raise Refused(f"“{entry.verdict}” is no verdict: use one of {', '.join(VERDICTS)}")
 
@@ -430,71 +645,10 @@ def _check_disjoint(entries: Sequence[Entry]) -> None:
 
 def _check_positions(positions: Positions, size: int) -> None:
     if len(positions) and (positions.min() < 0 or positions.max() >= size):
-        raise Refused(f"position {int(positions.max())} is no clip: the dataset has {size}")
-
-
-def _codes(connection: Connection, dataset_id: str, state: State, labels: Sequence[str]) -> dict[str, int]:
-    if all(label in state.names for label in labels):
-        return {label: state.names.index(label) for label in labels}
-    return add_labels(connection, dataset_id, labels)
-
-
-def _row(batch_id: int, position: int, code: int, verdict: str, source: int) -> dict[str, Any]:
-    return {"batch_id": batch_id, "position": position, "code": code, "verdict": verdict, "source": source}
-
-
-def _open_batch(
-    connection: Connection,
-    dataset_id: str,
-    revision: int,
-    token: str,
-    annotator: str,
-    how: str,
-    kind: str,
-    *,
-    at: str = "",
-    note: str = "",
-    undoes: int | None = None,
-) -> int:
-    return int(
-        connection.execute(
-            text(
-                "INSERT INTO batches (dataset_id, revision, token, annotator, at, how, kind, note, undoes) "
-                "VALUES (:d, :r, :t, :a, :at, :how, :kind, :note, :undoes) RETURNING id"
-            ),
-            {
-                "d": dataset_id,
-                "r": revision,
-                "t": token,
-                "a": annotator,
-                "at": at or now(),
-                "how": how,
-                "kind": kind,
-                "note": note,
-                "undoes": undoes,
-            },
-        ).scalar_one()
-    )
-
-
-def _close_batch(connection: Connection, batch_id: int, size: int) -> None:
-    connection.execute(text("UPDATE batches SET size = :n WHERE id = :id"), {"n": size, "id": batch_id})
-
-
-def _batch_with(connection: Connection, dataset_id: str, token: str) -> Batch | None:
-    row = connection.execute(text("SELECT * FROM batches WHERE token = :t"), {"t": token}).one_or_none()
-    if row is None:
-        return None
-    if row.dataset_id != dataset_id:
-        raise Refused(f"the token {token[:12]}… belongs to another dataset: make a new one for each action")
-    return _batch(row)
+        wrong = int(positions.min() if positions.min() < 0 else positions.max())
+        raise Refused(f"position {wrong} is no clip: the dataset has {size}")
 
 
 def _batch(row: Any, *, undone: bool = False) -> Batch:
     at = datetime.fromisoformat(row.at)
     return Batch(row.id, row.revision, row.token, row.annotator, at, row.how, row.kind, row.note, row.size, undone)
-
-
-def _take_back(connection: Connection, dataset_id: str, revision: int) -> None:
-    """Nothing was written: the revision stays dense. The row is locked by us, so nobody saw the higher number."""
-    connection.execute(text("UPDATE datasets SET revision = :r WHERE id = :id"), {"r": revision - 1, "id": dataset_id})

@@ -92,6 +92,12 @@ def sign_in_owner(store: Store, name: str = "owner") -> str:
     return _add_device(store, None, OWNER, name)
 
 
+def leave(store: Store, cookie: str) -> None:
+    """Forget a device: its cookie opens nothing any more."""
+    with store.write() as connection:
+        connection.execute(text("DELETE FROM devices WHERE cookie_digest = :c"), {"c": digest(cookie)})
+
+
 def person_behind(store: Store, cookie: str) -> Person | None:
     """Who this device belongs to, or None if its cookie is unknown or its invite has ended."""
     with store.read() as connection:

@@ -23,7 +23,9 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-def memoize(cache_limit: int = 10_000, persist_path: str | Path | None = None) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def memoize(
+    cache_limit: int = 10_000, persist_path: str | Path | None = None
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Remember the newest `cache_limit` results of a function of plain arguments.
 
     Parameters
@@ -54,7 +56,9 @@ def memoize(cache_limit: int = 10_000, persist_path: str | Path | None = None) -
 
         @functools.wraps(function)
         def remembered(*args: P.args, **kwargs: P.kwargs) -> R:
-            key = json.dumps([args, kwargs], sort_keys=True)
+            # with its name, because two functions may be given one file
+            name = getattr(function, "__qualname__", "")
+            key = json.dumps([name, _plain(list(args)), _plain(kwargs)], sort_keys=True)
             found = kept.get(key)
             if found is None:
                 result = function(*args, **kwargs)
@@ -99,18 +103,32 @@ class _Kept:
     def put(self, key: str, packed: tuple[str, bytes]) -> None:
         with self._lock, self._connection() as connection:
             connection.execute("INSERT OR REPLACE INTO kept (key, kind, value) VALUES (?, ?, ?)", (key, *packed))
-            connection.execute(
-                "DELETE FROM kept WHERE number <= (SELECT max(number) FROM kept) - ?", (self._limit,)
-            )
+            connection.execute("DELETE FROM kept WHERE number <= (SELECT max(number) FROM kept) - ?", (self._limit,))
 
 
 def _pack(value: Any) -> tuple[str, bytes]:
     if isinstance(value, np.ndarray | np.generic):
         buffer = io.BytesIO()
+        if value.dtype.hasobject:
+            raise TypeError("an array of objects cannot be remembered: return an array of numbers")
         np.save(buffer, value, allow_pickle=False)
-        return "array", buffer.getvalue()
-    return "json", json.dumps(value).encode()
+        return "array" if isinstance(value, np.ndarray) else "scalar", buffer.getvalue()
+    return "json", json.dumps(_plain(value)).encode()
 
 
 def _unpack(kind: str, value: bytes) -> Any:
-    return np.load(io.BytesIO(value), allow_pickle=False) if kind == "array" else json.loads(value)
+    if kind == "json":
+        return json.loads(value)
+    array = np.load(io.BytesIO(value), allow_pickle=False)
+    return array[()] if kind == "scalar" else array
+
+
+def _plain(value: Any) -> Any:
+    """`value` if JSON gives back the same; a tuple would come back as a list, a number as a key as text."""
+    if value is None or type(value) in (str, int, float, bool):
+        return value
+    if type(value) is list:
+        return [_plain(part) for part in value]
+    if type(value) is dict and all(type(key) is str for key in value):
+        return {key: _plain(part) for key, part in value.items()}
+    raise TypeError(f"{value!r} cannot be remembered: use numbers, texts, lists, dicts by text, or arrays as results")

@@ -42,16 +42,18 @@ def _first(words: dict[str, str]) -> list[str]:
         settings TEXT NOT NULL DEFAULT '{{}}', created_at TEXT NOT NULL, archived_at TEXT NOT NULL DEFAULT '');
     CREATE TABLE clips (
         dataset_id TEXT NOT NULL REFERENCES datasets(id), position INTEGER NOT NULL, clip_id TEXT NOT NULL,
-        own_id TEXT NOT NULL DEFAULT '', url TEXT NOT NULL, start_s {real}, end_s {real}, group_name TEXT NOT NULL DEFAULT '', subset INTEGER NOT NULL,
+        own_id TEXT NOT NULL DEFAULT '', url TEXT NOT NULL, start_s {real}, end_s {real},
+        group_name TEXT NOT NULL DEFAULT '',
+        subset INTEGER NOT NULL,
         reference TEXT NOT NULL DEFAULT '', extra TEXT NOT NULL DEFAULT '{{}}',
         PRIMARY KEY (dataset_id, position), UNIQUE (dataset_id, clip_id));
     CREATE TABLE labels (
         dataset_id TEXT NOT NULL REFERENCES datasets(id), code INTEGER NOT NULL, name TEXT NOT NULL,
         PRIMARY KEY (dataset_id, code), UNIQUE (dataset_id, name));
     CREATE TABLE batches (
-        id {serial}, dataset_id TEXT NOT NULL REFERENCES datasets(id), revision {big} NOT NULL, token TEXT NOT NULL UNIQUE,
-        annotator TEXT NOT NULL, at TEXT NOT NULL, how TEXT NOT NULL, kind TEXT NOT NULL, undoes {big},
-        note TEXT NOT NULL DEFAULT '', size INTEGER NOT NULL DEFAULT 0);
+        id {serial}, dataset_id TEXT NOT NULL REFERENCES datasets(id), revision {big} NOT NULL,
+        token TEXT NOT NULL UNIQUE, annotator TEXT NOT NULL, at TEXT NOT NULL, how TEXT NOT NULL, kind TEXT NOT NULL,
+        undoes {big}, note TEXT NOT NULL DEFAULT '', size INTEGER NOT NULL DEFAULT 0);
     CREATE INDEX batches_by_revision ON batches (dataset_id, revision);
     CREATE TABLE annotations (
         batch_id {big} NOT NULL REFERENCES batches(id), position INTEGER NOT NULL, code INTEGER NOT NULL,
@@ -94,4 +96,16 @@ def _first(words: dict[str, str]) -> list[str]:
     return [part.strip() for part in statements.format(**words).split(";")]
 
 
-STEPS: list[Callable[[dict[str, str]], list[str]]] = [_first]
+def _second(words: dict[str, str]) -> list[str]:
+    # by which batch a clip is in its subset, so that undo knows whether it was moved since; when a clip came
+    statements = """
+    ALTER TABLE moves ADD COLUMN source {big} NOT NULL DEFAULT 0;
+    ALTER TABLE moves ADD COLUMN source_before {big} NOT NULL DEFAULT 0;
+    UPDATE moves SET source = batch_id;
+    ALTER TABLE clips ADD COLUMN revision {big} NOT NULL DEFAULT 0;
+    CREATE INDEX batches_by_undone ON batches (dataset_id, undoes) WHERE undoes IS NOT NULL
+    """
+    return [part.strip() for part in statements.format(**words).split(";")]
+
+
+STEPS: list[Callable[[dict[str, str]], list[str]]] = [_first, _second]

@@ -6,6 +6,8 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy.engine import make_url
+
 from hover_core import settings
 from hover_core.dataset import Dataset
 
@@ -23,7 +25,8 @@ class AnnotatorApp:
     def _repr_html_(self) -> str:
         from html import escape
 
-        return f"<p>Run <code>{escape(self.command)}</code>, then open <a href='{escape(self.address)}'>the map</a>.</p>"
+        link = f"<a href='{escape(self.address)}'>the map</a>"
+        return f"<p>Run <code>{escape(self.command)}</code>, then open {link}.</p>"
 
 
 def simple_annotator(dataset: Dataset, *, port: int = 8501) -> AnnotatorApp:
@@ -40,5 +43,7 @@ def simple_annotator(dataset: Dataset, *, port: int = 8501) -> AnnotatorApp:
     words = ["streamlit", "run", str(script), "--server.address", "localhost", "--server.port", str(port)]
     command = shlex.join([f"HOVER_DATA={settings.data_folder()}", *words])
     if dataset.store.url != f"sqlite:///{settings.data_folder() / 'hover.sqlite'}":
-        command = shlex.join([f"HOVER_DATABASE_URL={dataset.store.url}"]) + " " + command
+        # without the password: notebooks are shown around
+        shown = make_url(dataset.store.url).render_as_string(hide_password=True)
+        command = shlex.join([f"HOVER_DATABASE_URL={shown}"]) + " " + command
     return AnnotatorApp(command, f"http://localhost:{port}/label?dataset={dataset.id}")

@@ -22,7 +22,7 @@ Floats = NDArray[np.float32]
 Progress = Callable[[int, int], None]  # epochs done, epochs in all
 
 
-class Cancelled(Exception):  # noqa: N818 - it is no error: somebody asked for it
+class Cancelled(Exception):
     """Raised by a progress callback to stop a fit."""
 
 
@@ -78,8 +78,8 @@ class Reducer:
 
 def principal_axes(standard: Floats, dimension: int) -> Floats:
     """The first principal axes of standardised vectors [shape=(n, d)], signs fixed. [shape=(d, dimension)]"""
-    covariance = np.cov(standard, rowvar=False, dtype=np.float64).reshape(standard.shape[1], -1)
-    covariance = np.nan_to_num(covariance)  # one row alone has no covariance
+    wide = standard.astype(np.float64)
+    covariance = wide.T @ wide / max(len(wide), 1)  # their mean is 0
     _, axes = np.linalg.eigh(covariance)
     axes = axes[:, ::-1][:, :dimension]
     if axes.shape[1] < dimension:

@@ -1,7 +1,7 @@
 """Nearest clips by cosine of standardised vectors, by FAISS.
 
-Raw mean MFCC vectors all point one way (their first coefficient, loudness, outweighs the rest), so that every cosine lies
-near 1 and nothing is ranked. Standardising each dimension over the corpus first makes the angle mean something.
+Raw mean MFCC vectors all point one way (their first coefficient, loudness, outweighs the rest), so that every cosine
+lies near 1 and nothing is ranked. Standardising each dimension over the corpus first makes the angle mean something.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ class Scale:
     @classmethod
     def of(cls, vectors: Floats) -> Scale:
         """The scale of a corpus [shape=(n, d)]; a dimension that never changes counts as 0."""
-        deviation = vectors.std(axis=0, dtype=np.float64)
-        deviation[deviation < 1e-9] = np.inf
-        return cls(vectors.mean(axis=0, dtype=np.float64).astype(np.float32), deviation.astype(np.float32))
+        mean, deviation = vectors.mean(axis=0, dtype=np.float64), vectors.std(axis=0, dtype=np.float64)
+        deviation[deviation < 1e-9 + 1e-7 * np.abs(mean)] = np.inf  # less than float32 can tell from rounding
+        return cls(mean.astype(np.float32), deviation.astype(np.float32))
 
     def standardise(self, vectors: Floats) -> Floats:
         """`vectors` [shape=(n, d)] with mean 0 and deviation 1 in every dimension."""
@@ -65,6 +65,8 @@ class SearchIndex:
 
         `leave_out` is a position that does not answer (the query itself).
         """
+        if not len(self.positions):
+            return np.zeros(0, np.int64), np.zeros(0, np.float32)
         asked = unit(self.scale.standardise(np.asarray(query, np.float32)[None]))
         cosines, rows = self._index.search(np.ascontiguousarray(asked), min(k + 1, len(self.positions)))
         found, score = self.positions[rows[0]], cosines[0]

@@ -13,9 +13,12 @@ def data_folder() -> Path:
     return folder
 
 
-def database_url() -> str:
-    """`HOVER_DATABASE_URL` (SQLAlchemy's form; `postgres://` is read too), else one SQLite file in the data folder."""
-    url = os.environ.get("HOVER_DATABASE_URL", "").strip()
+def database_url(otherwise: str = "") -> str:
+    """`HOVER_DATABASE_URL`, else `otherwise`, else one SQLite file in the data folder.
+
+    The form is SQLAlchemy's; `postgres://…` and `postgresql://…` are read too.
+    """
+    url = os.environ.get("HOVER_DATABASE_URL", "").strip() or otherwise.strip()
     if not url:
         return f"sqlite:///{data_folder() / 'hover.sqlite'}"
     for short in ("postgres://", "postgresql://"):

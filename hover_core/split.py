@@ -29,10 +29,13 @@ def split(
     Raises
     ------
     Refused
-        The shares are negative or add up to 0.
+        A share is negative, they add up to 0, or one is of no subset.
     """
+    unknown = sorted(set(shares) - set(SUBSETS))
+    if unknown:
+        raise Refused(f"{', '.join(unknown)}: there is no such subset; use {', '.join(SUBSETS)}")
     wanted = np.array([float(shares.get(name, 0.0)) for name in SUBSETS])
-    if (wanted < 0).any() or wanted.sum() <= 0:
+    if not np.isfinite(wanted).all() or (wanted < 0).any() or wanted.sum() <= 0:
         raise Refused(f"the shares {dict(shares)} must be 0 or more and not all 0")
     wanted /= wanted.sum()
     generator = np.random.default_rng(seed)
@@ -46,7 +49,7 @@ def split(
 
 def _by_clip(label_codes: NDArray[Any], wanted: NDArray[Any], generator: np.random.Generator) -> NDArray[np.int8]:
     result = np.zeros(len(label_codes), np.int8)
-    owed = np.zeros(len(wanted))  # what rounding kept from each subset so far, so that small labels do not add up to a bias
+    owed = np.zeros(len(wanted))  # what rounding kept from each subset: else small labels add up to a bias
     for code in np.unique(label_codes):
         members = generator.permutation(np.flatnonzero(label_codes == code))
         ideal = len(members) * wanted + owed
@@ -86,4 +89,18 @@ def _by_group(
         best = int(cost.argmin())
         chosen[group] = best
         held[found, best] += brought
+    _fill_empty(chosen, sizes, wanted)
     return chosen[group_codes]
+
+
+def _fill_empty(chosen: NDArray[np.int8], sizes: NDArray[Any], wanted: NDArray[Any]) -> None:
+    """Give a wanted subset that got nothing the smallest group of the one with the most: few large groups would else
+    leave nobody to test on."""
+    for subset in np.flatnonzero(wanted > 0):
+        groups = np.bincount(chosen, minlength=len(wanted))
+        if groups[subset] or groups.max() < 2:
+            continue
+        surplus = np.bincount(chosen, sizes, minlength=len(wanted)) - sizes.sum() * wanted
+        donor = int(np.where(groups > 1, surplus, -np.inf).argmax())
+        candidates = np.flatnonzero(chosen == donor)
+        chosen[candidates[sizes[candidates].argmin()]] = subset

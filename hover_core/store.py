@@ -1,7 +1,8 @@
 """The database: SQLite in one file by default, PostgreSQL by one setting, the same code for both.
 
-It promises that a write is acknowledged only after its commit, that writes to one dataset happen one after another, and
-that each leaves a revision: "everything after revision r" is a question with one answer. It does not know what sound is.
+It promises that a write is acknowledged only after its commit, that writes to one dataset happen one after another,
+and that each leaves a revision: "everything after revision r" is a question with one answer. It does not know what
+sound is.
 """
 
 from __future__ import annotations
@@ -65,8 +66,7 @@ class Store:
                     connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _MIGRATION_LOCK})
                 migrate(connection)
         except SQLAlchemyError as error:
-            where = make_url(self.url).render_as_string(hide_password=True)
-            raise StoreError(f"the database {where} cannot be opened: {error.__cause__ or error}") from error
+            raise StoreError(f"the database {_where(self.url)} cannot be opened: {error.__cause__ or error}") from error
 
     def close(self) -> None:
         """Give back all connections."""
@@ -158,30 +158,40 @@ class Store:
     def change_settings(self, dataset_id: str, changes: Mapping[str, Any]) -> None:
         """Set some settings of a dataset; the others stay."""
         with self.write() as connection:
-            lock = "" if self._is_sqlite else " FOR UPDATE"
-            kept = connection.execute(
-                text("SELECT settings FROM datasets WHERE id = :id" + lock), {"id": dataset_id}
-            ).scalar_one()
-            connection.execute(
-                text("UPDATE datasets SET settings = :s WHERE id = :id"),
-                {"s": dump({**json.loads(kept), **changes}), "id": dataset_id},
-            )
+            self.set_settings(connection, dataset_id, changes)
+
+    def set_settings(self, connection: Connection, dataset_id: str, changes: Mapping[str, Any]) -> None:
+        """The same inside a write that is under way."""
+        # RETURNING what is there already takes the lock of the row in both databases
+        kept = connection.execute(
+            text("UPDATE datasets SET settings = settings WHERE id = :id RETURNING settings"), {"id": dataset_id}
+        ).scalar_one()
+        connection.execute(
+            text("UPDATE datasets SET settings = :s WHERE id = :id"),
+            {"s": dump({**json.loads(kept), **changes}), "id": dataset_id},
+        )
 
 
 def insert(connection: Connection, table: str, rows: Sequence[Mapping[str, Any]]) -> None:
     """Insert rows that all have the same columns; many in one statement."""
+    if rows:
+        columns = tuple(rows[0])
+        insert_tuples(connection, table, columns, [tuple(row[column] for column in columns) for row in rows])
+
+
+def insert_tuples(connection: Connection, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert rows whose cells stand in the order of `columns`; many in one statement."""
     if not rows:
         return
-    columns = list(rows[0])
     names = ", ".join(columns)
-    if connection.dialect.name == "sqlite" or len(rows) < 8:
-        values = ", ".join(f":{column}" for column in columns)
-        connection.execute(text(f"INSERT INTO {table} ({names}) VALUES ({values})"), rows)  # noqa: S608 - our own names
+    if connection.dialect.name == "sqlite":
+        values = ", ".join("?" * len(columns))
+        connection.exec_driver_sql(f"INSERT INTO {table} ({names}) VALUES ({values})", list(rows))  # noqa: S608 - our own names
         return
     cursor: Any = connection.connection.cursor()
-    with cursor, cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:  # noqa: S608 - our own names
+    with cursor, cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
         for row in rows:
-            copy.write_row([row[column] for column in columns])
+            copy.write_row(row)
 
 
 def dump(value: Any) -> str:
@@ -205,6 +215,13 @@ def _engine(url: str) -> Engine:
         connection.exec_driver_sql(f"BEGIN {connection.get_execution_options().get('hover_begin', '')}")
 
     return engine
+
+
+def _where(url: str) -> str:
+    try:
+        return make_url(url).render_as_string(hide_password=True)
+    except SQLAlchemyError:  # not even an address: it may be a password in the wrong place
+        return "that HOVER_DATABASE_URL names"
 
 
 def _dataset_row(row: Row[Any]) -> DatasetRow:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import math
 import re
@@ -16,14 +17,16 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urljoin, urlsplit
 
+import numpy as np
 import pandas as pd
 
-from hover_core.annotations import HOW
+from hover_core.annotations import HOW, label_named
 from hover_core.clips import SUBSETS, Clip, clip_id, subset_named
-from hover_core.errors import TableError
+from hover_core.errors import Refused, TableError
 
 OUR_COLUMNS: Final = (
-    "id", "audio", "SUBSET", "label", "start", "end", "group", "duration", "annotator", "annotated_at", "how", "reference",
+    "id", "audio", "SUBSET", "label", "start", "end", "group", "duration", "annotator", "annotated_at", "how",
+    "reference",
 )  # fmt: skip
 SYNONYMS: Final[dict[str, tuple[str, ...]]] = {
     "audio": ("url", "uri", "audio_url", "path", "file", "file_name", "filename", "filepath", "audio_filepath", "wav"),
@@ -40,6 +43,9 @@ MAX_URL: Final = 4_000
 _PRIORITY: Final = {name: rank for rank, name in enumerate(("raw", "train", "dev", "test"))}
 _NEUTRALISED: Final = re.compile(r"'+[=+\-@\t\r]")
 _SCHEME: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:")
+_NO_TEXT: Final = re.compile("[\x00\ud800-\udfff]")  # what no database keeps and no UTF-8 file holds
+_KEPT_OF_OURS: Final = ("group", "duration")  # ours, and yet what came in is not made again by us
+_LAST_LINE: Final = "\x00the end"
 
 
 @dataclass(frozen=True)
@@ -86,6 +92,7 @@ class Intake:
     refused: list[Refusal] = field(default_factory=list)
     sources: dict[str, tuple[str, str, str]] = field(default_factory=dict)  # clip_id → annotator, time, how
     subset_given: bool = False
+    unsaid: set[str] = field(default_factory=set)  # clips whose subset cell is empty: they stay where they are
 
     def labelled(self) -> int:
         """How many clips bring a label that will count."""
@@ -157,15 +164,21 @@ def plan(
         raise TableError(f"raw_labels={raw_labels!r} must be “keep” or “reference”")
     intake = Intake(refused=list(table.refused), subset_given=bool(columns.subset))
     first: dict[str, tuple[int, int]] = {}  # clip_id → its place among the clips, its row
-    extras = [name for name in table.frame.columns if name not in OUR_COLUMNS]
+    names = [str(name) for name in table.frame.columns]
+    extras = [name for name in names if name not in OUR_COLUMNS]
+    extras_if_any = [name for name in names if name in _KEPT_OF_OURS]
     for row, values in zip(table.rows, table.frame.to_dict("records"), strict=True):
         cells = {str(name): str(value) for name, value in values.items()}
         try:
-            clip = _clip(cells, columns, extras, base_url, local_folder, identity)
+            _check_text(cells)
+            kept_cells = [*extras, *(name for name in extras_if_any if cells[name])]
+            clip = _clip(cells, columns, kept_cells, base_url, local_folder, identity)
             source = _source(cells, columns) if keep_sources and clip.label else None
-        except TableError as error:
+        except (TableError, Refused) as error:
             intake.refused.append(Refusal(row, cells[columns.audio][:200], str(error)))
             continue
+        if columns.subset and not cells[columns.subset].strip():
+            intake.unsaid.add(clip.clip_id)
         if clip.clip_id in first:
             place, earlier = first[clip.clip_id]
             rule = "same id" if clip.own_id else "same address" if clip.start_s is None else "same address and stretch"
@@ -175,12 +188,24 @@ def plan(
             if clip.subset != kept.subset:
                 why += f"; {winner.subset} wins over {(kept if winner is clip else clip).subset}"
             intake.duplicates.append(Refusal(row, clip.url[:200], why))
-            label = winner.label or kept.label or clip.label
-            intake.clips[place] = replace(winner, label=label, extra={**clip.extra, **kept.extra})
+            other = kept if winner is clip else clip
+            if winner.subset != "raw":
+                intake.unsaid.discard(clip.clip_id)
+            intake.clips[place] = replace(
+                winner,
+                label=winner.label or other.label,
+                group=winner.group or other.group,
+                reference=winner.reference or other.reference,
+                extra={**clip.extra, **kept.extra},
+            )
+            if clip.label and (winner is clip or not kept.label):  # the label is this row's: so is who gave it
+                intake.sources.pop(clip.clip_id, None)
+            else:
+                source = None
         else:
             first[clip.clip_id] = (len(intake.clips), row)
             intake.clips.append(clip)
-        if source is not None and clip.clip_id not in intake.sources:
+        if source is not None:
             intake.sources[clip.clip_id] = source
     if raw_labels == "reference":
         intake.clips = [
@@ -192,8 +217,10 @@ def plan(
 
 def frame_table(frame: pd.DataFrame) -> RawTable:
     """A DataFrame as rows of text; rows are numbered as in a file with a header."""
-    text = pd.DataFrame({str(name): [_cell(value) for value in frame[name]] for name in frame.columns})
-    return RawTable(text, list(range(2, len(text) + 2)))
+    columns = [[_cell(value) for value in frame.iloc[:, number]] for number in range(frame.shape[1])]
+    names = _unique([str(name) for name in frame.columns])
+    text = pd.DataFrame(dict(zip(names, columns, strict=True)), dtype=object)
+    return RawTable(text, list(range(2, len(frame) + 2)))
 
 
 def neutralise(value: str) -> str:
@@ -204,6 +231,10 @@ def neutralise(value: str) -> str:
         except ValueError:
             return "'" + value
     return value
+
+
+def _plain(cell: str) -> str:
+    return cell[1:] if _NEUTRALISED.match(cell) else cell
 
 
 def _clip(
@@ -217,10 +248,8 @@ def _clip(
     if start is not None and end is not None and end <= start:
         raise TableError(f"the clip ends at {end:g} s, before it starts at {start:g} s: end must be larger than start")
     subset = subset_named(cell(columns.subset))
-    label = cell(columns.label)
+    label = label_named(cell(columns.label))
     label = "" if label == "ABSTAIN" else label
-    if len(label) > 200 or any(ord(character) < 32 for character in label):
-        raise TableError(f"the label “{label[:40]}…” is too long or holds control characters: 200 characters are allowed")
     own = cell(columns.own_id)
     by_url = clip_id(url, start, end, identity=identity)
     if own == by_url:  # a table that we exported names clips by what we made of their address
@@ -233,10 +262,16 @@ def _clip(
         group=cell(columns.group),
         subset=subset,
         label=label,
-        reference=cell(columns.reference),
+        reference=label_named(cell(columns.reference)),
         own_id=own,
         extra={name: cells[name] for name in extras},
     )
+
+
+def _check_text(cells: dict[str, str]) -> None:
+    if _NO_TEXT.search("".join(cells.values())):
+        where = next(name for name, value in cells.items() if _NO_TEXT.search(value))
+        raise TableError(f"the column “{where}” holds a character that is no text (NUL or half of a pair): take it out")
 
 
 def _address(value: str, base_url: str, local_folder: bool) -> str:
@@ -282,15 +317,16 @@ def _seconds(value: str, what: str) -> float | None:
 
 
 def _source(cells: dict[str, str], columns: Columns) -> tuple[str, str, str] | None:
-    who, at, how = (cells[name].strip() if name else "" for name in (columns.annotator, columns.annotated_at, columns.how))
+    names = (columns.annotator, columns.annotated_at, columns.how)
+    who, at, how = (cells[name].strip() if name else "" for name in names)
     if not (who and at and how in HOW):
         return None
     try:
         moment = datetime.fromisoformat(at)
-    except ValueError as error:
+        moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
         raise TableError(f"annotated_at is “{at[:40]}”: it must be a time like 2026-03-01T12:00:00+00:00") from error
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return who[:60], moment.astimezone(UTC).isoformat(timespec="microseconds"), how
+    return who[:60], moment.isoformat(timespec="microseconds"), how
 
 
 def _text(data: bytes, name: str) -> str:
@@ -310,10 +346,14 @@ def _text(data: bytes, name: str) -> str:
 
 def _csv(text: str, name: str) -> RawTable:
     csv.field_size_limit(10_000_000)
-    header_line = text.lstrip("\r\n").split("\n", 1)[0]
-    delimiter = max(",\t;|", key=header_line.count) if not name.lower().endswith(".tsv") else "\t"
-    # strict: an opened quote that never closes would swallow the rest of the file as one cell without a word
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=False)
+    start = re.sub(r'"[^"]*"', "", text[:100_000]).lstrip("\r\n")  # a quoted name may hold separators
+    delimiter = max(",\t;|", key=re.split(r"[\r\n]", start, maxsplit=1)[0].count)
+    if name.lower().endswith((".tsv", ".tab")):
+        delimiter = "\t"
+    # An opened quote that never closes swallows the rest of the file as one cell without a word: then the last line
+    # that we add is swallowed too.
+    lines = itertools.chain(io.StringIO(text, newline=""), [_LAST_LINE])
+    reader = csv.reader(lines, delimiter=delimiter, strict=False)
     header: list[str] = []
     rows: list[list[str]] = []
     numbers: list[int] = []
@@ -322,19 +362,24 @@ def _csv(text: str, name: str) -> RawTable:
     try:
         for cells in reader:
             number, before = before + 1, reader.line_num
+            if cells == [_LAST_LINE]:
+                break
+            if cells and cells[-1].endswith(_LAST_LINE):
+                raise TableError(f"{name}, row {number}: a quote is opened here and never closed")
             if not cells or not any(cell.strip() for cell in cells):
                 continue
             if not header:
-                header = _unique([cell.strip() for cell in cells])
+                header = _unique([_plain(cell).strip() for cell in cells])
                 continue
             if len(cells) != len(header):
-                reason = f"the row has {len(cells)} cells, the header has {len(header)}: quote cells that hold the separator"
+                counts = f"the row has {len(cells)} cells, the header has {len(header)}"
+                reason = f"{counts}: quote cells that hold the separator"
                 refused.append(Refusal(number, cells[0][:200], reason))
                 continue
-            rows.append([cell[1:] if _NEUTRALISED.match(cell) else cell for cell in cells])
+            rows.append([_plain(cell) for cell in cells])
             numbers.append(number)
     except csv.Error as error:
-        raise TableError(f"{name}, row {before + 1}: {error}: is a quote left open?") from error
+        raise TableError(f"{name}, row {before + 1}: {error}") from error
     if not rows and not refused:
         raise TableError(f"{name} has a header but no clips below it")
     return RawTable(pd.DataFrame(rows, columns=header, dtype=object), numbers, refused)
@@ -344,24 +389,24 @@ def _jsonl(text: str, name: str) -> RawTable:
     records: list[dict[str, str]] = []
     numbers: list[int] = []
     refused: list[Refusal] = []
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(text.split("\n"), start=1):  # splitlines() would split at U+2028 inside a cell
         if not line.strip():
             continue
         try:
             value = json.loads(line)
-        except (json.JSONDecodeError, RecursionError):
+        except (ValueError, RecursionError):
             refused.append(Refusal(number, line[:200], "the line is no JSON object: write one {…} a line"))
             continue
         if not isinstance(value, dict):
             refused.append(Refusal(number, line[:200], "the line is no JSON object: write one {…} a line"))
             continue
-        records.append({str(key): _cell(cell) for key, cell in value.items()})
+        records.append({key: _cell(cell) for key, cell in value.items()})
         numbers.append(number)
     if not records:
         raise TableError(f"{name} holds no line that is a JSON object")
-    names = list(dict.fromkeys(key for record in records for key in record))
-    frame = pd.DataFrame([[record.get(key, "") for key in names] for record in records], columns=names, dtype=object)
-    return RawTable(frame, numbers, refused)
+    keys = list(dict.fromkeys(key for record in records for key in record))
+    cells = [[record.get(key, "") for key in keys] for record in records]
+    return RawTable(pd.DataFrame(cells, columns=_unique(keys), dtype=object), numbers, refused)
 
 
 def _parquet(data: bytes, name: str) -> RawTable:
@@ -370,32 +415,38 @@ def _parquet(data: bytes, name: str) -> RawTable:
 
     try:
         table = parquet.read_table(io.BytesIO(data))
-    except (pa.ArrowException, OSError, ValueError) as error:
+        columns = [[_cell(value) for value in column.to_pylist()] for column in table.columns]
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
         raise TableError(f"{name} is not a Parquet file that can be read: {str(error)[:120]}") from error
-    columns = {column: [_cell(value) for value in table.column(column).to_pylist()] for column in table.column_names}
-    return RawTable(pd.DataFrame(columns, dtype=object), list(range(1, table.num_rows + 1)))
+    if not table.num_rows:
+        raise TableError(f"{name} has no clips in it")
+    frame = pd.DataFrame(dict(zip(_unique(table.column_names), columns, strict=True)), dtype=object)
+    return RawTable(frame, list(range(1, table.num_rows + 1)))
 
 
 def _cell(value: Any) -> str:
-    if value is None or value is pd.NaT or (isinstance(value, float) and math.isnan(value)):
-        return ""
     if isinstance(value, str):
-        return value
+        return str(value)
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
+        return ""
     if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
         return str(int(value))  # 3.0 where a missing value made a column of whole numbers float
     if isinstance(value, dict | list):
-        return json.dumps(value, ensure_ascii=False)
+        return json.dumps(value, ensure_ascii=False, default=str)
     return str(value)
 
 
 def _unique(names: Iterable[str]) -> list[str]:
-    seen: dict[str, int] = {}
-    result = []
-    for number, name in enumerate(names, start=1):
-        name = name or f"column {number}"
-        seen[name] = seen.get(name, 0) + 1
-        result.append(name if seen[name] == 1 else f"{name} ({seen[name]})")
-    return result
+    result: dict[str, None] = {}
+    for number, given in enumerate(names, start=1):
+        name = free = _NO_TEXT.sub("\ufffd", given) or f"column {number}"
+        again = 2
+        while free in result:
+            free, again = f"{name} ({again})", again + 1
+        result[free] = None
+    return list(result)
 
 
 def preview(intake: Intake) -> dict[str, int]:

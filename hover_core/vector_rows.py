@@ -1,6 +1,7 @@
 """Vectors, failures and embeddings in the database, as blocks of float32 bytes.
 
-Vectors are keyed by clip and by the vectorizer's key, which spells all its settings: a changed setting finds nothing old.
+Vectors are keyed by clip and by the vectorizer's key, which spells all its settings: a changed setting finds nothing
+old.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, text
 
 from hover_core.annotations import now
+from hover_core.errors import Refused
 from hover_core.store import Store, dump, insert
 
 BLOCK_ROWS: Final = 256
@@ -49,7 +51,16 @@ class Embedding:
 def add_vectors(
     connection: Connection, dataset_id: str, vectorizer: str, positions: Sequence[int], vectors: Floats
 ) -> None:
-    """Append vectors [shape=(n, d), float32] of the clips at `positions`; they are no failures any more."""
+    """Append vectors [shape=(n, d), float32] of the clips at `positions`; they are no failures any more.
+
+    Raises
+    ------
+    Refused
+        The vectors that are there already have another length.
+    """
+    there = width(connection, dataset_id, vectorizer)
+    if len(positions) and there is not None and there != vectors.shape[1]:
+        raise Refused(f"{vectorizer} gave {vectors.shape[1]} numbers a clip, and {there} before: give it another key")
     for start in range(0, len(positions), BLOCK_ROWS):
         part = positions[start : start + BLOCK_ROWS]
         insert(
@@ -65,6 +76,18 @@ def add_vectors(
             ],
         )
     _forget_failures(connection, dataset_id, vectorizer, positions)
+
+
+def width(connection: Connection, dataset_id: str, vectorizer: str) -> int | None:
+    """How many numbers a vector has, or None before the first."""
+    first = connection.execute(
+        text(
+            "SELECT length(vectors) AS vectors, length(positions) AS positions FROM vector_blocks "
+            "WHERE dataset_id = :d AND vectorizer = :v LIMIT 1"
+        ),
+        {"d": dataset_id, "v": vectorizer},
+    ).one_or_none()
+    return None if first is None else int(first.vectors // first.positions)
 
 
 def vectors(store: Store, dataset_id: str, vectorizer: str) -> tuple[Positions, Floats]:
@@ -147,12 +170,18 @@ def add_embedding(
     Earlier placeholders of the dataset go: they were only something to look at meanwhile.
     """
     with store.write() as connection:
-        earlier = "SELECT id FROM embeddings WHERE dataset_id = :d AND placeholder = 1"
-        connection.execute(text(f"DELETE FROM embedding_blocks WHERE embedding_id IN ({earlier})"), {"d": dataset_id})
+        connection.execute(
+            text(
+                "DELETE FROM embedding_blocks WHERE embedding_id IN "
+                "(SELECT id FROM embeddings WHERE dataset_id = :d AND placeholder = 1)"
+            ),
+            {"d": dataset_id},
+        )
         connection.execute(text("DELETE FROM embeddings WHERE dataset_id = :d AND placeholder = 1"), {"d": dataset_id})
         embedding_id = connection.execute(
             text(
-                "INSERT INTO embeddings (dataset_id, vectorizer, reducer, settings, dimension, placeholder, created_at) "
+                "INSERT INTO embeddings "
+                "(dataset_id, vectorizer, reducer, settings, dimension, placeholder, created_at) "
                 "VALUES (:d, :v, :r, :s, :n, :p, :at) RETURNING id"
             ),
             {
@@ -223,14 +252,16 @@ def _stack(blocks: Sequence[tuple[bytes, bytes]]) -> tuple[Positions, Floats]:
 
 
 def _forget_failures(connection: Connection, dataset_id: str, vectorizer: str, positions: Sequence[int]) -> None:
-    connection.execute(
-        text("DELETE FROM failures WHERE dataset_id = :d AND vectorizer = :v AND position = :p"),
-        [{"d": dataset_id, "v": vectorizer, "p": position} for position in positions],
-    )
+    if len(positions):
+        connection.execute(
+            text("DELETE FROM failures WHERE dataset_id = :d AND vectorizer = :v AND position = :p"),
+            [{"d": dataset_id, "v": vectorizer, "p": int(position)} for position in positions],
+        )
 
 
 def dataset_of(store: Store, embedding_id: int) -> str | None:
     """The dataset that an embedding belongs to, or None."""
     with store.read() as connection:
-        found = connection.execute(text("SELECT dataset_id FROM embeddings WHERE id = :e"), {"e": embedding_id}).scalar()
+        query = text("SELECT dataset_id FROM embeddings WHERE id = :e")
+        found = connection.execute(query, {"e": embedding_id}).scalar()
     return None if found is None else str(found)

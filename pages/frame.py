@@ -8,6 +8,7 @@ import streamlit as st
 from hover_core.errors import HoverError
 from hover_core.invites import OWNER
 from pages.components import session
+from pages.components.device import keep_cookie
 from pages.server import identity
 
 ICON = Path(__file__).parent / "components" / "icon.svg"
@@ -23,6 +24,8 @@ def main() -> None:
     current = session.dataset()
     pages = _pages(current, owner=who.role == OWNER)
     page = st.navigation(pages, position="top")
+    if page is pages[0]:
+        st.switch_page(pages[1])
     _header(current, owner=who.role == OWNER, name=who.name)
     page.run()
     _settle()
@@ -37,19 +40,15 @@ def _pages(current, *, owner: bool) -> list:
         size, labelled = state.size, int((state.label >= 0).sum())
         subsets = size and state.subset.any()
     label_title = f"Label {labelled:,}/{size:,}" if size else "Label"
-    label = st.Page(
-        "annotator/label.py", title=label_title, icon=":material/lasso_select:", url_path="label", default=not owner
-    )
+    label = st.Page("annotator/label.py", title=label_title, icon=":material/lasso_select:", url_path="label")
+    # the default page answers at the root alone: a page of its own, so that every step keeps its address
+    home = st.Page(_nothing, title="Hover", default=True, visibility="hidden")
     if not owner:
-        return [label]
+        return [home, label]
+    upload_title = f"Upload {size:,}" if size else "Upload"
     return [
-        st.Page(
-            "owner/upload.py",
-            title=f"Upload {size:,}" if size else "Upload",
-            icon=":material/upload_file:",
-            url_path="upload",
-            default=True,
-        ),
+        home,
+        st.Page("owner/upload.py", title=upload_title, icon=":material/upload_file:", url_path="upload"),
         st.Page(
             "owner/split.py", title="Split ✓" if subsets else "Split", icon=":material/call_split:", url_path="split"
         ),
@@ -77,7 +76,13 @@ def _header(current, *, owner: bool, name: str) -> None:
             _dataset_menu(current)
         elif current is not None:
             st.markdown(f"**{_plain(current.name)}**", width="content")
-        st.caption("You are the owner" if owner else f"You are {_plain(name)}", width="content")
+        who = "You are the owner" if owner else f"You are {_plain(name)}"
+        if identity.by_cookie():
+            who += f" · [leave]({session.root()}leave)"
+        st.caption(who, width="content")
+    fresh = identity.signed_in_here()
+    if fresh:
+        keep_cookie(fresh)
 
 
 def _dataset_menu(current) -> None:
@@ -134,7 +139,10 @@ def _new_dataset() -> None:
 
 def _locked() -> None:
     """Nobody is here yet: say where the link is; take a token from the address where `/join` cannot be reached."""
-    st.navigation([st.Page(_nothing, title="Sign in")], position="hidden")
+    # every address shows the lock, so that a link to a page still leads there after signing in
+    paths = ["upload", "split", "vectorize", "label", "share", "export"]
+    rooms = [st.Page(_nothing, title="Sign in", url_path=path) for path in paths]
+    st.navigation([st.Page(_nothing, title="Sign in", default=True), *rooms], position="hidden")
     token = st.query_params.get("t", "")
     st.title("This app is locked")
     if not token:
@@ -158,7 +166,7 @@ def _locked() -> None:
 
 
 def _nothing() -> None:
-    """A page that is never run: the locked frame draws itself."""
+    """A page that is never run: the frame says or goes elsewhere."""
 
 
 def _plain(text: str) -> str:

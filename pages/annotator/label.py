@@ -145,8 +145,7 @@ def _panel(dataset: Dataset, desk: Desk) -> None:
 def _focused(dataset: Dataset, desk: Desk) -> None:
     if desk.focus is None:
         return
-    root = (st.context.url or "").split("?")[0].rstrip("/").removesuffix("/label")
-    st.audio(f"{root}/clips/{dataset.id}/{desk.focus}/audio", alt="The clip in focus")
+    st.audio(f"{session.root()}clips/{dataset.id}/{desk.focus}/audio", alt="The clip in focus")
     if desk.focus != desk.like:
         st.button("More like this", icon=":material/search:", key="label.like", on_click=_ask, args=(desk, desk.focus))
 
@@ -161,7 +160,7 @@ def _label_bar(dataset: Dataset, desk: Desk) -> None:
             st.pills(
                 "Label",
                 bar,
-                format_func=lambda name: f"{names.index(name) + 1} {name}" if names.index(name) < 9 else name,
+                format_func=lambda name: _with_key(name, names.index(name)),
                 key=f"label.known.{dataset.id}",
                 label_visibility="collapsed",
                 wrap=True,
@@ -331,6 +330,10 @@ def _ask(desk: Desk, position: int | None) -> None:
 
 def _take(desk: Desk, hits: Positions) -> None:
     desk.select(hits, "search", tell_map=True)
+
+
+def _with_key(name: str, code: int) -> str:
+    return f"{_plain(name)} :gray[\\[{code + 1}\\]]" if code < 9 else _plain(name)
 
 
 def _plain(text: str) -> str:

@@ -76,6 +76,14 @@ def _first(sentence: str, page: str, name: str, owner: bool) -> None:
     st.stop()
 
 
+def root() -> str:
+    """The absolute address of the app's root as this browser sees it, with its slash."""
+    address = (st.context.url or "").split("?")[0].rstrip("/")
+    for page in ("upload", "split", "vectorize", "label", "share", "export"):
+        address = address.removesuffix(f"/{page}")
+    return address + "/"
+
+
 def token(act: str) -> str:
     """A token for the next action of this kind: the same until `spend`, so that a retried click counts once."""
     key = f"session.token.{act}"

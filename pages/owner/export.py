@@ -17,7 +17,8 @@ state = dataset.state()
 st.subheader("Export")
 labelled = int((state.label >= 0).sum())
 st.caption(
-    f"{state.size:,} clips, {labelled:,} labelled. What comes out can be uploaded again: the same clips, labels and subsets."
+    f"{state.size:,} clips, {labelled:,} labelled. "
+    "What comes out can be uploaded again: the same clips, labels and subsets."
 )
 only = st.segmented_control(
     "Rows", ["All clips", "Only labelled"], default="All clips", key="export.rows", required=True

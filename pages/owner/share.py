@@ -28,10 +28,9 @@ if make:
 
 link = st.session_state.get("share.link")
 if link:
-    root = (st.context.url or "").split("?")[0].rstrip("/").removesuffix("/share")
     st.markdown(f"The link for **{link[0] or 'anybody'}**. Copy it now: it is not kept, and not shown again.")
-    st.code(f"{root}/join?t={link[1]}", language=None)
-    st.caption(f"If your host does not pass that path on, this one works as well: `{root}/?t={link[1]}`")
+    st.code(f"{session.root()}join?t={link[1]}", language=None)
+    st.caption(f"If your host does not pass that path on, this one works as well: `{session.root()}?t={link[1]}`")
 
 invites = dataset.invites()
 if not invites:

@@ -13,7 +13,8 @@ clips = dataset.clips()
 
 st.subheader("Split")
 st.caption(
-    "Raw clips wait for labels. Train and dev shape the map and the model; test stays apart: the map is never fitted on it."
+    "Raw clips wait for labels. Train and dev shape the map and the model; "
+    "test stays apart: the map is never fitted on it."
 )
 
 columns = sorted({key for extra in clips["extra"].head(2000) for key in extra})
@@ -37,12 +38,12 @@ with left:
             st.rerun()
     groups = int(clips["group_name"].replace("", np.nan).nunique())
     if groups:
-        st.caption(
-            f"{groups:,} groups: no {'group' if chosen_column == current == 'as in the table' else chosen_column} will be in two subsets."
-        )
+        what = "group" if chosen_column == "as in the table" else chosen_column
+        st.caption(f"{groups:,} groups: no {what} will be in two subsets when you split by shares.")
     elif how == "By shares":
         st.caption(
-            "Without groups, clips of one speaker or recording can be in train and test at once: the test would flatter."
+            "Without groups, clips of one speaker or recording can be in train and test at once: "
+            "the test would flatter."
         )
 
     shares = dict.fromkeys(SUBSETS, 0)
@@ -82,7 +83,7 @@ with right:
 done = st.session_state.get("split.done")
 if done:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.success(f"{done[1]:,} clips moved.", icon=":material/check:", width="content")
+        st.success(f"{done[1]:,} clips moved.", icon=":material/check:", width="stretch")
         if st.button("Undo", icon=":material/undo:", key="split.undo"):
             with session.said():
                 dataset.undo(done[0])

@@ -17,7 +17,7 @@ import streamlit as st
 
 from hover_core import members
 from hover_core.invites import LOCAL_OWNER, OWNER, Person
-from pages.server.shared import datasets
+from pages.server.shared import datasets, secret
 
 COOKIE = "hover"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
@@ -35,6 +35,17 @@ def current() -> Person | None:
     if kept:
         cookies[COOKIE] = kept
     return person(cookies, st.context.headers)
+
+
+def signed_in_here() -> str:
+    """The secret of a sign-in that this browser does not keep as a cookie yet, or an empty text."""
+    kept = str(st.session_state.get("identity.cookie", ""))
+    return "" if seam is not None or st.context.cookies.get(COOKIE) == kept else kept
+
+
+def by_cookie() -> bool:
+    """Whether this person came in by a link, and so can leave."""
+    return seam is None and bool(st.context.cookies.get(COOKIE) or st.session_state.get("identity.cookie"))
 
 
 def person(cookies: Mapping[str, str], headers: Mapping[str, str]) -> Person | None:
@@ -71,18 +82,16 @@ def is_owner_token(token: str) -> bool:
 @functools.cache
 def owner_token() -> str:
     """`HOVER_OWNER_TOKEN`, else the secret of that name, else one made for this process."""
-    given = os.environ.get("HOVER_OWNER_TOKEN", "")
-    if not given:
-        try:
-            given = str(st.secrets.get("HOVER_OWNER_TOKEN", ""))
-        except FileNotFoundError:  # there is no secrets file
-            given = ""
-    return given or secrets.token_urlsafe(24)
+    return _given_token() or secrets.token_urlsafe(24)
 
 
 def token_is_ours() -> bool:
     """Whether the owner's token was made here, and so has to be printed."""
-    return not os.environ.get("HOVER_OWNER_TOKEN")
+    return not _given_token()
+
+
+def _given_token() -> str:
+    return os.environ.get("HOVER_OWNER_TOKEN", "") or secret("HOVER_OWNER_TOKEN")
 
 
 def sign_in(token: str, name: str = "") -> tuple[str, bool]:

@@ -21,7 +21,10 @@ async def lifespan(app: st.App) -> AsyncIterator[None]:
         print("  HOVER_OPEN=1: everybody who reaches this server is its owner.", flush=True)
     elif not identity.bound_to_loopback():
         if identity.token_is_ours():
-            print(f"  The owner's link: http://<this server>/join?t={identity.owner_token()}", flush=True)
+            base = (st.get_option("server.baseUrlPath") or "").strip("/")
+            root = f"http://localhost:{st.get_option('server.port')}/{base + '/' if base else ''}"
+            print(f"  The owner's link: {root}join?t={identity.owner_token()}", flush=True)
+            print("  (from another machine: this machine's name or address instead of localhost)", flush=True)
         else:
             print("  The owner comes in by /join?t= and the token in HOVER_OWNER_TOKEN.", flush=True)
     threading.Thread(target=_take_up, daemon=True).start()

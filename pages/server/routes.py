@@ -16,11 +16,11 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from hover_core import members
 from hover_core.clip_rows import clip_at
 from hover_core.clips import clip_name
 from hover_core.dataset import Dataset
 from hover_core.errors import HoverError, NotAllowed, NotFound, SoundError
-from hover_core.members import invite_behind
 from pages.components.clip_map import wire
 from pages.server import assets, identity
 from pages.server.shared import datasets
@@ -42,6 +42,8 @@ def routes() -> list[Route]:
         Route(base + "/assets/{name:path}", _asset),
         Route(base + "/join", _join_page, methods=["GET"]),
         Route(base + "/join", _join, methods=["POST"]),
+        Route(base + "/device", _device, methods=["POST"]),
+        Route(base + "/leave", _leave_page, methods=["GET"]),
         Route(base + "/leave", _leave, methods=["POST"]),
     ]
 
@@ -138,7 +140,7 @@ def _join_page(request: Request) -> Response:
     if identity.is_owner_token(token):
         return _page("Open as the owner", _form(token, "Continue as the owner", ""))
     try:
-        invite = invite_behind(datasets().store, token)
+        invite = members.invite_behind(datasets().store, token)
     except HoverError as error:
         return _page("This link does not work", f"<p>{html.escape(str(error))}</p>", status=404)
     dataset = datasets().store.dataset(invite.dataset_id).name
@@ -157,20 +159,41 @@ async def _join(request: Request) -> Response:
     except HoverError as error:
         return _page("That did not work", f"<p>{html.escape(str(error))}</p>", status=400)
     # relative, so that it holds below whatever path a proxy serves the app
-    answer = RedirectResponse("." if owner else "./label", 303)
+    return _with_cookie(RedirectResponse("." if owner else "./label", 303), request, cookie)
+
+
+async def _device(request: Request) -> Response:
+    """The same for somebody who signed in on a page: they have the secret already, and want it kept as a cookie."""
+    cookie = (await request.body())[:_MAX_TOKEN].decode("ascii", "replace")
+    known = await run_in_threadpool(members.person_behind, datasets().store, cookie)
+    if known is None or not _same_site(request):
+        return PlainTextResponse("unknown", 403)
+    return _with_cookie(PlainTextResponse("kept"), request, cookie)
+
+
+def _with_cookie(answer: Response, request: Request, cookie: str) -> Response:
     secure = request.url.scheme == "https" or request.headers.get("x-forwarded-proto") == "https"
-    path = request.url.path.rsplit("/", 1)[0] or "/"
     answer.set_cookie(
-        identity.COOKIE, cookie, max_age=_DEVICE_S, path=path, httponly=True, samesite="lax", secure=secure
+        identity.COOKIE, cookie, max_age=_DEVICE_S, path=_root(request), httponly=True, samesite="lax", secure=secure
     )
     return answer
+
+
+def _root(request: Request) -> str:
+    return request.url.path.rsplit("/", 1)[0] or "/"
+
+
+def _leave_page(request: Request) -> Response:
+    form = '<form method="post" action="leave"><button>Leave</button></form>'
+    return _page("Leave", f"<p>This browser forgets who you are. Your link lets you in again.</p>{form}")
 
 
 async def _leave(request: Request) -> Response:
     if not _same_site(request):
         return PlainTextResponse("this form was sent from another site", 403)
+    await run_in_threadpool(members.leave, datasets().store, request.cookies.get(identity.COOKIE, ""))
     answer = RedirectResponse(".", 303)
-    answer.delete_cookie(identity.COOKIE, path=request.url.path.rsplit("/", 1)[0] or "/", httponly=True)
+    answer.delete_cookie(identity.COOKIE, path=_root(request), httponly=True)
     return answer
 
 

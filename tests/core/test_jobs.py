@@ -33,9 +33,7 @@ def _dataset(datasets: Datasets, server: SoundServer, paths: list[str]) -> Datas
     dataset = datasets.new("clips")
     urls = [server.url(path) for path in paths]
     subset = ["test" if number % 10 == 0 else "raw" for number in range(len(urls))]
-    dataset.add(
-        Intake(clips=[Clip(clip_id(url), url, subset=where) for url, where in zip(urls, subset, strict=True)])
-    )
+    dataset.add(Intake(clips=[Clip(clip_id(url), url, subset=where) for url, where in zip(urls, subset, strict=True)]))
     dataset.change_settings(allowed_hosts=[server.host_port])
     return dataset
 

@@ -101,3 +101,30 @@ test("a closed feed asks no more", async t => {
 
   assert.equal(asked.length, 1)
 })
+
+test("what was just done here is looked for soon, and no longer once it is there", async t => {
+  const asked = serve(t, { revision: 7 }, { revision: 7 }, { revision: 8 })
+  const { feed } = follow()
+  await settle()
+  feed.expect()
+  for (const pause of [50, 60, 90]) {
+    t.mock.timers.tick(pause)
+    await settle()
+  }
+  feed.close()
+
+  assert.deepEqual(asked, ["-1", "7", "7"])
+})
+
+test("news that the server never has are chased once", async t => {
+  const asked = serve(t, { revision: 7 }, { revision: 7 }, { revision: 7 }, { revision: 7 })
+  const { feed } = follow()
+  await settle()
+  feed.hear(9)
+  await settle()
+  feed.hear(9)
+  await settle()
+  feed.close()
+
+  assert.ok(asked.length <= 3, `${asked.length} questions`)
+})

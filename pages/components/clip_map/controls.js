@@ -83,9 +83,12 @@ export class Bar {
     for (const [name, button] of this.ops) button.setAttribute("aria-pressed", name === op)
   }
 
-  showCount(count, n, passing) {
-    const number = value => value.toLocaleString("en-US")
-    this.count.textContent = passing ? `${number(count)} in the lasso` : count ? `${number(count)} selected` : `${number(n)} clips`
+  showInLasso(count, roughly = false) {
+    this.count.textContent = `${roughly ? "≈ " : ""}${count.toLocaleString("en-US")} in the lasso`
+  }
+
+  showCount(count, n) {
+    this.count.textContent = count ? `${count.toLocaleString("en-US")} selected` : `${n.toLocaleString("en-US")} clips`
     this.count.classList.toggle("clip-map-some", count > 0)
     this.clear.disabled = this.zoom.disabled = !count
   }
@@ -142,7 +145,7 @@ export class Legend {
         this.entries.set(key, entry)
       }
       const [dot, label, number] = entry.children
-      dot.style.background = css(colour)
+      dot.style.setProperty("--dot", css(colour))
       dot.classList.toggle("clip-map-hollow", key === UNLABELLED)
       label.textContent = name
       number.textContent = count.toLocaleString("en-US")

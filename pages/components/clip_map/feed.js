@@ -2,6 +2,7 @@
 
 const PAUSE_MS = 1500
 const LONGEST_PAUSE_MS = 30000
+const EXPECTED_MS = [50, 110, 200] // a label is written long before the page has run to its end and tells so
 
 export class Feed {
   /**
@@ -9,7 +10,7 @@ export class Feed {
    * @param take called with every answer; @param told called with "live", "offline" or "refused" whenever that changes
    */
   constructor(address, take, told) {
-    Object.assign(this, { address, take, told, revision: -1, failures: 0, state: null })
+    Object.assign(this, { address, take, told, revision: -1, news: -1, failures: 0, state: null })
     this.gone = new AbortController()
     document.addEventListener("visibilitychange", () => document.hidden || this.ask(), { signal: this.gone.signal })
     addEventListener("online", () => this.ask(), { signal: this.gone.signal })
@@ -18,7 +19,16 @@ export class Feed {
 
   /** Tells of a revision that exists: asks at once when it is news. */
   hear(revision) {
-    if (revision > this.revision) this.ask()
+    if (revision <= Math.max(this.revision, this.news)) return
+    this.news = revision
+    if (!this.asking) this.ask()
+  }
+
+  /** Somebody here has just done what may change labels: looks for it soon, until it is there. */
+  expect() {
+    const known = this.revision
+    this.expecting?.forEach(clearTimeout)
+    this.expecting = EXPECTED_MS.map(pause => setTimeout(() => this.revision === known && this.ask(), pause))
   }
 
   /** Asks once more for all that changed after `revision`. */
@@ -49,7 +59,9 @@ export class Feed {
     } finally {
       this.asking = false
     }
-    if (this.hurry) {
+    // the answer may have been on its way when the news came; a server that never gets there is not chased twice
+    if (this.hurry || (this.news > this.revision && this.chased !== this.news)) {
+      this.chased = this.news
       this.hurry = false
       return void this.ask()
     }
@@ -62,6 +74,7 @@ export class Feed {
   }
 
   close() {
+    this.expecting?.forEach(clearTimeout)
     clearTimeout(this.timer)
     this.gone.abort()
   }

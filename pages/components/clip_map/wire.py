@@ -30,15 +30,13 @@ Positions = NDArray[np.int64]
 def encode_set(positions: Positions) -> str:
     """Clip positions as text for the browser."""
     ordered = np.unique(np.asarray(positions, np.int64))
-    gaps = np.diff(ordered, prepend=0)
-    varints = _varints(gaps)
     bits = int(ordered[-1]) // 8 + 1 if len(ordered) else 0
-    if len(ordered) and bits < len(varints):
+    # a varint has a byte at least: a set that is dense enough need not be tried as gaps
+    packed = b"\x00" + _varints(np.diff(ordered, prepend=0)) if len(ordered) <= bits else b""
+    if len(ordered) and (not packed or bits < len(packed) - 1):
         flags = np.zeros(bits * 8, bool)
         flags[ordered] = True
         packed = b"\x01" + np.packbits(flags, bitorder="little").tobytes()
-    else:
-        packed = b"\x00" + varints
     return base64.b64encode(packed).decode()
 
 
@@ -72,7 +70,7 @@ def dataset_of(datasets: Datasets, embedding_id: int, *, by: Person) -> Dataset:
 
 
 def base(dataset: Dataset, embedding_id: int) -> tuple[bytes, str]:
-    """The positions of all clips on a map, and their ETag: a JSON header, then uint16 x, y for each clip in clip order."""
+    """All clips on a map and their ETag: a JSON header, then uint16 x, y for each clip in clip order."""
     size = dataset.state().size
 
     def make() -> tuple[bytes, str]:

@@ -1,0 +1,79 @@
+/** What is drawn over the points: rings, the outline of the last lasso, focus, the point under the mouse, the brush. */
+import { css } from "./paint.js"
+
+export const BRUSH_PX = 14
+
+/** A cleared canvas of the view's size whose unit is a CSS pixel. */
+function layer(canvas, view) {
+  const ratio = Math.min(devicePixelRatio || 1, 2)
+  const width = Math.round(view.width * ratio), height = Math.round(view.height * ratio)
+  if (canvas.width !== width) canvas.width = width
+  if (canvas.height !== height) canvas.height = height
+  const context = canvas.getContext("2d")
+  context.setTransform(ratio, 0, 0, ratio, 0, 0)
+  context.clearRect(0, 0, view.width, view.height)
+  return context
+}
+
+/** Rings around `ring` [shape (n)] and the faint `outline` of the last lasso: they change seldom. */
+export function drawStill(canvas, { view, theme, clips, pixel, radius, outline, ring }) {
+  const context = layer(canvas, view)
+  if (outline) {
+    context.beginPath()
+    for (const [x, y] of outline) context.lineTo(...view.toPixel(x, y))
+    context.closePath()
+    context.strokeStyle = css(theme.ink)
+    context.globalAlpha = 0.3
+    context.setLineDash([3, 4])
+    context.stroke()
+    context.setLineDash([])
+  }
+  if (ring) {
+    context.globalAlpha = 0.75
+    context.strokeStyle = theme.accent
+    context.beginPath()
+    for (let clip = 0; clip < clips.n; clip++) {
+      if (!ring[clip] || !clips.shown[clip]) continue
+      const [px, py] = pixel(clip)
+      context.moveTo(px + radius + 2.5, py)
+      context.arc(px, py, radius + 2.5, 0, 7)
+    }
+    context.stroke()
+  }
+  context.globalAlpha = 1
+}
+
+/** The clip in `focus`, the `hovered` one (stronger while it is `heard`), the `dabbed` ones and the `brush` [x, y]: they change with every move. */
+export function drawMarks(canvas, { view, theme, clips, pixel, radius, focus, hovered, heard, dabbed, brush }) {
+  const context = layer(canvas, view)
+  const ink = css(theme.ink)
+  context.fillStyle = context.strokeStyle = theme.accent
+  for (const clip of dabbed ?? []) {
+    const [px, py] = pixel(clip)
+    context.fillRect(px - 1.5, py - 1.5, 3, 3)
+  }
+  if (brush) {
+    context.beginPath()
+    context.arc(...brush, BRUSH_PX, 0, 7)
+    context.stroke()
+  }
+  if (Number.isInteger(focus) && focus >= 0 && focus < clips.n && clips.shown[focus]) {
+    const [px, py] = pixel(focus)
+    context.strokeStyle = ink
+    context.lineWidth = 2
+    context.beginPath()
+    context.arc(px, py, radius + 4, 0, 7)
+    for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
+      context.moveTo(px + dx * (radius + 4), py + dy * (radius + 4))
+      context.lineTo(px + dx * (radius + 9), py + dy * (radius + 9))
+    }
+    context.stroke()
+  }
+  if (hovered !== null) {
+    context.strokeStyle = heard ? theme.accent : ink
+    context.lineWidth = heard ? 2.5 : 1.5
+    context.beginPath()
+    context.arc(...pixel(hovered), radius + 3, 0, 7)
+    context.stroke()
+  }
+}

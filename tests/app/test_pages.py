@@ -1,0 +1,164 @@
+"""Promises of the pages that need no browser."""
+
+from collections.abc import Callable
+
+import pandas as pd
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from hover_core.dataset import Dataset, Datasets
+from hover_core.invites import ANNOTATOR, LOCAL_OWNER, Person
+
+OWNER_PAGES = ["owner/upload.py", "owner/split.py", "owner/vectorize.py", "owner/share.py", "owner/export.py"]
+Run = Callable[[Person | None], AppTest]
+
+
+def _text(app: AppTest) -> str:
+    elements = [
+        *app.markdown,
+        *app.caption,
+        *app.info,
+        *app.error,
+        *app.success,
+        *app.warning,
+        *app.title,
+        *app.subheader,
+    ]
+    return "\n".join(str(element.value) for element in elements)
+
+
+def test_nobody_sees_only_a_sentence_that_says_where_the_link_is(run_as: Run, mapped: Dataset) -> None:
+    app = run_as(None)
+
+    assert not app.exception
+    assert "This app is locked" in _text(app)
+    assert "printed on its console" in _text(app)
+    assert "birds" not in _text(app)
+
+
+def test_an_annotator_lands_on_label(run_as: Run, mapped: Dataset) -> None:
+    app = run_as(Person("Mira", ANNOTATOR, mapped.id))
+
+    assert not app.exception
+    assert "Nothing selected" in _text(app)
+    assert "You are Mira" in _text(app)
+
+
+@pytest.mark.parametrize("page", OWNER_PAGES)
+def test_an_annotator_cannot_open_the_owners_pages(run_as: Run, mapped: Dataset, page: str) -> None:
+    app = run_as(Person("Mira", ANNOTATOR, mapped.id))
+
+    with pytest.raises(ValueError, match="page"):
+        app.switch_page(page).run()
+
+
+def test_an_annotator_of_another_dataset_sees_nothing_of_this_one(
+    run_as: Run, mapped: Dataset, datasets: Datasets
+) -> None:
+    other = datasets.new("whales")
+
+    app = run_as(Person("Jon", ANNOTATOR, other.id))
+
+    assert "birds" not in _text(app)
+    assert "still preparing" in _text(app)
+
+
+@pytest.mark.parametrize("page", [*OWNER_PAGES, "annotator/label.py"])
+def test_every_page_of_an_empty_app_says_what_to_do_next(run_as: Run, datasets: Datasets, page: str) -> None:
+    app = run_as(LOCAL_OWNER)
+
+    app.switch_page(page).run()
+
+    assert not app.exception
+    assert "There are no clips yet" in _text(app) or "A table with one row a clip" in _text(app)
+
+
+@pytest.mark.parametrize("page", [*OWNER_PAGES, "annotator/label.py"])
+def test_every_page_of_a_mapped_dataset_runs(run_as: Run, mapped: Dataset, page: str) -> None:
+    app = run_as(LOCAL_OWNER)
+
+    app.switch_page(page).run()
+
+    assert not app.exception
+    assert not app.error
+
+
+def test_the_upload_page_says_beforehand_what_will_happen(run_as: Run, datasets: Datasets) -> None:
+    rows = pd.DataFrame(
+        {
+            "audio": ["demo:d0001.ogg", "demo:d0001.ogg", "ftp://x/y.wav", "demo:d0002.ogg"],
+            "label": ["one", "one", "two", ""],
+            "SUBSET": ["raw", "test", "raw", "raw"],
+        }
+    )
+    app = run_as(LOCAL_OWNER)
+
+    app.file_uploader[0].upload("clips.csv", rows.to_csv(index=False).encode())
+    app.run()
+
+    assert not app.exception
+    said = _text(app)
+    assert "**2 clips**" in said
+    assert "1 duplicates" in said
+    assert "**1 rows refused**" in said
+    assert "Set them aside as a reference" in app.radio[0].options[1]
+    refused = app.dataframe[1].value
+    assert list(refused["row"]) == [4]
+    assert "ftp:" in refused["why"][0]
+
+
+def test_adding_a_table_makes_a_dataset_of_its_name(run_as: Run, datasets: Datasets) -> None:
+    app = run_as(LOCAL_OWNER)
+    app.file_uploader[0].upload("digits.csv", b"audio,label\ndemo:d0001.ogg,one\ndemo:d0002.ogg,two\n")
+    app.run()
+
+    app.button(key="upload.add").click().run()
+
+    assert [(row.name, row.size) for row in datasets.rows()] == [("digits", 2)]
+    assert "2 clips added" in _text(app)
+
+
+def test_a_table_that_cannot_be_read_is_one_sentence(run_as: Run, datasets: Datasets) -> None:
+    app = run_as(LOCAL_OWNER)
+
+    app.file_uploader[0].upload("x.csv", b"\x00\x01\x02binary")
+    app.run()
+
+    assert not app.exception
+    assert "not a text table" in app.error[0].value
+
+
+def test_split_by_shares_moves_the_clips_and_undo_brings_them_back(run_as: Run, mapped: Dataset) -> None:
+    app = run_as(LOCAL_OWNER)
+    app.switch_page("owner/split.py").run()
+    app.get_by_key("split.how").set_value("By shares").run()
+
+    app.button(key="split.apply").click().run()
+    after = mapped.state().population()
+    app.button(key="split.undo").click().run()
+
+    assert not app.exception
+    assert sum(counts["test"] for counts in after.values()) == 4
+    assert sum(counts["train"] for counts in mapped.state().population().values()) == 10
+
+
+def test_the_export_page_shows_the_rows_that_it_downloads(run_as: Run, mapped: Dataset) -> None:
+    app = run_as(LOCAL_OWNER)
+
+    app.switch_page("owner/export.py").run()
+
+    assert list(app.dataframe[0].value["label"]) == ["wren"] * 8
+    assert "40 rows" in app.get("download_button")[0].label
+
+
+def test_an_invite_is_shown_once_as_a_link(run_as: Run, mapped: Dataset) -> None:
+    app = run_as(LOCAL_OWNER)
+    app.switch_page("owner/share.py").run()
+
+    app.text_input(key="share.name").set_value("Mira")
+    app.button[-1].click()
+    app.run()
+
+    assert not app.exception
+    assert "/join?t=" in app.code[0].value
+    assert [invite.name for invite in mapped.invites()] == ["Mira"]

@@ -1,0 +1,280 @@
+"""Our own routes: who gets what, in which bytes."""
+
+import json
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+from starlette.applications import Starlette
+from starlette.testclient import TestClient
+
+from hover_core import demo, members
+from hover_core.dataset import Dataset, Datasets
+from hover_core.invites import LOCAL_OWNER
+from pages.components.clip_map import wire
+from pages.server import identity, routes
+from pages.server.headers import MIDDLEWARE
+
+
+@pytest.fixture
+def client(datasets: Datasets, monkeypatch: pytest.MonkeyPatch) -> Iterator[TestClient]:
+    """A client of a server that is not bound to loopback: without a cookie it is nobody's."""
+    monkeypatch.setattr(identity, "bound_to_loopback", lambda: False)
+    app = Starlette(routes=routes.routes(), middleware=MIDDLEWARE)
+    with TestClient(app, base_url="http://app.example") as opened:
+        yield opened
+
+
+@pytest.fixture
+def as_annotator(client: TestClient, mapped: Dataset) -> TestClient:
+    """The client, let in by an invite to the dataset."""
+    token = mapped.invite("Mira")
+    client.cookies.set(identity.COOKIE, members.join(mapped.store, token), domain="app.example")
+    return client
+
+
+@pytest.fixture
+def at_home(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> TestClient:
+    """The client of a server that is bound to loopback."""
+    monkeypatch.setattr(identity, "bound_to_loopback", lambda: True)
+    client.base_url = "http://localhost:8501"
+    return client
+
+
+ADDRESSES: list[Callable[[Dataset], str]] = [
+    lambda d: f"/clips/{d.id}/0/audio",
+    lambda d: f"/clips/{d.id}/0/card",
+    lambda d: f"/map/{d.embeddings()[0].id}",
+    lambda d: f"/journal/{d.id}?after=-1",
+]
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_nobody_gets_nothing(client: TestClient, mapped: Dataset, address: Callable[[Dataset], str]) -> None:
+    assert client.get(address(mapped)).status_code == 403
+
+
+@pytest.mark.parametrize("address", ADDRESSES)
+def test_an_annotator_gets_what_is_of_their_dataset(
+    as_annotator: TestClient, mapped: Dataset, address: Callable[[Dataset], str]
+) -> None:
+    assert as_annotator.get(address(mapped)).status_code == 200
+
+
+@pytest.mark.parametrize("address", ADDRESSES[:2] + ADDRESSES[3:])
+def test_an_annotator_gets_nothing_of_another_dataset(
+    as_annotator: TestClient, datasets: Datasets, address: Callable[[Dataset], str]
+) -> None:
+    assert as_annotator.get(address(datasets.new("other"))).status_code == 403
+
+
+def test_a_revoked_invite_closes_every_address_at_once(as_annotator: TestClient, mapped: Dataset) -> None:
+    mapped.revoke(mapped.invites()[0].id)
+
+    assert as_annotator.get(f"/journal/{mapped.id}").status_code == 403
+
+
+def test_a_request_from_another_site_gets_nothing(as_annotator: TestClient, mapped: Dataset) -> None:
+    answer = as_annotator.get(f"/clips/{mapped.id}/0/audio", headers={"Sec-Fetch-Site": "cross-site"})
+
+    assert answer.status_code == 403
+
+
+def test_whoever_sits_at_a_loopback_server_is_the_owner(at_home: TestClient, mapped: Dataset) -> None:
+    assert at_home.get(f"/journal/{mapped.id}").status_code == 200
+
+
+@pytest.mark.parametrize("header", ["X-Forwarded-For", "X-Forwarded-Host", "X-Real-IP", "Forwarded", "Via"])
+def test_a_forwarding_header_locks_a_loopback_server(at_home: TestClient, mapped: Dataset, header: str) -> None:
+    assert at_home.get(f"/journal/{mapped.id}", headers={header: "localhost"}).status_code == 403
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:8501", "localhost.evil.example", ""])
+def test_a_foreign_host_locks_a_loopback_server(at_home: TestClient, mapped: Dataset, host: str) -> None:
+    assert at_home.get(f"/journal/{mapped.id}", headers={"Host": host}).status_code == 403
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]"])
+def test_a_loopback_host_header_opens_nothing_elsewhere(client: TestClient, mapped: Dataset, host: str) -> None:
+    assert client.get(f"/journal/{mapped.id}", headers={"Host": host}).status_code == 403
+
+
+def test_an_open_server_makes_everybody_the_owner(
+    client: TestClient, mapped: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOVER_OPEN", "1")
+
+    assert client.get(f"/journal/{mapped.id}").status_code == 200
+
+
+# sounds ---------------------------------------------------------------------------------------------------------------
+
+
+def test_a_range_is_answered_with_206_and_the_right_bytes(as_annotator: TestClient, mapped: Dataset) -> None:
+    whole = (demo.FOLDER / "d0003.ogg").read_bytes()
+
+    answer = as_annotator.get(f"/clips/{mapped.id}/3/audio", headers={"Range": "bytes=100-199"})
+
+    assert answer.status_code == 206
+    assert answer.content == whole[100:200]
+    assert answer.headers["content-range"] == f"bytes 100-199/{len(whole)}"
+    assert answer.headers["content-type"] == "audio/ogg"
+
+
+def test_a_clip_that_is_not_there_is_not_found_for_the_owner(at_home: TestClient, mapped: Dataset) -> None:
+    assert at_home.get(f"/clips/{mapped.id}/999/audio").status_code == 404
+
+
+def test_a_card_says_name_label_and_outline(as_annotator: TestClient, mapped: Dataset) -> None:
+    card = as_annotator.get(f"/clips/{mapped.id}/3/card").json()
+
+    assert (card["name"], card["label"], card["subset"]) == ("d0003.ogg", "wren", "train")
+    assert len(card["peaks"]) == 96
+    assert max(card["peaks"]) == 255
+
+
+# maps -----------------------------------------------------------------------------------------------------------------
+
+
+def test_a_map_is_sent_once_and_then_known_by_its_etag(as_annotator: TestClient, mapped: Dataset) -> None:
+    address = f"/map/{mapped.embeddings()[0].id}"
+    first = as_annotator.get(address)
+
+    again = as_annotator.get(address, headers={"If-None-Match": first.headers["etag"]})
+
+    assert again.status_code == 304
+    assert again.content == b""
+
+
+def test_the_base_of_a_map_is_a_header_and_four_bytes_a_clip(as_annotator: TestClient, mapped: Dataset) -> None:
+    embedding = mapped.embeddings()[0]
+
+    body = as_annotator.get(f"/map/{embedding.id}").content
+
+    length = int.from_bytes(body[:4], "little")
+    header = json.loads(body[4 : 4 + length])
+    points = np.frombuffer(body[4 + length :], "<u2").reshape(-1, 2)
+    assert (header["n"], header["missing"]) == (40, 0)
+    assert points.shape == (40, 2)
+    x = header["x0"] + points[:, 0] / 65534 * (header["x1"] - header["x0"])
+    assert np.abs(x - mapped.coordinates(embedding)[:, 0]).max() < 1e-3
+
+
+def test_the_journal_after_a_revision_holds_only_what_changed_since(as_annotator: TestClient, mapped: Dataset) -> None:
+    before = mapped.state().revision
+    mapped.annotate([20, 21, 35], "robin", how="lasso")
+
+    told = as_annotator.get(f"/journal/{mapped.id}?after={before}").json()
+
+    assert told["revision"] == before + 1
+    assert [label[1] for label in told["labels"]] == ["wren", "robin"]
+    ((code, positions),) = told["changes"]
+    assert code == 1
+    assert list(wire.decode_set(positions, 40)) == [20, 21, 35]
+
+
+def test_undo_is_in_the_journal(as_annotator: TestClient, mapped: Dataset) -> None:
+    written = mapped.annotate([20, 21], "robin", how="lasso")
+    mapped.undo(written.batch_id)
+
+    told = as_annotator.get(f"/journal/{mapped.id}?after={written.revision}").json()
+
+    assert told["changes"] == [[-1, wire.encode_set(np.array([20, 21]))]]
+
+
+def test_assets_are_found_by_their_hash_alone(client: TestClient) -> None:
+    from pages.server import assets
+
+    good = client.get("/" + assets.folder() + "map.js")
+    assert good.status_code == 200
+    assert "immutable" in good.headers["cache-control"]
+    assert client.get("/" + assets.plotly_bundle()).status_code == 200
+    for bad in ("map.js", "../streamlit_app.py", "%2e%2e/streamlit_app.py", "0000/map.js", "/etc/passwd"):
+        assert client.get("/assets/" + bad).status_code == 404
+
+
+# the way in -----------------------------------------------------------------------------------------------------------
+
+
+def test_looking_at_an_invite_burns_nothing(client: TestClient, mapped: Dataset) -> None:
+    token = mapped.invite("Mira")
+
+    for _ in range(3):
+        page = client.get("/join", params={"t": token})
+
+    assert "Continue as Mira" in page.text
+    assert "set-cookie" not in page.headers
+    assert mapped.invites()[0].devices == 0
+
+
+def test_joining_gives_a_cookie_that_scripts_cannot_read(client: TestClient, mapped: Dataset) -> None:
+    token = mapped.invite("Mira")
+
+    answer = client.post("/join", data={"t": token}, follow_redirects=False)
+
+    assert answer.status_code == 303
+    assert answer.headers["location"] == "./label"
+    assert "httponly" in answer.headers["set-cookie"].lower()
+    assert "samesite=lax" in answer.headers["set-cookie"].lower()
+    assert client.get(f"/journal/{mapped.id}").status_code == 200
+    assert mapped.invites()[0].devices == 1
+
+
+def test_one_invite_lets_in_several_devices(client: TestClient, mapped: Dataset) -> None:
+    token = mapped.invite("Mira")
+
+    for _ in range(2):
+        client.cookies.clear()
+        assert client.post("/join", data={"t": token}, follow_redirects=False).status_code == 303
+
+    assert mapped.invites()[0].devices == 2
+
+
+def test_an_invite_without_a_name_asks_for_one(client: TestClient, mapped: Dataset) -> None:
+    token = mapped.invite("")
+
+    assert 'name="name"' in client.get("/join", params={"t": token}).text
+    assert client.post("/join", data={"t": token, "name": " "}, follow_redirects=False).status_code == 400
+    assert client.post("/join", data={"t": token, "name": "Jon"}, follow_redirects=False).status_code == 303
+
+
+@pytest.mark.parametrize("token", ["", "wrong", "x" * 5000, "<script>alert(1)</script>"])
+def test_a_wrong_token_opens_nothing_and_is_not_shown(client: TestClient, mapped: Dataset, token: str) -> None:
+    page = client.get("/join", params={"t": token})
+
+    assert page.status_code == 404
+    assert "<script>" not in page.text
+    assert client.post("/join", data={"t": token}, follow_redirects=False).status_code == 400
+
+
+def test_the_owners_token_makes_the_owner(client: TestClient, mapped: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOVER_OWNER_TOKEN", "sesame-sesame")
+    identity.owner_token.cache_clear()
+
+    answer = client.post("/join", data={"t": "sesame-sesame"}, follow_redirects=False)
+
+    assert answer.headers["location"] == "."
+    assert identity.person(client.cookies, {}) is not None
+    assert identity.person(client.cookies, {}).role == LOCAL_OWNER.role  # type: ignore[union-attr]
+
+
+def test_a_form_sent_from_another_site_is_refused(client: TestClient, mapped: Dataset) -> None:
+    token = mapped.invite("Mira")
+
+    answer = client.post("/join", data={"t": token}, headers={"Sec-Fetch-Site": "cross-site"})
+
+    assert answer.status_code == 403
+
+
+def test_leaving_takes_the_cookie_away(as_annotator: TestClient, mapped: Dataset) -> None:
+    answer = as_annotator.post("/leave", follow_redirects=False)
+
+    assert 'hover=""' in answer.headers["set-cookie"]
+
+
+def test_every_answer_carries_the_security_headers(client: TestClient) -> None:
+    answer = client.get("/join")
+
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert "frame-ancestors 'self'" in answer.headers["content-security-policy"]
+    assert answer.headers["referrer-policy"] == "same-origin"

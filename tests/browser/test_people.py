@@ -1,0 +1,117 @@
+"""Who is here: the owner's link, invites, two people on one map."""
+
+import re
+import urllib.parse
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser import acts
+from tests.browser.conftest import App
+
+
+@pytest.mark.timeout(300)
+def test_a_second_browser_with_an_invite_labels_beside_the_owner(app: App, open_page: Callable[..., Page]) -> None:
+    owner = open_page()
+    acts.load_demo(owner, app.url)
+    acts.vectorize(owner)
+    acts.to(owner, "Share")
+    owner.get_by_role("textbox", name="Who is it for?").fill("Mira")
+    owner.get_by_role("button", name="Make a link").click()
+    link = owner.get_by_text(re.compile("/join\\?t=")).first.text_content()
+    assert link is not None
+    acts.to(owner, "Label")
+    acts.map_ready(owner, 600)
+
+    # Mira comes in: a page with a button, then Label and nothing else
+    mira = open_page()
+    mira.goto(link.strip())
+    mira.get_by_role("button", name="Continue as Mira").click()
+    expect(mira.get_by_text("You are Mira")).to_be_visible()
+    acts.map_ready(mira, 600)
+    expect(mira.get_by_text("Export")).to_have_count(0)
+    mira.goto(f"{app.url}/export")
+    expect(mira.get_by_text("Download")).to_have_count(0)
+    mira.goto(f"{app.url}/label")
+    acts.map_ready(mira, 600)
+
+    # she labels; the owner sees it without doing anything
+    where = acts.pixels(mira, 600)
+    acts.lasso_around(mira, where[where[:, 0].argsort()[:30]])
+    expect(mira.locator(".clip-list .row").first).to_be_visible()
+    hers = acts.selected(mira)
+    acts.label(mira, "from Mira")
+    owner.wait_for_function("p => window.__hoverMap.state().colours[p] !== null", arg=hers[0])
+    colour = mira.evaluate("p => window.__hoverMap.state().colours[p]", hers[0])
+    assert owner.evaluate("p => window.__hoverMap.state().colours[p]", hers[0]) == colour
+
+    # and the other way round
+    where = acts.pixels(owner, 600)
+    acts.lasso_around(owner, where[where[:, 0].argsort()[-30:]])
+    expect(owner.locator(".clip-list .row").first).to_be_visible()
+    his = acts.selected(owner)
+    acts.label(owner, "from the owner")
+    mira.wait_for_function("p => window.__hoverMap.state().colours[p] !== null", arg=his[0])
+
+    # revoked: out at once
+    acts.to(owner, "Share")
+    owner.get_by_role("button", name="Revoke").click()
+    expect(owner.get_by_text("revoked")).to_be_visible()
+    mira.goto(f"{app.url}/label")
+    expect(mira.get_by_text("You are Mira")).to_have_count(0)
+
+
+def test_without_loopback_the_owner_comes_in_by_the_printed_link(
+    start_app: Callable[..., App], open_page: Callable[..., Page]
+) -> None:
+    app = start_app(address=None)
+    printed = re.search(r"/join\?t=(\S+)", app.said())
+    assert printed is not None
+    page = open_page()
+
+    page.goto(app.url)
+    expect(page.get_by_text("This app is locked")).to_be_visible()
+    page.goto(f"{app.url}/join?t={printed[1]}")
+    page.get_by_role("button", name="Continue as the owner").click()
+
+    expect(page.get_by_role("button", name="Try the demo")).to_be_visible()
+
+
+def test_where_the_route_cannot_be_reached_the_token_works_at_the_root(
+    start_app: Callable[..., App], page: Page
+) -> None:
+    app = start_app(address=None, HOVER_OWNER_TOKEN="a token that nobody guesses")
+
+    page.goto(f"{app.url}/?t={urllib.parse.quote('a token that nobody guesses')}")
+    page.get_by_role("button", name="Continue").click()
+
+    expect(page.get_by_role("button", name="Try the demo")).to_be_visible()
+    # our own routes know this browser as well: by a cookie that scripts cannot read
+    page.wait_for_function("async () => (await fetch('journal/none')).status === 404")
+    assert page.evaluate("document.cookie").count("hover=") == 0
+    page.reload()
+    expect(page.get_by_role("button", name="Try the demo")).to_be_visible()
+    assert "a token that nobody guesses" not in app.said()
+
+
+def test_leaving_locks_this_browser_again(start_app: Callable[..., App], page: Page) -> None:
+    app = start_app(address=None, HOVER_OWNER_TOKEN="sesame-sesame-sesame")
+    page.goto(f"{app.url}/join?t=sesame-sesame-sesame")
+    page.get_by_role("button", name="Continue as the owner").click()
+
+    with page.expect_popup() as opened:
+        page.get_by_role("link", name="leave").click()
+    opened.value.get_by_role("button", name="Leave").click()
+
+    expect(opened.value.get_by_text("This app is locked")).to_be_visible()
+    page.get_by_role("button", name="Try the demo").click()  # the first tab is out as well
+    expect(page.get_by_text("This app is locked")).to_be_visible()
+
+
+def test_a_deep_link_is_locked_on_a_fresh_server(start_app: Callable[..., App], page: Page) -> None:
+    app = start_app(address=None)
+
+    for path in ("label", "upload", "export", "frame", "session"):
+        page.goto(f"{app.url}/{path}")
+        expect(page.get_by_text("This app is locked")).to_be_visible()

@@ -1,0 +1,115 @@
+"""Vectors to maps: finite at every size, the same for the same seed, never shaped by test clips."""
+
+import numpy as np
+import pytest
+
+from hover_core.errors import Refused
+from hover_core.reducers import Cancelled, Reducer, principal_axes
+
+
+def clouds(n=60, d=12, seed=0):
+    random = np.random.default_rng(seed)
+    return (random.normal(0, 1, (n, d)) + 12 * (np.arange(n) % 3)[:, None]).astype(np.float32)
+
+
+def fit(name, vectors, dimension=2, **settings):
+    return Reducer(name, dimension, settings).fit(vectors)
+
+
+@pytest.mark.parametrize("name", ["pca", "umap"])
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5, 6, 17])
+@pytest.mark.parametrize("kind", ["clouds", "identical", "constant dimension"])
+def test_every_clip_lies_somewhere_at_every_size(name, n, kind):
+    vectors = clouds(n)
+    if kind == "identical":
+        vectors[:] = 3.3
+    if kind == "constant dimension":
+        vectors[:, 4] = 1e6
+    reducer = fit(name, vectors)
+
+    assert reducer.embedding_.shape == (n, 2)
+    assert np.isfinite(reducer.embedding_).all()
+    assert np.isfinite(reducer.transform(clouds(3, seed=1))).all()
+
+
+@pytest.mark.parametrize("name", ["pca", "umap"])
+def test_the_same_vectors_give_the_same_map(name):
+    assert fit(name, clouds()).embedding_.tobytes() == fit(name, clouds()).embedding_.tobytes()
+
+
+@pytest.mark.parametrize("name", ["pca", "umap"])
+def test_clouds_stay_apart(name):
+    placed = fit(name, clouds()).embedding_
+    centres = np.stack([placed[cloud::3].mean(axis=0) for cloud in range(3)])
+    spread = max(np.linalg.norm(placed[cloud::3] - centres[cloud], axis=1).max() for cloud in range(3))
+    apart = min(np.linalg.norm(centres[a] - centres[b]) for a, b in ((0, 1), (0, 2), (1, 2)))
+
+    assert apart > spread
+
+
+@pytest.mark.parametrize("name", ["pca", "umap"])
+def test_transforming_moves_nothing(name):
+    reducer = fit(name, clouds())
+    before = reducer.embedding_.copy()
+    placed = reducer.transform(clouds(9, seed=1))
+
+    assert (placed.shape, placed.dtype) == ((9, 2), np.float32)
+    assert reducer.embedding_.tobytes() == before.tobytes()
+
+
+def test_transforming_nothing_gives_nothing():
+    assert fit("pca", clouds(), dimension=3).transform(np.zeros((0, 12), np.float32)).shape == (0, 3)
+
+
+def test_more_dimensions_than_the_vectors_have_are_zero():
+    placed = fit("pca", clouds(d=2), dimension=4).embedding_
+
+    assert placed.shape == (60, 4)
+    assert placed[:, 2:].tolist() == [[0, 0]] * 60
+
+
+def test_principal_axes_are_those_of_the_singular_values():
+    standard = clouds() - clouds().mean(axis=0)
+    axes = principal_axes(standard, 2)
+    _, _, rows = np.linalg.svd(standard, full_matrices=False)
+
+    np.testing.assert_allclose(np.abs((axes * rows[:2].T).sum(axis=0)), 1, atol=1e-5)
+
+
+def test_epochs_are_heard_and_can_be_stopped():
+    heard = []
+
+    def progress(epoch, total):
+        heard.append((epoch, total))
+        if epoch == 5:
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        Reducer("umap", 2, {"n_epochs": 30}).fit(clouds(), progress=progress)
+    assert heard == [(epoch, 30) for epoch in range(6)]
+
+
+def test_after_a_cancelled_fit_the_next_one_runs_to_its_end():
+    def at_once(*_):
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        Reducer("umap", 2, {}).fit(clouds(), progress=at_once)
+    heard = []
+    Reducer("umap", 2, {"n_epochs": 4}).fit(clouds(), progress=lambda epoch, total: heard.append(epoch))
+
+    assert heard == [0, 1, 2, 3]
+
+
+def test_settings_reach_umap():
+    model = fit("umap", clouds(), dimension=3, n_neighbors=7, min_dist=0.4).model
+
+    assert (model.n_neighbors, model.min_dist, model.n_components) == (7, 0.4, 3)
+
+
+@pytest.mark.parametrize(("name", "dimension", "settings"), [
+    ("ivis", 2, {}), ("umap", 1, {}), ("umap", 11, {}), ("umap", 2, {"neighbours": 3}),
+])  # fmt: skip
+def test_what_no_reducer_knows_is_refused(name, dimension, settings):
+    with pytest.raises(Refused):
+        fit(name, clouds(), dimension, **settings)
