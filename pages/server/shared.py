@@ -13,7 +13,7 @@ from hover_core.store import Store
 
 @functools.cache
 def datasets() -> Datasets:
-    """The datasets of the operator's store: `HOVER_DATABASE_URL`, else the secret `[connections.hover]`, else SQLite."""
+    """The datasets of the store: `HOVER_DATABASE_URL`, else the secret `[connections.hover]`, else SQLite."""
     return Datasets(Store(settings.database_url(secret("connections", "hover", "url"))))
 
 
