@@ -131,9 +131,18 @@ class Dataset:
         return self.datasets.journal.state(self.id)
 
     def clips(self) -> pd.DataFrame:
-        """All clips in clip order; see `clip_rows.table`. Do not change it: it is shared."""
-        key = ("clips", self.id, self.row.revision)
+        """All clips in clip order; see `clip_rows.table`. Do not change it: it is shared.
+
+        Labels and subsets are not in it, and what was heard since (durations) may be missing: it is read again only
+        when clips, their columns or groups change.
+        """
+        key = ("clips", self.id, self.clips_revision)
         return self.datasets.remember(key, lambda: clip_rows.table(self.store, self.id))
+
+    @property
+    def clips_revision(self) -> int:
+        """The revision at which clips, their columns or groups were changed last."""
+        return int(self.row.settings.get("clips_revision", 0))
 
     def batches(self, *, limit: int = 50, own: bool = False) -> list[Batch]:
         """The newest actions first."""
@@ -170,6 +179,8 @@ class Dataset:
             add_labels(connection, self.id, names)
             if fresh or widened or names:
                 action.grown()
+            if fresh or widened:
+                self.store.set_settings(connection, self.id, {"clips_revision": action.revision})
             if intake.subset_given and known:
                 said = [clip for clip in intake.clips if clip.clip_id not in intake.unsaid]
                 moves = [
@@ -269,7 +280,8 @@ class Dataset:
             groups = ["" if column is None else str(extra.get(column, "")) for extra in extras]
             clip_rows.set_groups(action.connection, self.id, groups)
             action.wrote = True
-            self.store.set_settings(action.connection, self.id, {"group_column": column})
+            changes = {"group_column": column, "clips_revision": action.revision}
+            self.store.set_settings(action.connection, self.id, changes)
 
     # settings ---------------------------------------------------------------------------------------------------------
 
@@ -320,13 +332,12 @@ class Dataset:
         return str(self.row.settings.get("vectorizer", ""))
 
     def embeddings(self) -> list[Embedding]:
-        """All maps, the newest first."""
+        """All maps, the newest first, maps of a part among them."""
         return vector_rows.embeddings(self.store, self.id)
 
     def embedding(self) -> Embedding | None:
-        """The map in use: the newest."""
-        found = self.embeddings()
-        return found[0] if found else None
+        """The map in use: the newest of the whole dataset."""
+        return next((found for found in self.embeddings() if "parent" not in found.settings), None)
 
     def coordinates(self, embedding: Embedding) -> Floats:
         """Where each clip lies, in clip order; NaN for clips that are not on the map. [shape=(n, dimension)]"""
@@ -348,11 +359,19 @@ class Dataset:
         dimension: int = 2,
         placeholder: bool = False,
         progress: Progress | None = None,
+        only: Positions | None = None,
+        parent: int | None = None,
         **settings: Any,
     ) -> Reducer:
-        """Make a map: fit on raw, train and dev, transform test, write it down, return the fitted reducer."""
+        """Make a map: fit on raw, train and dev, transform test, write it down, return the fitted reducer.
+
+        `only` some clips make a map of a part, whose `parent` is the map that they were chosen on.
+        """
         self.by.allow("own", self.id)
         positions, vectors = self.vectors(vectorizer)
+        if only is not None:
+            among = np.isin(positions, only)
+            positions, vectors = positions[among], vectors[among]
         fitted = Reducer(reducer, dimension, settings)
         shapes_map = self.state().subset[positions] != SUBSETS.index("test")
         if not shapes_map.any():
@@ -370,7 +389,7 @@ class Dataset:
             self.id,
             vectorizer=vectorizer,
             reducer=reducer,
-            settings={"seed": SEED, **_plain(settings)},
+            settings={"seed": SEED, **_plain(settings), **({} if parent is None else {"parent": parent})},
             positions=positions,
             coordinates=placed,
             placeholder=placeholder,
@@ -407,6 +426,14 @@ class Dataset:
             return index.neighbours(vectors[row], k, leave_out=int(query))
         vector = self.vector_of(query) if isinstance(query, str) else np.asarray(query, np.float32)
         return index.neighbours(vector, k)
+
+    def near(self, positions: Sequence[int] | Positions, k: int) -> Positions:
+        """The `k` clips nearest to the middle of some clips, best first; those clips themselves do not answer."""
+        index = self.index()
+        rows = np.flatnonzero(np.isin(index.positions, np.asarray(positions, np.int64)))
+        if not len(rows):
+            raise NotFound("none of these clips has a vector")
+        return index.near_all(rows, k)
 
     def vector_of(self, url: str) -> Floats:
         """The vector of a URL by the vectorizer in use."""

@@ -30,6 +30,7 @@ from hover_core.errors import HoverError, Refused, SoundError
 from hover_core.job_rows import Job
 from hover_core.reducers import Cancelled
 from hover_core.store import Store
+from hover_core.vector_rows import Embedding
 
 IN_FLIGHT: Final = 240  # clips fetched but not committed: what a kill -9 can cost
 _FETCHERS: Final = 48
@@ -41,7 +42,11 @@ _BYTES_IN_FLIGHT: Final = 256_000_000
 _ATTEMPTS: Final = 5  # without progress in between
 _PLACEHOLDER_FROM: Final = 50
 
+PART_AT_LEAST: Final = 5
+PART_AT_MOST: Final = 200_000  # clips in a map of a part
+
 _children: dict[int, subprocess.Popen[bytes]] = {}
+_spare: subprocess.Popen[bytes] | None = None
 _log = logging.getLogger("hover_core.jobs")
 
 
@@ -79,6 +84,45 @@ def start(dataset: Dataset, *, vectorizer: str = DEFAULT_VECTORIZER, reducer: st
     dataset.change_settings(vectorizer=key)
     _launch(dataset.store, job_id, 0)
     return job_rows.job(dataset.store, job_id)
+
+
+def start_part(dataset: Dataset, positions: Sequence[int], parent: Embedding) -> Job:
+    """Start a map of just some clips, because lassos fail inside one big cloud; the vectors are there already.
+
+    Raises
+    ------
+    Refused
+        There are too few or too many clips, or a job of the dataset is running.
+    """
+    dataset.by.allow("label", dataset.id)
+    if not PART_AT_LEAST <= len(positions) <= PART_AT_MOST:
+        raise Refused(f"{len(positions):,} clips: a map of its own takes {PART_AT_LEAST} to {PART_AT_MOST:,}")
+    given = {
+        "vectorizer": parent.vectorizer,
+        "reducer": "umap",
+        "options": {},
+        "only": [int(position) for position in positions],
+        "parent": parent.id,
+    }
+    job_id = job_rows.add_job(dataset.store, dataset.id, "part", given)
+    _launch(dataset.store, job_id, 0)
+    return job_rows.job(dataset.store, job_id)
+
+
+def keep_spare(store: Store) -> None:
+    """Keep a process that has imported and compiled everything and waits for the next job; it ends with this one."""
+    global _spare
+    if _spare is None or _spare.poll() is not None:
+        _spare = _process(store, "spare", ["wait"], stdin=subprocess.PIPE)
+
+
+def drop_spare() -> None:
+    """End the waiting process."""
+    global _spare
+    if _spare is not None and _spare.stdin is not None:
+        _spare.stdin.close()
+        _spare.wait(20)
+    _spare = None
 
 
 def retry_failures(dataset: Dataset) -> Job:
@@ -161,6 +205,26 @@ def _launch(store: Store, job_id: int, seen_attempts: int) -> None:
     attempt = job_rows.take_up(store, job_id, seen_attempts=seen_attempts)
     if attempt is None:
         return  # somebody else was faster
+    global _spare
+    waiting, _spare = _spare, None
+    if waiting is not None and waiting.poll() is None and waiting.stdin is not None:
+        try:
+            waiting.stdin.write(f"{job_id} {attempt}\n".encode())
+            waiting.stdin.close()
+        except OSError:  # it has died since it was asked
+            waiting = None
+    else:
+        waiting = None
+    if waiting is None:
+        _children[job_id] = _process(store, str(job_id), ["run", str(job_id), str(attempt)])
+    else:
+        _children[job_id] = waiting
+        keep_spare(store)
+
+
+def _process(
+    store: Store, name: str, arguments: Sequence[str], stdin: int = subprocess.DEVNULL
+) -> subprocess.Popen[bytes]:
     folder = settings.data_folder() / "jobs"
     folder.mkdir(exist_ok=True)
     environment = {
@@ -170,10 +234,10 @@ def _launch(store: Store, job_id: int, seen_attempts: int) -> None:
         "PYTHONPATH": os.pathsep.join([str(Path(__file__).resolve().parent.parent), os.environ.get("PYTHONPATH", "")]),
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(os.cpu_count() or 1)),
     }
-    with (folder / f"{job_id}.log").open("ab") as log:
-        _children[job_id] = subprocess.Popen(
-            [sys.executable, "-m", "hover_core.jobs", "run", str(job_id), str(attempt)],
-            stdin=subprocess.DEVNULL,
+    with (folder / f"{name}.log").open("ab") as log:
+        return subprocess.Popen(
+            [sys.executable, "-m", "hover_core.jobs", *arguments],
+            stdin=stdin,
             stdout=log,
             stderr=log,
             env=environment,
@@ -181,9 +245,21 @@ def _launch(store: Store, job_id: int, seen_attempts: int) -> None:
         )
 
 
-def _run(job_id: int, attempt: int) -> int:
+def _wait() -> int:
+    """Warm up, and run the job that is named on standard input; end without one when the other side has gone."""
+    _be_nice()
+    threading.Thread(target=reducers.warm, daemon=True).start()
+    line = sys.stdin.readline().split()
+    return _run(int(line[0]), int(line[1])) if line else 0
+
+
+def _be_nice() -> None:
     if hasattr(os, "nice"):
-        os.nice(5)  # people who label come first
+        os.nice(max(0, 5 - os.nice(0)))  # people who label come first
+
+
+def _run(job_id: int, attempt: int) -> int:
+    _be_nice()
     datasets = Datasets()
     job = job_rows.job(datasets.store, job_id)
     dataset = datasets.open(job.dataset_id)
@@ -207,6 +283,19 @@ def _run(job_id: int, attempt: int) -> int:
 
 def _work(dataset: Dataset, job: Job, progress: _Progress, stop: _Heart) -> None:
     key = job.settings["vectorizer"]
+    begun = time.monotonic()
+
+    def epoch(number: int, total: int) -> None:
+        progress.done, progress.total = number + 1, total
+        progress.left_s = (time.monotonic() - begun) / (number + 1) * (total - number - 1)
+        if stop():
+            raise Cancelled
+
+    if job.kind == "part":
+        progress.phase = "map"
+        only = np.array(job.settings["only"], np.int64)
+        dataset.embed(key, job.settings["reducer"], progress=epoch, only=only, parent=job.settings["parent"])
+        return
 
     def placeholder() -> None:
         if len(vector_rows.vectorized(dataset.store, dataset.id, key)) >= 3:
@@ -223,13 +312,6 @@ def _work(dataset: Dataset, job: Job, progress: _Progress, stop: _Heart) -> None
         dataset.embed(key, "pca")
         return
     begun = time.monotonic()
-
-    def epoch(number: int, total: int) -> None:
-        progress.done, progress.total = number + 1, total
-        progress.left_s = (time.monotonic() - begun) / (number + 1) * (total - number - 1)
-        if stop():
-            raise Cancelled
-
     dataset.embed(key, job.settings["reducer"], progress=epoch, **options)
 
 
@@ -516,12 +598,14 @@ def _number(value: Any) -> float | None:
 
 def _main() -> int:
     parser = argparse.ArgumentParser(prog="python -m hover_core.jobs", description="Run one piece of long work.")
-    parser.add_argument("act", choices=["run"])
-    parser.add_argument("job_id", type=int)
-    parser.add_argument("attempt", type=int)
+    acts = parser.add_subparsers(dest="act", required=True)
+    run = acts.add_parser("run", help="run a job")
+    run.add_argument("job_id", type=int)
+    run.add_argument("attempt", type=int)
+    acts.add_parser("wait", help="warm up, and run the job that comes on standard input")
     given = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
-    return _run(given.job_id, given.attempt)
+    return _wait() if given.act == "wait" else _run(given.job_id, given.attempt)
 
 
 if __name__ == "__main__":

@@ -89,9 +89,18 @@ class Listening:
             raise DecodeError("the sound was fetched but could not be kept: is the disk full?")
         return clip, sha256, path
 
-    def playable(self, dataset_id: str, position: int) -> Playable:
-        """The clip as a file for a player: as it came where every browser plays that, else as 16-bit WAV."""
+    def playable(self, dataset_id: str, position: int, *, level: bool = False) -> Playable:
+        """The clip as a file for a player: as it came where every browser plays that, else as 16-bit WAV.
+
+        With `level` its loudness is evened out, so that quiet and loud clips can be compared.
+        """
         clip, sha256, path = self.recording(dataset_id, position)
+        if level:
+            name = f"{sha256}.{_part(clip.start_s)}-{_part(clip.end_s)}.level.wav"
+            kept = self.cache.path(name)
+            if kept is None:
+                kept = self.cache.put_named(name, _levelled(self.workers.wav(Piece(path, clip.start_s, clip.end_s))))
+            return Playable(kept, "audio/wav")
         stretch = clip.start_s is not None or clip.end_s is not None
         if not stretch:
             with path.open("rb") as file:
@@ -119,6 +128,16 @@ class Listening:
                 self._peaks.popitem(last=False)
         return found
 
+    def spectrogram(self, dataset_id: str, position: int) -> np.ndarray:
+        """The clip's spectrogram. [shape=(110, 600), uint8]; see `Workers.spectrogram`"""
+        clip, sha256, path = self.recording(dataset_id, position)
+        name = f"{sha256}.{_part(clip.start_s)}-{_part(clip.end_s)}.spectrogram"
+        kept = self.cache.path(name)
+        if kept is None:
+            found = self.workers.spectrogram(Piece(path, clip.start_s, clip.end_s))
+            kept = self.cache.put_named(name, found.tobytes())
+        return np.frombuffer(kept.read_bytes(), np.uint8).reshape(110, 600)
+
     def vector(self, dataset_id: str, url: str, vectorizer: str) -> np.ndarray:
         """The vector of a URL that need not be in the table. [shape=(d,), float32]"""
         result = self.workers.vectorize([Piece(self.fetch(dataset_id, url))], vectorizer)[0]
@@ -139,6 +158,16 @@ def browser_mime(start: bytes) -> str:
     if start[:3] == b"ID3" or (len(start) > 1 and start[0] == 0xFF and start[1] & 0xE6 in (0xE2, 0xE4, 0xE6)):
         return "audio/mpeg"
     return ""
+
+
+def _levelled(wav: bytes) -> bytes:
+    """16-bit WAV at one loudness: −20 dB full scale (RMS), as far as its peaks allow."""
+    samples = np.frombuffer(wav[44:], "<i2").astype(np.float64)
+    rms, peak = np.sqrt(np.mean(samples**2)) if len(samples) else 0.0, np.abs(samples).max(initial=0.0)
+    if not rms:
+        return wav
+    gain = min(3277 / rms, 32_000 / peak)
+    return wav[:44] + np.rint(samples * gain).astype("<i2").tobytes()
 
 
 def _part(seconds: float | None) -> str:

@@ -7,6 +7,7 @@ only *transforms* the others, so that test clips never influence where anything 
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
@@ -88,9 +89,15 @@ def principal_axes(standard: Floats, dimension: int) -> Floats:
     return (axes * np.where(signs == 0, 1, signs)).astype(np.float32)
 
 
+@functools.cache
 def warm() -> None:
-    """Import UMAP (seconds), so that the first fit of this process need not wait for it."""
-    import umap  # noqa: F401
+    """Import UMAP and fit it once on a few rows, so that the first fit of this process need not wait for its compiler.
+
+    Takes 10 to 20 s of one core; numba's cache on disk does not help UMAP.
+    """
+    rows = np.random.default_rng(SEED).normal(size=(64, 8)).astype(np.float32)
+    fitted = Reducer("umap", 2, {"n_epochs": 2}).fit(rows, progress=lambda done, total: None)
+    fitted.transform(rows[:5] + np.float32(0.1))
 
 
 def _umap(

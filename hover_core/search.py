@@ -73,6 +73,25 @@ class SearchIndex:
         keep = found != leave_out if leave_out is not None else np.ones(len(found), bool)
         return found[keep][:k], np.clip(score[keep][:k], -1, 1)
 
+    def among(self, corpus: Positions, asked: Positions, k: int) -> tuple[Positions, Floats]:
+        """For each row in `asked` the `k` nearest rows in `corpus`, and their cosines. [shape=(m, k)]
+
+        Rows are places in `self.positions`, not positions themselves.
+        """
+        import faiss
+
+        index = faiss.IndexFlatIP(self._unit.shape[1])
+        index.add(np.ascontiguousarray(self._unit[corpus]))
+        cosines, rows = index.search(np.ascontiguousarray(self._unit[asked]), k)
+        return corpus[rows], cosines
+
+    def near_all(self, rows: Positions, k: int) -> Positions:
+        """The `k` positions nearest to the middle of some rows, best first; those rows themselves do not answer."""
+        middle = unit(self._unit[rows].mean(axis=0, keepdims=True))
+        wanted = min(k + len(rows), len(self.positions))
+        _, found = self._index.search(np.ascontiguousarray(middle), wanted)
+        return self.positions[found[0][~np.isin(found[0], rows)][:k]]
+
     def vector_row(self, position: int) -> int | None:
         """Which row of the corpus a clip is, or None if it has no vector."""
         row = int(np.searchsorted(self.positions, position))

@@ -3,7 +3,7 @@
 Two vectorizers, found by name or key with `get`. The key spells every setting, because vectors are stored under it
 and never recomputed as long as it stays the same: change a setting, change the key.
 
-Runs inside the limited child processes of `hover_core.audio`. Only numpy and scipy.fft; librosa is the oracle in the
+Runs inside the limited child processes `hover_core.ear`. Only numpy and scipy.fft; librosa is the oracle in the
 tests and not used here, because it rebuilds the mel filter for every clip (58 % of its time on a short one) and takes
 2 to 26 s for its first call. Imported lazily, so that a page that lists vectorizers does not pay for scipy.
 """

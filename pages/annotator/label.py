@@ -9,16 +9,20 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from hover_core import jobs
 from hover_core.dataset import Dataset
 from hover_core.errors import HoverError
 from hover_core.invites import OWNER
+from hover_core.vector_rows import Embedding
 from pages.components import session
+from pages.components.classic_map import classic_map
 from pages.components.clip_list import Act, clip_list
 from pages.components.clip_map import Asked, clip_map
 
 Positions = NDArray[np.int64]
 
 LIST_ROWS = 10
+GROW_BY = 20
 BAR_LABELS = 12
 _ids = count(1)
 
@@ -33,6 +37,8 @@ class Desk:
     turn: int = 0  # counts selections: each starts on its first page
     focus: int | None = None
     like: int | None = None  # the clip whose neighbours are asked for
+    part: int | None = None  # the map of a part that is looked at, by its id
+    part_job: int | None = None  # the job that draws one
     last: tuple[int, str, int] | None = None  # batch, what was done, clips
     said: str = ""
     problem: str = ""
@@ -72,8 +78,9 @@ def _work(dataset: Dataset, desk: Desk) -> None:
 
 
 def _map(dataset: Dataset, desk: Desk) -> Asked:
-    embedding = dataset.embedding()
-    assert embedding is not None  # needs(embedding=True) has looked
+    embedding = _embedding(dataset, desk)
+    if st.session_state.get("label.classic"):
+        return classic_map(dataset, embedding, key="label.classic_map")
     ring = None
     if desk.like is not None:
         ring = _hits(dataset, desk.like, int(st.session_state.get("label.k", 50)))[0]
@@ -86,6 +93,36 @@ def _map(dataset: Dataset, desk: Desk) -> Asked:
         ring=ring,
         focus=desk.focus,
     )
+
+
+def _embedding(dataset: Dataset, desk: Desk) -> Embedding:
+    """The map in use, or the map of a part with the way back above it."""
+    whole = dataset.embedding()
+    assert whole is not None  # needs(embedding=True) has looked
+    part = next((found for found in dataset.embeddings() if found.id == desk.part), None)
+    if part is None:
+        desk.part = None
+        return whole
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button("Whole map", icon=":material/arrow_back:", key="label.back", on_click=_back, args=(desk,))
+        shown = int(np.isfinite(dataset.coordinates(part)[:, 0]).sum())
+        st.caption(f"Whole map › a map of {shown:,} clips alone", width="content")
+    return part
+
+
+@st.fragment(run_every=0.5)
+def _part_under_way(dataset: Dataset, desk: Desk) -> None:
+    """How far the map of a part is; when it stands, it is shown."""
+    job = jobs.tend(dataset)
+    if job is None or job.id != desk.part_job or not job.running:
+        if job is not None and job.id == desk.part_job and job.state == "done":
+            desk.part = next((found.id for found in dataset.embeddings() if "parent" in found.settings), None)
+        elif job is not None:
+            desk.problem = f"The map could not be drawn: {job.progress.get('message') or job.state}"
+        desk.part_job = None
+        st.rerun()
+    done, total = job.progress.get("done", 0), job.progress.get("total", 0)
+    st.progress(done / total if total else 0.0, "Drawing a map of just these clips …")
 
 
 def _obey(dataset: Dataset, desk: Desk, asked: Asked) -> None:
@@ -104,8 +141,15 @@ def _obey(dataset: Dataset, desk: Desk, asked: Asked) -> None:
     elif command.get("kind") == "undo":
         _undo(dataset, desk)
         st.rerun(scope="fragment")
-    elif command.get("kind") == "clear":
-        desk.select(np.zeros(0, np.int64), "lasso", tell_map=False)
+    elif command.get("kind") == "grow":
+        _grow(dataset, desk)
+        st.rerun(scope="fragment")
+    elif command.get("kind") == "map only":
+        _map_only(dataset, desk)
+        st.rerun(scope="fragment")
+    elif command.get("kind") == "map back":
+        _back(desk)
+        st.rerun(scope="fragment")
 
 
 def _panel(dataset: Dataset, desk: Desk) -> None:
@@ -124,6 +168,8 @@ def _panel(dataset: Dataset, desk: Desk) -> None:
         words = [f"{counts[i]:,} {_plain(state.names[codes[i]]) if codes[i] >= 0 else 'unlabelled'}" for i in order]
         st.caption(" · ".join(words) + (" · …" if len(codes) > 6 else ""))
     _label_bar(dataset, desk)
+    if desk.part_job is not None:
+        _part_under_way(dataset, desk)
     _focused(dataset, desk)
     shown = "selected"
     if desk.like is not None:
@@ -140,6 +186,12 @@ def _panel(dataset: Dataset, desk: Desk) -> None:
         _search(dataset, desk)
     elif len(chosen):
         _list(dataset, desk)
+    with st.expander("Settings", icon=":material/settings:"):
+        st.toggle(
+            "Classic map",
+            key="label.classic",
+            help="A plain Plotly chart, slower and silent, for browsers in which the map stays empty.",
+        )
 
 
 def _focused(dataset: Dataset, desk: Desk) -> None:
@@ -199,23 +251,45 @@ def _label_bar(dataset: Dataset, desk: Desk) -> None:
             on_click=_undo,
             args=(dataset, desk),
         )
-    if amount and session.person().role == OWNER:
-        _commit_bar(dataset, desk)
+    if amount:
+        _more(dataset, desk)
 
 
-def _commit_bar(dataset: Dataset, desk: Desk) -> None:
+def _more(dataset: Dataset, desk: Desk) -> None:
+    """What else can be done with a selection, in one row."""
     state = dataset.state()
+    amount = len(desk.selection)
     ready = int(((state.label[desk.selection] >= 0) & (state.subset[desk.selection] == 0)).sum())
-    if ready:
-        with st.popover(f"Move {ready:,} labelled raw clips to …", icon=":material/drive_file_move:", width="stretch"):
-            for subset in ("train", "dev", "test"):
-                st.button(
-                    subset,
-                    key=f"label.commit.{subset}",
-                    on_click=_commit,
-                    args=(dataset, desk, subset),
-                    width="stretch",
-                )
+    with st.container(horizontal=True, gap="small"):
+        st.button(
+            "Grow",
+            icon=":material/zoom_out_map:",
+            key="label.grow",
+            help=f"Add the {GROW_BY} clips nearest to what is selected (g).",
+            on_click=_grow,
+            args=(dataset, desk),
+        )
+        st.button(
+            "Map only these",
+            icon=":material/scatter_plot:",
+            key="label.part",
+            help="Draw a map of just these clips, where one big cloud hides several (m; back with b).",
+            on_click=_map_only,
+            args=(dataset, desk),
+            disabled=amount < jobs.PART_AT_LEAST or desk.part_job is not None,
+        )
+        if ready and session.person().role == OWNER:
+            with st.popover(
+                f"Move {ready:,} to …", icon=":material/drive_file_move:", help="Labelled raw clips alone move."
+            ):
+                for subset in ("train", "dev", "test"):
+                    st.button(
+                        subset,
+                        key=f"label.commit.{subset}",
+                        on_click=_commit,
+                        args=(dataset, desk, subset),
+                        width="stretch",
+                    )
 
 
 def _list(dataset: Dataset, desk: Desk) -> None:
@@ -226,7 +300,7 @@ def _list(dataset: Dataset, desk: Desk) -> None:
     act = clip_list(dataset, desk.selection[first : first + LIST_ROWS], key="label.list", focus=desk.focus, evict=True)
     if pages > 1:
         st.pagination(pages, key=key)
-    _act(desk, act)
+    _act(dataset, desk, act)
 
 
 def _search(dataset: Dataset, desk: Desk) -> None:
@@ -253,12 +327,14 @@ def _search(dataset: Dataset, desk: Desk) -> None:
     act = clip_list(dataset, hits[first], key="label.hit_list", scores=cosines[first], focus=desk.focus)
     if pages > 1:
         st.pagination(pages, key=key)
-    _act(desk, act)
+    _act(dataset, desk, act)
 
 
-def _act(desk: Desk, act: Act | None) -> None:
+def _act(dataset: Dataset, desk: Desk, act: Act | None) -> None:
     if act is None:
         return
+    if act.kind == "label":
+        _patch(dataset, desk, act)
     if act.kind == "focus":
         desk.focus = act.position
     elif act.kind == "similar":
@@ -322,6 +398,41 @@ def _commit(dataset: Dataset, desk: Desk, subset: str) -> None:
     session.spend("commit")
     desk.said = f"Moved {written.changed:,} clips to {subset}. Undo with u."
     desk.stale = True
+
+
+def _patch(dataset: Dataset, desk: Desk, act: Act) -> None:
+    """Correct the label of one clip in the list."""
+    try:
+        written = dataset.annotate([act.position], act.label, how="heard", token=session.token("patch"))
+    except HoverError as error:
+        desk.problem = str(error)
+        return
+    session.spend("patch")
+    if written.batch_id is not None:
+        desk.said = f"Labelled 1 clip as “{act.label}”. Undo with u."
+        desk.stale = True
+
+
+def _grow(dataset: Dataset, desk: Desk) -> None:
+    try:
+        near = dataset.near(desk.selection, GROW_BY)
+    except HoverError as error:
+        desk.problem = str(error)
+        return
+    desk.select(np.union1d(desk.selection, near), desk.how, tell_map=True)
+
+
+def _map_only(dataset: Dataset, desk: Desk) -> None:
+    whole = dataset.embedding()
+    assert whole is not None  # there is a map to have selected on
+    try:
+        desk.part_job = jobs.start_part(dataset, desk.selection.tolist(), whole).id
+    except HoverError as error:
+        desk.problem = str(error)
+
+
+def _back(desk: Desk) -> None:
+    desk.part = None
 
 
 def _ask(desk: Desk, position: int | None) -> None:

@@ -3,13 +3,17 @@
 import contextlib
 import logging
 import threading
+import time
 from collections.abc import AsyncIterator
 
 import streamlit as st
 
+from hover_core import jobs
 from hover_core.errors import HoverError
 from pages.server import identity
 from pages.server.shared import datasets
+
+_FIRST_PAGE_S = 4.0  # nothing competes with the first page
 
 _log = logging.getLogger("hover")
 
@@ -29,13 +33,14 @@ async def lifespan(app: st.App) -> AsyncIterator[None]:
             print("  The owner comes in by /join?t= and the token in HOVER_OWNER_TOKEN.", flush=True)
     threading.Thread(target=_take_up, daemon=True).start()
     yield
+    jobs.drop_spare()
     datasets().close()
 
 
 def _take_up() -> None:
-    from hover_core import jobs
-
+    time.sleep(_FIRST_PAGE_S)
     try:
         jobs.tend_all(datasets())
+        jobs.keep_spare(datasets().store)
     except HoverError:
         _log.exception("jobs that were under way could not be taken up")

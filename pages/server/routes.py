@@ -6,6 +6,7 @@ Every answer about a dataset is for those who may label it; everybody else gets 
 from __future__ import annotations
 
 import html
+import io
 import json
 from collections.abc import Callable
 from typing import Any
@@ -16,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from hover_core import members
+from hover_core import columns, members
 from hover_core.clip_rows import clip_at
 from hover_core.clips import clip_name
 from hover_core.dataset import Dataset
@@ -37,7 +38,10 @@ def routes() -> list[Route]:
     return [
         Route(base + "/clips/{dataset}/{position:int}/audio", _guarded(_audio)),
         Route(base + "/clips/{dataset}/{position:int}/card", _guarded(_card)),
+        Route(base + "/clips/{dataset}/{position:int}/spectrogram", _guarded(_spectrogram)),
         Route(base + "/map/{embedding:int}", _guarded(_map)),
+        Route(base + "/columns/{dataset}", _guarded(_columns)),
+        Route(base + "/column/{dataset}/{key:path}", _guarded(_column)),
         Route(base + "/journal/{dataset}", _guarded(_journal)),
         Route(base + "/assets/{name:path}", _asset),
         Route(base + "/join", _join_page, methods=["GET"]),
@@ -74,7 +78,8 @@ def _open(request: Request, who: Any) -> Dataset:
 
 def _audio(request: Request, who: Any) -> Response:
     dataset = _open(request, who)
-    found = datasets().listening.playable(dataset.id, request.path_params["position"])
+    level = request.query_params.get("level") == "1"
+    found = datasets().listening.playable(dataset.id, request.path_params["position"], level=level)
     # FileResponse answers Range requests itself, with an ETag
     return FileResponse(
         found.path,
@@ -110,11 +115,32 @@ def _card(request: Request, who: Any) -> Response:
 def _map(request: Request, who: Any) -> Response:
     embedding_id = request.path_params["embedding"]
     dataset = wire.dataset_of(datasets(), embedding_id, by=who)
-    body, tag = wire.base(dataset, embedding_id)
+    asked = request.query_params
+    body, tag = wire.base(dataset, embedding_id, asked.get("x", "0"), asked.get("y", "1"))
     headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=headers)
     return Response(body, media_type="application/octet-stream", headers=headers)
+
+
+def _spectrogram(request: Request, who: Any) -> Response:
+    from PIL import Image
+
+    found = datasets().listening.spectrogram(_open(request, who).id, request.path_params["position"])
+    # as ink on the page: loud is dark on a light page and light on a dark one
+    ink = found if request.query_params.get("dark") == "1" else 255 - found
+    file = io.BytesIO()
+    Image.fromarray(ink).save(file, "PNG")
+    return Response(file.getvalue(), media_type="image/png", headers={"Cache-Control": "private, max-age=86400"})
+
+
+def _columns(request: Request, who: Any) -> Response:
+    return JSONResponse(columns.offered(_open(request, who)), headers={"Cache-Control": "no-store"})
+
+
+def _column(request: Request, who: Any) -> Response:
+    body = wire.column(_open(request, who), request.path_params["key"])
+    return Response(body, media_type="application/octet-stream", headers={"Cache-Control": "no-store"})
 
 
 def _journal(request: Request, who: Any) -> Response:

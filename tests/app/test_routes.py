@@ -278,3 +278,38 @@ def test_every_answer_carries_the_security_headers(client: TestClient) -> None:
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert "frame-ancestors 'self'" in answer.headers["content-security-policy"]
     assert answer.headers["referrer-policy"] == "same-origin"
+
+
+# columns, axes, pictures -----------------------------------------------------------------------------------------------
+
+
+def test_columns_are_listed_and_sent_as_bytes(as_annotator: TestClient, mapped: Dataset) -> None:
+    keys = [entry["key"] for entry in as_annotator.get(f"/columns/{mapped.id}").json()]
+    body = as_annotator.get(f"/column/{mapped.id}/predicted").content
+
+    length = int.from_bytes(body[:4], "little")
+    header = json.loads(body[4 : 4 + length])
+    assert keys[:5] == ["predicted", "annotator", "how", "duration", "group"]
+    assert (header["kind"], header["names"], header["opacity"]) == ("categorical", ["wren"], True)
+    assert len(body) == 4 + length + 40 * 2 + 40
+
+
+def test_another_axis_is_another_base_with_the_same_clips(as_annotator: TestClient, mapped: Dataset) -> None:
+    address = f"/map/{mapped.embeddings()[0].id}"
+    first = as_annotator.get(address)
+
+    other = as_annotator.get(address, params={"x": "1", "y": "0"})
+
+    assert other.status_code == 200
+    assert other.headers["etag"] != first.headers["etag"]
+    assert len(other.content) > 160
+    assert as_annotator.get(address, params={"x": "7", "y": "0"}).status_code == 403
+
+
+def test_a_spectrogram_is_a_png_and_even_loudness_a_wav(as_annotator: TestClient, mapped: Dataset) -> None:
+    picture = as_annotator.get(f"/clips/{mapped.id}/3/spectrogram")
+    sound = as_annotator.get(f"/clips/{mapped.id}/3/audio?level=1")
+
+    assert picture.content.startswith(b"\x89PNG")
+    assert sound.headers["content-type"] == "audio/wav"
+    assert sound.content[:4] == b"RIFF"

@@ -9,11 +9,11 @@ from tests.run import ROOT
 
 TIERS = {
     "words": {"errors", "clips", "annotations", "invites", "settings"},
-    "sound": {"fetch", "audio", "vectorizers", "reducers", "search"},
+    "sound": {"fetch", "audio", "ear", "vectorizers", "reducers", "search"},
     "memory": {
         "migrations", "store", "journal", "clip_rows", "vector_rows", "job_rows", "members", "sound_cache",
     },
-    "conduct": {"tables", "split", "listening", "dataset", "jobs", "export", "recipes", "memoize", "demo"},
+    "conduct": {"tables", "split", "listening", "columns", "dataset", "jobs", "export", "recipes", "memoize", "demo"},
 }  # fmt: skip
 MAY_IMPORT = {
     "words": {"words"},

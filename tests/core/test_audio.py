@@ -442,3 +442,26 @@ def test_a_probe_tells_what_the_header_says(workers):
     data = sounds.encode(sounds.tone(seconds=1.5, rate=44_100), 44_100, "flac", 2)
 
     assert workers.probe(Piece(data)) == (1.5, 44_100, 2, "FLAC PCM_16")
+
+
+def test_a_spectrogram_shows_a_chirp_rising(workers: Workers) -> None:
+    wave = sounds.chirp(200, 7_000, 2.0)
+
+    picture = workers.spectrogram(Piece(sounds.encode(wave)))
+
+    assert picture.shape == (110, 600)
+    height = picture.argmax(axis=0)  # rows count from 8 kHz downwards
+    assert height[20] > height[300] > height[580]
+    assert abs((109 - height[300]) / 110 * 8_000 - 3_600) < 400
+
+
+@pytest.mark.parametrize("seconds", [0.001, 0.02, 0.3, 90.0])
+def test_a_spectrogram_of_any_length_has_one_size_and_a_loudest_point(workers: Workers, seconds: float) -> None:
+    picture = workers.spectrogram(Piece(sounds.encode(sounds.tone(1_000, seconds))))
+
+    assert picture.shape == (110, 600)
+    assert picture.max() == 255
+
+
+def test_a_spectrogram_of_silence_is_dark(workers: Workers) -> None:
+    assert workers.spectrogram(Piece(sounds.encode(sounds.silence(0.5)))).max() < 40

@@ -18,10 +18,11 @@ from pages.server import assets
 
 @dataclass(frozen=True)
 class Act:
-    """What a person asked of one clip in the list: `focus`, `similar` or `evict`."""
+    """What a person asked of one clip in the list: `focus`, `similar`, `evict`, or `label` with a name (patch)."""
 
     kind: str
     position: int
+    label: str = ""
 
 
 def clip_list(
@@ -56,15 +57,16 @@ def clip_list(
         "rows": rows,
         "focus": focus,
         "evict": evict,
+        "labels": list(state.names[:500]),
     }
     came = _element()(key=key, data=data, height="content", on_act_change=_nothing)
     if not came.act:
         return None
     given = json.loads(came.act)
     position = given.get("position")
-    if given.get("kind") not in ("focus", "similar", "evict") or not isinstance(position, int):
+    if given.get("kind") not in ("focus", "similar", "evict", "label") or not isinstance(position, int):
         return None
-    return Act(given["kind"], position) if 0 <= position < state.size else None
+    return Act(given["kind"], position, str(given.get("label", ""))) if 0 <= position < state.size else None
 
 
 def _number(value: float) -> float | None:

@@ -69,7 +69,9 @@ def clip_map(
         "focus": focus,
         "labels_keys": list(state.names[:9]),
         "colour_by": "label",
-        "column": None,
+        "columns": f"columns/{dataset.id}",
+        "column": f"column/{dataset.id}/",
+        "axes": wire.axes(dataset, embedding),
         "height": height,
         "placeholder": "A first sketch (PCA). Labelling is better on the UMAP that is coming."
         if embedding.placeholder

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 import base64
 import binascii
+import hashlib
 import json
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hover_core import vector_rows
+from hover_core import columns, vector_rows
 from hover_core.annotations import colour
 from hover_core.clips import SUBSETS
 from hover_core.dataset import Dataset, Datasets
 from hover_core.errors import NotFound, Refused
 from hover_core.invites import Person
+from hover_core.vector_rows import Embedding
 
 MISSING = 65_535
 _STEPS = 65_534
@@ -69,17 +71,55 @@ def dataset_of(datasets: Datasets, embedding_id: int, *, by: Person) -> Dataset:
     return datasets.open(owner, by=by)
 
 
-def base(dataset: Dataset, embedding_id: int) -> tuple[bytes, str]:
-    """All clips on a map and their ETag: a JSON header, then uint16 x, y for each clip in clip order."""
-    size = dataset.state().size
+def base(dataset: Dataset, embedding_id: int, x: str = "0", y: str = "1") -> tuple[bytes, str]:
+    """All clips on a map and their ETag: a JSON header, then uint16 x, y for each clip in clip order.
+
+    An axis is a dimension of the embedding by its number, or `c:` and the key of a numeric column.
+    """
+    state = dataset.state()
+    # columns change with the labels and the sounds; the embedding does not
+    made_of = state.size if x.isdigit() and y.isdigit() else f"{state.size}.{state.revision}"
 
     def make() -> tuple[bytes, str]:
         embedding = next((found for found in dataset.embeddings() if found.id == embedding_id), None)
         if embedding is None:
             raise NotFound(f"there is no map {embedding_id}")
-        return _pack_base(dataset.coordinates(embedding)[:, :2]), f'"{embedding_id}-{size}"'
+        placed = dataset.coordinates(embedding)
+        chosen = np.stack([_axis(dataset, placed, x), _axis(dataset, placed, y)], axis=1)
+        chosen[~np.isfinite(placed[:, 0])] = np.nan  # a map of a part shows its part, whatever the axes
+        return _pack_base(chosen), '"' + hashlib.sha256(f"{embedding_id}/{made_of}/{x}/{y}".encode()).hexdigest()[
+            :20
+        ] + '"'
 
-    return dataset.datasets.remember(("base", embedding_id, size), make)
+    return dataset.datasets.remember(("base", embedding_id, made_of, x, y), make)
+
+
+def axes(dataset: Dataset, embedding: Embedding) -> list[dict[str, str]]:
+    """What the axes of a map can be: its dimensions and the numeric columns."""
+    found = [{"key": str(n), "title": f"{embedding.reducer.upper()} {n + 1}"} for n in range(embedding.dimension)]
+    numeric = [entry for entry in columns.offered(dataset) if entry["kind"] == "numeric"]
+    return found + [{"key": f"c:{entry['key']}", "title": entry["title"]} for entry in numeric]
+
+
+def column(dataset: Dataset, key: str) -> bytes:
+    """One column as bytes: length and JSON header, then float32 or uint16 a clip, then uint8 of confidence."""
+    found = columns.column(dataset, key)
+    header: dict[str, Any] = {"kind": found.kind}
+    if found.values is not None:
+        known = found.values[np.isfinite(found.values)]
+        header |= {"min": float(known.min()) if len(known) else 0.0, "max": float(known.max()) if len(known) else 0.0}
+        body = np.ascontiguousarray(found.values, "<f4").tobytes()
+    else:
+        assert found.codes is not None  # a column is one or the other
+        coloured = [colour(code) for code in range(len(found.names))] if key == "predicted" else None
+        header |= {"names": list(found.names), "colours": coloured, "opacity": found.confidence is not None}
+        body = np.ascontiguousarray(found.codes, "<u2").tobytes()
+        body += b"\0" * (-len(body) % 4)
+        if found.confidence is not None:
+            body += found.confidence.tobytes()
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 4)
+    return len(text).to_bytes(4, "little") + text + body
 
 
 def quantised(coordinates: NDArray[np.float32]) -> tuple[NDArray[np.uint16], dict[str, float]]:
@@ -124,6 +164,16 @@ def journal(dataset: Dataset, after: int) -> dict[str, Any]:
     }
 
 
+def _axis(dataset: Dataset, placed: NDArray[np.float32], key: str) -> NDArray[np.float32]:
+    if key.isdigit() and int(key) < placed.shape[1]:
+        return placed[:, int(key)]
+    if key.startswith("c:"):
+        values = columns.column(dataset, key[2:]).values
+        if values is not None:
+            return values
+    raise NotFound(f"this map has no axis {key}")
+
+
 def _pack_base(coordinates: NDArray[np.float32]) -> bytes:
     steps, grid = quantised(coordinates)
     missing = int((steps[:, 0] == MISSING).sum())
@@ -163,4 +213,4 @@ def _gaps(raw: NDArray[np.uint8]) -> NDArray[np.int64]:
     return values
 
 
-__all__ = ["SUBSETS", "base", "dataset_of", "decode_set", "encode_set", "journal", "quantised"]
+__all__ = ["SUBSETS", "axes", "base", "column", "dataset_of", "decode_set", "encode_set", "journal", "quantised"]

@@ -1,0 +1,159 @@
+"""What clips can be coloured and filtered by, beside label and subset: one value a clip, in clip order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hover_core import clip_rows
+from hover_core.dataset import Dataset
+from hover_core.errors import NotFound
+from hover_core.invites import OWNER
+
+NONE: Final = 65_535  # the code of no value
+_NEIGHBOURS: Final = 10
+_OWN: Final = {
+    "predicted": "predicted label",
+    "annotator": "annotator",
+    "how": "how it was labelled",
+    "duration": "duration (s)",
+    "group": "group",
+}
+
+
+@dataclass(frozen=True)
+class Column:
+    """One value a clip.
+
+    Attributes
+    ----------
+    values : numbers, NaN where there is none; None for a categorical column [shape=(n,), float32]
+    codes : index into `names`, `NONE` where there is none; None for a numeric column [shape=(n,), uint16]
+    confidence : 0 to 255, how sure each value is, if the column says so [shape=(n,), uint8]
+    """
+
+    values: NDArray[np.float32] | None = None
+    codes: NDArray[np.uint16] | None = None
+    names: tuple[str, ...] = ()
+    confidence: NDArray[np.uint8] | None = None
+
+    @property
+    def kind(self) -> str:
+        """`numeric` or `categorical`."""
+        return "numeric" if self.values is not None else "categorical"
+
+
+def offered(dataset: Dataset) -> list[dict[str, str]]:
+    """What there is: `{key, title, kind}` each. Columns of the table have keys that start with `table:`."""
+    key = ("columns", dataset.id, dataset.clips_revision, dataset.by.role)
+    return dataset.datasets.remember(key, lambda: _offered(dataset))
+
+
+def column(dataset: Dataset, key: str) -> Column:
+    """The values of one column.
+
+    Raises
+    ------
+    NotFound
+        The dataset has no such column, or this person may not see it.
+    """
+    state = dataset.state()
+    if key == "predicted":
+        return predicted(dataset)
+    if key == "duration":
+        return Column(values=clip_rows.durations(dataset.store, dataset.id, state.size).astype(np.float32))
+    if key in ("annotator", "how"):
+        sources = dataset.datasets.journal.sources(dataset.id, np.unique(state.source).tolist())
+        place = 0 if key == "annotator" else 2
+        words = {source: parts[place] for source, parts in sources.items()}
+        return _categories([words.get(int(source), "") for source in state.source])
+    clips = dataset.clips()
+    if key == "group":
+        return _categories(clips["group_name"].tolist())
+    if key == "reference" and dataset.by.role == OWNER:
+        return _categories(clips["reference"].tolist())
+    if key.startswith("table:"):
+        return _table_column(dataset, key.removeprefix("table:"))
+    raise NotFound(f"there is no column {key}")
+
+
+def predicted(dataset: Dataset) -> Column:
+    """What each unlabelled clip would be by its nearest labelled neighbours, and how sure that is.
+
+    The votes of the 10 nearest labelled clips, weighted by their cosine; confidence is the winner's share. It is a hint
+    for the eye, not an annotation. Clips without a vector have none; labelled clips show their own label.
+    """
+    state = dataset.state()
+    codes = np.full(state.size, NONE, np.uint16)
+    sure = np.zeros(state.size, np.uint8)
+    labelled = state.label >= 0
+    codes[labelled], sure[labelled] = state.label[labelled], 255
+    index = dataset.index() if dataset.vectorizer_key else None
+    if index is not None and len(index.positions):
+        known = np.flatnonzero(labelled[index.positions])
+        asked = np.flatnonzero(~labelled[index.positions])
+        if len(known) and len(asked):
+            found, cosines = index.among(known, asked, min(_NEIGHBOURS, len(known)))
+            votes = state.label[index.positions[found]]
+            weight = np.maximum(cosines, 0) ** 2 + 1e-6
+            total = np.zeros((len(asked), len(state.names)), np.float32)
+            np.add.at(total, (np.arange(len(asked))[:, None], votes), weight)
+            best = total.argmax(axis=1)
+            share = total[np.arange(len(asked)), best] / total.sum(axis=1)
+            codes[index.positions[asked]] = best
+            sure[index.positions[asked]] = np.rint(share * 255)
+    return Column(codes=codes, names=state.names, confidence=sure)
+
+
+def _offered(dataset: Dataset) -> list[dict[str, str]]:
+    clips = dataset.clips()
+    kinds = {"duration": "numeric"}
+    found = [{"key": key, "title": title, "kind": kinds.get(key, "categorical")} for key, title in _OWN.items()]
+    if dataset.by.role == OWNER and (clips["reference"] != "").any():
+        found.append({"key": "reference", "title": "reference", "kind": "categorical"})
+    names = dict.fromkeys(name for extra in clips["extra"] for name in extra)
+    found += [{"key": f"table:{name}", "title": name, "kind": _table_column(dataset, name).kind} for name in names]
+    return found
+
+
+def _table_column(dataset: Dataset, name: str) -> Column:
+    clips = dataset.clips()
+
+    def make() -> Column:
+        cells = [str(extra.get(name, "")) for extra in clips["extra"]]
+        if not any(name in extra for extra in clips["extra"]):
+            raise NotFound(f"the table has no column “{name}”")
+        return _numbers(cells) or _categories(cells)
+
+    return dataset.datasets.remember(("column", dataset.id, name, dataset.clips_revision), make, at_most=48)
+
+
+def _numbers(cells: Sequence[str]) -> Column | None:
+    """The cells as numbers, if they are more than a few different ones and nothing else."""
+    values = np.full(len(cells), np.nan, np.float32)
+    for place, cell in enumerate(cells):
+        if cell.strip():
+            try:
+                values[place] = float(cell)
+            except ValueError:
+                return None
+    # a handful of numbers are names of classes, folds or takes: they get colours, not a ramp
+    return Column(values=values) if len(np.unique(values[np.isfinite(values)])) > 12 else None
+
+
+def _categories(cells: Sequence[Any]) -> Column:
+    names: dict[str, int] = {}
+    codes = np.full(len(cells), NONE, np.uint16)
+    for place, cell in enumerate(cells):
+        word = str(cell)
+        if word and (word in names or len(names) < NONE - 1):
+            codes[place] = names.setdefault(word, len(names))
+    order = sorted(names, key=lambda word: (len(word), word) if word.isdigit() else (99, word))
+    place_of = np.full(NONE + 1, NONE, np.uint16)
+    for number, word in enumerate(order):
+        place_of[names[word]] = number
+    return Column(codes=place_of[codes], names=tuple(order))

@@ -1,0 +1,65 @@
+"""The classic engine: the map by streamlit-plotly-events, for browsers in which our own map does not run.
+
+Select and click only. The package is not maintained any more and carries plotly.js 1.58: arrays draw nothing there, lists
+do, and its hover events cannot be told from selections. One trace holds all points, so that an index is a place in it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from hover_core.annotations import colour
+from hover_core.dataset import Dataset
+from hover_core.vector_rows import Embedding
+from pages.components.clip_map import Asked, Selected, wire
+
+MOST_POINTS = 20_000
+
+
+def classic_map(dataset: Dataset, embedding: Embedding, *, key: str, height: int = 600) -> Asked:
+    """Draw the map; more than 20,000 clips are thinned evenly, and that is said."""
+    import plotly.graph_objects as go  # both are slow to import, and only this engine needs them
+    from streamlit_plotly_events import plotly_events
+
+    state = dataset.state()
+    steps, grid = wire.quantised(dataset.coordinates(embedding)[:, :2])
+    drawn = np.flatnonzero(steps[:, 0] != wire.MISSING)
+    if len(drawn) > MOST_POINTS:
+        st.caption(f"{len(drawn):,} clips: the classic map shows {MOST_POINTS:,} of them.")
+        drawn = drawn[np.linspace(0, len(drawn) - 1, MOST_POINTS).astype(int)]
+    x = grid["x0"] + steps[drawn, 0] / 65_534 * (grid["x1"] - grid["x0"])
+    y = grid["y0"] + steps[drawn, 1] / 65_534 * (grid["y1"] - grid["y0"])
+    dark = st.context.theme.type == "dark"
+    ground, ink, none = ("#12161b", "#e6ebf0", "#6b7683") if dark else ("#ffffff", "#1b2530", "#a3acb6")
+    colours = [colour(int(code)) if code >= 0 else none for code in state.label[drawn]]
+    trace = go.Scattergl(x=x.tolist(), y=y.tolist(), mode="markers", marker={"color": colours, "size": 7})
+    figure = go.Figure(trace)
+    axis = {"visible": False}
+    figure.update_layout(
+        dragmode="lasso",
+        paper_bgcolor=ground,
+        plot_bgcolor=ground,
+        font={"color": ink},
+        xaxis=axis,
+        yaxis=axis,
+        margin={"l": 0, "r": 0, "t": 0, "b": 0},
+        hovermode=False,
+    )
+    came = plotly_events(figure, click_event=True, select_event=True, override_height=height, key=key)
+    return _asked(came, drawn, key)
+
+
+def _asked(came: list[dict[str, Any]], drawn: Any, key: str) -> Asked:
+    """What is new since the run before: the element answers with its last selection in every run."""
+    rows = sorted({int(point["pointIndex"]) for point in came if 0 <= int(point["pointIndex"]) < len(drawn)})
+    before = st.session_state.get(f"{key}.before")
+    st.session_state[f"{key}.before"] = rows
+    if not rows or rows == before:
+        return Asked()
+    positions = drawn[rows].astype(np.int64)
+    if len(rows) == 1:
+        return Asked(Selected(positions, "click"), focus=int(positions[0]))
+    return Asked(Selected(positions, "lasso"))

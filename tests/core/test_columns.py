@@ -1,0 +1,124 @@
+"""What clips can be coloured and filtered by."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from hover_core import clip_rows, columns, vector_rows
+from hover_core.clips import Clip, clip_id
+from hover_core.dataset import Dataset, Datasets
+from hover_core.errors import NotFound
+from hover_core.invites import ANNOTATOR, Person
+from hover_core.tables import Intake
+
+
+@pytest.fixture
+def dataset(hover_data: Path):
+    """30 clips in two clouds, the first of each labelled."""
+    datasets = Datasets()
+    opened = datasets.new("birds")
+    clips = []
+    for number in range(30):
+        url = f"http://x/{number}.wav"
+        extra = {"snr": f"{number / 2}", "take": str(number % 3), "place": "" if number == 4 else f"site {number % 2}"}
+        clips.append(Clip(clip_id(url), url, group=f"s{number % 5}", reference="hidden", extra=extra))
+    opened.add(Intake(clips=clips))
+    vectors = np.random.default_rng(0).normal(size=(30, 4)).astype(np.float32)
+    vectors[15:] += 8
+    with opened.store.write() as connection:
+        vector_rows.add_vectors(connection, opened.id, "v", list(range(30)), vectors)
+        heard = {"position": 3, "sha256": "0" * 64, "duration_s": 1.5, "sample_rate": 8000}
+        clip_rows.hear(connection, opened.id, [heard])
+    opened.change_settings(vectorizer="v")
+    opened.annotate([0, 1], "low", how="heard")
+    opened.annotate([15, 16], "high", how="lasso")
+    yield opened
+    datasets.close()
+
+
+def test_columns_of_many_numbers_are_numeric_and_of_few_are_categories(dataset: Dataset) -> None:
+    kinds = {entry["key"]: entry["kind"] for entry in columns.offered(dataset)}
+
+    assert kinds["table:snr"] == "numeric"
+    assert kinds["table:take"] == "categorical"
+    assert kinds["duration"] == "numeric"
+
+
+def test_numbers_come_in_clip_order_and_nothing_is_nan(dataset: Dataset) -> None:
+    values = columns.column(dataset, "duration").values
+
+    assert values is not None
+    assert values[3] == 1.5
+    assert np.isnan(values).sum() == 29
+
+
+def test_categories_come_as_codes_and_an_empty_cell_has_none(dataset: Dataset) -> None:
+    found = columns.column(dataset, "table:place")
+
+    assert found.names == ("site 0", "site 1")
+    assert found.codes is not None
+    assert found.codes[:5].tolist() == [0, 1, 0, 1, columns.NONE]
+
+
+def test_who_labelled_and_how_follow_the_log(dataset: Dataset) -> None:
+    how = columns.column(dataset, "how")
+
+    assert how.codes is not None
+    assert [how.names[how.codes[p]] for p in (0, 15)] == ["heard", "lasso"]
+    assert how.codes[5] == columns.NONE
+
+
+def test_an_unlabelled_clip_is_predicted_by_its_neighbours_with_a_confidence(dataset: Dataset) -> None:
+    found = columns.predicted(dataset)
+
+    assert found.codes is not None
+    assert found.confidence is not None
+    assert [found.names[code] for code in found.codes[:15]] == ["low"] * 15
+    assert [found.names[code] for code in found.codes[15:]] == ["high"] * 15
+    assert found.confidence[0] == 255
+    assert (found.confidence[2:15] > 128).all()
+
+
+def test_nothing_is_predicted_without_labels(hover_data: Path) -> None:
+    datasets = Datasets()
+    empty = datasets.new("empty")
+    empty.add(Intake(clips=[Clip(clip_id("http://x/1.wav"), "http://x/1.wav")]))
+
+    assert columns.predicted(empty).codes.tolist() == [columns.NONE]  # type: ignore[union-attr]
+    datasets.close()
+
+
+def test_the_reference_is_hidden_from_annotators(dataset: Dataset) -> None:
+    mira = dataset.datasets.open(dataset.id, by=Person("Mira", ANNOTATOR, dataset.id))
+
+    assert "reference" in [entry["key"] for entry in columns.offered(dataset)]
+    assert "reference" not in [entry["key"] for entry in columns.offered(mira)]
+    with pytest.raises(NotFound):
+        columns.column(mira, "reference")
+
+
+def test_an_unknown_column_is_not_found(dataset: Dataset) -> None:
+    with pytest.raises(NotFound):
+        columns.column(dataset, "table:nothing")
+
+
+def test_the_nearest_to_a_cloud_are_of_the_cloud(dataset: Dataset) -> None:
+    found = dataset.near([0, 1, 2], 8)
+
+    assert len(found) == 8
+    assert max(found) < 15
+    assert not {0, 1, 2} & set(found.tolist())
+
+
+def test_a_map_of_a_part_holds_just_its_clips_and_is_not_the_map_in_use(dataset: Dataset) -> None:
+    dataset.embed("v", "pca")
+    whole = dataset.embedding()
+    assert whole is not None
+
+    dataset.embed("v", "pca", only=np.arange(5, 20), parent=whole.id)
+
+    part = dataset.embeddings()[0]
+    assert part.settings["parent"] == whole.id
+    assert dataset.embedding() == whole
+    assert np.flatnonzero(np.isfinite(dataset.coordinates(part)[:, 0])).tolist() == list(range(5, 20))
