@@ -48,7 +48,7 @@ class Batch:
     annotator: str
     at: datetime
     how: str
-    kind: str  # label, move, import, undo
+    kind: str  # label, move, split, import, undo
     note: str
     size: int
     undone: bool = False

@@ -155,6 +155,13 @@ def hear(connection: Connection, dataset_id: str, rows: Sequence[Mapping[str, An
         )
 
 
+def heard_count(store: Store, dataset_id: str) -> int:
+    """How many clips' sounds are known: durations come without a revision."""
+    with store.read() as connection:
+        query = text("SELECT count(*) FROM sounds WHERE dataset_id = :d AND duration_s IS NOT NULL")
+        return int(connection.execute(query, {"d": dataset_id}).scalar_one())
+
+
 def durations(store: Store, dataset_id: str, size: int) -> NDArray[np.float64]:
     """Seconds of each clip in clip order, NaN where the sound has not been heard. [shape=(n,)]"""
     result = np.full(size, np.nan)

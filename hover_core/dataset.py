@@ -227,9 +227,11 @@ class Dataset:
             only_own=self.by.role != OWNER,
         )
 
-    def undo_last(self, *, token: str | None = None) -> tuple[Batch, Written] | None:
-        """Take back the newest action of this person that still stands, or None."""
-        batch = self.datasets.journal.newest_standing(self.id, self.by.name)
+    def undo_last(
+        self, *, kinds: Sequence[str] = ("label", "move", "split", "import"), token: str | None = None
+    ) -> tuple[Batch, Written] | None:
+        """Take back the newest action of this person that still stands, or None. `kinds` says which actions count."""
+        batch = self.datasets.journal.newest_standing(self.id, self.by.name, kinds)
         return None if batch is None else (batch, self.undo(batch.id, token=token))
 
     def commit(self, positions: Sequence[int] | Positions, subset: str, *, token: str | None = None) -> Written:
@@ -254,7 +256,7 @@ class Dataset:
         chosen = self.proposed_split(shares, grouped=grouped, seed=seed)
         moves = [(np.flatnonzero(chosen == number).astype(np.int64), name) for number, name in enumerate(SUBSETS)]
         return self.datasets.journal.move(
-            self.id, moves, annotator=self.by.name, token=token or secrets.token_hex(16), note="split"
+            self.id, moves, annotator=self.by.name, token=token or secrets.token_hex(16), kind="split", note="split"
         )
 
     def proposed_split(self, shares: Mapping[str, float], *, grouped: bool = True, seed: int = 0) -> NDArray[np.int8]:

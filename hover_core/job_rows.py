@@ -81,11 +81,12 @@ def add_job(store: Store, dataset_id: str, kind: str, settings: Mapping[str, Any
         raise Refused("this dataset is being worked on already: wait until that ends, or cancel it") from error
 
 
-def newest_job(store: Store, dataset_id: str) -> Job | None:
-    """The job that was started last, or None."""
+def newest_job(store: Store, dataset_id: str, *, kind: str | None = None) -> Job | None:
+    """The job that was started last, of one kind if asked for, or None."""
     with store.read() as connection:
         row = connection.execute(
-            text("SELECT * FROM jobs WHERE dataset_id = :d ORDER BY id DESC LIMIT 1"), {"d": dataset_id}
+            text("SELECT * FROM jobs WHERE dataset_id = :d AND (kind = :k OR :any = 1) ORDER BY id DESC LIMIT 1"),
+            {"d": dataset_id, "k": kind or "", "any": int(kind is None)},
         ).one_or_none()
     return _job(row) if row else None
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from sqlalchemy.exc import SQLAlchemyError
 
 from hover_core import clip_rows, job_rows, reducers, settings, vector_rows, vectorizers
 from hover_core.audio import Heard, Piece
@@ -128,7 +129,7 @@ def drop_spare() -> None:
 def retry_failures(dataset: Dataset) -> Job:
     """Try the clips that failed once more, with the settings of the newest job."""
     dataset.by.allow("own", dataset.id)
-    newest = job_rows.newest_job(dataset.store, dataset.id)
+    newest = job_rows.newest_job(dataset.store, dataset.id, kind="map")
     if newest is None:
         raise Refused("nothing has failed: vectorize first")
     vector_rows.forget_failures(dataset.store, dataset.id, newest.settings["vectorizer"])
@@ -143,11 +144,11 @@ def retry_failures(dataset: Dataset) -> Job:
 def tend(dataset: Dataset) -> Job | None:
     """The newest job of a dataset; if its process has died, it is taken up again."""
     newest = job_rows.newest_job(dataset.store, dataset.id)
+    for job_id, child in list(_children.items()):
+        if child.poll() is not None:  # lets a dead child be seen as dead, and leaves no zombie
+            _children.pop(job_id, None)
     if newest is None or not newest.running:
         return newest
-    child = _children.get(newest.id)
-    if child is not None:
-        child.poll()  # lets a dead child be seen as dead
     if newest.alive():
         return newest
     if newest.attempts - int(newest.progress.get("progressed_at_attempt", 0)) >= _ATTEMPTS:
@@ -337,8 +338,18 @@ class _Heart:
         job_rows.end_job(self._store, self._job_id, self.attempt, state, self._progress.as_dict())
 
     def _loop(self) -> None:
+        missed = 0
         while not self._ended.wait(1.0):
-            if not self._beat():
+            try:
+                mine = self._beat()
+                missed = 0
+            except SQLAlchemyError:
+                missed += 1
+                _log.exception("the database did not take the heartbeat (%s in a row)", missed)
+                if missed * 1.0 > job_rows.STALE_S - 5:
+                    os._exit(4)  # soon somebody else takes the job up: two must not work on it
+                continue
+            if not mine:
                 os._exit(3)  # another process has taken the job up: two must not work on it
             # while UMAP prepares its graph nothing can be asked to stop: the process itself goes, all is committed
             if self._cancel and self._progress.phase == "map" and self._progress.total == 0:
@@ -393,11 +404,18 @@ class _Vectorizing:
         if not pending:
             return
         listening = Listening(dataset.store, workers=self.cores)
-        results: queue.Queue[list[tuple[_Fetched, list[Heard | SoundError]]]] = queue.Queue()
+        results: queue.Queue[list[tuple[_Fetched, list[Heard | SoundError]]] | BaseException] = queue.Queue()
         fetched: queue.Queue[_Fetched | None] = queue.Queue()
-        feeder = threading.Thread(target=self._feed, args=(listening, pending, fetched), daemon=True)
+
+        def told(work: Callable[..., None], *given: Any) -> None:
+            try:
+                work(*given)
+            except BaseException as error:  # an error of ours in a thread ends the run, instead of a wait without end
+                results.put(error)
+
+        feeder = threading.Thread(target=told, args=(self._feed, listening, pending, fetched), daemon=True)
         decoders = [
-            threading.Thread(target=self._decode, args=(listening, fetched, results), daemon=True)
+            threading.Thread(target=told, args=(self._decode, listening, fetched, results), daemon=True)
             for _ in range(self.cores)
         ]
         try:
@@ -468,13 +486,7 @@ class _Vectorizing:
                     break
                 batch.append(found)
                 clips += len(found.positions)
-                size += (
-                    len(found.data)
-                    if isinstance(found.data, bytes)
-                    else found.data.stat().st_size
-                    if isinstance(found.data, Path)
-                    else 0
-                )
+                size += _size(found.data)
             if batch:
                 begun = time.monotonic()
                 results.put(self._hear(listening, batch))
@@ -506,7 +518,10 @@ class _Vectorizing:
         left = pending
         while left:
             try:
-                for one, answers in results.get(timeout=0.1):
+                found = results.get(timeout=0.1)
+                if isinstance(found, BaseException):
+                    raise found
+                for one, answers in found:
                     for position, answer in zip(one.positions, answers, strict=True):
                         if isinstance(answer, Heard):
                             good.append((position, answer, one.sha256))
@@ -573,6 +588,15 @@ class _Rate:
             self._seen.pop(0)
         (begun, first), (_, last) = self._seen[0], self._seen[-1]
         return (last - first) / max(now - begun, 1e-3)
+
+
+def _size(data: bytes | Path | SoundError) -> int:
+    if isinstance(data, bytes):
+        return len(data)
+    try:
+        return data.stat().st_size if isinstance(data, Path) else 0
+    except FileNotFoundError:  # the cache let it go meanwhile: the decoder will say so
+        return 0
 
 
 def _by_recording(pending: Sequence[int], urls: Any) -> Iterator[list[int]]:

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, bindparam, text
 
 from hover_core.annotations import HOW, INVERSE, UNLABELLED, VERDICTS, Batch, label_named, now
 from hover_core.clips import SUBSETS
@@ -146,12 +146,13 @@ class Journal:
         *,
         annotator: str,
         token: str,
+        kind: str = "move",
         note: str = "",
         only_labelled_raw: bool = False,
     ) -> Written:
         """Append one batch that puts clips into subsets; see `Action.move`."""
         with self.action(dataset_id, annotator) as action:
-            return action.move(moves, token=token, note=note, only_labelled_raw=only_labelled_raw)
+            return action.move(moves, token=token, kind=kind, note=note, only_labelled_raw=only_labelled_raw)
 
     def undo(self, dataset_id: str, batch_id: int, *, annotator: str, token: str, only_own: bool) -> Written:
         """Append the inverse of a batch; see `Action.undo`."""
@@ -170,18 +171,32 @@ class Journal:
             undone = _undone(connection, dataset_id)
         return [_batch(row, undone=row.id in undone) for row in rows]
 
-    def newest_standing(self, dataset_id: str, annotator: str) -> Batch | None:
+    def newest_standing(
+        self, dataset_id: str, annotator: str, kinds: Sequence[str] = ("label", "move", "split", "import")
+    ) -> Batch | None:
         """The newest action of an annotator that has not been undone, or None. An undo is no action here."""
         with self.store.read() as connection:
             undone = _undone(connection, dataset_id)
             rows = connection.execute(
                 text(
-                    "SELECT * FROM batches WHERE dataset_id = :d AND annotator = :a AND kind NOT IN ('source', 'undo') "
+                    "SELECT * FROM batches WHERE dataset_id = :d AND annotator = :a AND kind IN :kinds "
                     "ORDER BY revision DESC, id DESC LIMIT :limit"
-                ),
-                {"d": dataset_id, "a": annotator, "limit": len(undone) + 1},
+                ).bindparams(bindparam("kinds", expanding=True)),
+                {"d": dataset_id, "a": annotator, "kinds": list(kinds), "limit": len(undone) + 1},
             ).all()
         return next((_batch(row) for row in rows if row.id not in undone), None)
+
+    def tally(self, dataset_id: str) -> dict[str, tuple[int, int]]:
+        """`{annotator: (clips labelled, actions)}`, counting what was undone as well: it was work."""
+        with self.store.read() as connection:
+            rows = connection.execute(
+                text(
+                    "SELECT annotator, sum(size) AS clips, count(*) AS actions FROM batches "
+                    "WHERE dataset_id = :d AND kind = 'label' GROUP BY annotator"
+                ),
+                {"d": dataset_id},
+            ).all()
+        return {row.annotator: (int(row.clips), int(row.actions)) for row in rows}
 
     def sources(self, dataset_id: str, batch_ids: Iterable[int]) -> dict[int, tuple[str, str, str]]:
         """`{batch: (annotator, time, how)}` for the batches that current labels come from."""
@@ -285,6 +300,7 @@ class Action:
         moves: Sequence[tuple[Positions, str]],
         *,
         token: str,
+        kind: str = "move",
         note: str = "",
         only_labelled_raw: bool = False,
     ) -> Written:
@@ -309,7 +325,7 @@ class Action:
             changes.add(unique[moving], target)
         if not changes.size:
             return Written(None, 0, left, self.revision - 1)
-        batch_id = self._open_batch(token, kind="move", note=note)
+        batch_id = self._open_batch(token, kind=kind, note=note)
         position, subset_now = changes.arrays()
         source = np.full(len(position), batch_id, np.int64)
         return self._append(batch_id, left, moved=(position, subset_now, source))

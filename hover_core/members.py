@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import unicodedata
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import text
@@ -81,10 +82,41 @@ def join(store: Store, token: str, name: str = "") -> str:
     NotFound
         The token opens nothing (any more).
     Refused
-        The invite has no name of its own and `name` is empty or too long.
+        The invite has no name of its own and `name` is empty, too long, or somebody else's.
     """
     invite = invite_behind(store, token)
-    return _add_device(store, invite.id, ANNOTATOR, invite.name or _name(name))
+    if not invite.name:
+        name = _name(name)
+        if _alike(name) in {_alike(taken) for taken in names(store, invite.dataset_id)}:
+            raise Refused(f"somebody is called “{name}” here already: add something that tells you apart")
+    return _add_device(store, invite.id, ANNOTATOR, invite.name or name)
+
+
+def names(store: Store, dataset_id: str) -> set[str]:
+    """Everybody whose name stands for somebody in a dataset: by an invite, a device, or an annotation."""
+    with store.read() as connection:
+        rows = connection.execute(
+            text(
+                "SELECT name FROM invites WHERE dataset_id = :d AND name <> '' UNION "
+                "SELECT d.name FROM devices d JOIN invites i ON i.id = d.invite_id WHERE i.dataset_id = :d UNION "
+                "SELECT annotator FROM batches WHERE dataset_id = :d"
+            ),
+            {"d": dataset_id},
+        ).all()
+    return {str(row[0]) for row in rows}
+
+
+def guests(store: Store, invite_id: int) -> list[tuple[str, int, str]]:
+    """Who came in by an invite: `(name, devices, when last seen)`."""
+    with store.read() as connection:
+        rows = connection.execute(
+            text(
+                "SELECT name, count(*) AS devices, max(last_seen) AS seen FROM devices WHERE invite_id = :i "
+                "GROUP BY name ORDER BY name"
+            ),
+            {"i": invite_id},
+        ).all()
+    return [(row.name, int(row.devices), row.seen) for row in rows]
 
 
 def sign_in_owner(store: Store, name: str = "owner") -> str:
@@ -135,6 +167,10 @@ def _add_device(store: Store, invite_id: int | None, role: str, name: str) -> st
             {"i": invite_id, "c": digest(cookie), "r": role, "n": name, "at": now()},
         )
     return cookie
+
+
+def _alike(name: str) -> str:
+    return unicodedata.normalize("NFKC", name).casefold()
 
 
 def _name(name: str) -> str:

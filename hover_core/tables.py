@@ -215,6 +215,11 @@ def plan(
     return intake
 
 
+def is_relative(address: str) -> bool:
+    """Whether an address needs a base address or a folder."""
+    return bool(address.strip()) and not _SCHEME.match(address.strip())
+
+
 def frame_table(frame: pd.DataFrame) -> RawTable:
     """A DataFrame as rows of text; rows are numbered as in a file with a header."""
     columns = [[_cell(value) for value in frame.iloc[:, number]] for number in range(frame.shape[1])]

@@ -9,6 +9,7 @@ from hover_core.errors import HoverError
 from hover_core.invites import OWNER
 from pages.components import session
 from pages.components.device import keep_cookie
+from pages.components.words import plain
 from pages.server import identity
 
 ICON = Path(__file__).parent / "components" / "icon.svg"
@@ -75,8 +76,8 @@ def _header(current, *, owner: bool, name: str) -> None:
         if owner:
             _dataset_menu(current)
         elif current is not None:
-            st.markdown(f"**{_plain(current.name)}**", width="content")
-        who = "You are the owner" if owner else f"You are {_plain(name)}"
+            st.markdown(f"**{plain(current.name)}**", width="content")
+        who = "You are the owner" if owner else f"You are {plain(name)}"
         if identity.by_cookie():
             who += f" · [leave]({session.root()}leave)"
         st.caption(who, width="content")
@@ -89,7 +90,7 @@ def _dataset_menu(current) -> None:
     rows = session.datasets().rows()
     if not rows:
         return
-    with st.popover(_plain(current.name) if current else "Datasets", icon=":material/dataset:"):
+    with st.popover(plain(current.name) if current else "Datasets", icon=":material/dataset:"):
         names = {row.id: row.name for row in rows}
         chosen = st.selectbox(
             "Open",
@@ -158,7 +159,7 @@ def _locked() -> None:
         try:
             cookie, _ = identity.sign_in(token, name)
         except HoverError as error:
-            st.error(str(error))
+            st.error(plain(str(error)))
             return
         st.session_state["identity.cookie"] = cookie
         st.query_params.clear()
@@ -167,11 +168,6 @@ def _locked() -> None:
 
 def _nothing() -> None:
     """A page that is never run: the frame says or goes elsewhere."""
-
-
-def _plain(text: str) -> str:
-    """A name shown as text in Markdown."""
-    return "".join(f"\\{character}" if character in r"\`*_{}[]()#+-.!|$:~<>" else character for character in text)
 
 
 @st.cache_resource

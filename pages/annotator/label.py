@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from itertools import count
+from typing import Any
 
 import numpy as np
 import streamlit as st
@@ -18,51 +17,29 @@ from pages.components import session
 from pages.components.classic_map import classic_map
 from pages.components.clip_list import Act, clip_list
 from pages.components.clip_map import Asked, clip_map
+from pages.components.desk import GROW_BY, Desk
+from pages.components.label_bar import label_bar
+from pages.components.words import counted, plain
 
 Positions = NDArray[np.int64]
 
 LIST_ROWS = 10
-GROW_BY = 20
-BAR_LABELS = 12
-_ids = count(1)
-
-
-@dataclass
-class Desk:
-    """What one person has before them: nothing of it is of record."""
-
-    selection: Positions = field(default_factory=lambda: np.zeros(0, np.int64))
-    how: str = "lasso"
-    imposed: str = ""  # id of a selection that the map has to take over from us
-    turn: int = 0  # counts selections: each starts on its first page
-    focus: int | None = None
-    like: int | None = None  # the clip whose neighbours are asked for
-    part: int | None = None  # the map of a part that is looked at, by its id
-    part_job: int | None = None  # the job that draws one
-    last: tuple[int, str, int] | None = None  # batch, what was done, clips
-    said: str = ""
-    problem: str = ""
-    stale: bool = False  # the frame's counts are older than what was written
-
-    def select(self, positions: Positions, how: str, *, tell_map: bool) -> None:
-        self.selection, self.how = np.asarray(positions, np.int64), how
-        self.turn = next(_ids)
-        if tell_map:
-            self.imposed = f"{next(_ids)}"
 
 
 def main() -> None:
-    """The map beside what is selected on it; below 900 px under it."""
+    """The map beside what is selected on it; on a narrow window under it."""
     dataset = session.needs(embedding=True)
-    desks = st.session_state.setdefault("label.desks", {})
-    desk = desks.setdefault(dataset.id, Desk())
-    _work(dataset, desk)
+    desks: dict[str, Desk] = st.session_state.setdefault("label.desks", {})
+    _work(desks.setdefault(dataset.id, Desk(dataset.id)))
 
 
 @st.fragment
-def _work(dataset: Dataset, desk: Desk) -> None:
-    size = dataset.state().size
-    desk.selection = desk.selection[desk.selection < size]
+def _work(desk: Desk) -> None:
+    dataset = desk.dataset()
+    if dataset is None:
+        st.rerun()
+        return
+    desk.selection = desk.selection[desk.selection < dataset.state().size]
     left, right = st.columns([2, 1], gap="medium")
     with left:
         asked = _map(dataset, desk)
@@ -75,6 +52,9 @@ def _work(dataset: Dataset, desk: Desk) -> None:
     if desk.stale:  # what is written is on the map already; now the counts in the frame follow
         desk.stale = False
         st.rerun()
+
+
+# the map --------------------------------------------------------------------------------------------------------------
 
 
 def _map(dataset: Dataset, desk: Desk) -> Asked:
@@ -104,25 +84,10 @@ def _embedding(dataset: Dataset, desk: Desk) -> Embedding:
         desk.part = None
         return whole
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.button("Whole map", icon=":material/arrow_back:", key="label.back", on_click=_back, args=(desk,))
+        st.button("Whole map", icon=":material/arrow_back:", key="label.back", on_click=desk.back, help="Back (b)")
         shown = int(np.isfinite(dataset.coordinates(part)[:, 0]).sum())
-        st.caption(f"Whole map › a map of {shown:,} clips alone", width="content")
+        st.caption(f"Whole map › a map of {counted(shown, 'clip')} alone", width="content")
     return part
-
-
-@st.fragment(run_every=0.5)
-def _part_under_way(dataset: Dataset, desk: Desk) -> None:
-    """How far the map of a part is; when it stands, it is shown."""
-    job = jobs.tend(dataset)
-    if job is None or job.id != desk.part_job or not job.running:
-        if job is not None and job.id == desk.part_job and job.state == "done":
-            desk.part = next((found.id for found in dataset.embeddings() if "parent" in found.settings), None)
-        elif job is not None:
-            desk.problem = f"The map could not be drawn: {job.progress.get('message') or job.state}"
-        desk.part_job = None
-        st.rerun()
-    done, total = job.progress.get("done", 0), job.progress.get("total", 0)
-    st.progress(done / total if total else 0.0, "Drawing a map of just these clips …")
 
 
 def _obey(dataset: Dataset, desk: Desk, asked: Asked) -> None:
@@ -130,46 +95,60 @@ def _obey(dataset: Dataset, desk: Desk, asked: Asked) -> None:
     if asked.focus is not None:
         desk.focus = asked.focus
     if asked.selected is not None:
-        desk.select(asked.selected.positions, "heard" if asked.selected.how == "click" else "lasso", tell_map=False)
-    command = asked.command or {}
-    if command.get("kind") == "label":
-        names = dataset.state().names
-        index = command.get("index")
-        if isinstance(index, int) and 0 <= index < min(9, len(names)):
-            _apply(dataset, desk, names[index])
-            st.rerun(scope="fragment")
-    elif command.get("kind") == "undo":
-        _undo(dataset, desk)
+        desk.select(asked.selected.positions, "lasso", tell_map=False)
+    if asked.command is not None:
+        _command(dataset, desk, asked.command)
         st.rerun(scope="fragment")
-    elif command.get("kind") == "grow":
-        _grow(dataset, desk)
-        st.rerun(scope="fragment")
-    elif command.get("kind") == "map only":
-        _map_only(dataset, desk)
-        st.rerun(scope="fragment")
-    elif command.get("kind") == "map back":
-        _back(desk)
-        st.rerun(scope="fragment")
+
+
+def _command(dataset: Dataset, desk: Desk, command: dict[str, Any]) -> None:
+    """A key that was pressed on the map."""
+    kind, index = command.get("kind"), command.get("index")
+    names = dataset.state().names
+    if kind == "label" and isinstance(index, int) and 0 <= index < min(9, len(names)):
+        desk.chosen = names[index]
+        desk.apply(names[index])
+    elif kind == "undo":
+        desk.undo()
+    elif kind == "grow":
+        desk.grow()
+    elif kind == "map only":
+        desk.map_only()
+    elif kind == "map back":
+        desk.back()
+
+
+@st.fragment(run_every=0.5)
+def _part_under_way(desk: Desk) -> None:
+    """How far the map of a part is; when it stands, it is shown."""
+    dataset = desk.dataset()
+    if dataset is None:
+        st.rerun()
+        return
+    job = jobs.tend(dataset)
+    if job is None or job.id != desk.part_job or not job.running:
+        if job is not None and job.id == desk.part_job and job.state == "done":
+            desk.part = next((found.id for found in dataset.embeddings() if "parent" in found.settings), None)
+        elif job is not None:
+            desk.problem = f"The map was not drawn: {plain(job.progress.get('message') or job.state)}"
+        desk.part_job = None
+        st.rerun()
+        return
+    done, total = job.progress.get("done", 0), job.progress.get("total", 0)
+    st.progress(done / total if total else 0.0, "Drawing a map of just these clips …")
+
+
+# the panel ------------------------------------------------------------------------------------------------------------
 
 
 def _panel(dataset: Dataset, desk: Desk) -> None:
     if desk.problem:
         st.error(desk.problem)
         desk.problem = ""
-    chosen = desk.selection
-    state = dataset.state()
-    if not len(chosen):
-        st.markdown("**Nothing selected**")
-        st.caption("Draw around a cloud of points. Rest the mouse on a point to hear it; click a point to pick it.")
-    else:
-        st.markdown(f"**{len(chosen):,} clips**", help="What you lassoed, boxed, clicked or took from a search.")
-        codes, counts = np.unique(state.label[chosen], return_counts=True)
-        order = np.argsort(-counts)[:6]
-        words = [f"{counts[i]:,} {_plain(state.names[codes[i]]) if codes[i] >= 0 else 'unlabelled'}" for i in order]
-        st.caption(" · ".join(words) + (" · …" if len(codes) > 6 else ""))
+    _count(dataset, desk)
     _label_bar(dataset, desk)
     if desk.part_job is not None:
-        _part_under_way(dataset, desk)
+        _part_under_way(desk)
     _focused(dataset, desk)
     shown = "selected"
     if desk.like is not None:
@@ -184,7 +163,7 @@ def _panel(dataset: Dataset, desk: Desk) -> None:
         )
     if shown == "similar":
         _search(dataset, desk)
-    elif len(chosen):
+    elif len(desk.selection):
         _list(dataset, desk)
     with st.expander("Settings", icon=":material/settings:"):
         st.toggle(
@@ -194,62 +173,61 @@ def _panel(dataset: Dataset, desk: Desk) -> None:
         )
 
 
-def _focused(dataset: Dataset, desk: Desk) -> None:
-    if desk.focus is None:
+def _count(dataset: Dataset, desk: Desk) -> None:
+    state = dataset.state()
+    if not len(desk.selection):
+        st.markdown("**Nothing selected**")
+        st.caption("Draw around a cloud of points. Rest the mouse on a point to hear it; click a point to pick it.")
         return
-    st.audio(f"{session.root()}clips/{dataset.id}/{desk.focus}/audio", alt="The clip in focus")
-    if desk.focus != desk.like:
-        st.button("More like this", icon=":material/search:", key="label.like", on_click=_ask, args=(desk, desk.focus))
+    st.markdown(f"**{counted(len(desk.selection), 'clip')}**", help="What you lassoed, clicked or took from a search.")
+    codes, counts = np.unique(state.label[desk.selection], return_counts=True)
+    order = np.argsort(-counts)[:6]
+    words = [f"{counts[i]:,} {plain(state.names[codes[i]]) if codes[i] >= 0 else 'unlabelled'}" for i in order]
+    st.caption(" · ".join(words) + (" · …" if len(codes) > 6 else ""))
 
 
 def _label_bar(dataset: Dataset, desk: Desk) -> None:
     """Known labels with their colours and keys, or a new one; one button that says in full what it will do."""
-    names = list(dataset.state().names)
-    bar = names[:BAR_LABELS]
-    label = ""
-    if bar:
-        label = (
-            st.pills(
-                "Label",
-                bar,
-                format_func=lambda name: _with_key(name, names.index(name)),
-                key=f"label.known.{dataset.id}",
-                label_visibility="collapsed",
-                wrap=True,
-            )
-            or ""
-        )
-    rest = names[BAR_LABELS:]
-    typed = st.selectbox(
+    other = f"label.other.{dataset.id}"
+    picked = label_bar(dataset, desk.chosen, key="label.bar")
+    if picked:
+        desk.chosen = picked
+        st.session_state[other] = None
+        st.rerun(scope="fragment")
+
+    def named() -> None:
+        desk.chosen = " ".join((st.session_state[other] or "").split())
+
+    st.selectbox(
         "Another label",
-        rest,
+        sorted(dataset.state().names),
         index=None,
         accept_new_options=True,
-        placeholder="or a new label …" if not rest else "or another, or a new label …",
-        key=f"label.other.{dataset.id}",
+        placeholder="find a label, or name a new one …",
+        key=other,
         label_visibility="collapsed",
+        on_change=named,
     )
-    label = typed or label
-    amount = len(desk.selection)
+    label, amount = desk.chosen, len(desk.selection)
+    ready = bool(label and amount)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
-            f"Label {amount:,} as “{label}”" if label and amount else "Label",
+            f"Label {amount:,} as “{plain(label)}”" if ready else "Label",
             type="primary",
             icon=":material/label:",
             key="label.apply",
-            disabled=not (label and amount),
-            help=None if label and amount else "Select clips on the map, and choose a label.",
-            on_click=_apply,
-            args=(dataset, desk, label),
+            disabled=not ready,
+            help=None if ready else "Select clips on the map, and choose a label.",
+            on_click=desk.apply,
+            args=(label,),
             width="stretch",
         )
         st.button(
             "Undo",
             icon=":material/undo:",
             key="label.undo",
-            help=f"Take back: {desk.last[1]} (u)" if desk.last else "Take back your last action (u)",
-            on_click=_undo,
-            args=(dataset, desk),
+            help=f"Take back: {plain(desk.done[-1][1])} (u)" if desk.done else "Take back your last action (u)",
+            on_click=desk.undo,
         )
     if amount:
         _more(dataset, desk)
@@ -258,7 +236,6 @@ def _label_bar(dataset: Dataset, desk: Desk) -> None:
 def _more(dataset: Dataset, desk: Desk) -> None:
     """What else can be done with a selection, in one row."""
     state = dataset.state()
-    amount = len(desk.selection)
     ready = int(((state.label[desk.selection] >= 0) & (state.subset[desk.selection] == 0)).sum())
     with st.container(horizontal=True, gap="small"):
         st.button(
@@ -266,30 +243,31 @@ def _more(dataset: Dataset, desk: Desk) -> None:
             icon=":material/zoom_out_map:",
             key="label.grow",
             help=f"Add the {GROW_BY} clips nearest to what is selected (g).",
-            on_click=_grow,
-            args=(dataset, desk),
+            on_click=desk.grow,
         )
         st.button(
             "Map only these",
             icon=":material/scatter_plot:",
             key="label.part",
             help="Draw a map of just these clips, where one big cloud hides several (m; back with b).",
-            on_click=_map_only,
-            args=(dataset, desk),
-            disabled=amount < jobs.PART_AT_LEAST or desk.part_job is not None,
+            on_click=desk.map_only,
+            disabled=len(desk.selection) < jobs.PART_AT_LEAST or desk.part_job is not None,
         )
         if ready and session.person().role == OWNER:
             with st.popover(
-                f"Move {ready:,} to …", icon=":material/drive_file_move:", help="Labelled raw clips alone move."
+                f"Move {ready:,} to …", icon=":material/drive_file_move:", help="Only labelled raw clips move."
             ):
                 for subset in ("train", "dev", "test"):
-                    st.button(
-                        subset,
-                        key=f"label.commit.{subset}",
-                        on_click=_commit,
-                        args=(dataset, desk, subset),
-                        width="stretch",
-                    )
+                    key = f"label.commit.{subset}"
+                    st.button(subset, key=key, on_click=desk.commit, args=(subset,), width="stretch")
+
+
+def _focused(dataset: Dataset, desk: Desk) -> None:
+    if desk.focus is None:
+        return
+    st.audio(f"{session.root()}clips/{dataset.id}/{desk.focus}/audio", alt="The clip in focus")
+    if desk.focus != desk.like:
+        st.button("More like this", icon=":material/search:", key="label.like", on_click=desk.ask, args=(desk.focus,))
 
 
 def _list(dataset: Dataset, desk: Desk) -> None:
@@ -300,7 +278,7 @@ def _list(dataset: Dataset, desk: Desk) -> None:
     act = clip_list(dataset, desk.selection[first : first + LIST_ROWS], key="label.list", focus=desk.focus, evict=True)
     if pages > 1:
         st.pagination(pages, key=key)
-    _act(dataset, desk, act)
+    _act(desk, act)
 
 
 def _search(dataset: Dataset, desk: Desk) -> None:
@@ -312,14 +290,9 @@ def _search(dataset: Dataset, desk: Desk) -> None:
         st.info("This clip has no vector, so nothing can be compared with it.")
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.button(
-            f"Select these {len(hits):,}",
-            icon=":material/select_all:",
-            key="label.hits",
-            on_click=_take,
-            args=(desk, hits),
-        )
-        st.button("Close", key="label.close", on_click=_ask, args=(desk, None))
+        take = f"Select these {len(hits):,}"
+        st.button(take, icon=":material/select_all:", key="label.hits", on_click=desk.take, args=(hits,))
+        st.button("Close", key="label.close", on_click=desk.ask, args=(None,))
     pages = -(-len(hits) // LIST_ROWS)
     key = f"label.hits_page.{desk.like}"
     page = min(int(st.session_state.get(key, 1)), pages)
@@ -327,128 +300,29 @@ def _search(dataset: Dataset, desk: Desk) -> None:
     act = clip_list(dataset, hits[first], key="label.hit_list", scores=cosines[first], focus=desk.focus)
     if pages > 1:
         st.pagination(pages, key=key)
-    _act(dataset, desk, act)
+    _act(desk, act)
 
 
-def _act(dataset: Dataset, desk: Desk, act: Act | None) -> None:
+def _act(desk: Desk, act: Act | None) -> None:
+    """Do what was asked of one clip in a list."""
     if act is None:
         return
     if act.kind == "label":
-        _patch(dataset, desk, act)
-    if act.kind == "focus":
+        desk.patch(act.position, act.label)
+    elif act.kind == "focus":
         desk.focus = act.position
     elif act.kind == "similar":
         desk.focus = desk.like = act.position
     elif act.kind == "evict":
-        desk.selection = desk.selection[desk.selection != act.position]
-        desk.imposed = f"{next(_ids)}"
+        desk.leave_out(act.position)
     st.rerun(scope="fragment")
 
 
 def _hits(dataset: Dataset, position: int, k: int) -> tuple[Positions, NDArray[np.float32]]:
     try:
         return dataset.neighbours(position, k)
-    except HoverError:
+    except HoverError:  # a clip without a vector has no neighbours, and the panel says so
         return np.zeros(0, np.int64), np.zeros(0, np.float32)
-
-
-# what is written ------------------------------------------------------------------------------------------------------
-
-
-def _apply(dataset: Dataset, desk: Desk, label: str) -> None:
-    if not (label and len(desk.selection)):
-        return
-    try:
-        written = dataset.annotate(desk.selection, label, how=desk.how, token=session.token("label"))
-    except HoverError as error:
-        desk.problem = str(error)
-        return
-    session.spend("label")
-    if written.batch_id is None:
-        desk.said = f"All {written.left:,} were “{label}” already."
-        return
-    desk.last = (written.batch_id, f"{written.changed:,} × “{label}”", written.changed)
-    desk.said = f"Labelled {written.changed:,} as “{label}”. Undo with u."
-    desk.stale = True
-
-
-def _undo(dataset: Dataset, desk: Desk) -> None:
-    try:
-        undone = dataset.undo_last(token=session.token("undo"))
-    except HoverError as error:
-        desk.problem = str(error)
-        return
-    session.spend("undo")
-    desk.last = None
-    if undone is None:
-        desk.said = "There is nothing of yours left to undo."
-        return
-    batch, written = undone
-    kept = f" {written.left:,} have been changed again since and stay." if written.left else ""
-    desk.said = f"Taken back: {batch.note or batch.kind}, {written.changed:,} clips.{kept}"
-    desk.stale = True
-
-
-def _commit(dataset: Dataset, desk: Desk, subset: str) -> None:
-    try:
-        written = dataset.commit(desk.selection, subset, token=session.token("commit"))
-    except HoverError as error:
-        desk.problem = str(error)
-        return
-    session.spend("commit")
-    desk.said = f"Moved {written.changed:,} clips to {subset}. Undo with u."
-    desk.stale = True
-
-
-def _patch(dataset: Dataset, desk: Desk, act: Act) -> None:
-    """Correct the label of one clip in the list."""
-    try:
-        written = dataset.annotate([act.position], act.label, how="heard", token=session.token("patch"))
-    except HoverError as error:
-        desk.problem = str(error)
-        return
-    session.spend("patch")
-    if written.batch_id is not None:
-        desk.said = f"Labelled 1 clip as “{act.label}”. Undo with u."
-        desk.stale = True
-
-
-def _grow(dataset: Dataset, desk: Desk) -> None:
-    try:
-        near = dataset.near(desk.selection, GROW_BY)
-    except HoverError as error:
-        desk.problem = str(error)
-        return
-    desk.select(np.union1d(desk.selection, near), desk.how, tell_map=True)
-
-
-def _map_only(dataset: Dataset, desk: Desk) -> None:
-    whole = dataset.embedding()
-    assert whole is not None  # there is a map to have selected on
-    try:
-        desk.part_job = jobs.start_part(dataset, desk.selection.tolist(), whole).id
-    except HoverError as error:
-        desk.problem = str(error)
-
-
-def _back(desk: Desk) -> None:
-    desk.part = None
-
-
-def _ask(desk: Desk, position: int | None) -> None:
-    desk.like = position
-
-
-def _take(desk: Desk, hits: Positions) -> None:
-    desk.select(hits, "search", tell_map=True)
-
-
-def _with_key(name: str, code: int) -> str:
-    return f"{_plain(name)} :gray[\\[{code + 1}\\]]" if code < 9 else _plain(name)
-
-
-def _plain(text: str) -> str:
-    return "".join(f"\\{character}" if character in r"\`*_{}[]()#+-.!|$:~<>" else character for character in text)
 
 
 main()

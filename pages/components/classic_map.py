@@ -1,7 +1,7 @@
 """The classic engine: the map by streamlit-plotly-events, for browsers in which our own map does not run.
 
-Select and click only. The package is not maintained any more and carries plotly.js 1.58: arrays draw nothing there, lists
-do, and its hover events cannot be told from selections. One trace holds all points, so that an index is a place in it.
+Select and click only. The package is not maintained any more and carries plotly.js 1.58: arrays draw nothing there,
+lists do, and its hover events cannot be told from selections. One trace holds all points: an index is a place in it.
 """
 
 from __future__ import annotations

@@ -11,6 +11,7 @@ import streamlit as st
 from hover_core.dataset import Dataset, Datasets
 from hover_core.errors import HoverError
 from hover_core.invites import OWNER, Person
+from pages.components.words import plain
 from pages.server import identity, shared
 
 _PARAMETER = "dataset"
@@ -44,6 +45,14 @@ def dataset() -> Dataset | None:
     if st.query_params.get(_PARAMETER) != wanted:
         st.query_params[_PARAMETER] = wanted
     return datasets().open(wanted, by=who)
+
+
+def still(dataset_id: str) -> Dataset | None:
+    """A dataset in the hands of whoever is here now, or None if they may not label it (any more)."""
+    who = identity.current()
+    if who is None or not who.may("label", dataset_id):
+        return None
+    return datasets().open(dataset_id, by=who)
 
 
 def open_dataset(dataset_id: str) -> None:
@@ -86,7 +95,7 @@ def root() -> str:
 
 def token(act: str) -> str:
     """A token for the next action of this kind: the same until `spend`, so that a retried click counts once."""
-    key = f"session.token.{act}"
+    key = _token_key(act)
     if key not in st.session_state:
         st.session_state[key] = secrets.token_hex(16)
     return str(st.session_state[key])
@@ -94,7 +103,11 @@ def token(act: str) -> str:
 
 def spend(act: str) -> None:
     """The action has been acknowledged: the next one is another."""
-    st.session_state.pop(f"session.token.{act}", None)
+    st.session_state.pop(_token_key(act), None)
+
+
+def _token_key(act: str) -> str:
+    return f"session.token.{st.session_state.get('session.dataset', '')}.{act}"
 
 
 @contextmanager
@@ -103,4 +116,4 @@ def said() -> Iterator[None]:
     try:
         yield
     except HoverError as error:
-        st.error(str(error))
+        st.error(plain(str(error)))

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from hover_core.clip_rows import heard_count
 from hover_core.export import FORMATS, export_table, to_bytes
 from pages.components import session
 
@@ -34,12 +35,14 @@ form = st.radio(
 
 
 @st.cache_data(max_entries=4, show_spinner="Preparing …")
-def _file(dataset_id: str, revision: int, only_labelled: bool, form: str):
+def _file(dataset_id: str, made_of: tuple[int, int], only_labelled: bool, form: str):
     frame = export_table(session.datasets().open(dataset_id), only_labelled=only_labelled)
     return to_bytes(frame, form), frame.head(8), len(frame)
 
 
-data, head, rows = _file(dataset.id, state.revision, only == "Only labelled", form)
+data, head, rows = _file(
+    dataset.id, (state.revision, heard_count(dataset.store, dataset.id)), only == "Only labelled", form
+)
 st.download_button(
     f"Download {rows:,} rows ({max(1, len(data) // 1000):,} kB)",
     data,

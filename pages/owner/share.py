@@ -6,42 +6,57 @@ import pandas as pd
 import streamlit as st
 
 from hover_core.annotations import now
+from hover_core.invites import Invite
+from hover_core.members import guests
 from pages.components import session
+from pages.components.words import counted, plain
+from pages.server import identity
 
 dataset = session.needs()
+made = f"share.link.{dataset.id}"
 
-st.subheader("Share")
-st.caption("An invite is a link to this dataset. Whoever has it can listen and label; they see nothing else.")
 
-with st.form("share.form", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
-    name = st.text_input(
-        "Who is it for?", key="share.name", placeholder="Mira", help="Empty: whoever comes gives their own name."
-    )
-    days = st.selectbox(
-        "Good for", [1, 7, 30, 365], index=2, key="share.days", format_func=lambda d: f"{d} day{'s' if d > 1 else ''}"
-    )
-    make = st.form_submit_button("Make a link", type="primary", icon=":material/link:")
-if make:
-    with session.said():
-        secret = dataset.invite(name, days=days)
-        st.session_state["share.link"] = (name.strip(), secret)
+def main() -> None:
+    """A form, the link that it made, and everybody who has one."""
+    st.subheader("Share")
+    st.caption("An invite is a link to this dataset. Whoever has it can listen and label; they see nothing else.")
+    if identity.bound_to_loopback():
+        st.warning(
+            "This app listens on this machine only, so a link works in other browsers here and nowhere else. "
+            "To invite somebody elsewhere, start it without `--server.address localhost`.",
+            icon=":material/computer:",
+        )
+    with st.form("share.form", border=False), st.container(horizontal=True, vertical_alignment="bottom"):
+        help_text = "Empty: whoever comes gives their own name."
+        name = st.text_input("Who is it for?", key="share.name", placeholder="Mira", help=help_text)
+        days = st.selectbox(
+            "Good for", [1, 7, 30, 365], index=2, key="share.days", format_func=lambda d: counted(d, "day")
+        )
+        make = st.form_submit_button("Make a link", type="primary", icon=":material/link:")
+    if make:
+        with session.said():
+            st.session_state[made] = (name.strip(), dataset.invite(name, days=days))
+    link = st.session_state.get(made)
+    if link:
+        st.markdown(
+            f"The link for **{plain(link[0]) or 'anybody'}**. Copy it now: it is not kept, and not shown again."
+        )
+        st.code(f"{session.root()}join?t={link[1]}", language=None)
+        st.caption(f"If your host does not pass that path on, this one works as well: `{session.root()}?t={link[1]}`")
+    invites = dataset.invites()
+    if not invites:
+        st.info("Nobody is invited yet.")
+    tally = dataset.datasets.journal.tally(dataset.id)
+    for invite in invites:
+        _row(invite, tally)
 
-link = st.session_state.get("share.link")
-if link:
-    st.markdown(f"The link for **{link[0] or 'anybody'}**. Copy it now: it is not kept, and not shown again.")
-    st.code(f"{session.root()}join?t={link[1]}", language=None)
-    st.caption(f"If your host does not pass that path on, this one works as well: `{session.root()}?t={link[1]}`")
 
-invites = dataset.invites()
-if not invites:
-    st.info("Nobody is invited yet.")
-for invite in invites:
-    counts = [b for b in dataset.batches(limit=2000) if b.annotator == invite.name and b.kind == "label"]
+def _row(invite: Invite, tally: dict[str, tuple[int, int]]) -> None:
+    """One invite: until when, and everybody who came by it."""
+    good = invite.good(now())
     with st.container(horizontal=True, vertical_alignment="center", border=True):
-        good = invite.good(now())
         icon = ":material/person:" if good else ":material/person_off:"
-        st.markdown(f"{icon} {invite.name or 'anybody with the link'}", width=200)
-        seen = datetime.fromisoformat(invite.last_seen).astimezone(UTC) if invite.last_seen else None
+        st.markdown(f"{icon} {plain(invite.name) or 'anybody with the link'}", width=220)
         ends = (
             "revoked"
             if invite.revoked_at
@@ -49,10 +64,20 @@ for invite in invites:
             if not good
             else f"until {invite.expires_at[:10] or 'revoked'}"
         )
-        words = [ends, f"{invite.devices} device{'s' if invite.devices != 1 else ''}"]
-        words += [f"last seen {pd.Timestamp(seen):%d %b, %H:%M} UTC"] if seen else []
-        words += [f"{sum(b.size for b in counts):,} clips labelled in {len(counts):,} actions"] if counts else []
+        people = guests(dataset.store, invite.id)
+        words = [ends] if people else [ends, "nobody came yet"]
+        for name, devices, seen in people:
+            at = datetime.fromisoformat(seen).astimezone(UTC)
+            clips, actions = tally.get(name, (0, 0))
+            who = "" if invite.name else f"{plain(name)}: "
+            words.append(
+                f"{who}{counted(devices, 'device')}, last seen {pd.Timestamp(at):%d %b %H:%M} UTC, "
+                f"{counted(clips, 'clip')} labelled in {counted(actions, 'action')}"
+            )
         st.caption(" · ".join(words), width="stretch")
         if good and st.button("Revoke", icon=":material/block:", key=f"share.revoke.{invite.id}"):
             dataset.revoke(invite.id)
             st.rerun()
+
+
+main()

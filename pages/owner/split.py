@@ -6,6 +6,7 @@ import streamlit as st
 from hover_core.clips import SUBSETS
 from pages.components import session
 from pages.components.population import population_table
+from pages.components.words import counted, plain
 
 dataset = session.needs()
 state = dataset.state()
@@ -39,7 +40,7 @@ with left:
     groups = int(clips["group_name"].replace("", np.nan).nunique())
     if groups:
         what = "group" if chosen_column == "as in the table" else chosen_column
-        st.caption(f"{groups:,} groups: no {what} will be in two subsets when you split by shares.")
+        st.caption(f"{groups:,} groups: no {plain(what)} will be in two subsets when you split by shares.")
     elif how == "By shares":
         st.caption(
             "Without groups, clips of one speaker or recording can be in train and test at once: "
@@ -75,18 +76,18 @@ with right:
             with session.said():
                 written = dataset.split(shares, seed=seed, token=session.token("split"))
                 session.spend("split")
-                st.session_state["split.done"] = (written.batch_id, written.changed)
+                st.session_state[f"split.done.{dataset.id}"] = (written.batch_id, written.changed)
                 st.rerun()
     else:
         population_table(state.population())
 
-done = st.session_state.get("split.done")
+done = st.session_state.get(f"split.done.{dataset.id}")
 if done:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.success(f"{done[1]:,} clips moved.", icon=":material/check:", width="stretch")
+        st.success(f"{counted(done[1], 'clip')} moved.", icon=":material/check:", width="stretch")
         if st.button("Undo", icon=":material/undo:", key="split.undo"):
             with session.said():
                 dataset.undo(done[0])
-            st.session_state.pop("split.done")
+            st.session_state.pop(f"split.done.{dataset.id}")
             st.rerun()
 st.page_link("owner/vectorize.py", label="Next: the map", icon=":material/arrow_forward:")

@@ -2,7 +2,9 @@
 
 import hashlib
 import io
+import ipaddress
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -10,10 +12,12 @@ import streamlit as st
 
 from hover_core import demo, settings, tables
 from hover_core.audio import Piece
+from hover_core.dataset import Dataset
 from hover_core.errors import HoverError, SoundError
 from hover_core.fetch import RefusedHost
 from hover_core.tables import Columns, Intake, RawTable
 from pages.components import session
+from pages.components.words import counted, plain
 from pages.server import identity
 
 SOUND_ENDINGS = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".m4a")
@@ -24,15 +28,13 @@ dataset = session.dataset()
 
 def main() -> None:
     """One drop zone; after a file, one screen."""
-    done = st.session_state.pop("upload.done", None)
-    if done:
-        _said_done(done)
+    done = st.session_state.get("upload.done")
+    if done is not None and dataset is not None and done[0] == dataset.id:
+        _said_done(done[1])
         return
     st.subheader("Upload")
     if dataset is not None and dataset.row.size:
-        st.caption(
-            f"“{dataset.name}” has {dataset.row.size:,} clips. Another table adds to it; nothing is ever deleted."
-        )
+        st.caption(f"“{plain(dataset.name)}” has {counted(dataset.row.size, 'clip')}. Nothing in it is ever deleted.")
     else:
         st.caption(
             "A table with one row a clip and a column of URLs. Labels, subsets and speakers come along if it has them."
@@ -44,7 +46,7 @@ def main() -> None:
     try:
         table = _table(data, name)
     except HoverError as error:
-        st.error(str(error))
+        st.error(plain(str(error)))
         return
     _screen(table, name, hashlib.sha256(data).hexdigest()[:12])
 
@@ -88,7 +90,7 @@ def _screen(table: RawTable, name: str, digest: str) -> None:
         return
     st.dataframe(table.frame.head(5), hide_index=True, width="stretch", alt="The first rows of the table")
     addresses = table.frame[columns.audio].head(500)
-    relative = any(not tables._SCHEME.match(str(value)) for value in addresses)
+    relative = any(tables.is_relative(str(value)) for value in addresses)
     base_url = ""
     if relative:
         base_url = st.text_input(
@@ -99,20 +101,24 @@ def _screen(table: RawTable, name: str, digest: str) -> None:
         )
     raw_labels = _raw_labels(table, columns, digest)
     identity_name = _identity(digest)
-    intake = _plan(table, columns, raw_labels, base_url, identity_name)
-    hosts = _listen(intake, digest)
-    known = _known(intake)
+    settled = (digest, columns, raw_labels, base_url, identity_name)
+    intake, known = _plan(dataset, table, settled)
+    target = _target(known, digest)
+    if target is not dataset:
+        intake, known = _plan(None, table, settled)
+    hosts, answered = _listen(intake, digest)
     _say(intake, known)
+    where = f" to “{plain(target.name)}”" if target is not None and target.row.size else ""
     if st.button(
-        f"Add {len(intake.clips) - known:,} clips"
+        f"Add {counted(len(intake.clips) - known, 'clip')}{where}"
         if known < len(intake.clips)
-        else "Add again (labels, columns, subsets)",
+        else f"Add labels, columns and subsets{where}",
         type="primary",
         icon=":material/add:",
         key="upload.add",
-        disabled=not intake.clips,
+        disabled=not (intake.clips and answered),
     ):
-        _add(intake, name, hosts, identity_name)
+        _add(target, intake, name, hosts, identity_name)
 
 
 def _columns(table: RawTable, guessed: Columns, digest: str) -> Columns:
@@ -176,59 +182,86 @@ def _identity(digest: str) -> str:
         )
 
 
-def _listen(intake: Intake, digest: str) -> list[str]:
-    """Play the first clips, and ask before a private address is fetched from."""
+def _target(known: int, digest: str) -> Dataset | None:
+    """The dataset that the table is for; None: one of its own, which a table with no known clip probably wants."""
+    if dataset is None or not dataset.row.size:
+        return dataset
+    name = dataset.name
+    chosen = st.segmented_control(
+        "Add to",
+        [True, False],
+        format_func={True: "A new dataset", False: plain(name)}.__getitem__,
+        default=not known,
+        required=True,
+        key=f"upload.new.{digest}.{dataset.id}",
+    )
+    return None if chosen else dataset
+
+
+def _listen(intake: Intake, digest: str) -> tuple[list[str], bool]:
+    """Play the first clips, and ask before a private address is fetched from: `(hosts, whether that is answered)`."""
     hosts = list(dataset.row.settings.get("allowed_hosts", [])) if dataset is not None else []
     hosts += st.session_state.setdefault(f"upload.hosts.{digest}", [])
-    if not intake.clips:
-        return hosts
     heard: list[bytes] = []
     for clip in intake.clips[:3]:
-        try:
-            heard.append(_first_sound(clip.url, clip.start_s, clip.end_s, tuple(hosts)))
-        except RefusedHost as refused:
-            _offer(refused, digest)
-            return hosts
-        except SoundError as error:
-            st.warning(f"{clip.url}: {error}", icon=":material/volume_off:")
+        sound = _first_sound(clip.url, clip.start_s, clip.end_s, tuple(hosts))
+        if isinstance(sound, bytes):
+            heard.append(sound)
+            continue
+        reason, host_port = sound
+        if host_port:
+            return hosts, not _offer(reason, host_port, digest)
+        st.warning(plain(f"{clip.url}: {reason}"), icon=":material/volume_off:")
     if heard:
         st.caption("Does this sound right?")
         with st.grid(3, min_column_width=220):
             for sound in heard:
                 st.audio(sound, format="audio/wav")
-    return hosts
+    return hosts, True
 
 
-def _offer(refused: RefusedHost, digest: str) -> None:
-    if refused.redirected or not identity.bound_to_loopback():
+def _offer(reason: str, host_port: str, digest: str) -> bool:
+    """Ask whether a private address may be fetched from; whether there was anything to ask."""
+    if not identity.bound_to_loopback() or not _at_home(host_port):
         st.warning(
-            f"{refused}. Operators allow an address with HOVER_ALLOWED_HOSTS={refused.host_port}.",
+            plain(f"{reason}. Operators allow an address with HOVER_ALLOWED_HOSTS={host_port}."),
             icon=":material/shield:",
         )
-        return
+        return False
     with st.container(horizontal=True, vertical_alignment="center"):
         st.warning(
-            f"{refused.host_port} is this machine or its network: allow it for this dataset?",
+            plain(f"{host_port} is this machine or its network: allow it for this dataset?"),
             icon=":material/shield:",
             width="stretch",
         )
-        if st.button(f"Allow {refused.host_port}", key="upload.allow"):
-            st.session_state[f"upload.hosts.{digest}"].append(refused.host_port)
+        if st.button(f"Allow {plain(host_port)}", key="upload.allow"):
+            st.session_state[f"upload.hosts.{digest}"].append(host_port)
             st.rerun()
+    return True
+
+
+def _at_home(host_port: str) -> bool:
+    """Whether one click may allow an address: this machine or a private network, never link-local (cloud metadata)."""
+    host = host_port.rsplit(":", 1)[0].strip("[]")
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host == "localhost" or "." not in host
+    return (address.is_loopback or address.is_private) and not address.is_link_local and not address.is_unspecified
 
 
 def _say(intake: Intake, known: int) -> None:
     counts = tables.preview(intake)
-    parts = [f"**{len(intake.clips):,} clips**"]
+    parts = [f"**{counted(len(intake.clips), 'clip')}**"]
     if intake.subset_given:
         parts.append(", ".join(f"{count:,} {name}" for name, count in counts.items() if count))
     if known:
         parts.append(f"{known:,} are in the dataset already")
     if intake.duplicates:
-        parts.append(f"{len(intake.duplicates):,} duplicates (the same clip twice counts once)")
+        parts.append(f"{counted(len(intake.duplicates), 'duplicate')} (the same clip twice counts once)")
     parts.append(f"{intake.labelled():,} labelled")
     if intake.refused:
-        parts.append(f"**{len(intake.refused):,} rows refused**")
+        parts.append(f"**{counted(len(intake.refused), 'row')} refused**")
     st.markdown(" · ".join(parts))
     if intake.refused:
         _rows("Refused rows", intake.refused, "refused.csv")
@@ -244,11 +277,12 @@ def _rows(title: str, rows: list[tables.Refusal], file_name: str) -> None:
         st.download_button("Download", safe.to_csv(index=False), file_name, "text/csv", key=f"upload.{file_name}")
 
 
-def _add(intake: Intake, name: str, hosts: list[str], identity_name: str) -> None:
+def _add(target: Dataset | None, intake: Intake, name: str, hosts: list[str], identity_name: str) -> None:
     with session.said():
-        target = dataset
-        if target is None or (not target.row.size and target.name.startswith("Dataset ")):
-            target = target or session.datasets().new(_free_name(name), by=session.person(), identity=identity_name)
+        if target is None:
+            target = session.datasets().new(_free_name(name), by=session.person(), identity=identity_name)
+        elif not target.row.size and target.name.startswith("Dataset "):
+            target.rename(_free_name(name))  # it was made empty, and has no name of anybody's choice yet
         if hosts:
             target.change_settings(allowed_hosts=sorted(set(hosts)))
         if not target.row.size:
@@ -257,7 +291,7 @@ def _add(intake: Intake, name: str, hosts: list[str], identity_name: str) -> Non
         session.spend("upload")
         session.open_dataset(target.id)
         st.session_state.pop("upload.given", None)
-        st.session_state["upload.done"] = added
+        st.session_state["upload.done"] = (target.id, added)
         st.rerun()
 
 
@@ -278,22 +312,28 @@ def _said_done(added) -> None:
         else:
             st.page_link("owner/split.py", label="Next: split", icon=":material/arrow_forward:")
             st.page_link("owner/vectorize.py", label="Skip to the map", icon=":material/scatter_plot:")
-    if added.batch_id and st.button("Undo the import of the labels", icon=":material/undo:", key="upload.undo"):
-        dataset.undo(added.batch_id)
-        st.rerun()
+    with st.container(horizontal=True):
+        if added.batch_id:
+            st.button("Undo the import of the labels", icon=":material/undo:", key="upload.undo", on_click=_undo_import)
+        st.button("Add another table", icon=":material/add:", key="upload.another", on_click=_another)
+
+
+def _undo_import() -> None:
+    dataset_id, added = st.session_state["upload.done"]
+    opened = session.still(dataset_id)
+    if opened is not None and added.batch_id:
+        opened.undo(added.batch_id)
+    st.session_state["upload.done"] = (dataset_id, replace(added, batch_id=None, labelled=0))
+
+
+def _another() -> None:
+    st.session_state.pop("upload.done", None)
 
 
 def _free_name(name: str) -> str:
     stem = Path(name).stem.strip() or "Dataset"
     taken = {row.name for row in session.datasets().rows(archived=True)}
     return next(n for n in [stem, *(f"{stem} {k}" for k in range(2, len(taken) + 3))] if n not in taken)
-
-
-def _known(intake: Intake) -> int:
-    if dataset is None or not dataset.row.size:
-        return 0
-    have = set(dataset.clips()["clip_id"])
-    return sum(clip.clip_id in have for clip in intake.clips)
 
 
 def _csv_of(addresses: list[str]) -> bytes:
@@ -316,17 +356,37 @@ def _table(data: bytes, name: str) -> RawTable:
     return tables.read_table(data, name)
 
 
-def _plan(table: RawTable, columns: Columns, raw_labels: str, base_url: str, identity_name: str) -> Intake:
-    options = {"raw_labels": raw_labels, "base_url": base_url, "local_folder": settings.audio_root() is not None}
-    if dataset is not None:
-        return dataset.plan(table, columns, **options)
-    return tables.plan(table, columns, identity=identity_name, keep_sources=True, **options)
+def _plan(target: Dataset | None, table: RawTable, settled: tuple) -> tuple[Intake, int]:
+    """What adding will do, and how many of the clips the target has; kept until something is chosen otherwise."""
+    key = (target.id if target else "", target.clips_revision if target else 0, settled)
+    plans = st.session_state.setdefault("upload.plans", {})
+    if key not in plans:
+        _, columns, raw_labels, base_url, identity_name = settled
+        options = {"raw_labels": raw_labels, "base_url": base_url, "local_folder": settings.audio_root() is not None}
+        if target is None:
+            plan = tables.plan(table, columns, identity=identity_name, keep_sources=True, **options), 0
+        else:
+            intake = target.plan(table, columns, **options)
+            have = set(target.clips()["clip_id"]) if target.row.size else set()
+            plan = intake, sum(clip.clip_id in have for clip in intake.clips)
+        while len(plans) > 1:  # two are in use at most: into the open dataset, and into a new one
+            plans.pop(next(iter(plans)))
+        plans[key] = plan
+    return plans[key]
 
 
 @st.cache_data(max_entries=32, ttl=600, show_spinner="Listening to the first clips …")
-def _first_sound(url: str, start_s: float | None, end_s: float | None, hosts: tuple[str, ...]) -> bytes:
+def _first_sound(
+    url: str, start_s: float | None, end_s: float | None, hosts: tuple[str, ...]
+) -> bytes | tuple[str, str]:
+    """The clip as WAV, or why not and the `host:port` that would have to be allowed: a dead host is asked once."""
     listening = session.datasets().listening
-    return listening.workers.wav(Piece(listening.fetcher(hosts).fetch(url), start_s, end_s))
+    try:
+        return listening.workers.wav(Piece(listening.fetcher(hosts).fetch(url), start_s, end_s))
+    except RefusedHost as refused:
+        return str(refused), "" if refused.redirected else refused.host_port
+    except SoundError as error:
+        return str(error), ""
 
 
 main()

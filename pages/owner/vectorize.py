@@ -3,11 +3,12 @@
 import pandas as pd
 import streamlit as st
 
-from hover_core import jobs, vector_rows, vectorizers
+from hover_core import job_rows, jobs, vector_rows, vectorizers
 from hover_core.dataset import DEFAULT_VECTORIZER
 from hover_core.job_rows import Job
 from pages.components import session
 from pages.components.clip_map import clip_map
+from pages.components.words import counted, plain
 
 LIMITS = {"network": "the network is the limit", "machine": "this machine is the limit"}
 
@@ -21,9 +22,10 @@ def main() -> None:
     if job is not None and job.running:
         _running()
     else:
-        _start(job)
-        if job is not None:
-            _ended(job)
+        last = job_rows.newest_job(dataset.store, dataset.id, kind="map")
+        _start(last)
+        if last is not None:
+            _ended(last)
     _failures()
     _preview()
 
@@ -134,7 +136,9 @@ def _running() -> None:
 
 def _ended(job: Job) -> None:
     if job.state == "failed":
-        st.error(f"The work ended early: {job.progress.get('message', 'see the log')}", icon=":material/error:")
+        st.error(
+            f"The work ended early: {plain(job.progress.get('message') or 'see its log')}", icon=":material/error:"
+        )
     elif job.state == "cancelled":
         st.info("Cancelled. What was done is kept; start again to go on from there.", icon=":material/stop:")
 
@@ -148,7 +152,7 @@ def _failures() -> None:
         [{"row": f.position + 1, "address": clips["url"].get(f.position, ""), "why": f.reason} for f in failures]
     )
     with st.expander(
-        f"{len(failures):,} clips could not be turned into vectors",
+        f"{counted(len(failures), 'clip')} could not be turned into vectors",
         icon=":material/volume_off:",
         expanded=len(failures) < 20,
     ):

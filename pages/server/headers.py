@@ -1,16 +1,22 @@
-"""Security headers on everything that this server sends."""
+"""Security headers on everything that this server sends, and a lock on what Streamlit leaves open."""
 
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from hover_core.invites import OWNER
+from pages.server import identity
 
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",  # an invite's token must not reach the hosts of the clips
     "Cross-Origin-Resource-Policy": "same-origin",
-    # Community Cloud shows the app in a frame of its own origin
-    "Content-Security-Policy": "frame-ancestors 'self' https://*.streamlit.app; object-src 'none'; base-uri 'self'; "
-    "form-action 'self'",
+    # pictures and sound come from us alone: somebody else's words must not make a browser fetch anything
+    "Content-Security-Policy": "frame-ancestors {frames}; object-src 'none'; base-uri 'self'; form-action 'self'; "
+    "img-src 'self' data: blob:; media-src 'self' data: blob:",
     "Permissions-Policy": "camera=(), geolocation=(), payment=()",
 }
 
@@ -30,10 +36,18 @@ class SecurityHeaders:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
+                # Community Cloud shows the app in a frame; on loopback nobody else's page may
+                frames = "'self'" if identity.bound_to_loopback() else "'self' https://*.streamlit.app"
                 for name, value in HEADERS.items():
-                    headers.setdefault(name, value)
+                    headers.setdefault(name, value.format(frames=frames))
             await send(message)
 
+        if "/_stcore/upload_file" in scope["path"] and scope["method"] in ("PUT", "POST"):
+            request = Request(scope)
+            who = await run_in_threadpool(identity.person, request.cookies, request.headers)
+            if who is None or who.role != OWNER:  # Streamlit itself takes files from anybody who can reach it
+                await PlainTextResponse("only the owner may upload", 403)(scope, receive, with_headers)
+                return
         await self.app(scope, receive, with_headers)
 
 

@@ -10,8 +10,10 @@ import io
 import json
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import streamlit as st
+from sqlalchemy.exc import DBAPIError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
@@ -63,7 +65,13 @@ def _guarded(answer: Callable[[Request, Any], Response]) -> Callable[[Request], 
             return answer(request, who)
         except SoundError as error:
             return PlainTextResponse(str(error), 404)
-        except (NotAllowed, NotFound):
+        except (
+            NotAllowed,
+            NotFound,
+            ValueError,
+            OverflowError,
+            DBAPIError,
+        ):  # also numbers that are none, or too large
             return PlainTextResponse("there is nothing here for you", 403 if who.role != identity.OWNER else 404)
 
     async def endpoint(request: Request) -> Response:
@@ -224,6 +232,10 @@ async def _leave(request: Request) -> Response:
 
 
 def _same_site(request: Request) -> bool:
+    origin = request.headers.get("origin")  # browsers leave Sec-Fetch-Site out on plain HTTP, but not this
+    hosts = (request.headers.get("host"), request.headers.get("x-forwarded-host"))
+    if origin is not None and urlsplit(origin).netloc not in hosts:
+        return False
     return request.headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none")
 
 

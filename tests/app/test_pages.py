@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 
+import numpy as np
 import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from hover_core.dataset import Dataset, Datasets
 from hover_core.invites import ANNOTATOR, LOCAL_OWNER, Person
+from pages.server import identity
 
 OWNER_PAGES = ["owner/upload.py", "owner/split.py", "owner/vectorize.py", "owner/share.py", "owner/export.py"]
 Run = Callable[[Person | None], AppTest]
@@ -99,8 +101,8 @@ def test_the_upload_page_says_beforehand_what_will_happen(run_as: Run, datasets:
     assert not app.exception
     said = _text(app)
     assert "**2 clips**" in said
-    assert "1 duplicates" in said
-    assert "**1 rows refused**" in said
+    assert "1 duplicate (" in said
+    assert "**1 row refused**" in said
     assert "Set them aside as a reference" in app.radio[0].options[1]
     refused = app.dataframe[1].value
     assert list(refused["row"]) == [4]
@@ -162,3 +164,60 @@ def test_an_invite_is_shown_once_as_a_link(run_as: Run, mapped: Dataset) -> None
     assert not app.exception
     assert "/join?t=" in app.code[0].value
     assert [invite.name for invite in mapped.invites()] == ["Mira"]
+
+
+def test_the_import_of_labels_can_be_undone_where_it_is_said(run_as: Run, datasets: Datasets) -> None:
+    app = run_as(LOCAL_OWNER)
+    app.file_uploader[0].upload("digits.csv", b"audio,label\ndemo:d0001.ogg,one\ndemo:d0002.ogg,two\n")
+    app.run()
+    app.button(key="upload.add").click().run()
+
+    app.button(key="upload.undo").click().run()
+
+    assert not app.exception
+    state = datasets.open(datasets.rows()[0].id).state()
+    assert (state.label == -1).all()
+
+
+def test_a_link_that_was_made_for_one_dataset_is_not_shown_on_another(
+    run_as: Run, mapped: Dataset, datasets: Datasets
+) -> None:
+    app = run_as(LOCAL_OWNER)
+    app.switch_page("owner/share.py").run()
+    app.button[-1].click()
+    app.run()
+    assert app.code
+    other = datasets.new("whales")
+    with other.store.write() as connection:
+        from hover_core import clip_rows
+        from hover_core.clips import Clip
+
+        clip_rows.add_clips(connection, other.id, [Clip("x", "demo:d0001.ogg")])
+
+    app.query_params["dataset"] = other.id
+    app.run()
+
+    assert not app.code
+
+
+def test_who_was_revoked_writes_nothing_from_an_open_tab(run_as: Run, mapped: Dataset) -> None:
+    app = run_as(Person("Mira", ANNOTATOR, mapped.id))
+    desk = app.session_state["label.desks"][mapped.id]
+    desk.selection, desk.chosen = np.arange(20, 25), "robin"
+    app.run()
+    assert "as “robin”" in app.button(key="label.apply").label
+
+    identity.seam = lambda: None
+    app.button(key="label.apply").click().run()
+
+    assert "robin" not in mapped.state().names
+    assert "This app is locked" in _text(app)
+
+
+def test_undo_on_label_stops_before_imports_and_splits(run_as: Run, mapped: Dataset) -> None:
+    app = run_as(LOCAL_OWNER)
+    app.switch_page("annotator/label.py").run()
+
+    app.button(key="label.undo").click().run()
+
+    assert mapped.state().counts() == {"wren": 10}

@@ -280,7 +280,7 @@ def test_every_answer_carries_the_security_headers(client: TestClient) -> None:
     assert answer.headers["referrer-policy"] == "same-origin"
 
 
-# columns, axes, pictures -----------------------------------------------------------------------------------------------
+# columns, axes, pictures ----------------------------------------------------------------------------------------------
 
 
 def test_columns_are_listed_and_sent_as_bytes(as_annotator: TestClient, mapped: Dataset) -> None:
@@ -313,3 +313,40 @@ def test_a_spectrogram_is_a_png_and_even_loudness_a_wav(as_annotator: TestClient
     assert picture.content.startswith(b"\x89PNG")
     assert sound.headers["content-type"] == "audio/wav"
     assert sound.content[:4] == b"RIFF"
+
+
+# what must not be possible ---------------------------------------------------------------------------------------
+
+
+def test_only_the_owner_may_upload_files(client: TestClient, as_annotator: TestClient) -> None:
+    address = "/_stcore/upload_file/session/file"
+
+    assert as_annotator.put(address, files={"file": b"x"}).status_code == 403
+    client.cookies.clear()
+    assert client.put(address, files={"file": b"x"}).status_code == 403
+
+
+@pytest.mark.parametrize("path", ["journal/{id}?after=abc", "clips/{id}/99999999999999999999/card", "map/9" + "9" * 30])
+def test_numbers_that_are_none_are_not_found(at_home: TestClient, mapped: Dataset, path: str) -> None:
+    assert at_home.get("/" + path.format(id=mapped.id)).status_code == 404
+
+
+def test_a_form_from_another_origin_is_refused_without_fetch_metadata(client: TestClient, mapped: Dataset) -> None:
+    answer = client.post("/join", data={"t": mapped.invite("Mira")}, headers={"Origin": "http://evil.example"})
+
+    assert answer.status_code == 403
+
+
+def test_nobody_can_take_the_name_of_somebody_who_is_there(client: TestClient, mapped: Dataset) -> None:
+    mapped.invite("Mira")
+    anybody = mapped.invite("")
+
+    answer = client.post("/join", data={"t": anybody, "name": "ｍira "}, follow_redirects=False)
+
+    assert answer.status_code == 400
+    assert "called" in answer.text
+
+
+def test_a_loopback_app_is_framed_by_nobody_else(at_home: TestClient, client: TestClient) -> None:
+    assert "frame-ancestors 'self';" in at_home.get("/join").headers["content-security-policy"]
+    assert "img-src 'self'" in at_home.get("/join").headers["content-security-policy"]

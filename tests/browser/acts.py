@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -72,6 +73,13 @@ def lasso_around(page: Page, points: NDArray[np.float64], margin: float = 6) -> 
 def selected(page: Page) -> list[int]:
     """What the map holds as selected."""
     return list(page.evaluate("window.__hoverMap.state().selected"))
+
+
+def await_selected(page: Page, expected: Iterable[int]) -> None:
+    """Wait until the map holds exactly these clips as selected."""
+    wanted = list(expected)
+    page.wait_for_function("n => window.__hoverMap.state().selected.length === n", arg=len(wanted))
+    assert selected(page) == wanted
 
 
 def outline(page: Page) -> NDArray[np.float64]:

@@ -64,7 +64,7 @@ def test_upload_split_vectorize_lasso_label_export(app: App, page: Page, generat
 
     # map: a failure is named, the rest goes on
     acts.vectorize(page)
-    expect(page.get_by_text("1 clips could not be turned into vectors")).to_be_visible()
+    expect(page.get_by_text("1 clip could not be turned into vectors")).to_be_visible()
 
     # lasso
     acts.to_label(page)
@@ -185,4 +185,4 @@ def test_the_work_goes_on_when_the_tab_is_closed(
     second.goto(f"{app.url}/vectorize")
 
     expect(second.get_by_role("link", name="Next: label")).to_be_visible(timeout=110_000)
-    expect(second.get_by_text("1 clips could not be turned into vectors")).to_be_visible()
+    expect(second.get_by_text("1 clip could not be turned into vectors")).to_be_visible()

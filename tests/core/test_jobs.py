@@ -145,3 +145,15 @@ def test_one_job_at_a_time_works_on_a_dataset(datasets: Datasets) -> None:
 
 def _done(dataset: Dataset) -> int:
     return len(vector_rows.vectorized(dataset.store, dataset.id, KEY))
+
+
+def test_an_error_of_ours_ends_the_work_instead_of_a_wait_without_end(
+    datasets: Datasets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = _files(20)
+    with SoundServer(files) as server:
+        dataset = _dataset(datasets, server, list(files))
+        monkeypatch.setattr(jobs._Vectorizing, "_hear", lambda *_: (_ for _ in ()).throw(RuntimeError("a mistake")))
+
+        with pytest.raises(RuntimeError, match="a mistake"):
+            jobs.run_here(dataset, vectorizer=KEY)

@@ -28,9 +28,12 @@ export function whole({ x0, x1, y0, y1 }) {
 }
 
 export class Frame {
-  /** @param acts {moved(range), lassoing(polygon), lassoed(polygon), home(), emptied()} */
-  constructor(element, acts) {
-    Object.assign(this, { element, acts, dragmode: "lasso", ready: false })
+  /**
+   * @param acts {moved(range), lassoing(polygon), lassoed(polygon), home(), emptied()}
+   * @param {Hold} hold whatever changes Plotly's layout waits for the hand
+   */
+  constructor(element, acts, hold) {
+    Object.assign(this, { element, acts, hold, dragmode: "lasso", ready: false })
   }
 
   /** Shows a range {x, y}; from then on the hands can zoom and select. */
@@ -74,7 +77,7 @@ export class Frame {
       if (!polygon) return
       this.acts.lassoed(polygon)
       // Plotly keeps its outline as a shape that can be dragged, which selects nothing here
-      setTimeout(() => this.closed || this.Plotly.relayout(this.element, { selections: [] }))
+      setTimeout(() => this.#relayout("selections", { selections: [] }))
     })
     on("doubleclick", () => this.dragmode === "pan" && this.acts.home())
     on("deselect", () => this.acts.emptied())
@@ -86,15 +89,19 @@ export class Frame {
   }
 
   goTo({ x, y }) {
-    if (this.ready) this.Plotly.relayout(this.element, { "xaxis.range": x, "yaxis.range": y })
+    this.#relayout("range", { "xaxis.range": x, "yaxis.range": y })
   }
 
   resize({ width, height }) {
-    if (this.ready) this.Plotly.relayout(this.element, { width, height })
+    this.#relayout("size", { width, height })
   }
 
   dress(theme) {
-    if (this.ready) this.Plotly.relayout(this.element, lookOf(theme))
+    this.#relayout("look", lookOf(theme))
+  }
+
+  #relayout(what, change) {
+    this.hold.run(what, () => this.ready && !this.closed && this.Plotly.relayout(this.element, change))
   }
 
   /**

@@ -7,17 +7,21 @@ const NOT_THE_MAP = ".modebar, .clip-map-sheet, .clip-map-problem"
 export class Hands {
   /**
    * @param map {element, box, hover, around(px, py, radius, visit), clips}
-   * @param acts {click(px, py, event), drawn(), paint(mask, op), counting(count), key(name, event) → whether it meant something, op(name), moved()}
+   * @param acts {click(px, py, event), drawn(), paint(mask, op), counting(count), key(name, event) → whether it meant something, op(name), moved(), released()}
+   * @param {Hold} hold is told when the hand is down
    * @param {AbortSignal} signal ends all listening
    */
-  constructor(map, acts, signal) {
-    Object.assign(this, { map, acts, chosenOp: "new", held: new Set(), start: null, stroke: null, brush: null, mouse: null })
+  constructor(map, acts, hold, signal) {
+    Object.assign(this, { map, acts, hold, chosenOp: "new", held: new Set(), start: null, stroke: null, brush: null, mouse: null })
     const on = (target, name, act, capture = false) => target.addEventListener(name, act, { signal, capture })
     const { box } = map
     on(box, "pointerdown", event => this.#down(event), true)
     on(document, "pointermove", event => this.#move(event), true)
     on(document, "pointerup", event => this.#up(event), true)
-    on(document, "pointercancel", () => { this.start = this.stroke = this.brush = null }, true)
+    on(document, "pointercancel", () => {
+      this.stroke = null
+      this.#lift()
+    }, true)
     on(box, "blur", () => box.classList.remove("clip-map-by-hand"))
     on(box, "pointerleave", event => {
       if (event.pointerType === "touch") return // a finger leaves with every tap: what it asked to hear goes on
@@ -70,7 +74,10 @@ export class Hands {
     if (event.button !== 0 || !event.isPrimary || event.target.closest(NOT_THE_MAP)) return
     this.map.box.classList.add("clip-map-by-hand") // no focus ring for a mouse
     this.map.box.focus({ preventScroll: true })
-    const [px, py] = this.start = this.#place(event)
+    const [px, py] = this.#place(event)
+    // of the window, not of the map: the page may move under the hand
+    this.start = [event.clientX, event.clientY]
+    this.hold.down()
     this.strayed = false // a lasso that ends where it began is a lasso, not a click
     this.stroke = { op: this.#op(event) }
     if (this.held.has("p") && this.map.clips) {
@@ -82,6 +89,7 @@ export class Hands {
 
   #move(event) {
     const [px, py] = this.#place(event)
+    if (this.start && !event.buttons && event.pointerType === "mouse") this.#lift() // let go where nobody could tell us
     if (this.brush) {
       const [x, y] = this.brush.at
       const steps = Math.ceil(Math.hypot(px - x, py - y) / (BRUSH_PX / 2))
@@ -89,7 +97,7 @@ export class Hands {
       this.mouse = this.brush.at = [px, py]
       return this.acts.moved()
     }
-    if (this.start && Math.hypot(px - this.start[0], py - this.start[1]) >= CLICK_PX) this.strayed = true
+    if (this.start && this.#way(event) >= CLICK_PX) this.strayed = true
     const { hover } = this.map
     const inside = this.map.box.contains(event.target) && !event.target.closest(NOT_THE_MAP)
     this.mouse = inside ? [px, py] : null
@@ -115,13 +123,23 @@ export class Hands {
 
   #up(event) {
     const { start, brush } = this
-    this.start = this.brush = null
+    const far = start && this.#way(event) >= CLICK_PX
+    if (start) this.#lift()
     if (brush) return this.acts.paint(brush.mask, brush.op)
     if (!start) return
-    const [px, py] = this.#place(event)
-    if (this.strayed || Math.hypot(px - start[0], py - start[1]) >= CLICK_PX) return this.acts.drawn()
+    if (this.strayed || far) return this.acts.drawn()
     this.stroke = null
-    this.acts.click(px, py, event)
+    this.acts.click(...this.#place(event), event)
+  }
+
+  #way(event) {
+    return Math.hypot(event.clientX - this.start[0], event.clientY - this.start[1])
+  }
+
+  #lift() {
+    this.start = this.brush = null
+    this.hold.up()
+    this.acts.released()
   }
 
   /** Keys are ours only while the map or nothing has the focus, and never while somebody writes. */

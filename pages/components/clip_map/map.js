@@ -15,12 +15,15 @@ import { Feed } from "./feed.js"
 import { Frame, loadPlotly, whole } from "./frame.js"
 import { findInPolygon, Grid } from "./geometry.js"
 import { Hands } from "./hands.js"
+import { Hold } from "./hold.js"
 import { Hover } from "./hover.js"
 import { drawMarks, drawStill } from "./marks.js"
 import { colourOf, css, legible, mix, Painter, View } from "./paint.js"
 
 const MOST_COUNTED = 200000 // while a lasso is drawn: beyond it an estimate does, so that no frame is late
 const MOST_COLOURS_IN_STATE = 20000
+
+const WAITING = ["legend", "colours", "ranks", "points"]
 
 const maps = new WeakMap() // by parentElement
 const seen = new Map() // by address of the base: the zoom to come back to
@@ -56,6 +59,7 @@ class ClipMap {
     this.turn = 0
     this.gone = new AbortController()
     this.dirty = {}
+    this.hold = new Hold()
     this.hover = new Hover(this, () => { this.#soon("marks"); this.bar?.showSound(this.hover.sound.on, this.hover.sound.volume) })
     this.bar = new Bar({
       op: op => this.hands.setOp(op),
@@ -83,10 +87,10 @@ class ClipMap {
     this.frame = new Frame(this.gd, {
       moved: range => this.#moved(range),
       lassoing: polygon => this.#lassoing(polygon),
-      lassoed: polygon => this.#enclose(polygon),
+      lassoed: polygon => this.hold.drawing || this.#enclose(polygon), // a late report of the stroke before this one
       home: () => this.frame.goTo(whole(this.clips.base)),
       emptied: () => this.lastHit === null && this.clips?.count && this.#clear(),
-    })
+    }, this.hold)
     this.bar.showSound(this.hover.sound.on, this.hover.sound.volume)
     this.bar.showLive(null, [])
     this.hands = new Hands(this, {
@@ -97,7 +101,8 @@ class ClipMap {
       counting: count => this.bar.showInLasso(count),
       key: key => this.#key(key),
       moved: () => this.#soon("marks"),
-    }, this.gone.signal)
+      released: () => this.#soon(),
+    }, this.hold, this.gone.signal)
     this.hands.setOp("new")
     const { signal } = this.gone
     // a button elsewhere on the page may write labels: the journal knows before the page has run
@@ -117,8 +122,10 @@ class ClipMap {
     const root = siteRoot()
     this.root = root
     this.styled = loadStyle(new URL(`${data.assets}map.css`, root).href)
-    this.element.style.setProperty("--clip-map-height", data.height ? `${data.height}px` : "auto")
-    this.#fill()
+    this.hold.run("height", () => {
+      this.element.style.setProperty("--clip-map-height", this.data.height ? `${this.data.height}px` : "auto")
+      this.#fill()
+    })
     this.#readTheme()
     if (data.colour_by !== before?.colour_by) {
       this.colourBy = data.colour_by === "subset" ? "subset" : "label"
@@ -156,6 +163,7 @@ class ClipMap {
       if (!answer.ok) throw new Error(`HTTP ${answer.status}`)
       const base = decodeBase(await answer.arrayBuffer())
       await this.styled
+      await this.hold.free()
       if (signal.aborted || this.gone.signal.aborted) return
       this.clips = new Clips(base, this.clips ?? undefined)
       this.found = new Uint8Array(base.n)
@@ -170,7 +178,10 @@ class ClipMap {
       for (const journal of this.early.splice(0)) this.clips.apply(journal)
       this.#obey()
       this.#soon("colours", "legend", "still", "marks")
-      await this.frame.show(await bundle, this.range, this.view ?? { width: 600, height: 400 }, this.theme)
+      const Plotly = await bundle
+      await this.hold.free()
+      if (signal.aborted || this.gone.signal.aborted) return
+      await this.frame.show(Plotly, this.range, this.view ?? { width: 600, height: 400 }, this.theme)
       this.element.classList.remove("clip-map-loading")
     } catch (error) {
       if (signal.aborted || this.gone.signal.aborted) return
@@ -237,10 +248,17 @@ class ClipMap {
     this.element.style.setProperty("--clip-map-height", `${Math.max(420, Math.floor(innerHeight - Math.min(top, innerHeight / 2) - 16))}px`)
   }
 
+  /** Takes the box's size over: what is drawn has it from now on, until the next time. */
   #measure() {
     const { clientWidth: width, clientHeight: height } = this.box
-    if (!this.range || !width || !height) return
-    this.view = new View(this.range.x, this.range.y, width, height)
+    this.size = width && height ? { width, height } : null
+    this.box.style.setProperty("--clip-map-wide", `${width}px`)
+    this.box.style.setProperty("--clip-map-high", `${height}px`)
+    this.#look()
+  }
+
+  #look() {
+    if (this.range && this.size) this.view = new View(this.range.x, this.range.y, this.size.width, this.size.height)
   }
 
   #moved(range) {
@@ -248,7 +266,7 @@ class ClipMap {
     this.range = range
     seen.set(this.shownMap, range)
     this.hover.leave()
-    this.#measure()
+    this.#look()
     if (!this.view?.same(this.painter.painted)) this.#soon("view", "still", "marks")
   }
 
@@ -274,16 +292,21 @@ class ClipMap {
   }
 
   #resized() {
-    this.#fill()
-    this.#measure()
-    if (!this.view) return
-    this.frame.resize(this.view)
-    this.#soon("view", "still", "marks")
+    this.hold.run("size", () => {
+      this.#fill()
+      this.#measure()
+      if (!this.view) return
+      this.frame.resize(this.view)
+      this.#soon("view", "still", "marks")
+    })
   }
 
   // ── Drawing ───
 
-  /** Draws what has changed with the next frame: "colours" ⊃ "ranks" ⊃ "points"; "view" (may wait while it moves); "still"; "marks"; "legend". */
+  /**
+   * Draws what has changed with the next frame: "colours" ⊃ "ranks" ⊃ "points"; "view" (may stay unsharp while it moves); "still"; "marks"; "legend".
+   * While the hand draws, points and legend wait until it lets go: their time is the lasso's, and a legend that grows moves the map.
+   */
   #soon(...what) {
     for (const part of what) this.dirty[part] = true
     this.nextFrame ??= requestAnimationFrame(() => {
@@ -295,17 +318,22 @@ class ClipMap {
   #draw() {
     const { dirty, clips, view } = this
     if (!clips || !view) return
-    this.dirty = {}
+    if (this.hold.drawing) {
+      this.dirty = Object.fromEntries(WAITING.map(part => [part, dirty[part]]))
+      for (const part of WAITING) dirty[part] = false
+    } else {
+      this.dirty = {}
+    }
     if (dirty.legend) this.#showCounts()
     if (dirty.colours) fillColours(this.colours, clips, this.colourBy, this.theme)
     if (dirty.colours || dirty.ranks) fillRanks(this.ranks, clips, this.colourBy)
-    if (dirty.colours || dirty.ranks || dirty.points) this.#paint()
+    if (dirty.colours || dirty.ranks || dirty.points || dirty.sharp) this.#paint()
     else if (dirty.view) {
       clearTimeout(this.later)
       if (this.painter.took < 30) this.#paint()
       else {
         this.painter.show(view, this.theme)
-        this.later = setTimeout(() => this.#soon("points"), 90)
+        this.later = setTimeout(() => this.#soon("sharp"), 90)
       }
     }
     if (dirty.still) drawStill(this.still, this.#over())
@@ -525,6 +553,7 @@ class ClipMap {
     this.sized.disconnect()
     clearTimeout(this.telling)
     clearTimeout(this.later)
+    this.hold.close()
     cancelAnimationFrame(this.nextFrame)
     this.frame.close()
     this.element.remove()

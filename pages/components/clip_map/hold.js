@@ -1,0 +1,51 @@
+/** What must wait while the hand draws: a layout that changed under a lasso would cancel or bend it. No DOM. */
+
+const AFTER_MS = 150 // Plotly finishes a stroke up to 0.1 s after the hand has let go
+
+export class Hold {
+  #waiting = new Map()
+  #timer = null
+
+  /** Whether a finger or button is down on the map. */
+  drawing = false
+
+  /** The hand goes down: from now on everything waits. */
+  down() {
+    clearTimeout(this.#timer)
+    this.#timer = null
+    this.drawing = true
+  }
+
+  /** The hand has let go: a little later all that waited happens, in the order in which it came. */
+  up() {
+    if (!this.drawing) return
+    this.drawing = false
+    this.#timer = setTimeout(() => {
+      this.#timer = null
+      for (const [name, act] of [...this.#waiting]) {
+        if (this.#on) return // the hand is down again: the rest goes on waiting
+        this.#waiting.delete(name)
+        act()
+      }
+    }, AFTER_MS)
+  }
+
+  /** Does something now, or when the hand has let go; of several with one name only the last. */
+  run(name, act) {
+    if (!this.#on) return void act()
+    this.#waiting.delete(name)
+    this.#waiting.set(name, act)
+  }
+
+  /** Resolves at once, or when the hand has let go. */
+  free() {
+    return new Promise(done => this.run(Symbol("free"), done))
+  }
+
+  close() {
+    clearTimeout(this.#timer)
+    this.#waiting.clear()
+  }
+
+  get #on() { return this.drawing || this.#timer !== null }
+}

@@ -1,0 +1,175 @@
+"""What one person has before them on Label, and what they do with it. Nothing here is of record but what it writes.
+
+Every act asks again who is here: an invite that was revoked a moment ago writes nothing, also from an open tab.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import count
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hover_core import jobs
+from hover_core.dataset import Dataset
+from hover_core.errors import HoverError
+from pages.components import session
+from pages.components.words import counted, plain
+
+Positions = NDArray[np.int64]
+GROW_BY = 20
+_ids = count(1)
+
+
+@dataclass
+class Desk:
+    """Selection, focus, search and what was said last. `said` and `problem` are Markdown."""
+
+    dataset_id: str
+    selection: Positions = field(default_factory=lambda: np.zeros(0, np.int64))
+    how: str = "lasso"
+    imposed: str = ""  # id of a selection that the map has to take over from us
+    turn: int = 0  # counts selections: each starts on its first page
+    focus: int | None = None
+    like: int | None = None  # the clip whose neighbours are asked for
+    part: int | None = None  # the map of a part that is looked at, by its id
+    part_job: int | None = None  # the job that draws one
+    chosen: str = ""  # the label that the button will give
+    done: list[tuple[int, str]] = field(default_factory=list)  # batches of this sitting, the newest last
+    said: str = ""
+    problem: str = ""
+    stale: bool = False  # the frame's counts are older than what was written
+
+    def dataset(self) -> Dataset | None:
+        """The dataset in the hands of whoever is here now, or None if they may not label it (any more)."""
+        return session.still(self.dataset_id)
+
+    def select(self, positions: Positions, how: str, *, tell_map: bool) -> None:
+        """Take over a selection; `tell_map` if it was not made there."""
+        self.selection, self.how = np.asarray(positions, np.int64), how
+        self.turn = next(_ids)
+        if how != "search":
+            self.like = None
+        if tell_map:
+            self.imposed = f"{self.turn}"
+
+    def leave_out(self, position: int) -> None:
+        """Take one clip out of the selection; the page of the list stays."""
+        self.selection = self.selection[self.selection != position]
+        self.imposed = f"{next(_ids)}"
+
+    def apply(self, label: str) -> None:
+        """Give the selection a label."""
+        dataset = self._opened()
+        if dataset is None or not (label and len(self.selection)):
+            return
+        try:
+            written = dataset.annotate(self.selection, label, how=self.how, token=session.token("label"))
+        except HoverError as error:
+            self.problem = plain(str(error))
+            return
+        session.spend("label")
+        if written.batch_id is None:
+            self.said = f"All {written.left:,} were “{plain(label)}” already."
+            return
+        self._wrote(written.batch_id, f"{written.changed:,} × “{label}”")
+        self.said = f"Labelled {written.changed:,} as “{plain(label)}”. Undo with u."
+
+    def patch(self, position: int, label: str) -> None:
+        """Correct the label of one clip."""
+        dataset = self._opened()
+        if dataset is None:
+            return
+        try:
+            written = dataset.annotate([position], label, how="lasso", token=session.token("patch"))
+        except HoverError as error:
+            self.problem = plain(str(error))
+            return
+        session.spend("patch")
+        if written.batch_id is not None:
+            self._wrote(written.batch_id, f"1 × “{label}”")
+            self.said = f"Labelled 1 clip as “{plain(label)}”. Undo with u."
+
+    def commit(self, subset: str) -> None:
+        """Move the labelled raw clips of the selection to another subset."""
+        dataset = self._opened()
+        if dataset is None:
+            return
+        try:
+            written = dataset.commit(self.selection, subset, token=session.token("commit"))
+        except HoverError as error:
+            self.problem = plain(str(error))
+            return
+        session.spend("commit")
+        if written.batch_id is not None:
+            self._wrote(written.batch_id, f"{written.changed:,} moved to {subset}")
+        self.said = f"Moved {counted(written.changed, 'clip')} to {subset}. Undo with u."
+
+    def undo(self) -> None:
+        """Take back the newest act of this sitting; after a reload, this person's newest labels or move."""
+        dataset = self._opened()
+        if dataset is None:
+            return
+        try:
+            if self.done:
+                batch_id, what = self.done.pop()
+                written = dataset.undo(batch_id, token=session.token("undo"))
+            else:
+                undone = dataset.undo_last(kinds=("label", "move"), token=session.token("undo"))
+                if undone is None:
+                    self.said = "There is nothing of yours left to undo here."
+                    return
+                what, written = f"{undone[0].size:,} × “{undone[0].note}”", undone[1]
+        except HoverError as error:
+            self.problem = plain(str(error))
+            return
+        session.spend("undo")
+        kept = f" {written.left:,} have been changed again since and stay." if written.left else ""
+        self.said = f"Taken back: {plain(what)}.{kept}"
+        self.stale = True
+
+    def grow(self) -> None:
+        """Add the clips nearest to what is selected."""
+        dataset = self._opened()
+        if dataset is None or not len(self.selection):
+            return
+        try:
+            near = dataset.near(self.selection, GROW_BY)
+        except HoverError as error:
+            self.problem = plain(str(error))
+            return
+        self.select(np.union1d(self.selection, near), self.how, tell_map=True)
+
+    def map_only(self) -> None:
+        """Start a map of just the selection."""
+        dataset = self._opened()
+        whole = dataset.embedding() if dataset is not None else None
+        if dataset is None or whole is None:
+            return
+        try:
+            self.part_job = jobs.start_part(dataset, self.selection.tolist(), whole).id
+        except HoverError as error:
+            self.problem = plain(str(error))
+
+    def back(self) -> None:
+        """Return to the whole map."""
+        self.part = None
+
+    def ask(self, position: int | None) -> None:
+        """Look for the clips that sound like one; None ends it."""
+        self.like = position
+
+    def take(self, hits: Positions) -> None:
+        """Select what a search found."""
+        self.select(hits, "search", tell_map=True)
+
+    def _opened(self) -> Dataset | None:
+        found = self.dataset()
+        if found is None:
+            self.problem = "You are not signed in any more: nothing was written."
+        return found
+
+    def _wrote(self, batch_id: int, what: str) -> None:
+        self.done.append((batch_id, what))
+        self.stale = True

@@ -1,0 +1,36 @@
+"""The known labels as buttons with their fixed colours and their keys."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import streamlit as st
+
+from hover_core.annotations import colour
+from hover_core.dataset import Dataset
+from pages.server import assets
+
+MOST = 60  # more than this are found in the box below
+
+
+def label_bar(dataset: Dataset, chosen: str, *, key: str) -> str:
+    """Draw the bar with `chosen` lit; the label that was clicked in this run, or an empty text."""
+    names = dataset.state().names
+    data = {
+        "assets": assets.folder(),
+        "labels": [[name, colour(code)] for code, name in enumerate(names[:MOST])],
+        "chosen": chosen,
+    }
+    came = _element()(key=key, data=data, height="content", on_choose_change=_nothing)
+    picked = str(json.loads(came.choose).get("name", "")) if came.choose else ""
+    return picked if picked in names else ""
+
+
+@st.cache_resource
+def _element() -> Any:
+    return st.components.v2.component("label_bar", js=assets.inline("label_bar"), isolate_styles=False)
+
+
+def _nothing() -> None:
+    """Streamlit keeps a trigger in the result only if a callback is named for it."""

@@ -1,0 +1,50 @@
+/** The known labels as buttons with their colours and keys. Up to Python goes one trigger, "choose" (JSON {name, nonce}). */
+const bars = new WeakMap() // by parentElement
+
+/** Mounts or updates the bar in component.parentElement. */
+export function mount(component, root) {
+  const place = component.parentElement
+  const { data } = component
+  let bar = bars.get(place)
+  if (!bar) {
+    bar = document.createElement("div")
+    bar.className = "label-bar"
+    bar.setAttribute("role", "radiogroup")
+    bar.setAttribute("aria-label", "Label")
+    bars.set(place, bar)
+    place.append(bar)
+  }
+  if (!document.querySelector("link[data-label-bar]")) {
+    const link = document.createElement("link")
+    Object.assign(link, { rel: "stylesheet", href: new URL(`${data.assets}bar.css`, root).href })
+    link.dataset.labelBar = ""
+    document.head.append(link)
+  }
+  bar.replaceChildren(...data.labels.map(([name, colour], place) => button(component, name, colour, place)))
+  return () => {
+    bars.delete(place)
+    bar.remove()
+  }
+}
+
+function button(component, name, colour, place) {
+  const one = document.createElement("button")
+  one.type = "button"
+  one.setAttribute("role", "radio")
+  one.setAttribute("aria-checked", String(name === component.data.chosen))
+  const dot = document.createElement("i")
+  dot.style.background = colour
+  const word = document.createElement("span")
+  word.textContent = name // somebody else's word: text, never markup
+  one.append(dot, word)
+  if (place < 9) {
+    const key = document.createElement("kbd")
+    key.textContent = String(place + 1)
+    one.append(key)
+  }
+  one.title = place < 9 ? `${name} (key ${place + 1} labels at once)` : name
+  one.addEventListener("click", () => {
+    component.setTriggerValue("choose", JSON.stringify({ name, nonce: Math.random().toString(36).slice(2) }))
+  })
+  return one
+}

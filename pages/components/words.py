@@ -1,0 +1,16 @@
+"""Somebody else's words on our pages: shown as they are, never as Markdown."""
+
+_MARKS = set(r"\`*_{}[]()#+-.!|$:~<>&")
+
+
+def plain(text: str) -> str:
+    """A label, name, address or message as Markdown that shows just that text: no images, no links, no maths."""
+    shown = " ".join(text.split())
+    # a zero-width space keeps the renderer from making links of bare addresses
+    shown = shown.replace("://", ":\u200b//").replace("www.", "www\u200b.").replace("@", "\u200b@")
+    return "".join(f"\\{character}" if character in _MARKS else character for character in shown)
+
+
+def counted(number: int, thing: str) -> str:
+    """`1 clip`, `1,200 clips`."""
+    return f"{number:,} {thing}{'' if number == 1 else 's'}"

@@ -1,0 +1,29 @@
+"""Somebody else's words on our pages."""
+
+import pytest
+
+from pages.components.words import counted, plain
+
+
+@pytest.mark.parametrize(
+    "hostile",
+    ["![i](http://127.0.0.1/p.png)", "**bold**", "[a](javascript:x)", ":red[x]", "$x$", "<img src=x>", "`x`", "&copy;"],
+)
+def test_no_mark_of_markdown_is_left_unescaped(hostile: str) -> None:
+    shown = plain(hostile)
+
+    for mark in "*[]()`$<>&!:":
+        assert shown.count(mark) == shown.count("\\" + mark)
+
+
+def test_words_without_marks_stay_as_they_are() -> None:
+    assert plain("great tit") == "great tit"
+    assert plain("naïve – ünïcode") == "naïve – ünïcode"
+
+
+def test_a_bare_address_is_no_link() -> None:
+    assert "://" not in plain("http://evil.example").replace("\\", "")
+
+
+def test_one_is_singular() -> None:
+    assert [counted(1, "clip"), counted(2, "clip"), counted(1200, "row")] == ["1 clip", "2 clips", "1,200 rows"]

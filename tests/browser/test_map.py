@@ -1,0 +1,188 @@
+"""What only a real browser can show of the map."""
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Page, expect
+
+from hover_core import vector_rows
+from hover_core.clips import Clip, clip_id
+from hover_core.dataset import Datasets
+from hover_core.store import Store
+from hover_core.tables import Intake
+from tests.browser import acts
+from tests.browser.conftest import App
+
+COUNT = 300
+
+
+@pytest.fixture
+def mapped_app(start_app: Callable[..., App], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> App:
+    """An app whose store holds 300 demo clips in three clouds of a map, nothing labelled."""
+    (tmp_path / "data").mkdir()
+    monkeypatch.setenv("HOVER_DATA", str(tmp_path / "data"))
+    datasets = Datasets(Store(f"sqlite:///{tmp_path / 'data' / 'hover.sqlite'}"))
+    dataset = datasets.new("clouds")
+    urls = [f"demo:d{number:04d}.ogg" for number in range(COUNT)]
+    clips = [
+        Clip(clip_id(url), url, subset="raw" if n % 2 else "train", extra={"take": str(n % 4), "snr": str(n / 3)})
+        for n, url in enumerate(urls)
+    ]
+    dataset.add(Intake(clips=clips))
+    vectors = np.random.default_rng(1).normal(size=(COUNT, 8)).astype(np.float32)
+    with dataset.store.write() as connection:
+        vector_rows.add_vectors(connection, dataset.id, "mfcc-mean-32-22050-v1", list(range(COUNT)), vectors)
+    dataset.change_settings(vectorizer="mfcc-mean-32-22050-v1")
+    # a map with gaps wide enough for a lasso, so that each test knows what is inside
+    clouds = vectors[:, :2] + np.repeat([[0, 0], [20, 15], [40, 0]], COUNT // 3, axis=0).astype(np.float32)
+    vector_rows.add_embedding(
+        dataset.store,
+        dataset.id,
+        vectorizer="mfcc-mean-32-22050-v1",
+        reducer="umap",
+        settings={},
+        positions=np.arange(COUNT),
+        coordinates=clouds,
+        placeholder=False,
+    )
+    datasets.close()
+    return start_app()
+
+
+@pytest.fixture
+def on_label(mapped_app: App, page: Page) -> Page:
+    """The Label page of that dataset, its map standing still."""
+    page.goto(f"{mapped_app.url}/label")
+    acts.map_ready(page, COUNT)
+    return page
+
+
+def test_hovering_plays_one_sound_and_runs_no_script(on_label: Page) -> None:
+    page = on_label
+    where = acts.pixels(page, COUNT)
+    sent: list[str] = []
+    page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append("frame")))
+
+    for number, position in enumerate((3, 120, 250), start=1):
+        page.mouse.move(*where[position])
+        page.wait_for_function("n => window.__hoverMap.state().sounds_started === n", arg=number)
+        assert page.evaluate("[...document.querySelectorAll('audio')].filter(a => !a.paused).length") == 1
+        page.mouse.move(5, 5)
+        page.wait_for_function("() => window.__hoverMap.state().sounds_playing === 0")
+
+    assert sent == []
+
+
+def test_keys_label_and_undo(on_label: Page) -> None:
+    page = on_label
+    where = acts.pixels(page, COUNT)
+    acts.lasso_around(page, where[:100])
+    expect(page.locator(".clip-list .row").first).to_be_visible()
+    chosen = acts.selected(page)
+    acts.label(page, "one")
+    page.wait_for_function("p => window.__hoverMap.state().colours[p] !== null", arg=chosen[0])
+    acts.lasso_around(page, where[100:200])
+    expect(page.get_by_text("100 clips", exact=True).first).to_be_visible()
+
+    page.keyboard.press("1")
+    page.wait_for_function("() => window.__hoverMap.state().colours[150] !== null")
+    page.keyboard.press("u")
+    page.wait_for_function("() => window.__hoverMap.state().colours[150] === null")
+
+    assert page.evaluate("p => window.__hoverMap.state().colours[p]", chosen[0]) is not None
+
+
+def test_a_label_picked_in_the_bar_wins_over_the_one_typed_before(on_label: Page) -> None:
+    page = on_label
+    where = acts.pixels(page, COUNT)
+    for name, cloud in (("one", slice(0, 100)), ("two", slice(100, 200))):
+        acts.lasso_around(page, where[cloud])
+        expect(page.get_by_text("100 clips", exact=True).first).to_be_visible()
+        acts.label(page, name)
+        expect(page.get_by_role("radio", name=name)).to_be_visible()
+
+    page.get_by_role("radio", name="one").click()
+
+    expect(page.get_by_role("button", name="Label 100 as “one”")).to_be_visible()
+    expect(page.get_by_role("radio", name="one")).to_have_attribute("aria-checked", "true")
+
+
+def test_consecutive_selections_join_cut_and_subtract(on_label: Page) -> None:
+    page = on_label
+    where = acts.pixels(page, COUNT)
+    acts.lasso_around(page, where[:100])
+    acts.await_selected(page, range(100))
+    page.keyboard.down("Shift")
+    acts.lasso_around(page, where[100:200])
+    page.keyboard.up("Shift")
+    acts.await_selected(page, range(200))
+    page.keyboard.down("Alt")
+    acts.lasso_around(page, where[:100])
+    page.keyboard.up("Alt")
+    acts.await_selected(page, range(100, 200))
+
+
+def test_a_subset_that_is_switched_off_and_on_again_restores_the_selection(on_label: Page) -> None:
+    page = on_label
+    acts.lasso_around(page, acts.pixels(page, COUNT)[:100])
+    acts.await_selected(page, range(100))
+
+    page.get_by_role("button", name=re.compile("^raw")).click()
+    acts.await_selected(page, range(0, 100, 2))
+    page.get_by_role("button", name=re.compile("^raw")).click()
+
+    acts.await_selected(page, range(100))
+
+
+def test_leaving_a_clip_out_takes_it_from_the_selection(on_label: Page) -> None:
+    page = on_label
+    acts.lasso_around(page, acts.pixels(page, COUNT)[:100])
+    page.locator(".clip-list .evict").first.click()
+
+    page.wait_for_function("() => window.__hoverMap.state().selected.length === 99")
+    expect(page.get_by_text("99 clips", exact=True).first).to_be_visible()
+    assert 0 not in acts.selected(page)
+
+
+def test_labelled_raw_clips_move_to_train(on_label: Page) -> None:
+    page = on_label
+    acts.lasso_around(page, acts.pixels(page, COUNT)[:100])
+    expect(page.get_by_text("100 clips", exact=True).first).to_be_visible()
+    acts.label(page, "one")
+    page.get_by_role("button", name="Move 50 to …").click()
+    page.get_by_role("button", name="train", exact=True).click()
+
+    expect(page.get_by_role("button", name=re.compile("^raw")).filter(has_text="100")).to_be_visible()
+
+
+@pytest.mark.timeout(200)
+def test_a_map_of_just_the_selection_and_back(on_label: Page) -> None:
+    page = on_label
+    acts.lasso_around(page, acts.pixels(page, COUNT)[:100])
+    page.get_by_role("button", name="Map only these").click()
+
+    expect(page.get_by_text("a map of 100 clips alone")).to_be_visible(timeout=110_000)
+    page.wait_for_function("() => window.__hoverMap.state().ready && window.__hoverMap.state().painted === 100")
+    page.get_by_test_id("stBaseButton-secondary").filter(has_text="Whole map").click()
+
+    page.wait_for_function("() => window.__hoverMap.state().painted === 300")
+
+
+def test_the_classic_engine_selects_as_well(on_label: Page) -> None:
+    page = on_label
+    page.get_by_text("Settings", exact=True).click()
+    page.get_by_text("Classic map").click()
+    frame = page.frame_locator("iframe[title*='plotly_events']")
+    plot = frame.locator(".nsewdrag").first
+    plot.wait_for()
+    box = plot.bounding_box()
+    assert box is not None
+    x0, y0 = box["x"] + 3, box["y"] + 3
+    x1, y1 = box["x"] + box["width"] - 3, box["y"] + box["height"] - 3
+
+    acts.drag(page, [(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
+
+    expect(page.get_by_text("300 clips", exact=True).first).to_be_visible()
