@@ -76,10 +76,11 @@ def selected(page: Page) -> list[int]:
 
 
 def await_selected(page: Page, expected: Iterable[int]) -> None:
-    """Wait until the map holds exactly these clips as selected."""
+    """Wait until the map holds exactly these clips as selected, and the panel says so."""
     wanted = list(expected)
     page.wait_for_function("n => window.__hoverMap.state().selected.length === n", arg=len(wanted))
     assert selected(page) == wanted
+    expect(page.get_by_text(f"{len(wanted):,} clips", exact=True).first).to_be_visible()
 
 
 def outline(page: Page) -> NDArray[np.float64]:

@@ -166,7 +166,7 @@ def test_a_map_of_just_the_selection_and_back(on_label: Page) -> None:
 
     expect(page.get_by_text("a map of 100 clips alone")).to_be_visible(timeout=110_000)
     page.wait_for_function("() => window.__hoverMap.state().ready && window.__hoverMap.state().painted === 100")
-    page.get_by_test_id("stBaseButton-secondary").filter(has_text="Whole map").click()
+    page.get_by_test_id("stBaseButton-secondary").filter(has_text="Whole map").first.click()
 
     page.wait_for_function("() => window.__hoverMap.state().painted === 300")
 
