@@ -88,7 +88,7 @@ def _screen(table: RawTable, name: str, digest: str) -> None:
     if not columns.audio:
         st.info("Choose the column that holds the addresses of the clips.")
         return
-    st.dataframe(table.frame.head(5), hide_index=True, width="stretch", alt="The first rows of the table")
+    st.dataframe(table.frame.head(3), hide_index=True, width="stretch", alt="The first rows of the table")
     addresses = table.frame[columns.audio].head(500)
     relative = any(tables.is_relative(str(value)) for value in addresses)
     base_url = ""
@@ -123,22 +123,20 @@ def _screen(table: RawTable, name: str, digest: str) -> None:
 
 def _columns(table: RawTable, guessed: Columns, digest: str) -> Columns:
     names = [NONE, *table.frame.columns]
-    words = {
-        "audio": "Address",
-        "label": "Label",
-        "subset": "Subset",
-        "group": "Group",
-        "own_id": "Id",
-        "start": "Start (s)",
-        "end": "End (s)",
-    }
+    common = {"audio": "Address", "label": "Label", "subset": "Subset", "group": "Group"}
+    rare = {"own_id": "Id", "start": "Start (s)", "end": "End (s)"}
     chosen = {}
-    with st.grid(4, min_column_width=150):
-        for part, word in words.items():
-            found = getattr(guessed, part)
-            chosen[part] = st.selectbox(
-                word, names, index=names.index(found) if found in names else 0, key=f"upload.column.{part}.{digest}"
-            )
+
+    def menus(words: dict[str, str]) -> None:
+        with st.grid(4, min_column_width=150):
+            for part, word in words.items():
+                found = getattr(guessed, part)
+                place = names.index(found) if found in names else 0
+                chosen[part] = st.selectbox(word, names, index=place, key=f"upload.column.{part}.{digest}")
+
+    menus(common)
+    with st.expander("Ids, and stretches of longer recordings"):
+        menus(rare)
     picked = {part: "" if value == NONE else value for part, value in chosen.items()}
     return Columns(**{**guessed.__dict__, **picked})
 
