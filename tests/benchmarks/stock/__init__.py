@@ -1,0 +1,1 @@
+"""The smallest Streamlit scripts that do what a page of ours does, with what Streamlit brings: baselines."""
