@@ -178,7 +178,7 @@ def _beside_the_guide(measure: str, setting: str, urls: Sequence[str], folder: P
         clips=len(urls),
         with_start=float(np.median(from_the_start)),
         baseline_with_start=float(np.median(theirs_from_the_start)),
-        # computing time hardly depends on what else the machine does
+        # says more than clips/s where others use the machine too; the guide's holds what its idle BLAS threads spin
         cpu_ms_a_clip=float(np.median(cpu)),
         baseline_cpu_ms_a_clip=float(np.median(cpu_theirs)),
     )
