@@ -6,22 +6,18 @@ from typing import Any
 
 import numpy as np
 import streamlit as st
-from numpy.typing import NDArray
 
 from hover_core import jobs
 from hover_core.dataset import Dataset
-from hover_core.errors import HoverError
 from hover_core.invites import OWNER
 from hover_core.vector_rows import Embedding
-from pages.components import session
+from pages.components import search_panel, session
 from pages.components.classic_map import classic_map
 from pages.components.clip_list import Act, clip_list
 from pages.components.clip_map import Asked, clip_map
 from pages.components.desk import GROW_BY, Desk
 from pages.components.label_bar import label_bar
 from pages.components.words import counted, plain
-
-Positions = NDArray[np.int64]
 
 LIST_ROWS = 10
 
@@ -61,16 +57,13 @@ def _map(dataset: Dataset, desk: Desk) -> Asked:
     embedding = _embedding(dataset, desk)
     if st.session_state.get("label.classic"):
         return classic_map(dataset, embedding, key="label.classic_map")
-    ring = None
-    if desk.like is not None:
-        ring = _hits(dataset, desk.like, int(st.session_state.get("label.k", 50)))[0]
     return clip_map(
         dataset,
         embedding,
         key="label.map",
         height=None,
         select=(desk.imposed, desk.selection) if desk.imposed else None,
-        ring=ring,
+        ring=search_panel.ring(dataset, desk),
         focus=desk.focus,
     )
 
@@ -150,19 +143,8 @@ def _panel(dataset: Dataset, desk: Desk) -> None:
     if desk.part_job is not None:
         _part_under_way(desk)
     _focused(dataset, desk)
-    shown = "selected"
-    if desk.like is not None:
-        shown = st.segmented_control(
-            "Clips",
-            ["selected", "similar"],
-            format_func={"selected": "Selected", "similar": "Most similar"}.__getitem__,
-            default="similar",
-            required=True,
-            key=f"label.shown.{desk.like}",
-            label_visibility="collapsed",
-        )
-    if shown == "similar":
-        _search(dataset, desk)
+    if search_panel.is_shown(desk):
+        _act(desk, search_panel.search_panel(dataset, desk))
     elif len(desk.selection):
         _list(dataset, desk)
     with st.expander("Settings", icon=":material/settings:"):
@@ -266,8 +248,7 @@ def _focused(dataset: Dataset, desk: Desk) -> None:
     if desk.focus is None:
         return
     st.audio(f"{session.root()}clips/{dataset.id}/{desk.focus}/audio", alt="The clip in focus")
-    if desk.focus != desk.like:
-        st.button("More like this", icon=":material/search:", key="label.like", on_click=desk.ask, args=(desk.focus,))
+    search_panel.more_like_focus(desk)
 
 
 def _list(dataset: Dataset, desk: Desk) -> None:
@@ -276,28 +257,6 @@ def _list(dataset: Dataset, desk: Desk) -> None:
     page = min(int(st.session_state.get(key, 1)), pages)
     first = (page - 1) * LIST_ROWS
     act = clip_list(dataset, desk.selection[first : first + LIST_ROWS], key="label.list", focus=desk.focus, evict=True)
-    if pages > 1:
-        st.pagination(pages, key=key)
-    _act(desk, act)
-
-
-def _search(dataset: Dataset, desk: Desk) -> None:
-    """Clips that sound like the one in focus, ranked, with their cosine."""
-    assert desk.like is not None  # only drawn for a query
-    k = st.slider("Most similar clips", 5, 500, 50, 5, key="label.k")
-    hits, cosines = _hits(dataset, desk.like, k)
-    if not len(hits):
-        st.info("This clip has no vector, so nothing can be compared with it.")
-        return
-    with st.container(horizontal=True, vertical_alignment="center"):
-        take = f"Select these {len(hits):,}"
-        st.button(take, icon=":material/select_all:", key="label.hits", on_click=desk.take, args=(hits,))
-        st.button("Close", key="label.close", on_click=desk.ask, args=(None,))
-    pages = -(-len(hits) // LIST_ROWS)
-    key = f"label.hits_page.{desk.like}"
-    page = min(int(st.session_state.get(key, 1)), pages)
-    first = slice((page - 1) * LIST_ROWS, page * LIST_ROWS)
-    act = clip_list(dataset, hits[first], key="label.hit_list", scores=cosines[first], focus=desk.focus)
     if pages > 1:
         st.pagination(pages, key=key)
     _act(desk, act)
@@ -316,13 +275,6 @@ def _act(desk: Desk, act: Act | None) -> None:
     elif act.kind == "evict":
         desk.leave_out(act.position)
     st.rerun(scope="fragment")
-
-
-def _hits(dataset: Dataset, position: int, k: int) -> tuple[Positions, NDArray[np.float32]]:
-    try:
-        return dataset.neighbours(position, k)
-    except HoverError:  # a clip without a vector has no neighbours, and the panel says so
-        return np.zeros(0, np.int64), np.zeros(0, np.float32)
 
 
 main()
