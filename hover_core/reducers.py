@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hover_core.errors import Refused
-from hover_core.search import Scale
+from hover_core.scale import Scale
 
 REDUCERS: Final = ("umap", "pca")
 SEED: Final = 0

@@ -1,43 +1,14 @@
-"""Nearest clips by cosine of standardised vectors, by FAISS.
-
-Raw mean MFCC vectors all point one way (their first coefficient, loudness, outweighs the rest), so that every cosine
-lies near 1 and nothing is ranked. Standardising each dimension over the corpus first makes the angle mean something.
-"""
+"""Nearest clips by cosine of standardised vectors (`hover_core.scale`), by FAISS."""
 
 from __future__ import annotations
-
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hover_core.scale import Scale, unit
+
 Floats = NDArray[np.float32]
 Positions = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class Scale:
-    """Mean and deviation of each dimension of a corpus. [shape=(d,), float32]"""
-
-    mean: Floats
-    deviation: Floats
-
-    @classmethod
-    def of(cls, vectors: Floats) -> Scale:
-        """The scale of a corpus [shape=(n, d)]; a dimension that never changes counts as 0."""
-        mean, deviation = vectors.mean(axis=0, dtype=np.float64), vectors.std(axis=0, dtype=np.float64)
-        deviation[deviation < 1e-9 + 1e-7 * np.abs(mean)] = np.inf  # less than float32 can tell from rounding
-        return cls(mean.astype(np.float32), deviation.astype(np.float32))
-
-    def standardise(self, vectors: Floats) -> Floats:
-        """`vectors` [shape=(n, d)] with mean 0 and deviation 1 in every dimension."""
-        return ((vectors - self.mean) / self.deviation).astype(np.float32, copy=False)
-
-
-def unit(vectors: Floats) -> Floats:
-    """Each row [shape=(n, d)] at length 1; a zero row stays zero."""
-    length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return (vectors / np.where(length == 0, 1, length)).astype(np.float32, copy=False)
 
 
 class SearchIndex:

@@ -196,7 +196,7 @@ def _warm_fits(setting: str, n: int, runs: int) -> Row:
     import umap
 
     from hover_core.reducers import Reducer
-    from hover_core.search import Scale
+    from hover_core.scale import Scale
 
     vectors, kind = _vectors(n)
     standard = Scale.of(vectors).standardise(vectors)

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hover_core.audio import Heard, Piece, Workers
-from hover_core.search import Scale, unit
+from hover_core.scale import Scale, unit
 from hover_core.vectorizers import VECTORIZERS
 from tests import sounds
 from tests.benchmarks import guide

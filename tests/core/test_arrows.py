@@ -9,7 +9,7 @@ from tests.run import ROOT
 
 TIERS = {
     "words": {"errors", "clips", "annotations", "invites", "settings"},
-    "sound": {"fetch", "audio", "ear", "vectorizers", "reducers", "search"},
+    "sound": {"fetch", "audio", "ear", "vectorizers", "scale", "reducers", "search"},
     "memory": {
         "migrations", "store", "journal", "clip_rows", "vector_rows", "job_rows", "members", "sound_cache",
     },
