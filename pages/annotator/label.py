@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from functools import partial
 
 import numpy as np
 import streamlit as st
 
 from hover_core import jobs
 from hover_core.dataset import Dataset
+from hover_core.errors import HoverError
 from hover_core.invites import OWNER
 from hover_core.vector_rows import Embedding
 from pages.components import search_panel, session
 from pages.components.classic_map import classic_map
 from pages.components.clip_list import Act, clip_list
-from pages.components.clip_map import Asked, clip_map
+from pages.components.clip_map import Command, Focused, Said, Selected, clip_map, said
 from pages.components.desk import GROW_BY, Desk
 from pages.components.label_bar import label_bar
 from pages.components.words import counted, plain
@@ -38,8 +40,7 @@ def _work(desk: Desk) -> None:
     desk.selection = desk.selection[desk.selection < dataset.state().size]
     left, right = st.columns([2, 1], gap="medium")
     with left:
-        asked = _map(dataset, desk)
-    _obey(dataset, desk, asked)
+        _map(dataset, desk)
     with right:
         _panel(dataset, desk)
     if desk.said:
@@ -53,19 +54,27 @@ def _work(desk: Desk) -> None:
 # the map --------------------------------------------------------------------------------------------------------------
 
 
-def _map(dataset: Dataset, desk: Desk) -> Asked:
+def _map(dataset: Dataset, desk: Desk) -> None:
     embedding = _embedding(dataset, desk)
     if st.session_state.get("label.classic"):
-        return classic_map(dataset, embedding, key="label.classic_map")
-    return clip_map(
+        _obey(desk, classic_map(dataset, embedding, key="label.classic_map"))
+        return
+    clip_map(
         dataset,
         embedding,
-        key="label.map",
+        key=_map_key(desk),
+        on_said=partial(_heard, desk),
         height=None,
         select=(desk.imposed, desk.selection) if desk.imposed else None,
+        count=len(desk.selection),
         ring=search_panel.ring(dataset, desk),
         focus=desk.focus,
     )
+
+
+def _map_key(desk: Desk) -> str:
+    """An element for each dataset: what was said on one map is never heard on another."""
+    return f"label.map.{desk.dataset_id}"
 
 
 def _embedding(dataset: Dataset, desk: Desk) -> Embedding:
@@ -83,32 +92,44 @@ def _embedding(dataset: Dataset, desk: Desk) -> Embedding:
     return part
 
 
-def _obey(dataset: Dataset, desk: Desk, asked: Asked) -> None:
-    """Do what came up from the map."""
-    if asked.focus is not None:
-        desk.focus = asked.focus
-    if asked.selected is not None:
-        desk.select(asked.selected.positions, "lasso", tell_map=False)
-    if asked.command is not None:
-        _command(dataset, desk, asked.command)
-        st.rerun(scope="fragment")
+def _heard(desk: Desk) -> None:
+    """Do what came up from the map: before the run, because a run that another overtakes may never get to it."""
+    dataset = desk.dataset()
+    if dataset is None:
+        return
+    try:
+        _obey(desk, said(_map_key(desk), dataset.state().size))
+    except HoverError as error:
+        desk.problem = plain(str(error))
 
 
-def _command(dataset: Dataset, desk: Desk, command: dict[str, Any]) -> None:
+def _obey(desk: Desk, acts: Iterable[Said]) -> None:
+    for act in acts:
+        if isinstance(act, Selected):
+            desk.select(act.positions, "lasso", tell_map=False)
+        elif isinstance(act, Focused):
+            desk.focus = act.position
+        else:
+            _command(desk, act)
+
+
+def _command(desk: Desk, command: Command) -> None:
     """A key that was pressed on the map."""
-    kind, index = command.get("kind"), command.get("index")
-    names = dataset.state().names
-    if kind == "label" and isinstance(index, int) and 0 <= index < min(9, len(names)):
-        desk.chosen = names[index]
-        desk.apply(names[index])
-    elif kind == "undo":
+    dataset = desk.dataset()
+    names = dataset.state().names[:9] if dataset is not None else ()
+    if command.kind == "label" and 0 <= command.index < len(names):
+        desk.chosen = names[command.index]
+        desk.apply(desk.chosen)
+    elif command.kind == "undo":
         desk.undo()
-    elif kind == "grow":
+    elif command.kind == "grow":
         desk.grow()
-    elif kind == "map only":
+    elif command.kind == "map only":
         desk.map_only()
-    elif kind == "map back":
+    elif command.kind == "map back":
         desk.back()
+    elif command.kind == "lost":
+        desk.tell_map()
 
 
 @st.fragment(run_every=0.5)

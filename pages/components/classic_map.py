@@ -14,12 +14,12 @@ import streamlit as st
 from hover_core.annotations import colour
 from hover_core.dataset import Dataset
 from hover_core.vector_rows import Embedding
-from pages.components.clip_map import Asked, Selected, wire
+from pages.components.clip_map import Focused, Said, Selected, wire
 
 MOST_POINTS = 20_000
 
 
-def classic_map(dataset: Dataset, embedding: Embedding, *, key: str, height: int = 600) -> Asked:
+def classic_map(dataset: Dataset, embedding: Embedding, *, key: str, height: int = 600) -> list[Said]:
     """Draw the map; more than 20,000 clips are thinned evenly, and that is said."""
     import plotly.graph_objects as go  # both are slow to import, and only this engine needs them
     from streamlit_plotly_events import plotly_events
@@ -52,14 +52,14 @@ def classic_map(dataset: Dataset, embedding: Embedding, *, key: str, height: int
     return _asked(came, drawn, key)
 
 
-def _asked(came: list[dict[str, Any]], drawn: Any, key: str) -> Asked:
+def _asked(came: list[dict[str, Any]], drawn: Any, key: str) -> list[Said]:
     """What is new since the run before: the element answers with its last selection in every run."""
     rows = sorted({int(point["pointIndex"]) for point in came if 0 <= int(point["pointIndex"]) < len(drawn)})
     before = st.session_state.get(f"{key}.before")
     st.session_state[f"{key}.before"] = rows
     if not rows or rows == before:
-        return Asked()
+        return []
     positions = drawn[rows].astype(np.int64)
     if len(rows) == 1:
-        return Asked(Selected(positions, "click"), focus=int(positions[0]))
-    return Asked(Selected(positions, "lasso"))
+        return [Selected(positions, "click"), Focused(int(positions[0]))]
+    return [Selected(positions, "lasso")]

@@ -54,6 +54,10 @@ class Desk:
         if tell_map:
             self.imposed = f"{self.turn}"
 
+    def tell_map(self) -> None:
+        """Have the map take over the selection as it is here."""
+        self.imposed = f"{next(_ids)}"
+
     def leave_out(self, position: int) -> None:
         """Take one clip out of the selection; the page of the list stays."""
         self.selection = self.selection[self.selection != position]

@@ -9,7 +9,7 @@ from pathlib import Path
 import plotly
 
 COMPONENTS = Path(__file__).resolve().parent.parent / "components"
-FOLDERS = tuple(COMPONENTS / name for name in ("clip_map", "clip_list", "label_bar"))
+FOLDERS = tuple(COMPONENTS / name for name in ("elements", "clip_map", "clip_list", "label_bar"))
 TYPES = {".js": "text/javascript", ".css": "text/css"}
 _BUNDLE = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 

@@ -125,6 +125,90 @@ def test_consecutive_selections_join_cut_and_subtract(on_label: Page) -> None:
     acts.await_selected(page, range(100, 200))
 
 
+def test_a_lasso_begun_while_the_page_still_redraws_after_the_one_before_is_taken(on_label: Page) -> None:
+    page = on_label
+    where = acts.pixels(page, COUNT)
+    for cloud, op in ((0, None), (1, "Shift"), (2, "Shift"), (0, "Alt")):
+        if op:
+            page.keyboard.down(op)
+        acts.lasso_around(page, where[100 * cloud : 100 * cloud + 100])
+        if op:
+            page.keyboard.up(op)
+
+    acts.await_selected(page, range(100, 300))
+
+
+def test_a_key_right_after_a_lasso_labels_what_was_lassoed(on_label: Page) -> None:
+    page = on_label
+    where = acts.pixels(page, COUNT)
+    acts.lasso_around(page, where[:100])
+    acts.await_selected(page, range(100))
+    acts.label(page, "one")
+    expect(page.get_by_role("radio", name="one")).to_be_visible()
+
+    acts.lasso_around(page, where[100:200])
+    page.keyboard.press("1")
+
+    page.wait_for_function("() => window.__hoverMap.state().colours.filter(Boolean).length === 200")
+    colours = page.evaluate("window.__hoverMap.state().colours")
+    assert all(colours[:200])
+    assert not any(colours[200:])
+
+
+def test_neither_a_label_of_others_nor_a_resize_nor_a_new_script_run_disturbs_a_lasso(
+    on_label: Page, mapped_app: App, open_page: Callable[..., Page]
+) -> None:
+    page, other = on_label, open_page()
+    other.goto(f"{mapped_app.url}/label")
+    acts.map_ready(other, COUNT)
+    acts.lasso_around(other, acts.pixels(other, COUNT)[200:])
+    acts.await_selected(other, range(200, 300))
+    where = acts.pixels(page, COUNT)
+    (x0, y0), (x1, y1) = where[:100].min(axis=0) - 6, where[:100].max(axis=0) + 6
+    page.mouse.move(x0, y0)
+    page.mouse.down()
+    page.mouse.move(x1, y0, steps=8)
+
+    acts.label(other, "theirs")
+    page.wait_for_function("() => window.__hoverMap.of.clips.labels.size === 1")
+    page.evaluate("window.__hoverMap.of.outbox.say(window.__hoverMap.of.component, {kind: 'nothing'})")
+    page.wait_for_timeout(700)
+    page.set_viewport_size({"width": 1300, "height": 850})
+    page.wait_for_timeout(700)
+    where = acts.pixels(page, COUNT)
+    (x0, y0), (x1, y1) = where[:100].min(axis=0) - 6, where[:100].max(axis=0) + 6
+    for corner in ((x1, y0), (x1, y1), (x0, y1), (x0, y0)):
+        page.mouse.move(*corner, steps=8)
+    page.mouse.up()
+
+    acts.await_selected(page, range(100))
+    page.wait_for_function("() => window.__hoverMap.state().colours.filter(Boolean).length === 100")
+
+
+def test_a_lasso_selects_what_python_finds_in_its_polygon(on_label: Page) -> None:
+    page = on_label
+    where = acts.pixels(page, COUNT)[:100]
+    turn = np.linspace(0, 4 * np.pi, 60)  # crosses itself: the even-odd rule decides
+    middle, reach = where.mean(axis=0), np.ptp(where, axis=0) / 2
+    path = middle + reach * (0.25 + 0.5 * turn / turn[-1])[:, None] * np.stack([np.cos(turn), np.sin(turn)], axis=1)
+    acts.drag(page, [(float(x), float(y)) for x, y in path])
+
+    inside = np.flatnonzero(acts.in_polygon(acts.base(page), acts.outline(page)))
+    assert 5 < len(inside) < 95
+    acts.await_selected(page, inside.tolist())
+
+
+def test_a_map_that_was_left_and_comes_back_shows_what_was_selected(on_label: Page) -> None:
+    page = on_label
+    acts.lasso_around(page, acts.pixels(page, COUNT)[:100])
+    acts.await_selected(page, range(100))
+    acts.to(page, "Share")
+    expect(page.get_by_text("Who is it for?").first).to_be_visible()
+    acts.to(page, "Label")
+
+    acts.await_selected(page, range(100))
+
+
 def test_a_subset_that_is_switched_off_and_on_again_restores_the_selection(on_label: Page) -> None:
     page = on_label
     acts.lasso_around(page, acts.pixels(page, COUNT)[:100])

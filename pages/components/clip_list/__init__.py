@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ import streamlit as st
 from hover_core.annotations import colour
 from hover_core.clips import clip_name
 from hover_core.dataset import Dataset
+from pages.components import elements
 from pages.server import assets
 
 
@@ -34,7 +35,10 @@ def clip_list(
     focus: int | None = None,
     evict: bool = False,
 ) -> Act | None:
-    """Draw the clips at `positions`, a page of them, with a score each if given; the act of this run, if any."""
+    """Draw the clips at `positions`, a page of them, with a score each if given; the act of this run, if any.
+
+    Of several acts each run answers one: whoever does it asks for another run.
+    """
     state = dataset.state()
     clips = dataset.clips()
     rows = []
@@ -58,15 +62,21 @@ def clip_list(
         "focus": focus,
         "evict": evict,
         "labels": list(state.names[:500]),
+        "heard": elements.acknowledged(key),
     }
-    came = _element()(key=key, data=data, height="content", on_act_change=_nothing)
-    if not came.act:
-        return None
-    given = json.loads(came.act)
-    position = given.get("position")
-    if given.get("kind") not in ("focus", "similar", "evict", "label") or not isinstance(position, int):
-        return None
-    return Act(given["kind"], position, str(given.get("label", ""))) if 0 <= position < state.size else None
+    _element()(key=key, data=data, height="content", on_said_change=partial(_collect, key))
+    waiting: list[Any] = st.session_state.get(f"{key}.acts", [])
+    while waiting:
+        given = waiting.pop(0)
+        position = given.get("position")
+        known = given.get("kind") in ("focus", "similar", "evict", "label")
+        if known and isinstance(position, int) and 0 <= position < state.size:
+            return Act(given["kind"], position, str(given.get("label", "")))
+    return None
+
+
+def _collect(key: str) -> None:
+    st.session_state.setdefault(f"{key}.acts", []).extend(elements.heard(key))
 
 
 def _number(value: float) -> float | None:
@@ -76,7 +86,3 @@ def _number(value: float) -> float | None:
 @st.cache_resource
 def _element() -> Any:
     return st.components.v2.component("clip_list", js=assets.inline("clip_list"), isolate_styles=False)
-
-
-def _nothing() -> None:
-    """Streamlit keeps a trigger in the result only if a callback is named for it."""

@@ -1,8 +1,11 @@
 /**
  * A page of clips to listen to: play, look, more like this, leave out. One sound at a time, with everything else on the page.
  *
- * Up to Python goes one trigger, "act" (JSON {kind: "focus" | "similar" | "evict", position, nonce}). Playing sends nothing.
+ * Up to Python go, by an Outbox, acts {kind: "focus" | "similar" | "evict" | "label", position, label}. Playing sends nothing.
  */
+import { Outbox } from "./outbox.js"
+import "./solo.js"
+
 const lists = new WeakMap() // by parentElement
 const outlines = new Map() // clip address → its card, or a promise of it
 const MOST_CARDS = 2000
@@ -27,6 +30,7 @@ export function mount(component, root) {
 
 class ClipList {
   constructor(place) {
+    this.outbox = new Outbox()
     this.element = make("div", "clip-list")
     this.audio = make("audio", "")
     this.rows = make("ol", "rows")
@@ -42,6 +46,7 @@ class ClipList {
     const { data } = component
     this.component = component
     this.root = root
+    this.outbox.heard(component, data.heard)
     if (!document.querySelector("link[data-clip-list]")) {
       const link = make("link", "")
       Object.assign(link, { rel: "stylesheet", href: new URL(`${data.assets}list.css`, root).href })
@@ -111,7 +116,6 @@ class ClipList {
 
   async #play(position) {
     if (this.position === position && !this.audio.paused) return void this.audio.pause()
-    for (const other of document.querySelectorAll("audio, video")) if (other !== this.audio && !other.paused) other.pause()
     this.position = position
     this.audio.src = this.#address(position, "audio")
     this.note.hidden = true
@@ -141,7 +145,7 @@ class ClipList {
   }
 
   #act(kind, position) {
-    this.component.setTriggerValue("act", JSON.stringify({ kind, position, nonce: Math.random().toString(36).slice(2) }))
+    this.outbox.say(this.component, { kind, position })
   }
 
   close() {

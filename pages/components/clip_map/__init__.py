@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from hover_core.dataset import Dataset
 from hover_core.vector_rows import Embedding
+from pages.components import elements
 from pages.components.clip_map import wire
 from pages.server import assets
 
@@ -25,12 +26,21 @@ class Selected:
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What came up from the map in this run, if anything."""
+class Focused:
+    """A clip that a person wants to listen to."""
 
-    selected: Selected | None = None
-    focus: int | None = None
-    command: dict[str, Any] | None = None
+    position: int
+
+
+@dataclass(frozen=True)
+class Command:
+    """A key pressed on the map: `label` (with `index`), `undo`, `grow`, `map only`, `map back`; or `lost`."""
+
+    kind: str
+    index: int = -1
+
+
+Said = Selected | Focused | Command
 
 
 def clip_map(
@@ -38,17 +48,23 @@ def clip_map(
     embedding: Embedding,
     *,
     key: str,
+    on_said: Callable[[], None],
     height: int | None = 560,
     select: tuple[str, NDArray[np.int64]] | None = None,
+    count: int = 0,
     ring: NDArray[np.int64] | None = None,
     focus: int | None = None,
-) -> Asked:
+) -> None:
     """Draw the map.
 
     Parameters
     ----------
+    on_said
+        Called before the run when a person did something on the map; `said(key, size)` tells what.
     select
         A selection made elsewhere (search hits, a label), with an id: it is applied when the id changes.
+    count
+        How many clips are selected as far as Python knows: a map that comes new and knows of none asks for them.
     ring
         Positions to mark softly.
     focus
@@ -66,7 +82,9 @@ def clip_map(
         "revision": state.revision,
         "select": None if select is None else {"id": select[0], "set": wire.encode_set(select[1])},
         "ring": None if ring is None else {"set": wire.encode_set(ring)},
+        "count": count,
         "focus": focus,
+        "heard": elements.acknowledged(key),
         "labels_keys": list(state.names[:9]),
         "colour_by": "label",
         "columns": f"columns/{dataset.id}",
@@ -77,33 +95,31 @@ def clip_map(
         if embedding.placeholder
         else None,
     }
-    came = _element()(
-        key=key,
-        data=data,
-        height="content",
-        on_selection_change=_nothing,
-        on_focus_change=_nothing,
-        on_command_change=_nothing,
-    )
-    return _asked(came, state.size)
+    _element()(key=key, data=data, height="content", on_said_change=on_said)
 
 
-def _asked(came: Any, size: int) -> Asked:
-    selected = None
-    if came.selection:
-        given = json.loads(came.selection)
-        selected = Selected(wire.decode_set(str(given["set"]), size), str(given.get("how", "lasso")))
-    focus = came.focus.get("position") if isinstance(came.focus, dict) else None
-    if not (isinstance(focus, int) and 0 <= focus < size):
-        focus = None
-    command = json.loads(came.command) if isinstance(came.command, str) else came.command
-    return Asked(selected, focus, command if isinstance(command, dict) else None)
+def said(key: str, size: int) -> list[Said]:
+    """What a person did on the map of a dataset of `size` clips, in order; each is told once.
+
+    Raises
+    ------
+    Refused
+        A selection that names clips which the dataset has not.
+    """
+    return [act for given in elements.heard(key) if (act := _read(given, size)) is not None]
+
+
+def _read(given: dict[str, Any], size: int) -> Said | None:
+    kind = given.get("kind")
+    if kind == "selection":
+        return Selected(wire.decode_set(str(given["set"]), size), str(given.get("how", "lasso")))
+    if kind == "focus":
+        position = given.get("position")
+        return Focused(position) if isinstance(position, int) and 0 <= position < size else None
+    index = given.get("index", -1)
+    return Command(str(kind), index if isinstance(index, int) else -1)
 
 
 @st.cache_resource
 def _element() -> Any:
     return st.components.v2.component("clip_map", js=assets.inline("clip_map"), isolate_styles=False)
-
-
-def _nothing() -> None:
-    """Streamlit keeps a trigger in the result only if a callback is named for it."""

@@ -1,4 +1,4 @@
-/** Plotly's part of the map: axes, mode bar, zoom, and the drawing of lasso and box. No point of ours is in it. */
+/** Plotly's part of the map: axes, mode bar, zoom and pan, and which of lasso, box and pan the hand holds. No point of ours is in it. */
 
 let bundle = null
 
@@ -29,7 +29,7 @@ export function whole({ x0, x1, y0, y1 }) {
 
 export class Frame {
   /**
-   * @param acts {moved(range), lassoing(polygon), lassoed(polygon), home(), emptied()}
+   * @param acts {moved(range), home()}
    * @param {Hold} hold whatever changes Plotly's layout waits for the hand
    */
   constructor(element, acts, hold) {
@@ -42,16 +42,15 @@ export class Frame {
     const look = lookOf(theme)
     const layout = {
       width, height, margin: { l: 0, r: 0, t: 0, b: 0, pad: 0 }, xaxis: axis(range.x), yaxis: axis(range.y), dragmode: this.dragmode,
-      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false, hovermode: false, selectdirection: "d",
+      paper_bgcolor: "rgba(0,0,0,0)", plot_bgcolor: "rgba(0,0,0,0)", showlegend: false, hovermode: false,
       modebar: { color: look["modebar.color"], activecolor: look["modebar.activecolor"], bgcolor: look["modebar.bgcolor"] },
-      newselection: { line: { width: 1.5, dash: "solid", color: look["newselection.line.color"] } },
     }
     const config = {
       scrollZoom: true, displaylogo: false, displayModeBar: true, doubleClick: false, responsive: false, showTips: false, showAxisDragHandles: false, showAxisRangeEntryBoxes: false,
       // Plotly's own reset goes to where the drawing began, which after a visit to another page is a zoom
       modeBarButtons: [["lasso2d", "select2d", "pan2d"], ["zoomIn2d", "zoomOut2d", { name: "reset", title: "Whole map", icon: Plotly.Icons.home, click: () => this.acts.home() }]],
     }
-    // Plotly reports polygons only where a trace can be selected: one invisible point is enough
+    // Plotly offers axes to drag only where there is a trace: one invisible point is enough
     const bait = { type: "scatter", mode: "markers", x: [range.x[0]], y: [range.y[0]], marker: { opacity: 0, size: 1 }, hoverinfo: "skip", showlegend: false }
     await Plotly.react(this.element, [bait], layout, config)
     this.Plotly = Plotly
@@ -68,19 +67,7 @@ export class Frame {
       if (change.dragmode) this.dragmode = change.dragmode
       this.#moved()
     })
-    on("selecting", event => {
-      const polygon = polygonOf(event)
-      if (polygon) this.acts.lassoing(polygon)
-    })
-    on("selected", event => {
-      const polygon = polygonOf(event)
-      if (!polygon) return
-      this.acts.lassoed(polygon)
-      // Plotly keeps its outline as a shape that can be dragged, which selects nothing here
-      setTimeout(() => this.#relayout("selections", { selections: [] }))
-    })
     on("doubleclick", () => this.dragmode === "pan" && this.acts.home())
-    on("deselect", () => this.acts.emptied())
   }
 
   #moved() {
@@ -104,21 +91,6 @@ export class Frame {
     this.hold.run(what, () => this.ready && !this.closed && this.Plotly.relayout(this.element, change))
   }
 
-  /**
-   * The lasso or box as it is drawn at this moment, in pixels, or null if that cannot be read.
-   * Plotly tells of a finished one up to 0.1 s after the hand has let go (it throttles by a constant); what it draws is complete at once.
-   */
-  drawn() {
-    if (!this.ready) return null
-    const paths = this.element.querySelectorAll(".zoomlayer path.select-outline")
-    const path = paths[0]?.getAttribute("d") ?? ""
-    const { xaxis, yaxis } = this.element._fullLayout
-    if (paths.length !== 1 || path.lastIndexOf("M") > 0 || !/^[MLZ\d.,\s-]+$/.test(path) || xaxis._offset || yaxis._offset) return null
-    const numbers = path.match(/-?[\d.]+/g).map(Number)
-    if (numbers.length < 6 || numbers.length % 2 || numbers.some(Number.isNaN)) return null
-    return numbers.flatMap((px, at) => at % 2 ? [] : [[px, numbers[at + 1]]])
-  }
-
   close() {
     this.closed = true
     if (this.ready) this.Plotly.purge(this.element)
@@ -126,13 +98,5 @@ export class Frame {
 }
 
 function lookOf({ ink, accent }) {
-  return { "modebar.color": `rgba(${ink.join(",")},0.55)`, "modebar.activecolor": accent, "modebar.bgcolor": "rgba(0,0,0,0)", "newselection.line.color": accent }
-}
-
-/** The polygon of one of Plotly's selection events in data coordinates, or null. A box is a polygon with four corners. */
-function polygonOf(event) {
-  if (event?.lassoPoints) return event.lassoPoints.x.map((x, at) => [x, event.lassoPoints.y[at]])
-  if (!event?.range) return null
-  const [x0, x1] = event.range.x, [y0, y1] = event.range.y
-  return [[x0, y0], [x1, y0], [x1, y1], [x0, y1]]
+  return { "modebar.color": `rgba(${ink.join(",")},0.55)`, "modebar.activecolor": accent, "modebar.bgcolor": "rgba(0,0,0,0)" }
 }

@@ -1,13 +1,18 @@
-/** Mouse, finger and keys on the map, put into words: click, enclose, paint, hover, command. Plotly draws lasso and box; here is known how they were meant. */
+/**
+ * Mouse, finger and keys on the map, put into words: click, enclose, paint, hover, command.
+ * A lasso is recorded here, in the coordinates of the map: whatever redraws, resizes or arrives while the hand draws, the stroke stays whole and where it was drawn.
+ */
 import { BRUSH_PX } from "./marks.js"
 
-const CLICK_PX = 8 // Plotly's own bound between a click and a drag
+const CLICK_PX = 8 // between a click and a drag
+const STEP_PX = 1.5 // a lasso has no corners closer than this
+const DOUBLE_MS = 400
 const NOT_THE_MAP = ".modebar, .clip-map-sheet, .clip-map-problem"
 
 export class Hands {
   /**
-   * @param map {element, box, hover, around(px, py, radius, visit), clips}
-   * @param acts {click(px, py, event), drawn(), paint(mask, op), counting(count), key(name, event) → whether it meant something, op(name), moved(), released()}
+   * @param map {element, box, hover, around(px, py, radius, visit), clips, view, mode: "lasso", "select" or what Plotly does by itself}
+   * @param acts {click(px, py, event, twice), drawn(stroke), paint(mask, op), counting(count), key(name, event) → whether it meant something, op(name), moved(), released()}
    * @param {Hold} hold is told when the hand is down
    * @param {AbortSignal} signal ends all listening
    */
@@ -18,20 +23,17 @@ export class Hands {
     on(box, "pointerdown", event => this.#down(event), true)
     on(document, "pointermove", event => this.#move(event), true)
     on(document, "pointerup", event => this.#up(event), true)
-    on(document, "pointercancel", () => {
-      this.stroke = null
-      this.#lift()
-    }, true)
+    on(document, "pointercancel", () => this.#drop(), true)
     on(box, "blur", () => box.classList.remove("clip-map-by-hand"))
     on(box, "pointerleave", event => {
       if (event.pointerType === "touch") return // a finger leaves with every tap: what it asked to hear goes on
       this.mouse = null
       map.hover.leave()
     })
-    // Plotly starts its drags from these: not while the brush is out
+    // Plotly starts its drags from these: not while we draw
     for (const name of ["mousedown", "touchstart"]) {
       on(box, name, event => {
-        if (!this.brush) return
+        if (!this.brush && !this.stroke) return
         event.stopImmediatePropagation()
         event.preventDefault()
       }, true)
@@ -51,12 +53,8 @@ export class Hands {
   /** Where the brush is, or null while it is not out. */
   get brushAt() { return this.held.has("p") ? this.mouse : null }
 
-  /** How a finished lasso or box was meant; null if it is no stroke of the hand, or was taken already. */
-  takeStroke() {
-    const { stroke } = this
-    this.stroke = null
-    return stroke
-  }
+  /** The lasso or box that is being drawn, {op, kind, points [[x, y] on the map]}; null before it is more than a click. */
+  get drawing() { return this.stroke && this.strayed ? this.stroke : null }
 
   #op(event) {
     if (event.shiftKey && event.altKey) return "and"
@@ -79,17 +77,22 @@ export class Hands {
     this.start = [event.clientX, event.clientY]
     this.hold.down()
     this.strayed = false // a lasso that ends where it began is a lasso, not a click
-    this.stroke = { op: this.#op(event) }
-    if (this.held.has("p") && this.map.clips) {
-      this.brush = { mask: new Uint8Array(this.map.clips.n), clips: [], at: [px, py], op: this.takeStroke().op }
+    const op = this.#op(event), { mode, view, clips, box } = this.map
+    const ours = clips && view && !event.ctrlKey && !event.metaKey
+    if (ours && this.held.has("p")) {
+      this.brush = { mask: new Uint8Array(clips.n), clips: [], at: [px, py], op }
       this.map.hover.leave()
       this.#dab(px, py)
+    } else if (ours && (mode === "lasso" || mode === "select")) {
+      this.stroke = { op, kind: mode, points: [view.toPlane(px, py)], at: [px, py] }
     }
+    if (this.brush || this.stroke) box.setPointerCapture(event.pointerId) // also where the hand leaves the window
   }
 
   #move(event) {
     const [px, py] = this.#place(event)
-    if (this.start && !event.buttons && event.pointerType === "mouse") this.#lift() // let go where nobody could tell us
+    if (!event.isPrimary) return
+    if (this.start && !event.buttons && event.pointerType === "mouse") this.#up(event) // let go where nobody could tell us
     if (this.brush) {
       const [x, y] = this.brush.at
       const steps = Math.ceil(Math.hypot(px - x, py - y) / (BRUSH_PX / 2))
@@ -99,6 +102,10 @@ export class Hands {
     }
     if (this.start && this.#way(event) >= CLICK_PX) this.strayed = true
     const { hover } = this.map
+    if (this.stroke) {
+      if (this.strayed) hover.leave()
+      return this.#draw(event)
+    }
     const inside = this.map.box.contains(event.target) && !event.target.closest(NOT_THE_MAP)
     this.mouse = inside ? [px, py] : null
     if (this.held.has("p")) this.acts.moved()
@@ -109,6 +116,20 @@ export class Hands {
     // while sweeping, the browser's bundled moves are taken one by one: no point on the way is left out
     const way = hover.sweeping ? event.getCoalescedEvents?.() ?? [] : []
     for (const passed of way.length ? way : [event]) hover.move(...this.#place(passed))
+  }
+
+  #draw(event) {
+    const { stroke, map } = this
+    // the browser bundles the moves of a frame: a lasso goes through all of them
+    const way = event.getCoalescedEvents?.() ?? []
+    for (const passed of way.length ? way : [event]) {
+      const [px, py] = this.#place(passed)
+      if (Math.hypot(px - stroke.at[0], py - stroke.at[1]) < STEP_PX) continue
+      stroke.at = [px, py]
+      if (stroke.kind === "select") stroke.points.length = 1
+      stroke.points.push(map.view.toPlane(px, py))
+    }
+    this.acts.moved()
   }
 
   #dab(px, py) {
@@ -122,18 +143,27 @@ export class Hands {
   }
 
   #up(event) {
-    const { start, brush } = this
-    const far = start && this.#way(event) >= CLICK_PX
-    if (start) this.#lift()
-    if (brush) return this.acts.paint(brush.mask, brush.op)
-    if (!start) return
-    if (this.strayed || far) return this.acts.drawn()
+    const { start, brush, stroke } = this
+    if (!start || !event.isPrimary) return
+    const far = this.strayed || this.#way(event) >= CLICK_PX
+    if (stroke) this.#draw(event)
     this.stroke = null
-    this.acts.click(...this.#place(event), event)
+    this.#lift()
+    if (brush) return this.acts.paint(brush.mask, brush.op)
+    if (far) return stroke && this.acts.drawn(stroke)
+    const twice = event.timeStamp - (this.clicked ?? -Infinity) < DOUBLE_MS
+    this.clicked = event.timeStamp
+    this.acts.click(...this.#place(event), event, twice)
   }
 
   #way(event) {
     return Math.hypot(event.clientX - this.start[0], event.clientY - this.start[1])
+  }
+
+  /** Forgets what the hand was about to do. */
+  #drop() {
+    this.stroke = null
+    this.#lift()
   }
 
   #lift() {
@@ -152,6 +182,7 @@ export class Hands {
 
   #key(event) {
     if (event.key === "Shift" || event.key === "Alt") this.acts.op(this.#op(event))
+    if (event.key === "Escape" && this.start) return this.#drop()
     if (!this.#mine(event)) return
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key
     if (key === " " && document.activeElement?.tagName === "BUTTON") return // it presses the button

@@ -1,6 +1,6 @@
-/** What must wait while the hand draws: a layout that changed under a lasso would cancel or bend it. No DOM. */
+/** What must wait while the hand draws: nothing moves or grows under a lasso, and its frames are not late. No DOM. */
 
-const AFTER_MS = 150 // Plotly finishes a stroke up to 0.1 s after the hand has let go
+const AFTER_MS = 150 // one stroke often follows another
 
 export class Hold {
   #waiting = new Map()

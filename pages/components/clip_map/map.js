@@ -1,8 +1,8 @@
 /**
- * The lasso map. Plotly draws axes, mode bar, zoom, lasso and box; a canvas of ours beneath it draws the points; our script tests the polygon.
+ * The lasso map. Plotly has axes, mode bar, zoom and pan; canvases of ours beneath it draw points, lasso and box; our script tests the polygon.
  * It is mounted by the few lines of inline.js with every run of the page and keeps itself between runs: a run brings news, never a new map.
  *
- * Up to Python go three triggers: "selection" (JSON {set, n, how, polygon}), "focus" ({position, nonce}) and "command" (JSON {kind, …}).
+ * Up to Python go, by an Outbox, acts {kind: "selection", set, n, how, polygon}, {kind: "focus", position} and the commands of keys, {kind, …}.
  * Looking, hearing, zooming and other people's labels send nothing and run no script.
  *
  * Test seam: window.__hoverMap = {state(), pixel(position), colour(position)} of the map mounted last. See the end of this file.
@@ -18,6 +18,8 @@ import { Hands } from "./hands.js"
 import { Hold } from "./hold.js"
 import { Hover } from "./hover.js"
 import { drawMarks, drawStill } from "./marks.js"
+import { Outbox } from "./outbox.js"
+import "./solo.js"
 import { colourOf, css, legible, mix, Painter, View } from "./paint.js"
 
 const MOST_COUNTED = 200000 // while a lasso is drawn: beyond it an estimate does, so that no frame is late
@@ -60,6 +62,7 @@ class ClipMap {
     this.gone = new AbortController()
     this.dirty = {}
     this.hold = new Hold()
+    this.outbox = new Outbox()
     this.hover = new Hover(this, () => { this.#soon("marks"); this.bar?.showSound(this.hover.sound.on, this.hover.sound.volume) })
     this.bar = new Bar({
       op: op => this.hands.setOp(op),
@@ -86,17 +89,14 @@ class ClipMap {
     this.painter = new Painter(this.points)
     this.frame = new Frame(this.gd, {
       moved: range => this.#moved(range),
-      lassoing: polygon => this.#lassoing(polygon),
-      lassoed: polygon => this.hold.drawing || this.#enclose(polygon), // a late report of the stroke before this one
       home: () => this.frame.goTo(whole(this.clips.base)),
-      emptied: () => this.lastHit === null && this.clips?.count && this.#clear(),
     }, this.hold)
     this.bar.showSound(this.hover.sound.on, this.hover.sound.volume)
     this.bar.showLive(null, [])
     this.hands = new Hands(this, {
       op: op => this.bar.showOp(op),
-      click: (px, py, event) => this.#click(px, py, event),
-      drawn: () => this.#drawn(),
+      click: (px, py, event, twice) => this.#click(px, py, event, twice),
+      drawn: stroke => this.#enclose(stroke),
       paint: (mask, op) => { this.clips.choose(op, mask); this.#chosen("paint", { op }) },
       counting: count => this.bar.showInLasso(count),
       key: key => this.#key(key),
@@ -119,6 +119,7 @@ class ClipMap {
     const { data } = component, before = this.data
     this.component = component
     this.data = data
+    this.outbox.heard(component, data.heard)
     const root = siteRoot()
     this.root = root
     this.styled = loadStyle(new URL(`${data.assets}map.css`, root).href)
@@ -204,6 +205,8 @@ class ClipMap {
       this.#soon("ranks", "still")
       this.bar.showCount(clips.count, clips.n)
     }
+    if (!this.asked && data.count && !clips.count) this.#say({ kind: "lost" }) // a page that was left and came back
+    this.asked = true
     const ring = data.ring?.set ?? null
     if (ring !== this.ringSet) {
       this.ringSet = ring
@@ -337,7 +340,11 @@ class ClipMap {
       }
     }
     if (dirty.still) drawStill(this.still, this.#over())
-    if (dirty.marks) drawMarks(this.marks, this.#over())
+    if (dirty.marks) {
+      const over = this.#over()
+      if (over.corners && !this.hands.brush) this.#countInLasso(over.corners)
+      drawMarks(this.marks, over)
+    }
   }
 
   #paint() {
@@ -359,11 +366,14 @@ class ClipMap {
     const { view, theme, clips, outline, ring, focus, hover, hands } = this
     return {
       view, theme, clips, outline, ring, focus, pixel: clip => this.pixel(clip), radius: this.painter.radius ?? 3,
-      hovered: hover.clip, heard: hover.sound.sounding, dabbed: hands.brush?.clips, brush: hands.brushAt,
+      hovered: hover.clip, heard: hover.sound.sounding, dabbed: hands.brush?.clips, brush: hands.brushAt, corners: hands.drawing && cornersOf(hands.drawing),
     }
   }
 
   // ── What hover and hands ask ───
+
+  /** What a drag means: "lasso", "select" (a box), or what Plotly does by itself. */
+  get mode() { return this.frame.dragmode }
 
   /** The pixel of a clip, from the top left corner of the map. */
   pixel(clip) {
@@ -401,33 +411,23 @@ class ClipMap {
 
   // ── Selecting ───
 
-  #lassoing(polygon) {
-    if (!this.hands.stroke || !this.clips) return
+  #countInLasso(polygon) {
     const every = Math.ceil(this.clips.n / MOST_COUNTED)
     this.bar.showInLasso(every * findInPolygon(polygon, this.clips.base, this.clips.shown, this.found, every), every > 1)
   }
 
-  /** The hand has let go: what Plotly has drawn is taken at once; its own report comes later and finds the stroke taken. */
-  #drawn() {
-    const drawn = this.hands.stroke && this.view && this.frame.drawn()
-    if (drawn) this.#enclose(drawn.map(([px, py]) => this.view.toPlane(px, py)))
-  }
-
-  #enclose(polygon) {
-    // Plotly also reports when it redraws what is selected already: only a stroke of the hand counts
-    const stroke = this.hands.takeStroke()
-    if (!stroke || !this.clips) return
-    const { op } = stroke
+  #enclose(stroke) {
+    const polygon = cornersOf(stroke), { op, kind } = stroke
+    if (!this.clips) return
     findInPolygon(polygon, this.clips.base, this.clips.shown, this.found)
     this.clips.choose(op, this.found)
     this.outline = polygon
-    this.#chosen(this.frame.dragmode === "select" ? "box" : "lasso", { polygon, op })
+    this.#chosen(kind === "select" ? "box" : "lasso", { polygon, op })
   }
 
-  #click(px, py, event) {
+  #click(px, py, event, twice) {
     const [clip = null] = this.near(px, py, 12, 1)
-    this.lastHit = clip
-    if (clip === null) return
+    if (clip === null) return void (twice && this.mode !== "pan" && this.clips?.count && this.#clear())
     const op = event.shiftKey ? this.clips.selected[clip] ? "minus" : "add" : event.altKey ? "minus" : "new"
     this.found.fill(0)
     this.found[clip] = 1
@@ -435,7 +435,7 @@ class ClipMap {
     this.outline = null
     this.focus = clip
     this.#chosen("click")
-    this.component.setTriggerValue("focus", { position: clip, nonce: nonce() })
+    this.#say({ kind: "focus", position: clip })
     this.hover.hear(clip)
   }
 
@@ -452,7 +452,7 @@ class ClipMap {
     clearTimeout(this.telling)
     if (!more.polygon) this.outline = null
     this.told = encodeSet(clips.selected)
-    this.component.setTriggerValue("selection", JSON.stringify({ set: this.told, n: clips.count, how, ...more }))
+    this.#say({ kind: "selection", set: this.told, n: clips.count, how, ...more })
     this.bar.showCount(clips.count, clips.n)
     this.#soon("ranks", "still", "marks")
   }
@@ -511,8 +511,13 @@ class ClipMap {
   }
 
   #command(kind, more = {}) {
-    this.component.setTriggerValue("command", JSON.stringify({ kind, ...more, nonce: nonce() }))
+    this.#say({ kind, ...more })
     this.feed.expect()
+  }
+
+  /** Tells Python. Of selections and focuses that it has not heard yet, only the last counts. */
+  #say(act) {
+    this.outbox.say(this.component, act, before => before.kind === act.kind && ["selection", "focus"].includes(act.kind))
   }
 
   // ── The test seam ───
@@ -561,4 +566,9 @@ class ClipMap {
   }
 }
 
-const nonce = () => `${Date.now().toString(36)}-${Math.random().toString(36).slice(2, 8)}`
+/** The corners of what the hand draws, on the map: a box is a polygon with four of them. */
+function cornersOf({ kind, points }) {
+  if (kind !== "select") return points
+  const [x0, y0] = points[0], [x1, y1] = points.at(-1)
+  return [[x0, y0], [x1, y0], [x1, y1], [x0, y1]]
+}

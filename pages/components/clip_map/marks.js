@@ -43,8 +43,27 @@ export function drawStill(canvas, { view, theme, clips, pixel, radius, outline, 
   context.globalAlpha = 1
 }
 
-/** The clip in `focus`, the `hovered` one (stronger while it is `heard`), the `dabbed` ones and the `brush` [x, y]: they change with every move. */
-export function drawMarks(canvas, { view, theme, clips, pixel, radius, focus, hovered, heard, dabbed, brush }) {
+/** The lasso or box of the hand, `corners` [[x, y]]: drawn over whatever the map shows just now. */
+function drawStroke(context, { corners, view, theme }) {
+  context.beginPath()
+  for (const [x, y] of corners) context.lineTo(...view.toPixel(x, y))
+  context.lineWidth = 1.5
+  context.stroke()
+  context.globalAlpha = 0.08
+  context.fill()
+  context.globalAlpha = 0.6
+  context.setLineDash([3, 4])
+  context.beginPath()
+  context.moveTo(...view.toPixel(...corners.at(-1)))
+  context.lineTo(...view.toPixel(...corners[0]))
+  context.stroke()
+  context.setLineDash([])
+  context.globalAlpha = 1
+  context.strokeStyle = theme.accent
+}
+
+/** The clip in `focus`, the `hovered` one (stronger while it is `heard`), the `dabbed` ones, the `brush` [x, y] and the `corners` of a lasso: they change with every move. */
+export function drawMarks(canvas, { view, theme, clips, pixel, radius, focus, hovered, heard, dabbed, brush, corners }) {
   const context = layer(canvas, view)
   const ink = css(theme.ink)
   context.fillStyle = context.strokeStyle = theme.accent
@@ -52,6 +71,7 @@ export function drawMarks(canvas, { view, theme, clips, pixel, radius, focus, ho
     const [px, py] = pixel(clip)
     context.fillRect(px - 1.5, py - 1.5, 3, 3)
   }
+  if (corners) drawStroke(context, { corners, view, theme })
   if (brush) {
     context.beginPath()
     context.arc(...brush, BRUSH_PX, 0, 7)

@@ -41,11 +41,10 @@ export class Sound {
     this.told()
   }
 
-  /** Plays the sound at an address; whatever played before stops, also other players of the page. */
+  /** Plays the sound at an address; whatever played before stops. */
   async play(address, what) {
     const turn = ++this.turn
     this.playing = what
-    for (const other of document.querySelectorAll("audio, video")) if (other !== this.element && !other.paused) other.pause()
     const kept = this.ahead.get(address)
     this.element.src = typeof kept === "string" ? kept : address
     try {
