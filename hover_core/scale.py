@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
+_CHUNK = 65_536
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,10 @@ class Scale:
     @classmethod
     def of(cls, vectors: Floats) -> Scale:
         """The scale of a corpus [shape=(n, d)]; a dimension that never changes counts as 0."""
-        mean, deviation = vectors.mean(axis=0, dtype=np.float64), vectors.std(axis=0, dtype=np.float64)
+        chunks = range(0, len(vectors), _CHUNK)  # in pieces: a copy of a million rows in float64 takes a gigabyte
+        mean = sum(vectors[at : at + _CHUNK].sum(axis=0, dtype=np.float64) for at in chunks) / len(vectors)
+        squares = sum(((vectors[at : at + _CHUNK] - mean) ** 2).sum(axis=0) for at in chunks)
+        deviation = np.sqrt(squares / len(vectors))
         deviation[deviation < 1e-9 + 1e-7 * np.abs(mean)] = np.inf  # less than float32 can tell from rounding
         return cls(mean.astype(np.float32), deviation.astype(np.float32))
 

@@ -111,6 +111,16 @@ def vectorized(store: Store, dataset_id: str, vectorizer: str) -> Positions:
     return np.unique(np.concatenate(found)).astype(np.int64) if found else np.zeros(0, np.int64)
 
 
+def version(store: Store, dataset_id: str, vectorizer: str) -> tuple[int, int]:
+    """How many blocks of vectors there are, and the newest: another answer means other vectors."""
+    with store.read() as connection:
+        row = connection.execute(
+            text("SELECT count(*), coalesce(max(id), 0) FROM vector_blocks WHERE dataset_id = :d AND vectorizer = :v"),
+            {"d": dataset_id, "v": vectorizer},
+        ).one()
+    return int(row[0]), int(row[1])
+
+
 def vectorizers_used(store: Store, dataset_id: str) -> list[str]:
     """Keys of the vectorizers that have left vectors, the newest last."""
     with store.read() as connection:
