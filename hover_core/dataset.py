@@ -18,10 +18,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from hover_core import clip_rows, members, tables, vector_rows
+from hover_core import clip_rows, finding, members, tables, vector_rows
 from hover_core.annotations import Batch, label_named
 from hover_core.clips import IDENTITIES, SUBSETS, Clip
 from hover_core.errors import NotFound, Refused, SoundError, TableError
+from hover_core.finding import Query, Ranking, Sought
+from hover_core.indexes import Indexes
 from hover_core.invites import LOCAL_OWNER, OWNER, Invite, Person
 from hover_core.journal import Entry, Journal, State, Written, add_labels
 from hover_core.listening import Listening
@@ -56,6 +58,7 @@ class Datasets:
     def __init__(self, store: Store | None = None) -> None:
         self.store = store or Store()
         self.journal = Journal(self.store)
+        self.indexes = Indexes(self.store)
         self._listening: Listening | None = None
         self._kept: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
         self._lock = threading.Lock()
@@ -399,35 +402,27 @@ class Dataset:
         return fitted
 
     def index(self, vectorizer: str | None = None) -> SearchIndex:
-        """The search index of the vectors in use, built when first asked for."""
-        key = vectorizer or self.vectorizer_key
-        count = len(vector_rows.vectorized(self.store, self.id, key))
-        return self.datasets.remember(("index", self.id, key, count), lambda: SearchIndex(*self.vectors(key)))
+        """The search index of the vectors in use, with every vector that is there now; built when first asked for."""
+        return self.datasets.indexes.get(self.id, vectorizer or self.vectorizer_key, wait=True)[0]
 
-    def neighbours(self, query: int | str | Floats, k: int = 50) -> tuple[Positions, Floats]:
+    def neighbours(self, query: Query, k: int = 50, **options: Any) -> tuple[Positions, Floats]:
         """The `k` clips that sound most like `query`, best first, and their cosines.
 
-        `query` is a clip's position, a URL (it need not be in the table), or a vector. A clip does not answer itself.
+        `query` is a clip's position, a URL (it need not be in the table), the bytes of a sound file, a
+        `finding.Stretch` of a clip, a vector, or a list of these. A clip does not answer itself. `options` and errors
+        are those of `find`, which also tells how near each is compared with all clips.
 
-        Raises
-        ------
-        NotFound
-            The clip has no vector.
-        FetchError, DecodeError
-            The URL has no sound.
+        Examples
+        --------
+        >>> positions, cosines = dataset.neighbours("https://example.org/bark.wav", k=20)  # doctest: +SKIP
+        >>> dataset.neighbours([4, 17], unlike=[90], rerank="dtw")                       # doctest: +SKIP
         """
-        index = self.index()
-        if isinstance(query, int | np.integer):
-            row = index.vector_row(int(query))
-            if row is None:
-                raise NotFound(f"the clip at position {query} has no vector: vectorize first")
-            key = self.vectorizer_key
-            _, vectors = self.datasets.remember(
-                ("vectors", self.id, key, len(index.positions)), lambda: self.vectors(key)
-            )
-            return index.neighbours(vectors[row], k, leave_out=int(query))
-        vector = self.vector_of(query) if isinstance(query, str) else np.asarray(query, np.float32)
-        return index.neighbours(vector, k)
+        ranking = self.find(query, k, **options)
+        return ranking.positions, ranking.scores
+
+    def find(self, query: Query | Sought, k: int | None = 50, **options: Any) -> Ranking:
+        """The same as a `finding.Ranking`; options are those of `finding.find`."""
+        return finding.find(self, query, k, **options)
 
     def near(self, positions: Sequence[int] | Positions, k: int) -> Positions:
         """The `k` clips nearest to the middle of some clips, best first; those clips themselves do not answer."""
@@ -439,7 +434,7 @@ class Dataset:
 
     def vector_of(self, url: str) -> Floats:
         """The vector of a URL by the vectorizer in use."""
-        return self.datasets.listening.vector(self.id, url, self.vectorizer_key)
+        return finding.of_url(self, url, self.vectorizer_key)
 
 
 class SupervisableAudioDataset(Dataset):

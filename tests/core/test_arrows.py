@@ -13,7 +13,10 @@ TIERS = {
     "memory": {
         "migrations", "store", "journal", "clip_rows", "vector_rows", "job_rows", "members", "sound_cache",
     },
-    "conduct": {"tables", "split", "listening", "columns", "dataset", "jobs", "export", "recipes", "memoize", "demo"},
+    "conduct": {
+        "tables", "split", "listening", "columns", "indexes", "finding", "dataset", "jobs", "export", "recipes",
+        "memoize", "demo",
+    },
 }  # fmt: skip
 MAY_IMPORT = {
     "words": {"words"},

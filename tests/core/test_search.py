@@ -68,3 +68,60 @@ def test_a_clip_without_a_vector_has_no_row():
     index = SearchIndex(np.array([2, 5]), np.eye(2, dtype=np.float32))
 
     assert [index.vector_row(position) for position in (2, 3, 5, 9)] == [0, None, 1, None]
+
+
+def clouds(n, d=24, seed=0):
+    draw = np.random.default_rng(seed)
+    return (draw.normal(0, 2, (30, d))[draw.integers(0, 30, n)] + draw.normal(size=(n, d))).astype(np.float32)
+
+
+def test_an_inverted_index_finds_what_the_exact_one_finds():
+    vectors = clouds(20_000)
+    exact, inverted = SearchIndex(np.arange(20_000), vectors), SearchIndex(np.arange(20_000), vectors, kind="inverted")
+    found = []
+    for query in range(0, 20_000, 200):
+        rows, cosines = inverted.neighbours(vectors[query], 50)
+        _, true = exact.neighbours(vectors[query], 50)
+        found.append((cosines >= true[-1] - 1e-5).mean())
+        np.testing.assert_allclose(cosines, exact.units[rows] @ exact.units[query], atol=1e-5)  # true cosines
+
+    assert (exact.kind, inverted.kind) == ("exact", "inverted")
+    assert np.mean(found) >= 0.99
+    assert inverted.recall >= 0.995
+
+
+def test_an_inverted_index_that_would_miss_too_much_is_not_used():
+    noise = np.random.default_rng(0).normal(size=(3_000, 200)).astype(np.float32)  # nothing is near anything
+    index = SearchIndex(np.arange(3_000), noise, kind="inverted")
+    found, _ = index.neighbours(noise[3], 20)
+
+    assert (index.kind, index.recall) == ("exact", 1.0)
+    assert found.tolist() == by_sorting(noise, noise[3], 20)[0].tolist()
+
+
+def test_an_inverted_index_answers_more_than_its_lists_hold():
+    vectors = clouds(2_000)
+    found, _ = SearchIndex(np.arange(2_000), vectors, kind="inverted").neighbours(vectors[0], 1_900)
+
+    assert len(set(found.tolist())) == 1_900
+
+
+def test_the_size_chooses_the_kind(monkeypatch):
+    monkeypatch.setattr("hover_core.search.EXACT_UP_TO", 24 * 5_000)
+
+    assert [SearchIndex(np.arange(n), clouds(n)).kind for n in (5_000, 6_000)] == ["exact", "inverted"]
+
+
+def test_raw_vectors_come_back():
+    vectors = corpus(50, 4)
+    vectors[:, 2] = 7
+    index = SearchIndex(np.arange(50), vectors)
+
+    np.testing.assert_allclose(index.raw(np.array([3, 4])), vectors[[3, 4]], rtol=1e-4)
+
+
+def test_rows_of_clips_with_a_vector():
+    index = SearchIndex(np.array([2, 5]), np.eye(2, dtype=np.float32))
+
+    assert index.rows_of(np.array([5, 3, 2, 9])).tolist() == [1, 0]
+    assert index.rows_of(np.zeros(0, np.int64)).tolist() == []

@@ -1,0 +1,425 @@
+"""Search by ear: anything that sounds is a query, examples for and against refine it, the answer is a ranking.
+
+Queries go through the same guarded fetch, limited decoder and vectorizer as the clips of the table, and a bad one is
+refused in the same words.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hover_core import vectorizers
+from hover_core.audio import Heard, Piece
+from hover_core.clip_rows import clip_at
+from hover_core.errors import DecodeError, NotFound, Refused
+from hover_core.fetch import FetchLimits
+from hover_core.scale import unit
+from hover_core.search import SearchIndex
+
+if TYPE_CHECKING:
+    from hover_core.dataset import Dataset
+
+Positions = NDArray[np.int64]
+Floats = NDArray[np.float32]
+
+MODEL_FROM: Final = 8  # examples of each kind from which a linear model is as good as their centres
+_AGAINST: Final = 0.4  # how much a centre of negative examples counts against one of positive ones
+_BACKGROUND: Final = 200
+_MOST_TEXT: Final = 200
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A part of a clip, in seconds from the clip's own beginning."""
+
+    position: int
+    start_s: float
+    end_s: float
+
+
+Query = int | str | bytes | Stretch | Floats | Sequence["int | str | bytes | Stretch"]
+
+
+@dataclass(frozen=True)
+class Sought:
+    """A query as the vectors that are compared.
+
+    Attributes
+    ----------
+    vectors : raw, one for each sound that was given [shape=(m, d), float32]
+    vectorizer : the key of what made them
+    clips : positions of clips among them, which do not answer [shape=(c,)]
+    """
+
+    vectors: Floats
+    vectorizer: str
+    clips: Positions
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Clips that answer a query, best first.
+
+    Attributes
+    ----------
+    positions : [shape=(k,)]
+    scores : what they are ranked by: the cosine with the query, refined by examples if there are any, in [-1, 1]
+    closer_than : the share of all compared clips that are further away [shape=(k,), 0 to 1]
+    of : how many clips were compared
+    by : `cosine`; `centres` or `model` where examples refined it
+    took_s : seconds that the search took, without fetching and decoding the query
+    distances : of a re-rank: mean distance of aligned frames, NaN for what was not compared [shape=(k,)]
+    reranked_s : seconds that the re-rank took
+    """
+
+    positions: Positions
+    scores: Floats
+    closer_than: Floats
+    of: int
+    by: str = "cosine"
+    took_s: float = 0.0
+    distances: Floats | None = None
+    reranked_s: float = 0.0
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def first(self, k: int) -> Ranking:
+        """The best `k` of them."""
+        distances = None if self.distances is None else self.distances[:k]
+        return replace(
+            self,
+            positions=self.positions[:k],
+            scores=self.scores[:k],
+            closer_than=self.closer_than[:k],
+            distances=distances,
+        )
+
+
+def sought(dataset: Dataset, query: Query) -> Sought:
+    """The vectors of a query.
+
+    Parameters
+    ----------
+    query
+        A clip's position; a URL, which need not be in the table; the bytes of a sound file; a `Stretch` of a clip; a
+        raw vector [shape=(d,)]; or several of the first four.
+
+    Raises
+    ------
+    Refused
+        Nothing is vectorized yet, or the query is none of these.
+    NotFound
+        There is no such clip, or it has no vector.
+    FetchError, DecodeError
+        The URL, the bytes or the stretch have no sound.
+    """
+    index, key = _index(dataset)
+    width = index.units.shape[1]
+    if isinstance(query, np.ndarray) and query.dtype.kind == "f":
+        vector = np.atleast_2d(np.asarray(query, np.float32))
+        if vector.shape[-1] != width or not np.isfinite(vector).all():
+            raise Refused(
+                f"a vector of shape {query.shape} is no query: {width} finite numbers are wanted, as {key} gives"
+            )
+        return Sought(vector, key, np.zeros(0, np.int64))
+    single = isinstance(query, int | np.integer | str | bytes | Stretch)
+    parts: Sequence[Any] = [query] if single else list(query)  # type: ignore[arg-type]
+    if not parts:
+        raise Refused("there is nothing to search by: give a clip, a URL, a file, a stretch or a vector")
+    vectors, clips = [], []
+    for part in parts:
+        if isinstance(part, int | np.integer):
+            vectors.append(_of_clip(dataset, index, int(part)))
+            clips.append(int(part))
+        elif isinstance(part, str):
+            vectors.append(dataset.vector_of(part) if key == dataset.vectorizer_key else of_url(dataset, part, key))
+        elif isinstance(part, bytes):
+            vectors.append(_of_sound(dataset, Piece(_small_enough(part)), key))
+        elif isinstance(part, Stretch):
+            vectors.append(_of_sound(dataset, piece(dataset, part), key))
+            clips.append(part.position)
+        else:
+            raise Refused(f"{type(part).__name__} is nothing to search by: give positions, URLs, bytes or stretches")
+    stacked = np.stack([np.asarray(vector, np.float32) for vector in vectors])
+    return Sought(stacked, key, np.array(clips, np.int64))
+
+
+def find(
+    dataset: Dataset,
+    query: Query | Sought,
+    k: int | None = 50,
+    *,
+    like: Sequence[int] | Positions = (),
+    unlike: Sequence[int] | Positions = (),
+    nearest: bool = False,
+    among: NDArray[np.bool_] | None = None,
+    at_least: float | None = None,
+    rerank: str | None = None,
+) -> Ranking:
+    """The clips that sound most like a query.
+
+    Parameters
+    ----------
+    query
+        As in `sought`, or what it returned.
+    k
+        How many; None: all.
+    like, unlike
+        Positions of clips that are, and are not, what is meant. They answer like any other. A few shift the query by
+        their centres; from `MODEL_FROM` of each a linear model takes over.
+    nearest
+        Of several sounds: rank by the nearest to any of them. By default their mean is the query.
+    among
+        Only these clips answer; they keep their place among all. [shape=(n,)]
+    at_least
+        Only scores of at least this answer.
+    rerank
+        `dtw` compares the first 200 frame by frame; see `rerank`.
+
+    Raises
+    ------
+    Refused, NotFound, FetchError, DecodeError
+        As `sought`; or a re-rank without sequences.
+
+    Source: Rocchio, J. Relevance feedback in information retrieval. The SMART Retrieval System, 1971. Weights measured.
+    """
+    if rerank not in (None, "dtw"):
+        raise Refused(f"rerank={rerank!r} must be “dtw” or None")
+    asked = query if isinstance(query, Sought) else sought(dataset, query)
+    index, key = _index(dataset)
+    if key != asked.vectorizer:
+        raise Refused("the clips have other vectors now: ask again")
+    begun = time.perf_counter()
+    units = index.asked(asked.vectors)
+    by = "cosine"
+    for_rows, against_rows = index.rows_of(np.asarray(like, np.int64)), index.rows_of(np.asarray(unlike, np.int64))
+    if len(for_rows) or len(against_rows):
+        units, by = _refined(index, units, for_rows, against_rows, nearest=nearest)
+    elif len(units) > 1 and not nearest:
+        units = unit(units.mean(axis=0, keepdims=True))
+    rows, scores, places = _ranked(index, units, asked.clips, k, among, at_least)
+    of = len(index.positions) - len(index.rows_of(np.unique(asked.clips)))
+    closer = (1 - (places + 1) / max(of, 1)).astype(np.float32)
+    ranking = Ranking(index.positions[rows], scores, closer, of, by, time.perf_counter() - begun)
+    return ranking
+
+
+def matching(
+    dataset: Dataset, text: str, *, column: str = "", regex: bool = False, exclude: bool = False
+) -> NDArray[np.bool_]:
+    """Which clips' text matches, whatever the case. [shape=(n,)]
+
+    Parameters
+    ----------
+    column
+        `url`, `label`, or a column of the table; empty: any of them.
+    regex
+        `text` is a regular expression (RE2's, which takes no more than linear time).
+    exclude
+        Answer those that do not match.
+
+    Raises
+    ------
+    Refused
+        The regular expression cannot be read, or there is no such column.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if len(text) > _MOST_TEXT:
+        raise Refused(f"the text to look for has {len(text)} characters: at most {_MOST_TEXT} are looked for")
+    state = dataset.state()
+    clips = dataset.clips().iloc[: state.size]
+    found = np.zeros(state.size, bool)
+    for cells in _texts(clips, state.label_names(), column):
+        values = pa.array(cells, pa.string())
+        try:
+            match = pc.match_substring_regex if regex else pc.match_substring
+            hits = match(values, pattern=text, ignore_case=True)
+        except pa.ArrowInvalid as error:
+            said = str(error).removeprefix("Invalid regular expression: ")
+            raise Refused(f"“{text}” is no regular expression that can be read: {said}") from error
+        found[: len(cells)] |= np.asarray(hits, bool)
+    return ~found if exclude else found
+
+
+def of_url(dataset: Dataset, url: str, key: str) -> Floats:
+    """The vector of a URL by a vectorizer of ours. [shape=(d,), float32] Raises as `sought`."""
+    _can_hear(key)
+    return dataset.datasets.listening.vector(dataset.id, url, key)
+
+
+def piece(dataset: Dataset, stretch: Stretch) -> Piece:
+    """Where the sound of a stretch lies.
+
+    Raises
+    ------
+    Refused
+        It does not end after it begins, or lies outside of the clip.
+    NotFound, FetchError
+        There is no such clip, or its sound cannot be had.
+    """
+    found = clip_at(dataset.store, dataset.id, stretch.position)
+    if found is None:
+        raise NotFound(f"there is no clip at position {stretch.position}")
+    if not 0 <= stretch.start_s < stretch.end_s:
+        raise Refused(f"a stretch from {stretch.start_s:g} s to {stretch.end_s:g} s: it must end after it begins")
+    clip, _, path = dataset.datasets.listening.recording(dataset.id, stretch.position)
+    first = clip.start_s or 0.0
+    start, end = first + stretch.start_s, first + stretch.end_s
+    if clip.end_s is not None:
+        if start >= clip.end_s:
+            raise Refused(f"the stretch begins at {stretch.start_s:g} s: the clip is {clip.end_s - first:g} s long")
+        end = min(end, clip.end_s)
+    return Piece(path, start, end)
+
+
+def playable(dataset: Dataset, query: str | bytes | Stretch) -> bytes:
+    """What a query sounds like, as WAV that every browser plays. Raises as `sought`."""
+    if isinstance(query, Stretch):
+        source = piece(dataset, query)
+    elif isinstance(query, str):
+        source = Piece(dataset.datasets.listening.fetch(dataset.id, query))
+    else:
+        source = Piece(_small_enough(query))
+    return dataset.datasets.listening.workers.wav(source)
+
+
+def _index(dataset: Dataset) -> tuple[SearchIndex, str]:
+    key = dataset.vectorizer_key
+    if not key:
+        raise Refused("no clip has a vector yet: vectorize first")
+    index, served = dataset.datasets.indexes.get(dataset.id, key)
+    if not len(index.positions):
+        raise NotFound("no clip has a vector yet: vectorize first")
+    return index, served
+
+
+def _of_clip(dataset: Dataset, index: SearchIndex, position: int) -> Floats:
+    row = index.vector_row(position)
+    if row is None:
+        raise NotFound(f"the clip at position {position} has no vector: vectorize first")
+    return index.raw(np.array([row]))[0]
+
+
+def _of_sound(dataset: Dataset, sound: Piece, key: str) -> Floats:
+    _can_hear(key)
+    answer = dataset.datasets.listening.workers.vectorize([sound], key)[0]
+    if isinstance(answer, Heard):
+        return answer.vector
+    raise answer
+
+
+def _can_hear(key: str) -> None:
+    if key not in {vectorizer.key for vectorizer in vectorizers.VECTORIZERS}:
+        raise Refused(f"the vectors come from the function {key}, which only its notebook has: search by clips here")
+
+
+def _small_enough(data: bytes) -> bytes:
+    most = FetchLimits().max_bytes
+    if not data:
+        raise DecodeError("empty file")
+    if len(data) > most:
+        raise DecodeError(f"the file has {len(data) / 1e6:.0f} MB: at most {most / 1e6:.0f} MB are decoded")
+    return data
+
+
+def _refined(
+    index: SearchIndex, units: Floats, like: Positions, unlike: Positions, *, nearest: bool
+) -> tuple[Floats, str]:
+    """The query moved by examples: towards the middle of `like` and the query itself, away from `unlike`."""
+    liked = np.concatenate([units, index.units[like]])
+    against = index.units[unlike]
+    if len(like) >= MODEL_FROM and len(unlike) >= MODEL_FROM:
+        return unit(_model(index, liked, against)[None]), "model"
+    if nearest and not len(unlike):
+        return liked, "centres"
+    moved = liked.mean(axis=0)
+    if len(against):
+        moved = moved - _AGAINST * against.mean(axis=0)
+    return unit(moved[None]), "centres"
+
+
+def _model(index: SearchIndex, liked: Floats, against: Floats) -> Floats:
+    """The direction of a logistic regression. Random clips stand beside the negative examples at the same weight.
+
+    Without them the model knows only the neighbourhood that was heard, and ranks worse than no model at all (measured).
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    draw = np.random.default_rng(0)
+    random = index.units[np.sort(draw.integers(0, len(index.units), _BACKGROUND))]
+    given = np.concatenate([liked, against, random])
+    means = np.repeat([1, 0], [len(liked), len(against) + len(random)])
+    total = len(liked) + len(against)
+    weights = np.concatenate(
+        [
+            np.full(len(part), share * total / len(part))
+            for part, share in ((liked, 0.5), (against, 0.25), (random, 0.25))
+        ]
+    )
+    model = LogisticRegression(C=20, max_iter=300).fit(given, means, sample_weight=weights)
+    return np.asarray(model.coef_[0], np.float32)
+
+
+def _ranked(
+    index: SearchIndex,
+    units: Floats,
+    leave_out: Positions,
+    k: int | None,
+    among: NDArray[np.bool_] | None,
+    at_least: float | None,
+) -> tuple[Positions, Floats, NDArray[np.int64]]:
+    """Rows, their scores, and at which place among all compared each is; best first."""
+    out = index.rows_of(np.unique(leave_out))
+    n = len(index.positions)
+    if k is not None and among is None and at_least is None:
+        candidates = [index.nearest(query, k + len(out)) for query in units]
+        if len(candidates) == 1:
+            rows, scores = candidates[0]
+        else:
+            rows = np.unique(np.concatenate([found for found, _ in candidates]))
+            scores = np.clip((index.units[rows] @ units.T).max(axis=1), -1, 1)
+            order = np.lexsort((rows, -scores))
+            rows, scores = rows[order], scores[order]
+        keep = ~np.isin(rows, out)
+        rows, scores = rows[keep][:k], scores[keep][:k]
+        return rows, scores, np.arange(len(rows))
+    every = index.cosines(units)
+    answers = np.ones(n, bool)
+    answers[out] = False
+    compared = every[answers]
+    if among is not None:
+        answers &= among[index.positions]
+    if at_least is not None:
+        answers &= every >= at_least
+    rows = np.flatnonzero(answers)
+    if k is not None and k < len(rows):
+        rows = rows[np.argpartition(-every[rows], k)[: max(k, 1)]][:k]
+    rows = rows[np.argsort(-every[rows], kind="stable")]
+    if among is None:
+        places = np.arange(len(rows))
+    else:  # how many of all are nearer
+        ordered = np.sort(compared)
+        places = len(ordered) - np.searchsorted(ordered, every[rows], side="right")
+    return rows, every[rows], places
+
+
+def _texts(clips: Any, labels: NDArray[Any], column: str) -> list[list[str]]:
+    own = {"url": lambda: clips["url"].tolist(), "label": lambda: [str(label) for label in labels]}
+    if column in own:
+        return [own[column]()]
+    extras = clips["extra"].tolist()
+    named = dict.fromkeys(name for extra in extras for name in extra)
+    if column:
+        if column not in named:
+            raise Refused(f"the table has no column “{column}”: choose url, label or one that it came with")
+        return [[str(extra.get(column, "")) for extra in extras]]
+    return [*(cells() for cells in own.values()), *([str(e.get(name, "")) for e in extras] for name in named)]
