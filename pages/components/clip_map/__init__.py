@@ -48,7 +48,7 @@ def clip_map(
     embedding: Embedding,
     *,
     key: str,
-    on_said: Callable[[], None],
+    on_said: Callable[[], None] | None = None,
     height: int | None = 560,
     select: tuple[str, NDArray[np.int64]] | None = None,
     count: int = 0,
@@ -60,7 +60,7 @@ def clip_map(
     Parameters
     ----------
     on_said
-        Called before the run when a person did something on the map; `said(key, size)` tells what.
+        Called before the run when a person did something there; `said(key, size)` tells what. None: only looked at.
     select
         A selection made elsewhere (search hits, a label), with an id: it is applied when the id changes.
     count
@@ -95,7 +95,7 @@ def clip_map(
         if embedding.placeholder
         else None,
     }
-    _element()(key=key, data=data, height="content", on_said_change=on_said)
+    _element()(key=key, data=data, height="content", on_said_change=on_said or _nothing)
 
 
 def said(key: str, size: int) -> list[Said]:
@@ -123,3 +123,7 @@ def _read(given: dict[str, Any], size: int) -> Said | None:
 @st.cache_resource
 def _element() -> Any:
     return st.components.v2.component("clip_map", js=assets.inline("clip_map"), isolate_styles=False)
+
+
+def _nothing() -> None:
+    """A map that is only looked at."""
