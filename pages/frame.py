@@ -25,8 +25,8 @@ def main() -> None:
     current = session.dataset()
     pages = _pages(current, owner=who.role == OWNER)
     page = st.navigation(pages, position="top")
-    if page is pages[0]:
-        st.switch_page(pages[1])
+    if page is pages[-1]:
+        st.switch_page(pages[0])
     _header(current, owner=who.role == OWNER, name=who.name)
     page.run()
     _settle()
@@ -41,23 +41,29 @@ def _pages(current, *, owner: bool) -> list:
         size, labelled = state.size, int((state.label >= 0).sum())
         subsets = size and state.subset.any()
     label_title = f"Label {labelled:,}/{size:,}" if size else "Label"
-    label = st.Page("annotator/label.py", title=label_title, icon=":material/lasso_select:", url_path="label")
-    # the default page answers at the root alone: a page of its own, so that every step keeps its address
-    home = st.Page(_nothing, title="Hover", default=True, visibility="hidden")
+    label = _page("annotator/label.py", label_title, "lasso_select", first=not owner)
     if not owner:
-        return [home, label]
-    upload_title = f"Upload {size:,}" if size else "Upload"
+        return [label, _alias("label")]
     return [
-        home,
-        st.Page("owner/upload.py", title=upload_title, icon=":material/upload_file:", url_path="upload"),
-        st.Page(
-            "owner/split.py", title="Split ✓" if subsets else "Split", icon=":material/call_split:", url_path="split"
-        ),
-        st.Page("owner/vectorize.py", title=_map_title(current), icon=":material/scatter_plot:", url_path="vectorize"),
+        _page("owner/upload.py", f"Upload {size:,}" if size else "Upload", "upload_file", first=True),
+        _page("owner/split.py", "Split ✓" if subsets else "Split", "call_split"),
+        _page("owner/vectorize.py", _map_title(current), "scatter_plot"),
         label,
-        st.Page("owner/share.py", title="Share", icon=":material/group_add:", url_path="share"),
-        st.Page("owner/export.py", title="Export", icon=":material/download:", url_path="export"),
+        _page("owner/share.py", "Share", "group_add"),
+        _page("owner/export.py", "Export", "download"),
+        _alias("upload"),
     ]
+
+
+def _page(path: str, title: str, icon: str, *, first: bool = False):
+    # a default page is served at the root alone, yet reserves its own name: it gets one that nobody uses
+    name = "first" if first else Path(path).stem
+    return st.Page(path, title=title, icon=f":material/{icon}:", url_path=name, default=first)
+
+
+def _alias(name: str):
+    """The first page under its own name: it leads to the root."""
+    return st.Page(_nothing, title="Hover", url_path=name, visibility="hidden")
 
 
 def _map_title(current) -> str:

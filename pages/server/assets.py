@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import functools
 import hashlib
+from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
-
-import plotly
 
 COMPONENTS = Path(__file__).resolve().parent.parent / "components"
 FOLDERS = tuple(COMPONENTS / name for name in ("elements", "clip_map", "clip_list", "label_bar"))
 TYPES = {".js": "text/javascript", ".css": "text/css"}
-_BUNDLE = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 
 
 @functools.cache
@@ -23,9 +22,10 @@ def folder() -> str:
     return f"assets/{content.hexdigest()[:16]}/"
 
 
+@functools.cache
 def plotly_bundle() -> str:
     """Where Plotly's bundle is; relative to the app's root."""
-    return f"assets/plotly-{plotly.__version__}.min.js"
+    return f"assets/plotly-{version('plotly')}.min.js"
 
 
 @functools.cache
@@ -37,7 +37,10 @@ def inline(component: str) -> str:
 def find(name: str) -> tuple[Path, str] | None:
     """The file and MIME type of an asset, or None. Only names that we know: nothing of the request becomes a path."""
     if f"assets/{name}" == plotly_bundle():
-        return _BUNDLE, TYPES[".js"]
+        spec = find_spec("plotly")  # its place without its import
+        assert spec is not None
+        assert spec.origin is not None
+        return Path(spec.origin).parent / "package_data" / "plotly.min.js", TYPES[".js"]
     known = {f"{folder()}{path.name}": path for path in _files()}
     path = known.get(f"assets/{name}")
     return (path, TYPES[path.suffix]) if path else None

@@ -15,7 +15,6 @@ from collections.abc import Callable, Mapping
 
 import streamlit as st
 
-from hover_core import members
 from hover_core.invites import LOCAL_OWNER, OWNER, Person
 from pages.server.shared import datasets, secret
 
@@ -51,9 +50,12 @@ def by_cookie() -> bool:
 def person(cookies: Mapping[str, str], headers: Mapping[str, str]) -> Person | None:
     """Who a request comes from, or None: then it is nobody's."""
     cookie = cookies.get(COOKIE)
-    found = members.person_behind(datasets().store, cookie) if cookie else None
-    if found is not None:
-        return found
+    if cookie:
+        from hover_core import members
+
+        found = members.person_behind(datasets().store, cookie)
+        if found is not None:
+            return found
     if is_open() or (bound_to_loopback() and _direct(headers)):
         return LOCAL_OWNER
     return None
@@ -102,6 +104,8 @@ def sign_in(token: str, name: str = "") -> tuple[str, bool]:
     NotFound, Refused
         The token opens nothing, or the name cannot be taken.
     """
+    from hover_core import members
+
     store = datasets().store
     if is_owner_token(token):
         return members.sign_in_owner(store), True

@@ -1,17 +1,19 @@
 """What happens once when the server starts: the owner's link is printed, and jobs whose process died are taken up."""
 
 import contextlib
+import gc
+import importlib
 import logging
+import sys
 import threading
 import time
 from collections.abc import AsyncIterator
 
 import streamlit as st
 
-from hover_core import jobs
 from hover_core.errors import HoverError
 from pages.server import identity
-from pages.server.shared import datasets
+from pages.server.shared import close, datasets
 
 _FIRST_PAGE_S = 4.0  # nothing competes with the first page
 
@@ -31,14 +33,26 @@ async def lifespan(app: st.App) -> AsyncIterator[None]:
             print("  (from another machine: this machine's name or address instead of localhost)", flush=True)
         else:
             print("  The owner comes in by /join?t= and the token in HOVER_OWNER_TOKEN.", flush=True)
+    threading.Thread(target=_make_ready, daemon=True).start()
     threading.Thread(target=_take_up, daemon=True).start()
     yield
-    jobs.drop_spare()
-    datasets().close()
+    jobs = sys.modules.get("hover_core.jobs")
+    if jobs is not None:
+        jobs.drop_spare()
+    close()
+
+
+def _make_ready() -> None:
+    """While the browser loads Streamlit's own script: what the first page needs."""
+    datasets()
+    importlib.import_module("hover_core.tables")
+    gc.freeze()  # Streamlit collects garbage after every run: it need not go through what was just imported
 
 
 def _take_up() -> None:
     time.sleep(_FIRST_PAGE_S)
+    from hover_core import jobs
+
     try:
         jobs.tend_all(datasets())
         jobs.keep_spare(datasets().store)

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import functools
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from hover_core import settings
-from hover_core.dataset import Datasets
-from hover_core.store import Store
+
+if TYPE_CHECKING:  # the server answers before pandas and SQLAlchemy are there
+    from hover_core.dataset import Datasets
 
 
 @functools.cache
 def datasets() -> Datasets:
     """The datasets of the store: `HOVER_DATABASE_URL`, else the secret `[connections.hover]`, else SQLite."""
+    from hover_core.dataset import Datasets
+    from hover_core.store import Store
+
     return Datasets(Store(settings.database_url(secret("connections", "hover", "url"))))
+
+
+def close() -> None:
+    """End what `datasets` opened, if it did."""
+    if datasets.cache_info().currsize:
+        datasets().close()
 
 
 def secret(*path: str) -> str:
