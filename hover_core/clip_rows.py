@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from sqlalchemy import Connection, bindparam, text
 
 from hover_core.clips import SUBSETS, Clip
 from hover_core.store import Store, insert
+
+if TYPE_CHECKING:  # the first page does without
+    import pandas as pd
 
 _AT_ONCE = 5_000  # rows a statement: SQLite and PostgreSQL both limit the number of parameters
 
@@ -98,6 +100,8 @@ def table(store: Store, dataset_id: str) -> pd.DataFrame:
     Columns: clip_id, own_id, url, start_s, end_s, group_name, subset as it came, reference, extra; duration_s and
     sha256 where the sound was heard.
     """
+    import pandas as pd
+
     with store.read() as connection:
         rows = connection.execute(
             text(

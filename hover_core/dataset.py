@@ -12,10 +12,9 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from hover_core import clip_rows, finding, members, tables, vector_rows
@@ -33,6 +32,9 @@ from hover_core.split import split
 from hover_core.store import DatasetRow, Store
 from hover_core.tables import Columns, Intake
 from hover_core.vector_rows import Embedding, Failure
+
+if TYPE_CHECKING:  # the first page does without
+    import pandas as pd
 
 T = TypeVar("T")
 Positions = NDArray[np.int64]
@@ -520,6 +522,8 @@ class SupervisableAudioDataset(Dataset):
 
     def to_pandas(self) -> pd.DataFrame:
         """All clips in clip order: address, label, SUBSET, the other columns, and the coordinates of the newest map."""
+        import pandas as pd
+
         clips, state = self.clips(), self.state()
         frame = pd.DataFrame(
             {

@@ -14,15 +14,17 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urljoin, urlsplit
 
 import numpy as np
-import pandas as pd
 
 from hover_core.annotations import HOW, label_named
 from hover_core.clips import SUBSETS, Clip, clip_id, subset_named
 from hover_core.errors import Refused, TableError
+
+if TYPE_CHECKING:  # the first page does without
+    import pandas as pd
 
 OUR_COLUMNS: Final = (
     "id", "audio", "SUBSET", "label", "start", "end", "group", "duration", "annotator", "annotated_at", "how",
@@ -222,6 +224,8 @@ def is_relative(address: str) -> bool:
 
 def frame_table(frame: pd.DataFrame) -> RawTable:
     """A DataFrame as rows of text; rows are numbered as in a file with a header."""
+    import pandas as pd
+
     columns = [[_cell(value) for value in frame.iloc[:, number]] for number in range(frame.shape[1])]
     names = _unique([str(name) for name in frame.columns])
     text = pd.DataFrame(dict(zip(names, columns, strict=True)), dtype=object)
@@ -350,6 +354,8 @@ def _text(data: bytes, name: str) -> str:
 
 
 def _csv(text: str, name: str) -> RawTable:
+    import pandas as pd
+
     csv.field_size_limit(10_000_000)
     start = re.sub(r'"[^"]*"', "", text[:100_000]).lstrip("\r\n")  # a quoted name may hold separators
     delimiter = max(",\t;|", key=re.split(r"[\r\n]", start, maxsplit=1)[0].count)
@@ -391,6 +397,8 @@ def _csv(text: str, name: str) -> RawTable:
 
 
 def _jsonl(text: str, name: str) -> RawTable:
+    import pandas as pd
+
     records: list[dict[str, str]] = []
     numbers: list[int] = []
     refused: list[Refusal] = []
@@ -415,6 +423,7 @@ def _jsonl(text: str, name: str) -> RawTable:
 
 
 def _parquet(data: bytes, name: str) -> RawTable:
+    import pandas as pd
     import pyarrow as pa
     import pyarrow.parquet as parquet
 
@@ -432,6 +441,8 @@ def _parquet(data: bytes, name: str) -> RawTable:
 def _cell(value: Any) -> str:
     if isinstance(value, str):
         return str(value)
+    import pandas as pd
+
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and math.isnan(value)):

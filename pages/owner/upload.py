@@ -7,7 +7,6 @@ import os
 from dataclasses import replace
 from pathlib import Path
 
-import pandas as pd
 import streamlit as st
 
 from hover_core import demo, settings, tables
@@ -142,6 +141,8 @@ def _columns(table: RawTable, guessed: Columns, digest: str) -> Columns:
 
 
 def _raw_labels(table: RawTable, columns: Columns, digest: str) -> str:
+    import pandas as pd
+
     if not columns.label:
         return "keep"
     ours = bool(columns.annotator and columns.how)
@@ -268,6 +269,8 @@ def _say(intake: Intake, known: int) -> None:
 
 
 def _rows(title: str, rows: list[tables.Refusal], file_name: str) -> None:
+    import pandas as pd
+
     frame = pd.DataFrame([{"row": bad.row, "value": bad.value, "why": bad.reason} for bad in rows])
     with st.expander(f"{title} ({len(rows):,})", expanded=title.startswith("Refused")):
         st.dataframe(frame.head(500), hide_index=True, width="stretch", alt=title)
@@ -335,6 +338,8 @@ def _free_name(name: str) -> str:
 
 
 def _csv_of(addresses: list[str]) -> bytes:
+    import pandas as pd
+
     file = io.StringIO()
     pd.DataFrame({"audio": addresses}).to_csv(file, index=False)
     return file.getvalue().encode()

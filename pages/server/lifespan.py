@@ -2,7 +2,6 @@
 
 import contextlib
 import gc
-import importlib
 import logging
 import sys
 import threading
@@ -44,15 +43,20 @@ async def lifespan(app: st.App) -> AsyncIterator[None]:
 
 def _make_ready() -> None:
     """While the browser loads Streamlit's own script: what the first page needs."""
-    datasets()
-    importlib.import_module("hover_core.tables")
+    try:
+        datasets()
+    except HoverError:
+        _log.exception("the store cannot be opened")  # every page says so as well
     gc.freeze()  # Streamlit collects garbage after every run: it need not go through what was just imported
 
 
 def _take_up() -> None:
     time.sleep(_FIRST_PAGE_S)
+    import pandas  # noqa: F401 - what most pages need next
+
     from hover_core import jobs
 
+    gc.freeze()
     try:
         jobs.tend_all(datasets())
         jobs.keep_spare(datasets().store)

@@ -1,4 +1,4 @@
-"""The addresses of our own routes. What answers them is imported when one is asked first: the first page comes sooner."""
+"""The addresses of our own routes. What answers them is imported when one is asked: the first page comes sooner."""
 
 from __future__ import annotations
 

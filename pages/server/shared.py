@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -12,10 +13,17 @@ from hover_core import settings
 if TYPE_CHECKING:  # the server answers before pandas and SQLAlchemy are there
     from hover_core.dataset import Datasets
 
+_opening = threading.Lock()
 
-@functools.cache
+
 def datasets() -> Datasets:
     """The datasets of the store: `HOVER_DATABASE_URL`, else the secret `[connections.hover]`, else SQLite."""
+    with _opening:  # two threads that ask at once get the same
+        return _datasets()
+
+
+@functools.cache
+def _datasets() -> Datasets:
     from hover_core.dataset import Datasets
     from hover_core.store import Store
 
@@ -24,8 +32,9 @@ def datasets() -> Datasets:
 
 def close() -> None:
     """End what `datasets` opened, if it did."""
-    if datasets.cache_info().currsize:
-        datasets().close()
+    if _datasets.cache_info().currsize:
+        _datasets().close()
+        _datasets.cache_clear()
 
 
 def secret(*path: str) -> str:

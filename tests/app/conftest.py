@@ -20,12 +20,10 @@ FRAME = Path(__file__).resolve().parents[2] / "pages" / "frame.py"
 @pytest.fixture
 def datasets(hover_data: Path) -> Iterator[Datasets]:
     """The datasets that the pages of this test see."""
-    shared.datasets.cache_clear()
+    shared.close()
     identity.owner_token.cache_clear()
-    opened = shared.datasets()
-    yield opened
-    opened.close()
-    shared.datasets.cache_clear()
+    yield shared.datasets()
+    shared.close()
 
 
 @pytest.fixture

@@ -138,6 +138,7 @@ def test_the_demo_from_first_click_to_a_labelled_table_and_back(app: App, page: 
     # search: more like the first of the list, select the hits, label them
     page.locator(".clip-list .similar").first.click()
     expect(page.get_by_role("button", name="Select these 50")).to_be_visible()
+    expect(page.locator(".clip-list .score").first).not_to_be_empty()
     scores = [float(text) for text in page.locator(".clip-list .score").all_text_contents() if text]
     assert scores == sorted(scores, reverse=True)
     assert scores[0] < 1
