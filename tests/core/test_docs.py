@@ -27,7 +27,7 @@ def test_the_readmes_test_command_is_what_ci_runs() -> None:
 
 def test_the_readme_has_a_paragraph_for_every_page_in_the_order_of_the_work() -> None:
     frame = (ROOT / "pages" / "frame.py").read_text()
-    pages = re.findall(r'st\.Page\(\s*"(?:owner|annotator)/(\w+)\.py"', frame)
+    pages = re.findall(r'_page\(\s*"(?:owner|annotator)/(\w+)\.py"', frame)
     named = [name.lower() for name in re.findall(r"^\*\*(\w+)\.\*\*", README, re.MULTILINE)]
 
     assert sorted({"map" if page == "vectorize" else page for page in pages}) == sorted(named)
