@@ -210,7 +210,8 @@ def _launch(store: Store, job_id: int, seen_attempts: int) -> None:
     waiting, _spare = _spare, None
     if waiting is not None and waiting.poll() is None and waiting.stdin is not None:
         try:
-            waiting.stdin.write(f"{job_id} {attempt}\n".encode())
+            # the sources as they are now, on the pipe: when it was started there were perhaps others
+            waiting.stdin.write(f"{job_id} {attempt} {settings.sources_text()}\n".encode())
             waiting.stdin.close()
         except OSError:  # it has died since it was asked
             waiting = None
@@ -232,6 +233,7 @@ def _process(
         **os.environ,
         "HOVER_DATABASE_URL": store.url,
         "HOVER_DATA": str(settings.data_folder()),
+        "HOVER_SOURCES": settings.sources_text(),
         "PYTHONPATH": os.pathsep.join([str(Path(__file__).resolve().parent.parent), os.environ.get("PYTHONPATH", "")]),
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(os.cpu_count() or 1)),
     }
@@ -250,8 +252,11 @@ def _wait() -> int:
     """Warm up, and run the job that is named on standard input; end without one when the other side has gone."""
     _be_nice()
     threading.Thread(target=reducers.warm, daemon=True).start()
-    line = sys.stdin.readline().split()
-    return _run(int(line[0]), int(line[1])) if line else 0
+    line = sys.stdin.readline().split(maxsplit=2)
+    if not line:
+        return 0
+    os.environ["HOVER_SOURCES"] = line[2]
+    return _run(int(line[0]), int(line[1]))
 
 
 def _be_nice() -> None:
@@ -384,7 +389,6 @@ class _Vectorizing:
         self.dataset, self.key, self.progress, self.stop = dataset, key, progress, stop
         self.on_commit, self.on_quarter = on_commit, on_quarter
         self.clips = clip_rows.table(dataset.store, dataset.id)
-        self.hosts = dataset.row.settings.get("allowed_hosts", [])
         self.cores = max(1, os.cpu_count() or 1)
         self._slots = threading.BoundedSemaphore(IN_FLIGHT)
         self._halt = threading.Event()
@@ -427,7 +431,7 @@ class _Vectorizing:
             listening.close()
 
     def _feed(self, listening: Any, pending: Sequence[int], fetched: queue.Queue[_Fetched | None]) -> None:
-        fetcher = listening.fetcher(self.hosts)
+        fetcher = listening.fetcher_of(self.dataset.row)
         urls, known = self.clips["url"], self.clips["sha256"]
 
         def fetch(positions: list[int]) -> None:

@@ -16,10 +16,11 @@ from hover_core import demo, settings
 from hover_core.audio import Heard, Piece, Workers
 from hover_core.clip_rows import clip_at, hear
 from hover_core.clips import Clip
-from hover_core.errors import DecodeError, NotFound
+from hover_core.errors import DecodeError, FetchError, NotFound, Refused
 from hover_core.fetch import Fetcher
 from hover_core.sound_cache import SoundCache
-from hover_core.store import Store
+from hover_core.sources import Source, for_dataset
+from hover_core.store import DatasetRow, Store
 
 PEAKS: Final = 96
 _KEPT_PEAKS: Final = 20_000
@@ -43,7 +44,7 @@ class Listening:
         self.store = store
         self.cache = cache or SoundCache(settings.data_folder() / "sounds", max_bytes=settings.cache_bytes())
         self.workers = Workers(workers=workers)
-        self._fetchers: dict[frozenset[str], Fetcher] = {}
+        self._fetchers: dict[tuple[frozenset[str], tuple[Source, ...]], Fetcher] = {}
         self._peaks: OrderedDict[tuple[str, float | None, float | None], list[int]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -53,22 +54,33 @@ class Listening:
         for fetcher in self._fetchers.values():
             fetcher.close()
 
-    def fetcher(self, allowed_hosts: Collection[str] = ()) -> Fetcher:
-        """The fetcher of a dataset whose owner allowed some `host:port` besides those of the operator."""
+    def fetcher(self, allowed_hosts: Collection[str] = (), *, names: Collection[str] = ()) -> Fetcher:
+        """The fetcher of a dataset whose owner allowed some `host:port` besides those of the operator.
+
+        `names` are the dataset's name and id: by them the operator's sources of private sound may be kept to it.
+        """
         allowed = settings.allowed_hosts() | {host.lower() for host in allowed_hosts}
+        try:
+            sources = for_dataset(settings.sources(), names)
+        except Refused as error:  # every clip then says what the operator has to mend
+            raise FetchError(str(error)) from error
         with self._lock:
-            if allowed not in self._fetchers:
+            if (allowed, sources) not in self._fetchers:
                 folders = {"demo": demo.FOLDER}
                 root = settings.audio_root()
                 if root is not None:
                     folders["local"] = root
-                self._fetchers[allowed] = Fetcher(allowed_hosts=allowed, folders=folders)
-            return self._fetchers[allowed]
+                self._fetchers[allowed, sources] = Fetcher(allowed_hosts=allowed, folders=folders, sources=sources)
+            return self._fetchers[allowed, sources]
+
+    def fetcher_of(self, dataset: DatasetRow) -> Fetcher:
+        """The fetcher of a dataset."""
+        hosts = dataset.settings.get("allowed_hosts", [])
+        return self.fetcher(hosts, names=(dataset.id, dataset.name))
 
     def fetch(self, dataset_id: str, url: str) -> bytes:
         """The bytes behind a URL, as far as this dataset may fetch it."""
-        hosts = self.store.dataset(dataset_id).settings.get("allowed_hosts", [])
-        return self.fetcher(hosts).fetch(url)
+        return self.fetcher_of(self.store.dataset(dataset_id)).fetch(url)
 
     def recording(self, dataset_id: str, position: int) -> tuple[Clip, str, Path]:
         """A clip, the SHA-256 of its recording, and where the recording lies."""

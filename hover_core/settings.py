@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
+
+from hover_core.sources import Source, read_sources, sources_json
+
+_secrets: Callable[[], Mapping[str, Any]] = dict
 
 
 def data_folder() -> Path:
@@ -43,3 +50,26 @@ def audio_root() -> Path | None:
 def cache_bytes() -> int:
     """`HOVER_CACHE_BYTES`: how much fetched sound is kept on disk; 5 GB unless told."""
     return int(os.environ.get("HOVER_CACHE_BYTES") or 5_000_000_000)
+
+
+def take_secrets_from(give: Callable[[], Mapping[str, Any]]) -> None:
+    """Where sources are besides `HOVER_SOURCES`: asked anew each time, so that a new token counts at once."""
+    global _secrets
+    _secrets = give
+
+
+def sources() -> tuple[Source, ...]:
+    """The operator's sources of private sound: those of `HOVER_SOURCES` and those of the app's secrets.
+
+    Raises
+    ------
+    Refused
+        They cannot be read; the message shows no value.
+    """
+    return read_sources(sources_text())
+
+
+def sources_text() -> str:
+    """All sources as a value for `HOVER_SOURCES`, for a process of ours. It holds secrets: no log, no argument."""
+    named = json.loads(sources_json(os.environ.get("HOVER_SOURCES", "")))
+    return json.dumps({**named, **_secrets()}, default=str)

@@ -19,6 +19,7 @@ from urllib.parse import urljoin, urlsplit
 
 import numpy as np
 
+from hover_core import buckets
 from hover_core.annotations import HOW, label_named
 from hover_core.clips import SUBSETS, Clip, clip_id, subset_named
 from hover_core.errors import Refused, TableError
@@ -302,8 +303,15 @@ def _address(value: str, base_url: str, local_folder: bool) -> str:
     scheme = value.split(":", 1)[0].lower()
     if scheme in FOLDERS:
         return value
+    if scheme in buckets.PACKAGES:
+        wrong = buckets.unreadable(value)
+        if wrong:
+            raise TableError(wrong)
+        return value
     if scheme not in SCHEMES:
-        raise TableError(f"addresses that start with {scheme[:20]}: are not read: use http:// or https://")
+        raise TableError(
+            f"addresses that start with {scheme[:20]}: are not read: use http:// or https:// (or s3://, gs://, hf://)"
+        )
     try:
         parts = urlsplit(value)
         if not parts.hostname or parts.port == 0:

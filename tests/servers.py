@@ -14,7 +14,7 @@ import ssl
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -47,6 +47,7 @@ class SoundServer:
     files : path (with its slash) → bytes; may change while the server runs.
     faults : path → Fault.
     latency_s : wait before every answer.
+    opens : called with (path with query, headers in lower case): whether this request may have the file; else 403.
     count : requests by path, without the query.
     connections : connections accepted so far.
     requests : (path with query, headers) of every request.
@@ -59,11 +60,13 @@ class SoundServer:
         latency_s: float = 0.0,
         tls: ssl.SSLContext | None = None,
         keep_alive: bool = True,
+        opens: Callable[[str, Mapping[str, str]], bool] | None = None,
     ) -> None:
         self.folder = files if isinstance(files, Path) else None
         self.files: dict[str, bytes] = {} if files is None or isinstance(files, Path) else dict(files)
         self.faults: dict[str, Fault] = {}
         self.latency_s = latency_s
+        self.opens = opens
         self.count: Counter[str] = Counter()
         self.connections = 0
         self.requests: list[tuple[str, dict[str, str]]] = []
@@ -165,6 +168,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         body, status = server.body(path), fault.status
+        if (
+            server.opens
+            and fault.redirect is None
+            and not server.opens(self.path, {name.lower(): text for name, text in self.headers.items()})
+        ):
+            status = 403
         if fault.redirect is not None:
             body, status = b"", 302 if status == 200 else status
         elif status != 200:

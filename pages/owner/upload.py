@@ -105,7 +105,8 @@ def _screen(table: RawTable, name: str, digest: str) -> None:
     target = _target(known, digest)
     if target is not dataset:
         intake, known = _plan(None, table, settled)
-    hosts, answered = _listen(intake, digest)
+    names = (target.id, target.name) if target is not None and target.row.size else (_free_name(name),)
+    hosts, answered = _listen(intake, digest, names)
     _say(intake, known)
     where = f" to “{plain(target.name)}”" if target is not None and target.row.size else ""
     if st.button(
@@ -197,13 +198,13 @@ def _target(known: int, digest: str) -> Dataset | None:
     return None if chosen else dataset
 
 
-def _listen(intake: Intake, digest: str) -> tuple[list[str], bool]:
+def _listen(intake: Intake, digest: str, names: tuple[str, ...]) -> tuple[list[str], bool]:
     """Play the first clips, and ask before a private address is fetched from: `(hosts, whether that is answered)`."""
     hosts = list(dataset.row.settings.get("allowed_hosts", [])) if dataset is not None else []
     hosts += st.session_state.setdefault(f"upload.hosts.{digest}", [])
     heard: list[bytes] = []
     for clip in intake.clips[:3]:
-        sound = _first_sound(clip.url, clip.start_s, clip.end_s, tuple(hosts))
+        sound = _first_sound(clip.url, clip.start_s, clip.end_s, tuple(hosts), names)
         if isinstance(sound, bytes):
             heard.append(sound)
             continue
@@ -380,12 +381,12 @@ def _plan(target: Dataset | None, table: RawTable, settled: tuple) -> tuple[Inta
 
 @st.cache_data(max_entries=32, ttl=600, show_spinner="Listening to the first clips …")
 def _first_sound(
-    url: str, start_s: float | None, end_s: float | None, hosts: tuple[str, ...]
+    url: str, start_s: float | None, end_s: float | None, hosts: tuple[str, ...], names: tuple[str, ...]
 ) -> bytes | tuple[str, str]:
     """The clip as WAV, or why not and the `host:port` that would have to be allowed: a dead host is asked once."""
     listening = session.datasets().listening
     try:
-        return listening.workers.wav(Piece(listening.fetcher(hosts).fetch(url), start_s, end_s))
+        return listening.workers.wav(Piece(listening.fetcher(hosts, names=names).fetch(url), start_s, end_s))
     except RefusedHost as refused:
         return str(refused), "" if refused.redirected else refused.host_port
     except SoundError as error:

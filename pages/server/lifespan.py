@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 
 import streamlit as st
 
+from hover_core import settings
 from hover_core.errors import HoverError
 from pages.server import identity
 from pages.server.shared import close, datasets
@@ -33,6 +34,10 @@ async def lifespan(app: st.App) -> AsyncIterator[None]:
         else:
             print("  The owner comes in by /join?t= and the token in HOVER_OWNER_TOKEN.", flush=True)
     threading.Thread(target=_make_ready, daemon=True).start()
+    try:
+        settings.sources()
+    except HoverError as error:
+        print(f"  Private sound cannot be fetched: {error}", flush=True)
     threading.Thread(target=_take_up, daemon=True).start()
     yield
     jobs = sys.modules.get("hover_core.jobs")

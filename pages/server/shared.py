@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import streamlit as st
 
@@ -46,3 +46,14 @@ def secret(*path: str) -> str:
     except (KeyError, FileNotFoundError):  # no such secret, no secrets file
         return ""
     return str(found)
+
+
+def _sources() -> dict[str, Any]:
+    """The table `[hover.sources]` of the secrets: what opens private sound. Kept from pages, logs and the database."""
+    if not st.secrets.load_if_toml_exists():
+        return {}
+    found = st.secrets.get("hover", {}).get("sources", {})
+    return found.to_dict() if hasattr(found, "to_dict") else {"sources": found}
+
+
+settings.take_secrets_from(_sources)

@@ -8,8 +8,8 @@ import pytest
 from tests.run import ROOT
 
 TIERS = {
-    "words": {"errors", "clips", "annotations", "invites", "settings"},
-    "sound": {"fetch", "audio", "ear", "vectorizers", "scale", "reducers", "search"},
+    "words": {"errors", "clips", "annotations", "invites", "settings", "sources"},
+    "sound": {"fetch", "buckets", "audio", "ear", "vectorizers", "scale", "reducers", "search"},
     "memory": {
         "migrations", "store", "journal", "clip_rows", "vector_rows", "job_rows", "members", "sound_cache",
     },

@@ -100,7 +100,7 @@ def test_a_killed_job_resumes_and_fetches_few_clips_again(datasets: Datasets) ->
 
 def test_a_cancelled_job_stops_and_keeps_what_it_did(datasets: Datasets) -> None:
     files = _files(600)
-    with SoundServer(files, latency_s=0.05) as server:
+    with SoundServer(files, latency_s=0.3) as server:
         dataset = _dataset(datasets, server, list(files))
         jobs.start(dataset, vectorizer=KEY, reducer="pca")
         _until(dataset, lambda job: _done(dataset) > 50)
