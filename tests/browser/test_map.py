@@ -221,6 +221,56 @@ def test_a_subset_that_is_switched_off_and_on_again_restores_the_selection(on_la
     acts.await_selected(page, range(100))
 
 
+def test_colours_show_a_column_of_the_table_and_come_back_to_labels(on_label: Page) -> None:
+    page = on_label
+    drawn = "[...window.__hoverMap.of.colours]"
+    grey = page.evaluate(drawn)
+    assert len(set(grey)) == 1
+
+    page.get_by_label("Colour by").select_option("snr")
+    page.wait_for_function(f"() => new Set({drawn}).size > 100")
+    expect(page.get_by_text("0 – 99.67")).to_be_visible()
+    page.get_by_label("Colour by").select_option("take")
+    page.wait_for_function(f"() => new Set({drawn}).size === 4")
+    expect(page.get_by_role("group", name="Legend").get_by_role("button")).to_have_count(4)
+
+    page.get_by_label("Colour by").select_option("label")
+    page.wait_for_function(f"() => new Set({drawn}).size === 1")
+
+
+def test_filters_by_columns_restrict_the_selection_and_unticked_restore_it(on_label: Page) -> None:
+    page = on_label
+    acts.lasso_around(page, acts.pixels(page, COUNT)[:100])
+    acts.await_selected(page, range(100))
+
+    page.get_by_label("Filter by", exact=True).select_option("snr")
+    snr = page.get_by_role("group", name="Filter by snr")
+    snr.get_by_label("Largest value shown").fill("101")  # thousandths of the way from 0 to 99.67
+    acts.await_selected(page, range(31))
+    page.get_by_label("Filter by", exact=True).select_option("take")
+    take = page.get_by_role("group", name="Filter by take")
+    take.get_by_role("button", name=re.compile("^0")).click()
+    acts.await_selected(page, [n for n in range(31) if n % 4])
+
+    snr.get_by_role("checkbox").uncheck()
+    acts.await_selected(page, [n for n in range(100) if n % 4])
+    take.get_by_role("button", name="No filter by take").click()
+    acts.await_selected(page, range(100))
+    expect(take).to_have_count(0)
+
+
+def test_axes_can_be_numeric_columns(on_label: Page) -> None:
+    page = on_label
+    page.get_by_label("x axis").select_option("snr")
+    page.wait_for_function("() => window.__hoverMap.of.clips.base.x1 > 99 && window.__hoverMap.of.clips.base.x1 < 100")
+    where = acts.pixels(page, COUNT)
+
+    acts.lasso_around(page, where[:50])
+
+    assert (np.diff(where[:, 0]) > 0).all()
+    assert set(acts.selected(page)) >= set(range(50))
+
+
 def test_leaving_a_clip_out_takes_it_from_the_selection(on_label: Page) -> None:
     page = on_label
     acts.lasso_around(page, acts.pixels(page, COUNT)[:100])

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict"
 import test from "node:test"
 import { Clips, UNLABELLED } from "../../pages/components/clip_map/clips.js"
+import { Categories, NONE, Numbers } from "../../pages/components/clip_map/facets.js"
 import { decodeBase, encodeSet } from "../../pages/components/clip_map/codec.js"
 import { base } from "./base.mjs"
 
@@ -135,10 +136,9 @@ test("labels are counted in the shown subsets, subsets always", () => {
   const map = labelled()
   map.toggleSubset(1)
 
-  const { labels, subsets } = map.counts()
 
-  assert.deepEqual([...labels], [[-1, 2], [0, 1], [1, 1]])
-  assert.deepEqual(subsets, [4, 2, 0, 0])
+  assert.deepEqual([...map.counts()], [[-1, 2], [0, 1], [1, 1]])
+  assert.deepEqual([0, 1, 2, 3].map(subset => map.counts(map.subset).get(subset)), [4, 2, 0, 0])
 })
 
 test("another map of the same clips keeps labels, filters and selection, also when clips were added", () => {
@@ -151,4 +151,62 @@ test("another map of the same clips keeps labels, filters and selection, also wh
   assert.deepEqual([...map.codes], [0, 0, 1, -1, -1, -1, -1])
   assert.deepEqual([...map.shown], [1, 1, 0, 1, 1, 1, 1])
   assert.deepEqual(selected(map), [0])
+})
+
+const column = () => new Categories({ key: "site", title: "site", codes: Uint16Array.of(0, 0, 1, 1, NONE, 0), entries: new Map([[0, { name: "a" }], [1, { name: "b" }]]), none: NONE })
+const numbers = () => new Numbers({ key: "length", title: "length", values: Float32Array.of(1, 2, 3, 4, NaN, 6), min: 1, max: 6 })
+
+test("filters by columns are joint, and unticking each gives its clips back to the selection", () => {
+  const map = labelled(), site = column(), length = numbers()
+  map.take(site)
+  map.take(length)
+  map.choose("new", mask(0, 1, 2, 3, 4))
+
+  map.change(() => site.toggle(1))
+  assert.deepEqual(selected(map), [0, 1, 4])
+  map.change(() => length.between(2, 6))
+  assert.deepEqual(selected(map), [1])
+  map.change(() => { site.on = false })
+  assert.deepEqual(selected(map), [1, 2, 3])
+  map.change(() => { length.on = false })
+  assert.deepEqual(selected(map), [0, 1, 2, 3, 4])
+  map.change(() => { length.on = true })
+  assert.deepEqual(selected(map), [1, 2, 3])
+})
+
+test("an open end of a range lets everything through, a clip without a number only an open range", () => {
+  const length = numbers()
+  length.between(1, 6)
+  assert.equal(length.set, false)
+  length.between(1, 3)
+  const passed = mask(0, 1, 2, 3, 4, 5)
+  length.narrow(passed)
+
+  assert.deepEqual([...passed], [1, 1, 1, 0, 0, 0])
+})
+
+test("newer values of a column keep its filter by name, and leave the selection alone", () => {
+  const map = labelled(), site = column()
+  map.take(site)
+  map.change(() => site.isolate(1))
+  map.choose("new", mask(2, 3))
+
+  map.take(new Categories({ key: "site", title: "site", codes: Uint16Array.of(2, 2, 0, 2, 2, 2), entries: new Map([[0, { name: "new" }], [1, { name: "a" }], [2, { name: "b" }]]), none: NONE }))
+
+  assert.deepEqual(selected(map), [2, 3])
+  assert.deepEqual([...map.shown], [1, 1, 0, 1, 1, 0])
+})
+
+test("filters that were set can be brought back", () => {
+  const map = labelled()
+  map.toggleLabel(0)
+  const back = map.standing()
+  map.isolateLabel(1)
+  map.change(back)
+
+  assert.deepEqual([...map.shown], [0, 0, 1, 1, 1, 0])
+})
+
+test("a histogram counts numbers and leaves out what is none", () => {
+  assert.deepEqual([...numbers().histogram(5)], [1, 1, 1, 1, 1])
 })

@@ -53,6 +53,7 @@ def clip_map(
     select: tuple[str, NDArray[np.int64]] | None = None,
     count: int = 0,
     ring: NDArray[np.int64] | None = None,
+    scores: NDArray[np.float32] | None = None,
     focus: int | None = None,
 ) -> None:
     """Draw the map.
@@ -66,7 +67,9 @@ def clip_map(
     count
         How many clips are selected as far as Python knows: a map that comes new and knows of none asks for them.
     ring
-        Positions to mark softly.
+        Positions to mark softly: the hits of a search.
+    scores
+        How well each of them fits, for a colour and a filter by score. [shape=(k,)]
     focus
         The clip that is being listened to.
     height
@@ -81,12 +84,11 @@ def clip_map(
         "clips": f"clips/{dataset.id}/",
         "revision": state.revision,
         "select": None if select is None else {"id": select[0], "set": wire.encode_set(select[1])},
-        "ring": None if ring is None else {"set": wire.encode_set(ring)},
+        "ring": None if ring is None else _ring(ring, scores),
         "count": count,
         "focus": focus,
         "heard": elements.acknowledged(key),
         "labels_keys": list(state.names[:9]),
-        "colour_by": "label",
         "columns": f"columns/{dataset.id}",
         "column": f"column/{dataset.id}/",
         "axes": wire.axes(dataset, embedding),
@@ -96,6 +98,14 @@ def clip_map(
         else None,
     }
     _element()(key=key, data=data, height="content", on_said_change=on_said or _nothing)
+
+
+def _ring(ring: NDArray[np.int64], scores: NDArray[np.float32] | None) -> dict[str, Any]:
+    """Hits in clip order, as a set is, and their scores in the same order."""
+    found: dict[str, Any] = {"set": wire.encode_set(ring)}
+    if scores is not None and len(scores):
+        found["scores"] = [round(float(score), 4) for score in scores[np.argsort(ring, kind="stable")]]
+    return found
 
 
 def said(key: str, size: int) -> list[Said]:

@@ -1,12 +1,14 @@
 /** The clips of one map as the browser knows them: labels, subsets, filters, and which are selected. No DOM. */
 import { NOWHERE, decodeSet, eachOf } from "./codec.js"
+import { Categories } from "./facets.js"
 
 export const SUBSETS = ["raw", "train", "dev", "test"]
 export const UNLABELLED = -1
 const COLOUR = /^#[0-9a-f]{6}$/i
+const SUBSET_COLOURS = [null, "#0072b2", "#e69f00", "#cc79a7"] // raw is grey
 
 /**
- * Filters are joint. `kept` remembers what was chosen, `selected` is what of it the filters let through; a filter taken off brings the rest back.
+ * Filters are joint: each facet (label, subset, and whatever columns were asked for) has one. `kept` remembers what was chosen, `selected` is what of it the filters let through; a filter taken off brings the rest back.
  * What a filter hides cannot be chosen, so nothing gets selected that nobody saw. `passes` is what the filters let through, `shown` what of it has a place.
  */
 export class Clips {
@@ -14,9 +16,17 @@ export class Clips {
   constructor(base, before) {
     Object.assign(this, blank(base.n))
     if (before && before.n <= base.n) {
-      const { codes, subsets, kept, selected } = this
-      Object.assign(this, before, { n: base.n, codes, subsets, kept, selected, passes: this.passes })
       for (const name of ["codes", "subsets", "kept", "selected"]) this[name].set(before[name])
+      for (const name of ["labels", "people", "revision", "count"]) this[name] = before[name]
+    }
+    this.label = new Categories({ key: "label", title: "label", codes: this.codes, entries: this.labels, none: UNLABELLED, nothing: "unlabelled" })
+    this.subset = new Categories({ key: "subset", title: "subset", codes: this.subsets, entries: SUBSET_ENTRIES, none: NO_SUBSET })
+    this.facets = new Map([["label", this.label], ["subset", this.subset]])
+    if (before) {
+      Object.assign(this.label, before.label.standing())
+      Object.assign(this.subset, before.subset.standing())
+      // other columns stay if they have a value for every clip; the map asks again for those that do not
+      if (before.n === base.n) for (const [key, facet] of before.facets) if (!this.facets.has(key)) this.facets.set(key, facet)
     }
     this.base = base
     this.shown = new Uint8Array(this.n)
@@ -44,36 +54,36 @@ export class Clips {
   }
 
   /** Shows or hides a label (or UNLABELLED). */
-  toggleLabel(code) {
-    if (this.only !== null) {
-      const only = this.only
-      this.only = null
-      this.hidden = new Set([UNLABELLED, ...this.labels.keys()].filter(other => other !== only))
-    }
-    if (!this.hidden.delete(code)) this.hidden.add(code)
-    this.#filter()
-  }
+  toggleLabel(code) { this.change(() => this.label.toggle(code)) }
 
   /** Shows one label alone; asked again, shows all. */
-  isolateLabel(code) {
-    this.only = this.only === code ? null : code
-    this.hidden.clear()
-    this.#filter()
+  isolateLabel(code) { this.change(() => this.label.isolate(code)) }
+
+  toggleSubset(subset) { this.change(() => this.subset.toggle(subset)) }
+
+  isolateSubset(subset) { this.change(() => this.subset.isolate(subset)) }
+
+  /** Which of the four subsets are shown. */
+  get subsetShown() { return SUBSETS.map((_, subset) => this.subset.shows(subset)) }
+
+  /** Changes filters: what is selected and not let through leaves the selection, and comes back when it is. */
+  change(how) {
+    how()
+    this.#see()
+    this.#select()
   }
 
-  labelShown(code) {
-    return this.only === null ? !this.hidden.has(code) : this.only === code
+  /** Takes a facet in, or newer values of one that is known. The selection stays as it is: nobody here has filtered. */
+  take(facet) {
+    const before = this.facets.get(facet.key)
+    this.facets.set(facet.key, before && before.kind === facet.kind ? facet.inherit(before) : facet)
+    this.#see()
   }
 
-  toggleSubset(subset) {
-    this.subsetShown[subset] = !this.subsetShown[subset]
-    this.#filter()
-  }
-
-  isolateSubset(subset) {
-    const alone = this.subsetShown.every((shown, other) => shown === (other === subset))
-    this.subsetShown = this.subsetShown.map((_, other) => alone || other === subset)
-    this.#filter()
+  /** How all filters are set, to be brought back: a function that does it. */
+  standing() {
+    const were = [...this.facets.values()].map(facet => [facet, facet.standing()])
+    return () => { for (const [facet, was] of were) Object.assign(facet, was) }
   }
 
   /** Selects by `op` ("new", "add", "and", "minus") with the clips of `found`, of which only the shown ones count. */
@@ -107,32 +117,19 @@ export class Clips {
     this.count = total(this.selected)
   }
 
-  /** How many clips carry each label and lie in each subset: {labels: Map code → count, subsets: [4]}. Labels are counted in the shown subsets. */
-  counts() {
-    const labels = new Map([[UNLABELLED, 0]])
-    for (const code of this.labels.keys()) labels.set(code, 0)
-    const subsets = [0, 0, 0, 0]
-    for (let clip = 0; clip < this.n; clip++) {
-      const subset = this.subsets[clip]
-      subsets[subset]++
-      if (this.subsetShown[subset]) labels.set(this.codes[clip], (labels.get(this.codes[clip]) ?? 0) + 1)
-    }
-    return { labels, subsets }
+  /** How many clips have each value of a facet, Map key → count. Subsets are counted whole, all else in the shown subsets. */
+  counts(facet = this.label) {
+    const among = facet !== this.subset && this.subset.active ? new Uint8Array(this.n).fill(1) : null
+    if (among) this.subset.narrow(among)
+    return facet.counts(among)
   }
 
   #see() {
-    const { passes, shown, subsetShown, codes, subsets, n } = this
+    const { passes, shown, n } = this
     const { places } = this.base
-    const all = this.only === null && !this.hidden.size
-    for (let clip = 0; clip < n; clip++) {
-      passes[clip] = subsetShown[subsets[clip]] && (all || this.labelShown(codes[clip])) ? 1 : 0
-      shown[clip] = places[2 * clip] !== NOWHERE ? passes[clip] : 0
-    }
-  }
-
-  #filter() {
-    this.#see()
-    this.#select()
+    passes.fill(1)
+    for (const facet of this.facets.values()) facet.narrow(passes)
+    for (let clip = 0; clip < n; clip++) shown[clip] = places[2 * clip] !== NOWHERE ? passes[clip] : 0
   }
 
   #select() {
@@ -142,6 +139,9 @@ export class Clips {
   }
 }
 
+const NO_SUBSET = 255 // every clip has one
+const SUBSET_ENTRIES = new Map(SUBSETS.map((name, subset) => [subset, { name, colour: SUBSET_COLOURS[subset] }]))
+
 function blank(n) {
   return {
     n,
@@ -150,9 +150,6 @@ function blank(n) {
     revision: -1,
     codes: new Int32Array(n).fill(UNLABELLED),
     subsets: new Uint8Array(n),
-    subsetShown: [true, true, true, true],
-    hidden: new Set(),
-    only: null,
     passes: new Uint8Array(n),
     kept: new Uint8Array(n),
     selected: new Uint8Array(n),

@@ -1,46 +1,71 @@
 /** Which colour and which layer each clip has, and what the legend says about it. */
-import { SUBSETS, UNLABELLED } from "./clips.js"
 import { legible, pack } from "./paint.js"
 
 const MOST_IN_SIGHT = 30 // with more labels than these the unlabelled come first, to stay in sight
-const SUBSET_COLOURS = ["#8a8f98", "#0072b2", "#e69f00", "#cc79a7"]
+const SURE = 8 // steps of confidence that can be told apart
 
-/** Fills colours [shape (n), uint32 as 0xbbggrr] by "label" or "subset". What has none is the theme's grey. */
-export function fillColours(colours, clips, by, theme) {
+// viridis (van der Walt and Smith 2015, CC0): even steps of lightness, also for the colour-blind; its ends are cut off where the page would swallow them
+const VIRIDIS = "440154 482173 433e85 38598c 2d708e 25858e 1e9b8a 2bb07f 51c56a 85d54a c2df23 fde725".split(" ").map(hex => [0, 2, 4].map(at => parseInt(hex.slice(at, at + 2), 16)))
+
+/** The colour [r, g, b] of a share from 0 to 1 on a ground that is dark or not. */
+export function rampColour(share, dark) {
+  const place = (dark ? 0.14 + 0.86 * share : 0.9 * share) * (VIRIDIS.length - 1)
+  const low = Math.min(VIRIDIS.length - 2, Math.floor(place)), between = place - low
+  return VIRIDIS[low].map((value, at) => Math.round(value + (VIRIDIS[low + 1][at] - value) * between))
+}
+
+export const isDark = theme => theme.ground[0] + theme.ground[1] + theme.ground[2] < 384
+
+/** Fills colours [shape (n), uint32 as 0xbbggrr] by a facet. What has no value is the theme's grey. */
+export function fillColours(colours, facet, theme) {
   const grey = pack(theme.grey)
-  if (by === "subset") {
-    const four = SUBSET_COLOURS.map((colour, subset) => subset ? pack(legible(colour, theme)) : grey)
-    for (let clip = 0; clip < clips.n; clip++) colours[clip] = four[clips.subsets[clip]] ?? grey
+  if (facet.kind === "numeric") {
+    const { values, min, max } = facet, per = 255 / (max - min || 1)
+    const ramp = Uint32Array.from({ length: 256 }, (_, step) => pack(rampColour(step / 255, isDark(theme))))
+    for (let clip = 0; clip < colours.length; clip++) {
+      const value = values[clip]
+      colours[clip] = value === value ? ramp[Math.max(0, Math.min(255, (value - min) * per | 0))] : grey
+    }
     return
   }
-  const known = new Map([...clips.labels].map(([code, { colour }]) => [code, pack(legible(colour, theme))]))
-  let code = UNLABELLED, colour = grey
-  for (let clip = 0; clip < clips.n; clip++) {
+  const { codes } = facet, known = new Map()
+  for (const [key, { colour }] of facet.entries) known.set(key, colour ? pack(legible(colour, theme)) : grey)
+  let code = facet.none, colour = grey
+  for (let clip = 0; clip < colours.length; clip++) {
     // neighbours in the table often carry one label: look it up only when it changes
-    if (clips.codes[clip] !== code) colour = known.get(code = clips.codes[clip]) ?? grey
+    if (codes[clip] !== code) colour = known.get(code = codes[clip]) ?? grey
     colours[clip] = colour
   }
 }
 
-/** Fills ranks [shape (n), uint8]: 0 not drawn, 1 without colour, 2 with, 3 and 4 the same selected. Higher ranks are drawn later. */
-export function fillRanks(ranks, clips, by) {
-  const { n, shown, selected, codes, subsets } = clips
-  const bySubset = by === "subset"
-  for (let clip = 0; clip < n; clip++) {
-    ranks[clip] = shown[clip] && (1 + (bySubset ? subsets[clip] > 0 : codes[clip] !== UNLABELLED) + 2 * selected[clip])
-  }
+/** How strongly each clip is drawn, in steps from 1 to 8, or null where all are sure alike. [shape (n), uint8] */
+export function strengthsOf(facet) {
+  return facet.confidence ? Uint8Array.from(facet.confidence, sure => Math.max(1, Math.ceil(sure / 256 * SURE))) : null
 }
 
-/** The legend's entries [{key, name, colour, count, on}]: subsets in their order, labels by their counts. */
-export function legendOf(clips, counts, by, theme) {
-  if (by === "subset") {
-    return SUBSETS.map((name, subset) => ({
-      key: subset, name, count: counts.subsets[subset], on: clips.subsetShown[subset], colour: subset ? legible(SUBSET_COLOURS[subset], theme) : theme.grey,
-    }))
+/** Fills ranks [shape (n), uint8]: 0 not drawn, 1 without colour, 2 with, 3 and 4 the same selected. Higher ranks are drawn later. */
+export function fillRanks(ranks, clips, facet) {
+  const { n, shown, selected } = clips
+  if (facet.kind === "numeric") {
+    const { values } = facet
+    for (let clip = 0; clip < n; clip++) ranks[clip] = shown[clip] && (1 + (values[clip] === values[clip]) + 2 * selected[clip])
+    return
   }
-  const entry = (key, name, colour) => ({ key, name, colour, count: counts.labels.get(key), on: clips.labelShown(key) })
-  const labels = [...clips.labels].map(([code, { name, colour }]) => entry(code, name, legible(colour, theme)))
-  labels.sort((a, b) => b.count - a.count || a.key - b.key)
-  const unlabelled = entry(UNLABELLED, "unlabelled", theme.grey)
-  return labels.length > MOST_IN_SIGHT ? [unlabelled, ...labels] : [...labels, unlabelled]
+  const { codes } = facet, none = facet.key === "subset" ? 0 : facet.none
+  for (let clip = 0; clip < n; clip++) ranks[clip] = shown[clip] && (1 + (codes[clip] !== none) + 2 * selected[clip])
+}
+
+/**
+ * A legend's entries [{key, name, colour, count, on, hollow}]: subsets in their order, all else by counts.
+ * A value that no clip has is left out, unless it is hidden: else nobody could show it again.
+ */
+export function legendOf(facet, counts, theme) {
+  const entry = (key, name, colour, hollow = false) => ({ key, name, colour, count: counts.get(key) ?? 0, on: facet.shows(key), hollow })
+  const entries = [...facet.entries].map(([key, { name, colour }]) => entry(key, name, colour ? legible(colour, theme) : theme.grey))
+  const seen = entries.filter(({ count, on }) => count || !on)
+  if (facet.key === "subset") return seen
+  seen.sort((a, b) => b.count - a.count || a.key - b.key)
+  const without = entry(facet.none, facet.nothing, theme.grey, true)
+  if (!without.count && without.on) return seen
+  return seen.length > MOST_IN_SIGHT ? [without, ...seen] : [...seen, without]
 }

@@ -1,6 +1,5 @@
-/** The row above the map, the legend below it and the help sheet. Every text comes in by textContent: names and labels are hostile. */
-import { SUBSETS, UNLABELLED } from "./clips.js"
-import { css } from "./paint.js"
+/** The row above the map and the help sheet. Every text comes in by textContent: names and labels are hostile. */
+import { SUBSETS } from "./clips.js"
 
 export const OPS = [
   ["new", "new", "The next lasso replaces the selection"],
@@ -25,7 +24,6 @@ const KEYS = [
   ["legend: click · double-click · Shift + click", "hide or show · show alone · select all"],
 ]
 
-const MOST_ENTRIES = 60
 const ICONS = {
   sound: "M3 9v6h4l5 5V4L7 9H3zm13.5 3A4.5 4.5 0 0 0 14 7.97v8.05A4.5 4.5 0 0 0 16.5 12zM14 3.23v2.06a7 7 0 0 1 0 13.42v2.06a9 9 0 0 0 0-17.54z",
   silent: "M16.5 12A4.5 4.5 0 0 0 14 7.97v2.21l2.45 2.45c.03-.2.05-.41.05-.63zM19 12c0 .94-.2 1.82-.54 2.64l1.51 1.51A8.8 8.8 0 0 0 21 12a9 9 0 0 0-7-8.77v2.06A7 7 0 0 1 19 12zM4.27 3 3 4.27 7.73 9H3v6h4l5 5v-6.73l4.25 4.25a6.9 6.9 0 0 1-2.25 1.18v2.06a9 9 0 0 0 3.69-1.81L19.73 21 21 19.73l-9-9L4.27 3zM12 4 9.91 6.09 12 8.18V4z",
@@ -52,7 +50,7 @@ function icon(name) {
   return svg
 }
 
-/** The row above the map. `acts` = {op, invert, zoom, clear, subset, colourBy, sound, help}, called with what was chosen. */
+/** The row above the map. `acts` = {op, invert, zoom, clear, subset, colourBy, filterBy, axes, sound, help}, called with what was chosen. */
 export class Bar {
   constructor(acts) {
     this.acts = acts
@@ -63,8 +61,12 @@ export class Bar {
     this.zoom = make("button", { type: "button", title: "Zoom to the selection (z)", click: () => acts.zoom() }, "zoom to")
     this.chips = SUBSETS.map((name, subset) => make("button", { type: "button", title: `Show or hide ${name}. Double-click: show it alone`, click: event => acts.subset(subset, event) }))
     this.subsets = make("div.group.chips", { role: "group", "aria-label": "Subsets shown" }, ...this.chips)
-    this.colour = make("select", { title: "What the colours mean", "aria-label": "Colour by", change: event => acts.colourBy(event.target.value) },
-      ...["label", "subset"].map(name => make("option", { value: name }, name)))
+    this.colour = make("select.colour", { title: "What the colours mean", "aria-label": "Colour by", change: () => acts.colourBy(this.colour.value) })
+    this.filter = make("select.addfilter", { title: "Show only some clips", "aria-label": "Filter by", change: () => { acts.filterBy(this.filter.value); this.filter.value = "" } })
+    const axis = name => make("select", { "aria-label": `${name} axis`, change: () => acts.axes(this.x.value, this.y.value) })
+    this.x = axis("x")
+    this.y = axis("y")
+    this.axes = make("label.axes", { hidden: "" }, "axes ", this.x, this.y)
     this.sound = make("button.icon", { type: "button", click: () => acts.sound(!this.heard, Number(this.volume.value)) })
     this.volume = make("input", { type: "range", min: 0, max: 1, step: 0.05, title: "Volume", "aria-label": "Volume", input: () => acts.sound(true, Number(this.volume.value)) })
     this.live = make("span.live")
@@ -74,6 +76,8 @@ export class Bar {
       make("div.group", {}, this.invert, this.zoom, this.clear),
       this.subsets,
       make("label", {}, "colour ", this.colour),
+      this.filter,
+      this.axes,
       make("span.sound", {}, this.sound, this.volume),
       make("button.help", { type: "button", title: "Keys and gestures (?)", "aria-label": "Keys and gestures", click: () => acts.help() }, "?"),
       this.live)
@@ -102,6 +106,35 @@ export class Bar {
     })
   }
 
+  /** What there is to colour and filter by, [{key, title}], beside label and subset. */
+  showColumns(columns, by) {
+    const told = JSON.stringify(columns)
+    if (told !== this.columns) {
+      this.columns = told
+      const option = ({ key, title }) => make("option", { value: key }, title)
+      const table = columns.filter(({ key }) => key.startsWith("table:"))
+      const all = () => [
+        ...[{ key: "label", title: "label" }, { key: "subset", title: "subset" }, ...columns.filter(({ key }) => !key.startsWith("table:"))].map(option),
+        ...table.length ? [make("optgroup", { label: "columns of the table" }, ...table.map(option))] : [],
+      ]
+      this.colour.replaceChildren(...all())
+      this.filter.replaceChildren(make("option", { value: "" }, "filter …"), ...all())
+    }
+    this.colour.value = by
+  }
+
+  /** Which axes can be chosen, [{key, title}], and which are; without a choice nothing. */
+  showAxes(axes, chosen) {
+    this.axes.hidden = axes.length < 3
+    const told = JSON.stringify(axes)
+    if (told !== this.offeredAxes) {
+      this.offeredAxes = told
+      for (const select of [this.x, this.y]) select.replaceChildren(...axes.map(({ key, title }) => make("option", { value: key }, title)))
+    }
+    this.x.value = chosen.x
+    this.y.value = chosen.y
+  }
+
   showSound(on, volume) {
     if (this.heard !== on) this.sound.replaceChildren(icon(on ? "sound" : "silent"))
     this.heard = on
@@ -116,49 +149,6 @@ export class Bar {
     this.live.textContent = state === "live" ? who || "live" : { offline: "offline", refused: "signed out" }[state] ?? "…"
     this.live.title = { live: ["Labels of others appear by themselves", ...names].join("\n"), offline: "The server does not answer; trying again", refused: "The server refuses: sign in again" }[state] ?? ""
     this.live.dataset.state = state ?? "waiting"
-  }
-}
-
-/** Counts below the map; each entry hides, isolates or selects. `act(key, "toggle" | "isolate" | "select")`. */
-export class Legend {
-  constructor(act) {
-    this.entries = new Map()
-    this.all = false
-    this.more = make("button.more", { type: "button", click: () => { this.all = !this.all; this.show(...this.shown) } })
-    this.element = make("div.legend", {
-      role: "group", "aria-label": "Legend",
-      click: event => {
-        const entry = event.target.closest("button[data-key]")
-        if (entry) act(Number(entry.dataset.key), event.shiftKey ? "select" : event.detail > 1 ? "isolate" : "toggle")
-      },
-    })
-  }
-
-  /** @param items [{key, name, colour [r, g, b], count, on}], in the order in which they are shown */
-  show(items, seen) {
-    this.shown = [items, seen]
-    const visible = this.all ? items.slice(0, 5000) : items.slice(0, MOST_ENTRIES)
-    const nodes = visible.map(({ key, name, colour, count, on }) => {
-      let entry = this.entries.get(key)
-      if (!entry) {
-        entry = make("button.entry", { type: "button", "data-key": key }, make("i"), make("span.name"), make("span.number"))
-        this.entries.set(key, entry)
-      }
-      const [dot, label, number] = entry.children
-      dot.style.setProperty("--dot", css(colour))
-      dot.classList.toggle("clip-map-hollow", key === UNLABELLED)
-      label.textContent = name
-      number.textContent = count.toLocaleString("en-US")
-      entry.setAttribute("aria-pressed", on)
-      entry.title = `${name}: ${count}. Click: hide or show. Double-click: show alone. Shift-click: select all`
-      return entry
-    })
-    if (items.length > MOST_ENTRIES) {
-      this.more.textContent = this.all ? "show fewer" : `and ${(items.length - MOST_ENTRIES).toLocaleString("en-US")} more`
-      nodes.push(this.more)
-    }
-    const same = nodes.length === this.element.children.length && nodes.every((node, at) => node === this.element.children[at])
-    if (!same) this.element.replaceChildren(...nodes)
   }
 }
 

@@ -119,7 +119,7 @@ export class Hover {
     this.name.textContent = card ? card.name : "…"
     this.label.textContent = label
     this.label.style.setProperty("--dot", colour)
-    this.facts.textContent = [card && Number.isFinite(card.duration) ? `${card.duration < 10 ? card.duration.toFixed(2) : Math.round(card.duration)} s` : "", SUBSETS[this.map.subset(clip)]].filter(Boolean).join(" · ")
+    this.facts.textContent = [card && Number.isFinite(card.duration) ? `${card.duration < 10 ? card.duration.toFixed(2) : Math.round(card.duration)} s` : "", SUBSETS[this.map.subset(clip)], this.map.fact(clip)].filter(Boolean).join(" · ")
     this.#draw(card?.peaks ?? [])
     this.#voice()
     this.tip.hidden = false

@@ -9,14 +9,17 @@
  */
 import { decodeBase, decodeSet, encodeSet, siteRoot } from "./codec.js"
 import { Clips } from "./clips.js"
-import { fillColours, fillRanks, legendOf } from "./colours.js"
-import { Bar, helpSheet, Legend, make } from "./controls.js"
+import { fillColours, fillRanks, legendOf, strengthsOf } from "./colours.js"
+import { column, LIVE, offered } from "./columns.js"
+import { Bar, helpSheet, make } from "./controls.js"
+import { Categories, Numbers } from "./facets.js"
 import { Feed } from "./feed.js"
 import { Frame, loadPlotly, whole } from "./frame.js"
 import { findInPolygon, Grid } from "./geometry.js"
 import { Hands } from "./hands.js"
 import { Hold } from "./hold.js"
 import { Hover } from "./hover.js"
+import { BINS, Filters, Legend, Ramp, summaryOf } from "./legend.js"
 import { drawMarks, drawStill } from "./marks.js"
 import { Outbox } from "./outbox.js"
 import "./solo.js"
@@ -25,6 +28,7 @@ import { colourOf, css, legible, mix, Painter, View } from "./paint.js"
 const MOST_COUNTED = 200000 // while a lasso is drawn: beyond it an estimate does, so that no frame is late
 const MOST_COLOURS_IN_STATE = 20000
 
+const REFRESH_MS = 400 // columns that follow the labels: so long after the last label
 const WAITING = ["legend", "colours", "ranks", "points"]
 
 const maps = new WeakMap() // by parentElement
@@ -69,12 +73,25 @@ class ClipMap {
       invert: () => { this.clips?.invert(); this.#chosen("invert") },
       clear: () => this.#clear(),
       zoom: () => this.#zoomToSelection(),
-      subset: (subset, event) => this.#filter(() => event.detail > 1 ? this.clips.isolateSubset(subset) : this.clips.toggleSubset(subset), event),
-      colourBy: by => { this.colourBy = by; this.#soon("colours", "legend") },
+      subset: (subset, event) => this.#filter(() => event.detail > 1 ? this.clips.subset.isolate(subset) : this.clips.subset.toggle(subset), event),
+      colourBy: by => this.#use(by, () => { this.by = by }),
+      filterBy: by => this.#use(by, () => this.filtered.add(by)),
+      axes: (x, y) => { this.axes = { x, y }; this.#load() },
       sound: (on, volume) => this.hover.sound.set(on, volume),
       help: () => { this.sheet.hidden = !this.sheet.hidden },
     })
-    this.legend = new Legend((key, act) => this.#legendAct(key, act))
+    this.by = "label" // the facet that the colours show
+    this.filtered = new Set() // facets that somebody asked to filter by
+    this.columns = []
+    this.axes = { x: "0", y: "1" }
+    this.legend = new Legend((value, act, event) => this.#legendAct(this.facet, value, act, event))
+    this.ramp = new Ramp((low, high) => this.#filter(() => this.facet.between(low, high)))
+    this.filters = new Filters({
+      tick: (key, on) => this.#filter(() => { this.clips.facets.get(key).on = on }),
+      away: key => this.#away(key),
+      entry: (key, value, act, event) => this.#legendAct(this.clips.facets.get(key), value, act, event),
+      range: (key, low, high) => this.#filter(() => this.clips.facets.get(key).between(low, high)),
+    })
     this.sheet = helpSheet(() => { this.sheet.hidden = true })
     this.points = make("canvas")
     this.still = make("canvas")
@@ -83,7 +100,7 @@ class ClipMap {
     this.note = make("div.note")
     this.problem = make("div.problem", { role: "alert", hidden: "" })
     this.box = make("div.plot", { tabindex: 0, "aria-label": "Map of the clips" }, this.points, this.still, this.marks, this.gd, this.note, this.hover.tip, this.problem, this.sheet)
-    this.element = make("div.", {}, this.bar.element, this.box, this.legend.element, this.hover.sound.element)
+    this.element = make("div.", {}, this.bar.element, this.filters.element, this.box, this.legend.element, this.ramp.element, this.hover.sound.element)
     this.element.className = "clip-map"
     this.element.clipMap = this
     this.painter = new Painter(this.points)
@@ -128,15 +145,13 @@ class ClipMap {
       this.#fill()
     })
     this.#readTheme()
-    if (data.colour_by !== before?.colour_by) {
-      this.colourBy = data.colour_by === "subset" ? "subset" : "label"
-      this.bar.colour.value = this.colourBy
-      this.#soon("colours", "legend")
-    }
     if (data.focus !== before?.focus) this.focus = data.focus
     if (data.journal !== before?.journal) {
       this.clips = null
       this.feed?.close()
+      this.by = "label"
+      this.filtered.clear()
+      this.columns = []
       this.early = []
       this.hover.forget()
       const address = new URL(data.journal, root)
@@ -145,6 +160,9 @@ class ClipMap {
     } else {
       this.feed.hear(data.revision ?? -1)
     }
+    const axes = [this.axes.x, this.axes.y]
+    if (data.map !== before?.map || !axes.every(key => data.axes.some(axis => axis.key === key))) this.axes = { x: "0", y: "1" }
+    this.bar.showAxes(data.axes, this.axes)
     if (data.map !== before?.map || data.journal !== before?.journal) this.#load()
     else this.#obey()
     window.__hoverMap = { of: this, state: () => this.#state(), pixel: clip => this.#onScreen(clip), colour: clip => this.#colourNow(clip) }
@@ -154,13 +172,15 @@ class ClipMap {
   async #load() {
     this.loading?.abort()
     const { signal } = this.loading = new AbortController()
-    const { map, plotly } = this.data
+    const { plotly } = this.data, { x, y } = this.axes
+    const map = new URL(this.data.map, this.root)
+    if (x !== "0" || y !== "1") map.search = new URLSearchParams({ x, y })
     this.problem.hidden = true
     this.element.classList.add("clip-map-loading")
     try {
       const bundle = loadPlotly(new URL(plotly, this.root).href)
       bundle.catch(() => {}) // awaited below; a base that fails first must not leave this one unhandled
-      const answer = await fetch(new URL(map, this.root), { signal })
+      const answer = await fetch(map, { signal })
       if (!answer.ok) throw new Error(`HTTP ${answer.status}`)
       const base = decodeBase(await answer.arrayBuffer())
       await this.styled
@@ -173,8 +193,9 @@ class ClipMap {
       this.told = encodeSet(this.clips.selected)
       this.grid = null
       this.outline = null
-      this.shownMap = map
-      this.range = seen.get(map) ?? whole(base)
+      this.shownMap = map.href
+      this.range = seen.get(map.href) ?? whole(base)
+      this.#ask()
       this.#measure()
       for (const journal of this.early.splice(0)) this.clips.apply(journal)
       this.#obey()
@@ -207,10 +228,12 @@ class ClipMap {
     }
     if (!this.asked && data.count && !clips.count) this.#say({ kind: "lost" }) // a page that was left and came back
     this.asked = true
+    if (data.columns !== this.columnsOf) this.#ask()
     const ring = data.ring?.set ?? null
     if (ring !== this.ringSet) {
       this.ringSet = ring
       this.ring = ring && decodeSet(ring, clips.n)
+      this.#found(data.ring)
       this.#soon("still")
     }
     const notes = [data.placeholder, clips.base.missing ? `${clips.base.missing} ${clips.base.missing === 1 ? "clip has" : "clips have"} no place on this map yet` : "", clips.n ? "" : "No clips yet"]
@@ -228,6 +251,117 @@ class ClipMap {
     }
     this.bar.showLive("live", this.clips.people)
     if (fresh) this.#soon("colours", "legend")
+    if (fresh && [...this.clips.facets.keys()].some(key => LIVE.has(key))) {
+      clearTimeout(this.refreshing)
+      this.refreshing = setTimeout(() => this.#refresh(key => LIVE.has(key)), REFRESH_MS)
+    }
+  }
+
+  // ── Columns ───
+
+  /** The facet that the colours show. */
+  get facet() { return this.clips.facets.get(this.by) ?? this.clips.label }
+
+  /** Learns which columns there are, and fetches again what is in use and not known of every clip. */
+  async #ask() {
+    const { columns } = this.data
+    this.columnsOf = columns
+    const wanted = new Set([this.by, ...this.filtered])
+    try {
+      const found = await offered(new URL(columns, this.root), this.gone.signal)
+      if (columns !== this.data.columns) return
+      this.columns = found
+    } catch (error) {
+      if (!this.gone.signal.aborted) this.columnsOf = null // the next run asks again
+      return
+    }
+    this.#refresh(key => wanted.has(key) && !this.clips.facets.has(key))
+    this.#soon("legend")
+  }
+
+  /** What can be coloured and filtered by, beside label and subset. */
+  get #choices() {
+    const here = [...this.clips?.facets.values() ?? []].filter(({ key }) => key === "hits" || key === "score")
+    return [...this.columns, ...here.map(({ key, title }) => ({ key, title }))]
+  }
+
+  /** Fetches a column if it is not known yet; then does something with it. */
+  async #use(key, then) {
+    const { clips } = this
+    if (!clips) return
+    try {
+      if (!clips.facets.has(key)) {
+        this.element.classList.add("clip-map-loading")
+        const facet = await this.#fetched(key)
+        if (!facet || !this.#fits(facet)) throw new Error("the table has changed meanwhile, choose it again")
+        this.clips.take(facet)
+      }
+      then()
+    } catch (error) {
+      if (!this.gone.signal.aborted) this.#complain(`That column could not be loaded: ${error.message}.`)
+    }
+    this.element.classList.remove("clip-map-loading")
+    this.#soon("colours", "legend")
+  }
+
+  async #fetched(key) {
+    const entry = this.columns.find(other => other.key === key)
+    return entry && this.clips && column(new URL(this.data.column, this.root), entry, this.clips.n, this.gone.signal)
+  }
+
+  #fits(facet) { return (facet.codes ?? facet.values).length === this.clips?.n }
+
+  /** Fetches columns once more: labels have changed them, or clips were added. */
+  async #refresh(which) {
+    for (const key of new Set([this.by, ...this.filtered, ...this.clips?.facets.keys() ?? []])) {
+      if (!which(key)) continue
+      try {
+        const facet = await this.#fetched(key)
+        if (!facet || !this.#fits(facet)) continue
+        this.clips.take(facet)
+      } catch {
+        continue // the next label asks again; meanwhile the older values are shown
+      }
+      this.#soon("colours", "legend", "still", "marks")
+    }
+  }
+
+  /** Search hits, and how well they fit, as facets of their own. */
+  #found(ring) {
+    const { clips } = this
+    for (const key of ["hits", "score"]) {
+      if (!ring || (key === "score" && !ring.scores)) {
+        this.filtered.delete(key)
+        if (this.by === key) this.by = "label"
+        if (clips.facets.has(key)) this.#filter(() => clips.facets.delete(key))
+      }
+    }
+    if (ring) {
+      clips.take(new Categories({ key: "hits", title: "search hits", codes: this.ring, entries: new Map([[1, { name: "hit", colour: "#d55e00" }]]), none: 0, nothing: "no hit" }))
+      if (ring.scores) {
+        const values = new Float32Array(clips.n).fill(NaN)
+        let at = 0
+        this.ring.forEach((hit, clip) => { if (hit) values[clip] = ring.scores[at++] })
+        clips.take(new Numbers({ key: "score", title: "search score", values, min: Math.min(...ring.scores), max: Math.max(...ring.scores) }))
+      }
+    }
+    this.#soon("colours", "legend")
+  }
+
+  /** Takes a filter away: all of its values are shown again. */
+  #away(key) {
+    this.filtered.delete(key)
+    this.#filter(() => {
+      const facet = this.clips.facets.get(key)
+      facet.on = true
+      facet.free()
+      if (key !== this.by && this.columns.some(other => other.key === key)) this.clips.facets.delete(key)
+    })
+  }
+
+  #complain(sentence) {
+    this.problem.replaceChildren(make("span", {}, `${sentence} `), make("button", { type: "button", click: () => { this.problem.hidden = true } }, "Close"))
+    this.problem.hidden = false
   }
 
   // ── Theme, size, view ───
@@ -328,8 +462,11 @@ class ClipMap {
       this.dirty = {}
     }
     if (dirty.legend) this.#showCounts()
-    if (dirty.colours) fillColours(this.colours, clips, this.colourBy, this.theme)
-    if (dirty.colours || dirty.ranks) fillRanks(this.ranks, clips, this.colourBy)
+    if (dirty.colours) {
+      fillColours(this.colours, this.facet, this.theme)
+      this.strengths = strengthsOf(this.facet)
+    }
+    if (dirty.colours || dirty.ranks) fillRanks(this.ranks, clips, this.facet)
     if (dirty.colours || dirty.ranks || dirty.points || dirty.sharp) this.#paint()
     else if (dirty.view) {
       clearTimeout(this.later)
@@ -349,17 +486,32 @@ class ClipMap {
 
   #paint() {
     clearTimeout(this.later)
-    this.painter.paint(this.clips, this.view, this.theme, this.colours, this.ranks)
+    this.painter.paint(this.clips, this.view, this.theme, this.colours, this.ranks, this.strengths)
     this.paints = (this.paints ?? 0) + 1
     this.paintedAt = performance.now()
   }
 
   #showCounts() {
-    const { clips, theme } = this
-    const counts = clips.counts()
-    this.bar.showSubsets(counts.subsets, clips.subsetShown)
+    const { clips, theme, facet } = this
+    this.bar.showSubsets([...clips.counts(clips.subset)].filter(([key]) => key >= 0 && key < 4).map(([, count]) => count), clips.subsetShown)
     this.bar.showCount(clips.count, clips.n)
-    this.legend.show(legendOf(clips, counts, this.colourBy, theme))
+    this.bar.showColumns(this.#choices, facet.key)
+    const numeric = facet.kind === "numeric"
+    this.legend.element.hidden = numeric
+    this.ramp.element.hidden = !numeric
+    if (numeric) this.ramp.show(facet, facet.histogram(BINS), theme)
+    else {
+      if (this.legendOf !== facet.key) this.legend.empty()
+      this.legendOf = facet.key
+      this.legend.show(legendOf(facet, clips.counts(facet), theme))
+    }
+    const rows = [...clips.facets.values()].filter(({ key, set }) => this.filtered.has(key) || (set && key !== facet.key && key !== "subset"))
+    this.filters.show(rows.map(other => ({
+      facet: other,
+      summary: summaryOf(other),
+      items: other !== facet && other.kind === "categorical" ? legendOf(other, clips.counts(other), theme) : null,
+      bins: other !== facet && other.kind === "numeric" ? other.histogram(BINS) : null,
+    })), theme)
   }
 
   #over() {
@@ -406,6 +558,9 @@ class ClipMap {
   }
 
   subset(clip) { return this.clips.subsets[clip] }
+
+  /** What the colour of a clip means, where that is neither label nor subset. */
+  fact(clip) { return this.by === "label" || this.by === "subset" ? "" : `${this.facet.title}: ${this.facet.text(clip)}` }
 
   clipAddress(clip, what) { return new URL(`${this.data.clips}${clip}/${what}`, this.root).href }
 
@@ -462,26 +617,25 @@ class ClipMap {
     const { clips } = this
     if (!clips) return
     // the second click of a double-click starts from what was before the first
-    if (event?.detail > 1 && this.beforeClick) [clips.only, clips.hidden, clips.subsetShown] = this.beforeClick
-    else this.beforeClick = [clips.only, new Set(clips.hidden), [...clips.subsetShown]]
-    change()
+    if (event?.detail > 1 && this.beforeClick) this.beforeClick()
+    else this.beforeClick = clips.standing()
+    clips.change(change)
     this.#soon("ranks", "legend", "still", "marks")
     this.hover.leave()
     clearTimeout(this.telling)
     this.telling = setTimeout(() => encodeSet(clips.selected) !== this.told && this.#chosen("filter"), 320)
   }
 
-  #legendAct(key, act) {
+  #legendAct(facet, value, act, event) {
     const { clips } = this
-    if (!clips) return
+    if (!clips || !facet) return
     if (act === "select") {
-      const values = this.colourBy === "subset" ? clips.subsets : clips.codes
-      for (let clip = 0; clip < clips.n; clip++) this.found[clip] = values[clip] === key ? 1 : 0
+      const { codes } = facet
+      for (let clip = 0; clip < clips.n; clip++) this.found[clip] = codes[clip] === value ? 1 : 0
       clips.choose(this.hands.chosenOp, this.found)
       return this.#chosen("legend")
     }
-    const what = this.colourBy === "subset" ? "Subset" : "Label"
-    this.#filter(() => clips[act + what](key), { detail: act === "isolate" ? 2 : 1 })
+    this.#filter(() => facet[act](value), event)
   }
 
   /** What a key means; false if nothing. */
@@ -558,6 +712,7 @@ class ClipMap {
     this.sized.disconnect()
     clearTimeout(this.telling)
     clearTimeout(this.later)
+    clearTimeout(this.refreshing)
     this.hold.close()
     cancelAnimationFrame(this.nextFrame)
     this.frame.close()

@@ -6,6 +6,7 @@
 
 const PAD = 24  // pixels around the picture, so that a point at its border needs no test for each pixel
 const EDGE = 18 // no stamp reaches further than this
+const STRENGTHS = 8
 
 /** The view of the map: which piece of the plane fills a box of so many CSS pixels. North is up. */
 export class View {
@@ -74,8 +75,9 @@ export class Painter {
    * Draws every shown clip.
    * @param clips the Clips; @param view the View; @param theme {ground, ink, grey} as [r, g, b]
    * @param colours [shape (n), uint32 as 0xbbggrr]; @param ranks [shape (n), uint8] 0 not drawn, 1 unlabelled, 2 labelled, 3 and 4 the same selected
+   * @param strengths [shape (n), uint8] from 1, faint, to 8, full; null: all full
    */
-  paint(clips, view, theme, colours, ranks) {
+  paint(clips, view, theme, colours, ranks, strengths = null) {
     const began = performance.now()
     const ratio = Math.min(window.devicePixelRatio || 1, 2)
     const width = Math.max(1, Math.round(view.width * ratio)), height = Math.max(1, Math.round(view.height * ratio))
@@ -111,14 +113,16 @@ export class Painter {
       const chosen = rank > 2
       const size = chosen && rim ? radius * 1.15 : radius
       const alpha = chosen ? Math.min(1, strength * 1.5) : some ? strength * (crowds ? 0.17 : 0.28) : strength
-      const stamps = makeStamps(size, rim && !(some && !chosen) ? rim : 0, steps, stride, alpha)
+      const edge = rim && !(some && !chosen) ? rim : 0
+      const stamps = makeStamps(size, edge, steps, stride, alpha)
+      const fainter = strengths && Array.from({ length: STRENGTHS + 1 }, (_, strength) => makeStamps(size, strength === STRENGTHS ? edge : 0, steps, stride, alpha * Math.max(0.08, strength / STRENGTHS)))
       for (let clip = 0; clip < n; clip++) {
         if (ranks[clip] !== rank) continue
         const x = places[2 * clip] * scaleX + shiftX, y = places[2 * clip + 1] * scaleY + shiftY
         if (!(x >= EDGE && x < stride - EDGE && y >= EDGE && y < height + 2 * PAD - EDGE)) continue
         drawn++
         const left = x | 0, top = y | 0
-        const stamp = stamps[steps === 1 ? 0 : ((y - top) * steps | 0) * steps + ((x - left) * steps | 0)]
+        const stamp = (strengths ? fainter[strengths[clip]] : stamps)[steps === 1 ? 0 : ((y - top) * steps | 0) * steps + ((x - left) * steps | 0)]
         const at = top * stride + left
         if (crowds && (chosen || !some)) crowds[(top >> shift) * columns + (left >> shift)]++
         if (stamp.rim) blend(pixels, at, stamp.rim, ground)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hover_core import columns, vector_rows
-from hover_core.annotations import colour
+from hover_core.annotations import COLOURS, colour
 from hover_core.clips import SUBSETS
 from hover_core.dataset import Dataset, Datasets
 from hover_core.errors import NotFound, Refused
@@ -102,7 +102,10 @@ def axes(dataset: Dataset, embedding: Embedding) -> list[dict[str, str]]:
 
 
 def column(dataset: Dataset, key: str) -> bytes:
-    """One column as bytes: length and JSON header, then float32 or uint16 a clip, then uint8 of confidence."""
+    """One column as bytes: length and JSON header, then float32 or uint16 a clip, then uint8 of confidence.
+
+    `colours` are as many as there are different ones: names beyond them begin again with the first.
+    """
     found = columns.column(dataset, key)
     header: dict[str, Any] = {"kind": found.kind}
     if found.values is not None:
@@ -111,8 +114,9 @@ def column(dataset: Dataset, key: str) -> bytes:
         body = np.ascontiguousarray(found.values, "<f4").tobytes()
     else:
         assert found.codes is not None  # a column is one or the other
-        coloured = [colour(code) for code in range(len(found.names))] if key == "predicted" else None
-        header |= {"names": list(found.names), "colours": coloured, "opacity": found.confidence is not None}
+        coloured = [colour(code) for code in range(min(len(found.names), len(COLOURS)))]
+        named = {"names": list(found.names), "colours": coloured, "opacity": found.confidence is not None}
+        header |= named | {"n": len(found.codes)}
         body = np.ascontiguousarray(found.codes, "<u2").tobytes()
         body += b"\0" * (-len(body) % 4)
         if found.confidence is not None:
