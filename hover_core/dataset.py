@@ -39,7 +39,7 @@ if TYPE_CHECKING:  # the first page does without
 T = TypeVar("T")
 Positions = NDArray[np.int64]
 Floats = NDArray[np.float32]
-DEFAULT_VECTORIZER: Final = "segments-20x5-22050-v1"
+DEFAULT_VECTORIZER: Final = "profile-13x5-10-16-22050-v1"
 
 
 @dataclass(frozen=True)

@@ -130,9 +130,7 @@ class SearchIndex:
 
         A dimension that never changes has its mean again.
         """
-        deviation = np.where(np.isfinite(self.scale.deviation), self.scale.deviation, 0)
-        standard = self.units[rows] * self.lengths[rows, None]
-        return np.asarray(standard * deviation + self.scale.mean, np.float32)
+        return self.scale.restore(self.units[rows] * self.lengths[rows, None])
 
     def rows_of(self, positions: Positions) -> Positions:
         """The rows of those clips that have a vector, in the order given."""

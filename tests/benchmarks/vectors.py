@@ -122,7 +122,7 @@ def v4(quick: bool) -> Rows:
                 (served_folder / name).write_bytes(data)
             ours: list[float] = []
             answers: list[str] = []
-            for key in ("segments", "mfcc-mean"):
+            for key in ("profile", "segments", "mfcc-mean"):
                 with Workers(workers=1) as workers:
                     begun = time.perf_counter()
                     heard = workers.vectorize([Piece(data) for _, data in files], key)

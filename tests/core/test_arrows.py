@@ -9,7 +9,7 @@ from tests.run import ROOT
 
 TIERS = {
     "words": {"errors", "clips", "annotations", "invites", "settings", "sources"},
-    "sound": {"fetch", "buckets", "audio", "ear", "vectorizers", "scale", "reducers", "search"},
+    "sound": {"fetch", "buckets", "audio", "ear", "vectorizers", "scale", "suggest", "reducers", "search"},
     "memory": {
         "migrations", "store", "journal", "clip_rows", "vector_rows", "job_rows", "members", "sound_cache",
     },

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from tests.benchmarks import __main__ as benchmarks
-from tests.benchmarks import maps, quality
+from tests.benchmarks import corpora, maps, quality
 from tests.benchmarks.timing import FIELDS, row
 
 ALL = {"V1", "V2", "V3", "V4", "Q1", "Q2", "E1", "E2", "S1", "S2", "M1", "M2", "L1", "L2", "A1"}
@@ -78,16 +78,30 @@ def test_no_answer_comes_from_the_querys_own_group() -> None:
     vectors = np.array([[1, 0], [1, 0.01], [1, 0.02], [1, 0.03]] * 3, np.float32)
     classes, groups = np.array([0, 0, 1, 1] * 3), np.array([0, 0, 1, 1] * 3)
 
-    right, share = quality.neighbours_agree(vectors, classes, groups, standardised=False)
+    right, share = quality.neighbours_agree(vectors, classes, groups)
 
     assert right.tolist() == [0.0] * 12
     assert share.tolist() == [0.0] * 12
 
 
-def test_the_generated_corpus_is_the_same_every_time_and_shares_no_source() -> None:
-    corpus = quality.environment(clips_each=1, seconds=0.3)
-    again = quality.environment(clips_each=1, seconds=0.3)
+@pytest.mark.parametrize("make", [corpora.environment, corpora.instruments, corpora.calls])
+def test_a_generated_corpus_is_the_same_every_time(make) -> None:
+    corpus = make(clips_each=1, seconds=0.5)
+    again = make(clips_each=1, seconds=0.5)
 
     assert corpus.files == again.files
     assert len(set(corpus.files)) == len(corpus.files) == 80
+
+
+@pytest.mark.parametrize("make", [corpora.environment, corpora.instruments])
+def test_no_source_is_of_two_classes(make) -> None:
+    corpus = make(clips_each=1, seconds=0.5)
+
     assert len({(c, g) for c, g in zip(corpus.classes, corpus.groups, strict=True)}) == len(set(corpus.groups)) == 80
+
+
+def test_every_station_hears_every_call() -> None:
+    corpus = corpora.calls(clips_each=1, seconds=0.5)
+
+    assert len({(c, g) for c, g in zip(corpus.classes, corpus.groups, strict=True)}) == 80
+    assert set(corpus.groups) == set(range(corpora.SOURCES))

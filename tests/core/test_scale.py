@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hover_core.scale import Scale, unit
+from hover_core.scale import WHITENING, Scale, unit, without_groups
 
 
 def corpus(n=300, d=20, seed=0):
@@ -26,7 +26,7 @@ def test_a_dimension_that_differs_by_rounding_alone_counts_as_nothing():
 
 
 def test_standardised_vectors_have_mean_0_and_deviation_1():
-    standard = Scale.of(corpus()).standardise(corpus())
+    standard = Scale.of(corpus(), whitening=0).standardise(corpus())
 
     np.testing.assert_allclose(standard.mean(axis=0), 0, atol=1e-4)
     np.testing.assert_allclose(standard.std(axis=0), 1, atol=1e-4)
@@ -34,3 +34,129 @@ def test_standardised_vectors_have_mean_0_and_deviation_1():
 
 def test_a_zero_vector_has_no_direction():
     assert unit(np.array([[0, 0], [3, 4]], np.float32)).tolist() == [[0, 0], [0.6000000238418579, 0.800000011920929]]
+
+
+def covarying(n=400, seed=0):
+    """Six dimensions; the first four move together, the last two alone."""
+    draw = np.random.default_rng(seed)
+    together = draw.normal(size=(n, 1)) @ np.ones((1, 4)) + 0.3 * draw.normal(size=(n, 4))
+    return (50 + 7 * np.concatenate([together, draw.normal(size=(n, 2))], axis=1)).astype(np.float32)
+
+
+def test_whitening_by_the_whole_covariance_makes_dimensions_independent():
+    vectors = covarying(20_000)
+    standard = Scale.of(vectors, whitening=1.0).standardise(vectors)
+
+    np.testing.assert_allclose(np.cov(standard.T), np.eye(6), atol=0.02)
+
+
+def test_whitening_is_by_the_covariance_shrunk_towards_the_identity():
+    vectors = covarying()
+    plain = Scale.of(vectors, whitening=0).standardise(vectors).astype(np.float64)
+    share = WHITENING * 400 / 406
+    shrunk = share * plain.T @ plain / 400 + (1 - share) * np.eye(6)
+    values, axes = np.linalg.eigh(shrunk)
+
+    expected = plain @ axes @ np.diag(values**-0.5) @ axes.T
+
+    np.testing.assert_allclose(Scale.of(vectors).standardise(vectors), expected, atol=1e-4)
+
+
+def test_a_direction_in_which_the_whole_corpus_spreads_counts_for_less():
+    vectors = covarying()
+    spread = Scale.of(vectors).standardise(vectors).var(axis=0)
+
+    assert spread[:4].max() < spread[4:].min()
+
+
+def test_few_vectors_are_whitened_less_than_many():
+    few, many = (np.linalg.eigvalsh(Scale.of(corpus(n, 20)).whitening) for n in (15, 5_000))
+
+    assert few.min() > 0.7
+    assert np.ptp(many) < np.ptp(few) / 2
+
+
+def test_whitening_leaves_a_dimension_that_never_changes_at_nothing():
+    vectors = covarying()
+    vectors[:, 3] = 12
+    scale = Scale.of(vectors)
+
+    assert scale.standardise(vectors)[:, 3].tolist() == [0.0] * 400
+    np.testing.assert_allclose(scale.restore(scale.standardise(vectors)), vectors, rtol=1e-4)
+
+
+def test_very_long_vectors_are_standardised_and_not_whitened():
+    assert Scale.of(corpus(30, 1_025)).whitening is None
+
+
+@pytest.mark.parametrize("n", [1, 2])
+def test_one_vector_or_two_have_finite_standards(n):
+    vectors = corpus(n)
+
+    assert np.isfinite(Scale.of(vectors).standardise(vectors)).all()
+
+
+def test_a_corpus_larger_than_the_sample_is_whitened_like_its_sample(monkeypatch):
+    monkeypatch.setattr("hover_core.scale._SAMPLE", 1_000)
+    vectors = covarying(5_500)
+    sampled = Scale.of(vectors).standardise(vectors)
+    monkeypatch.undo()
+
+    np.testing.assert_allclose(sampled, Scale.of(vectors).standardise(vectors), atol=0.2)
+
+
+def spoken(n=60, seed=0):
+    """Vectors of two speakers, three words each: `(vectors, speakers, words)`."""
+    draw = np.random.default_rng(seed)
+    speakers, words = np.arange(n) % 2, np.arange(n) // 2 % 3
+    voice, word = draw.normal(0, 30, (2, 5)), draw.normal(0, 5, (3, 5))
+    return (voice[speakers] + word[words] + draw.normal(0, 1, (n, 5))).astype(np.float32), speakers, words
+
+
+def test_what_a_group_has_in_common_is_taken_out():
+    vectors, speakers, words = spoken(6_000)
+    left = without_groups(vectors, speakers.astype(str))
+
+    means = np.array([[left[(speakers == s) & (words == w)].mean(axis=0) for w in range(3)] for s in range(2)])
+    np.testing.assert_allclose(means[0], means[1], atol=0.3)
+    assert np.linalg.norm(means[0, 0] - means[0, 1]) > 3
+
+
+def test_a_small_group_keeps_most_of_what_is_its_own():
+    vectors = np.concatenate([np.zeros((95, 2)), np.full((5, 2), 10)]).astype(np.float32)
+    left = without_groups(vectors, ["many"] * 95 + ["few"] * 5)
+
+    # its mean lies 9.5 from that of all; five clips are believed half of that
+    np.testing.assert_allclose(left[-1], [5.25, 5.25], atol=1e-5)
+
+
+def test_clips_of_no_group_and_all_in_one_group_stay_as_they_are():
+    vectors, _, _ = spoken()
+
+    np.testing.assert_array_equal(without_groups(vectors, [""] * 60), vectors)
+    np.testing.assert_allclose(without_groups(vectors, ["one"] * 60), vectors, atol=1e-4)
+
+
+def test_test_clips_do_not_say_what_their_group_has_in_common():
+    vectors, speakers, _ = spoken()
+    shapes = np.arange(60) < 50
+    before = without_groups(vectors, speakers.astype(str), shapes=shapes)
+    vectors[50:] += 1_000
+
+    after = without_groups(vectors, speakers.astype(str), shapes=shapes)
+
+    np.testing.assert_array_equal(after[:50], before[:50])
+
+
+def test_a_group_of_test_clips_alone_is_described_by_them():
+    vectors, speakers, _ = spoken()
+    left = without_groups(vectors, speakers.astype(str), shapes=speakers == 0)
+
+    # 30 clips are believed 30 parts of 35
+    apart = np.abs(left[speakers == 1].mean(axis=0) - left[speakers == 0].mean(axis=0))
+    before = np.abs(vectors[speakers == 1].mean(axis=0) - vectors[speakers == 0].mean(axis=0))
+    np.testing.assert_allclose(apart / before, 5 / 35, atol=1e-3)
+
+
+def test_taking_groups_out_of_nothing_is_nothing():
+    assert without_groups(np.zeros((0, 4), np.float32), []).shape == (0, 4)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from hover_core.scale import Scale
 from hover_core.search import SearchIndex
 
 
@@ -11,9 +12,8 @@ def corpus(n=300, d=20, seed=0):
 
 
 def by_sorting(vectors, query, k):
-    mean, deviation = vectors.mean(axis=0, dtype=np.float64), vectors.std(axis=0, dtype=np.float64)
-    standard = (vectors - mean) / deviation
-    asked = (query - mean) / deviation
+    scale = Scale.of(vectors)
+    standard, asked = scale.standardise(vectors), scale.standardise(query)
     cosines = standard @ asked / (np.linalg.norm(standard, axis=1) * np.linalg.norm(asked))
     order = np.argsort(-cosines)[:k]
     return order, cosines[order]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import librosa
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from tests import sounds
 
 GUIDE = vectorizers.get("mfcc-mean-32-22050-v1")
 SEGMENTS = vectorizers.get("segments-20x5-22050-v1")
+PROFILE = vectorizers.get("profile-13x5-10-16-22050-v1")
 
 
 def by_librosa(wave):
@@ -129,11 +132,61 @@ def test_segments_find_the_same_word_by_another_speaker():
     assert (nearest == words).mean() > 0.9
 
 
+def test_the_profile_is_what_librosa_and_its_definition_say():
+    wave = np.concatenate([sounds.chirp(), sounds.noise(0.7), sounds.tone(seconds=0.4)])
+    decibels = librosa.power_to_db(librosa.feature.melspectrogram(y=wave, sr=22_050), top_db=80.0)  # loud at both ends
+    mfcc = librosa.feature.mfcc(S=decibels, n_mfcc=13)
+    frames = mfcc.shape[1]
+    at = np.linspace(0, frames, 6)
+    means = [mfcc[:, int(a) : int(np.ceil(b))].mean(axis=1) for a, b in itertools.pairwise(at)]
+    amounts = [mfcc[:10].std(axis=1)]
+    amounts += [np.sqrt(((mfcc[:10, lag:] - mfcc[:10, :-lag]) ** 2).mean(axis=1)) for lag in (1, 4)]
+    rough = [np.abs(np.diff(decibels[band : band + 8], axis=0)).mean() for band in range(0, 128, 8)]
+
+    expected = np.concatenate([*means, np.log(1 + np.concatenate(amounts)), [np.log(frames)], rough])
+
+    np.testing.assert_allclose(PROFILE.vector(wave), expected, rtol=1e-4, atol=2e-3)
+
+
+def test_the_profile_tells_a_tone_from_noise_of_the_same_timbre():
+    bands = slice(-16, None)
+
+    tone = sum(sounds.tone(hertz) for hertz in range(300, 8_000, 300)) / 26
+    assert PROFILE.vector(tone.astype(np.float32))[bands].mean() > 3 * PROFILE.vector(sounds.noise())[bands].mean()
+
+
+def test_the_profile_does_not_hear_the_silence_around_a_word():
+    word = sounds.speech(1, rate=22_050)
+    padded = np.concatenate([sounds.silence(512 * 20 / 22_050), word, sounds.silence(512 * 30 / 22_050)])
+
+    alone, within = PROFILE.vector(word), PROFILE.vector(padded)
+
+    assert np.linalg.norm(alone - within) < 0.1 * np.linalg.norm(alone)
+
+
+def test_the_profile_of_a_very_long_clip_is_that_of_its_shape(monkeypatch):
+    wave = np.concatenate([sounds.noise(20), sounds.tone(seconds=20), sounds.chirp(seconds=20)])
+    whole = PROFILE.vector(wave)
+    monkeypatch.setattr(vectorizers, "_MOST_FRAMES", 401)
+
+    coarse = PROFILE.vector(wave)
+
+    np.testing.assert_allclose(coarse[:65], whole[:65], atol=0.05 * np.abs(whole).max())
+    np.testing.assert_allclose(coarse[95], whole[95], atol=0.02)  # the length, in frames of 23 ms
+    np.testing.assert_allclose(pushed(PROFILE, wave, 3_000), coarse, atol=0.02 * np.abs(whole).max())
+
+
+def test_the_keys_of_vectors_that_people_have_never_change():
+    assert [v.key for v in vectorizers.VECTORIZERS] == [
+        "profile-13x5-10-16-22050-v1", "segments-20x5-22050-v1", "mfcc-mean-32-22050-v1",
+    ]  # fmt: skip
+
+
 def test_a_vectorizer_is_found_by_key_and_by_name():
     assert vectorizers.get("segments") is vectorizers.get("segments-20x5-22050-v1") is SEGMENTS
     assert vectorizers.get("mfcc-mean").sample_rate == 22_050
 
 
 def test_an_unknown_vectorizer_is_refused_with_those_there_are():
-    with pytest.raises(Refused, match="no vectorizer 'mfcc-33'; there are segments-20x5-22050-v1"):
+    with pytest.raises(Refused, match="no vectorizer 'mfcc-33'; there are profile-13x5-10-16-22050-v1"):
         vectorizers.get("mfcc-33")
