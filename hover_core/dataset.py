@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hover_core import clip_rows, finding, members, tables, vector_rows
-from hover_core.annotations import Batch, label_named
+from hover_core.annotations import Batch, label_named, now
 from hover_core.clips import IDENTITIES, SUBSETS, Clip
 from hover_core.errors import NotFound, Refused, SoundError, TableError
 from hover_core.finding import Query, Ranking, Sought
@@ -35,6 +35,8 @@ from hover_core.vector_rows import Embedding, Failure
 
 if TYPE_CHECKING:  # the first page does without
     import pandas as pd
+
+    from hover_core.twins import Twins
 
 T = TypeVar("T")
 Positions = NDArray[np.int64]
@@ -211,14 +213,22 @@ class Dataset:
         *,
         how: str,
         verdict: str = "yes",
+        twins: bool = False,
         token: str | None = None,
     ) -> Written:
-        """Give clips a label, in one batch. The same `token` twice counts once; returns after the commit."""
+        """Give clips a label, in one batch. The same `token` twice counts once; returns after the commit.
+
+        With `twins` their near-duplicates get it as well, in the same batch, as `propagated`.
+        """
         self.by.allow("label", self.id)
-        entry = Entry(np.asarray(positions, np.int64), label_named(label), verdict)
+        entries = [Entry(np.asarray(positions, np.int64), label_named(label), verdict)]
+        found = self.twins() if twins else None
+        if found is not None:
+            source = (self.by.name, now(), "propagated")
+            entries.append(Entry(found.of(entries[0].positions), entries[0].label, verdict, source))
         token = token or secrets.token_hex(16)
         return self.datasets.journal.annotate(
-            self.id, [entry], annotator=self.by.name, how=how, token=token, note=entry.label
+            self.id, entries, annotator=self.by.name, how=how, token=token, note=entries[0].label
         )
 
     def undo(self, batch_id: int, *, token: str | None = None) -> Written:
@@ -254,22 +264,43 @@ class Dataset:
         )
 
     def split(
-        self, shares: Mapping[str, float], *, grouped: bool = True, seed: int = 0, token: str | None = None
+        self,
+        shares: Mapping[str, float],
+        *,
+        grouped: bool = True,
+        twins: bool = True,
+        seed: int = 0,
+        token: str | None = None,
     ) -> Written:
-        """Give every clip a subset by shares, stratified by label, no group in two subsets. One undo takes it back."""
+        """Give every clip a subset by shares, stratified by label, no group in two subsets. One undo takes it back.
+
+        With `twins` near-duplicates that were found stay together as well.
+        """
         self.by.allow("own", self.id)
-        chosen = self.proposed_split(shares, grouped=grouped, seed=seed)
+        chosen = self.proposed_split(shares, grouped=grouped, twins=twins, seed=seed)
         moves = [(np.flatnonzero(chosen == number).astype(np.int64), name) for number, name in enumerate(SUBSETS)]
         return self.datasets.journal.move(
             self.id, moves, annotator=self.by.name, token=token or secrets.token_hex(16), kind="split", note="split"
         )
 
-    def proposed_split(self, shares: Mapping[str, float], *, grouped: bool = True, seed: int = 0) -> NDArray[np.int8]:
+    def proposed_split(
+        self, shares: Mapping[str, float], *, grouped: bool = True, twins: bool = True, seed: int = 0
+    ) -> NDArray[np.int8]:
         """What `split` would do: an index into SUBSETS for each clip. [shape=(n,)]"""
         labels = self.state().label_names()
         clips = self.clips().iloc[: len(labels)]  # read later: it may have more by now
         strata = [label or reference for label, reference in zip(labels, clips["reference"], strict=True)]
-        return split(strata, shares, groups=list(clips["group_name"]) if grouped else None, seed=seed)
+        groups = list(clips["group_name"]) if grouped else [""] * len(clips)
+        found = self.twins() if twins else None
+        if found is not None and len(found.pairs):
+            groups = found.joined(groups)
+        return split(strata, shares, groups=groups, seed=seed)
+
+    def twins(self) -> Twins | None:
+        """The near-duplicates that were found last, or None before the first search; see `hover_core.twins`."""
+        from hover_core import twins
+
+        return twins.known(self)
 
     def group_by(self, column: str | None) -> None:
         """Take a column of the table as the group of every clip; None: no groups.

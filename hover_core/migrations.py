@@ -108,4 +108,14 @@ def _second(words: dict[str, str]) -> list[str]:
     return [part.strip() for part in statements.format(**words).split(";")]
 
 
-STEPS: list[Callable[[dict[str, str]], list[str]]] = [_first, _second]
+def _twins_and_blind_invites(words: dict[str, str]) -> list[str]:
+    # near-duplicates as they were found last; invites whose guests see their own labels only
+    statements = """
+    CREATE TABLE twins (
+        dataset_id TEXT NOT NULL PRIMARY KEY REFERENCES datasets(id), made_of TEXT NOT NULL, found {bytes} NOT NULL);
+    ALTER TABLE invites ADD COLUMN blind INTEGER NOT NULL DEFAULT 0
+    """
+    return [part.strip() for part in statements.format(**words).split(";")]
+
+
+STEPS: list[Callable[[dict[str, str]], list[str]]] = [_first, _second, _twins_and_blind_invites]

@@ -78,7 +78,8 @@ def _by_group(
     held = np.zeros((label_count, len(wanted)))
     chosen = np.zeros(group_count, np.int8)
     total = len(label_codes) * wanted
-    for group in order:
+    several = sizes > 1
+    for group in order[several[order]]:
         members = by_group[ends[group] - sizes[group] : ends[group]]
         found, brought = np.unique(label_codes[members], return_counts=True)
         # what grows least: squared distance from the target, of the labels and of the subset as a whole
@@ -89,8 +90,38 @@ def _by_group(
         best = int(cost.argmin())
         chosen[group] = best
         held[found, best] += brought
+    _fill_up(chosen, by_group[(ends - sizes)[~several]], group_codes, label_codes, target - held, wanted, generator)
     _fill_empty(chosen, sizes, wanted)
     return chosen[group_codes]
+
+
+def _fill_up(
+    chosen: NDArray[np.int8],
+    alone: NDArray[Any],
+    group_codes: NDArray[Any],
+    label_codes: NDArray[Any],
+    missing: NDArray[np.float64],
+    wanted: NDArray[Any],
+    generator: np.random.Generator,
+) -> None:
+    """Give clips that are groups of their own to where their label is missing most. `missing` [shape=(labels, subsets)]
+
+    There may be a million of them: they are dealt by label, not one by one.
+    """
+    alone = generator.permutation(alone)
+    order = np.argsort(label_codes[alone], kind="stable")
+    alone = alone[order]
+    owed = np.zeros(len(wanted))
+    for members in np.split(alone, np.flatnonzero(np.diff(label_codes[alone])) + 1):
+        if len(members):
+            ideal = np.maximum(np.where(wanted > 0, missing[label_codes[members[0]]] + owed, 0), 0)
+            ideal = ideal / ideal.sum() * len(members) if ideal.sum() > 0 else wanted * len(members)
+            counts = np.floor(ideal).astype(int)
+            rest = ideal - counts
+            for subset in np.argsort(-rest, kind="stable")[: len(members) - counts.sum()]:
+                counts[subset] += 1
+            owed = ideal - counts
+            chosen[group_codes[members]] = np.repeat(np.arange(len(wanted)), counts)
 
 
 def _fill_empty(chosen: NDArray[np.int8], sizes: NDArray[Any], wanted: NDArray[Any]) -> None:

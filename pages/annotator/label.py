@@ -174,6 +174,12 @@ def _panel(dataset: Dataset, desk: Desk) -> None:
             key="label.classic",
             help="A plain Plotly chart, slower and silent, for browsers in which the map stays empty.",
         )
+        desk.twins = st.toggle(
+            "Label near-duplicates too",
+            key="label.twins",
+            help="Clips that are the same sound as one that you label get the label as well, in the same step. "
+            "They are found on the Split page.",
+        )
 
 
 def _count(dataset: Dataset, desk: Desk) -> None:

@@ -35,6 +35,7 @@ class Desk:
     like: int | None = None  # the clip whose neighbours are asked for
     part: int | None = None  # the map of a part that is looked at, by its id
     part_job: int | None = None  # the job that draws one
+    twins: bool = False  # near-duplicates of what is labelled get the label too
     chosen: str = ""  # the label that the button will give
     done: list[tuple[int, str]] = field(default_factory=list)  # batches of this sitting, the newest last
     said: str = ""
@@ -69,7 +70,10 @@ class Desk:
         if dataset is None or not (label and len(self.selection)):
             return
         try:
-            written = dataset.annotate(self.selection, label, how=self.how, token=session.token("label"))
+            also = self._twins_of(dataset, self.selection)
+            written = dataset.annotate(
+                self.selection, label, how=self.how, twins=self.twins, token=session.token("label")
+            )
         except HoverError as error:
             self.problem = plain(str(error))
             return
@@ -78,7 +82,7 @@ class Desk:
             self.said = f"All {written.left:,} were “{plain(label)}” already."
             return
         self._wrote(written.batch_id, f"{written.changed:,} × “{label}”")
-        self.said = f"Labelled {written.changed:,} as “{plain(label)}”. Undo with u."
+        self.said = f"Labelled {written.changed:,} as “{plain(label)}”{also}. Undo with u."
 
     def patch(self, position: int, label: str) -> None:
         """Correct the label of one clip."""
@@ -86,14 +90,15 @@ class Desk:
         if dataset is None:
             return
         try:
-            written = dataset.annotate([position], label, how="lasso", token=session.token("patch"))
+            also = self._twins_of(dataset, np.array([position], np.int64))
+            written = dataset.annotate([position], label, how="lasso", twins=self.twins, token=session.token("patch"))
         except HoverError as error:
             self.problem = plain(str(error))
             return
         session.spend("patch")
         if written.batch_id is not None:
-            self._wrote(written.batch_id, f"1 × “{label}”")
-            self.said = f"Labelled 1 clip as “{plain(label)}”. Undo with u."
+            self._wrote(written.batch_id, f"{written.changed:,} × “{label}”")
+            self.said = f"Labelled {counted(written.changed, 'clip')} as “{plain(label)}”{also}. Undo with u."
 
     def commit(self, subset: str) -> None:
         """Move the labelled raw clips of the selection to another subset."""
@@ -167,6 +172,12 @@ class Desk:
     def take(self, hits: Positions) -> None:
         """Select what a search found."""
         self.select(hits, "search", tell_map=True)
+
+    def _twins_of(self, dataset: Dataset, positions: Positions) -> str:
+        """What to say of the near-duplicates that get the label as well."""
+        found = dataset.twins() if self.twins else None
+        also = 0 if found is None else len(found.of(positions))
+        return f", {counted(also, 'near-duplicate')} among them" if also else ""
 
     def _opened(self) -> Dataset | None:
         found = self.dataset()

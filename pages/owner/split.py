@@ -6,6 +6,7 @@ import streamlit as st
 from hover_core.clips import SUBSETS
 from pages.components import session
 from pages.components.population import population_table
+from pages.components.twin_groups import twin_groups
 from pages.components.words import counted, plain
 
 dataset = session.needs()
@@ -49,6 +50,7 @@ with left:
 
     shares = dict.fromkeys(SUBSETS, 0)
     seed = 0
+    together = True
     if how == "By shares":
         rest = 100
         defaults = {"test": 10, "dev": 10, "train": 30}
@@ -60,10 +62,16 @@ with left:
         if rest < 0:
             st.error(f"The shares add up to {100 - rest} %: lower them to 100 %.")
         seed = int(st.number_input("Seed", 0, 10_000, 0, key="split.seed", help="The same seed gives the same split."))
+        together = st.toggle(
+            "Keep near-duplicates together",
+            value=True,
+            key="split.twins",
+            help="The same sound in train and in test would be a question whose answer was learnt by heart.",
+        )
 
 with right:
     if how == "By shares" and sum(shares.values()) == 100:
-        proposed = dataset.proposed_split(shares, seed=seed)
+        proposed = dataset.proposed_split(shares, twins=together, seed=seed)
         flat = np.bincount((state.label + 1) * 4 + proposed, minlength=(len(state.names) + 1) * 4).reshape(-1, 4)
         population_table(
             {
@@ -74,7 +82,7 @@ with right:
         moving = int((proposed != state.subset).sum())
         if st.button(f"Split: move {moving:,} clips", type="primary", key="split.apply", disabled=not moving):
             with session.said():
-                written = dataset.split(shares, seed=seed, token=session.token("split"))
+                written = dataset.split(shares, twins=together, seed=seed, token=session.token("split"))
                 session.spend("split")
                 st.session_state[f"split.done.{dataset.id}"] = (written.batch_id, written.changed)
                 st.rerun()
@@ -90,4 +98,5 @@ if done:
                 dataset.undo(done[0])
             st.session_state.pop(f"split.done.{dataset.id}")
             st.rerun()
+twin_groups(dataset)
 st.page_link("owner/vectorize.py", label="Next: the map", icon=":material/arrow_forward:")

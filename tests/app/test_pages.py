@@ -1,5 +1,6 @@
 """Promises of the pages that need no browser."""
 
+import time
 from collections.abc import Callable
 
 import numpy as np
@@ -221,3 +222,80 @@ def test_undo_on_label_stops_before_imports_and_splits(run_as: Run, mapped: Data
     app.button(key="label.undo").click().run()
 
     assert mapped.state().counts() == {"wren": 10}
+
+
+# near-duplicates ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def doubled(mapped: Dataset) -> Dataset:
+    """The mapped dataset, with the clips 3 and 20 known as one sound."""
+    from hover_core import twin_rows, twins
+    from hover_core.alike import groups_of
+
+    pairs = np.array([[3, 20]], np.int64)
+    one = {"how": np.zeros(1, np.int8), "score": np.full(1, np.nan, np.float32), "numbers": np.zeros(3)}
+    found = {"pairs": pairs, "group": groups_of(40, pairs), **one}
+    twin_rows.keep(mapped.store, mapped.id, twins._made_of(mapped), found)
+    return mapped
+
+
+def test_split_says_how_many_clips_are_one_sound_and_whether_the_split_parts_them(
+    run_as: Run, doubled: Dataset
+) -> None:
+    app = run_as(LOCAL_OWNER)
+    app.switch_page("owner/split.py").run()
+
+    assert not app.exception
+    assert "2 clips in 1 group of the same sound; 1 of the groups lie in more than one subset" in _text(app)
+    assert "the same bytes" in _text(app)
+    assert "d0003\\.ogg" in _text(app)
+
+
+def test_split_looks_for_near_duplicates_by_itself(run_as: Run, mapped: Dataset) -> None:
+    app = run_as(LOCAL_OWNER)
+    for _ in range(50):
+        app.switch_page("owner/split.py").run()
+        if "no two clips are the same sound" in _text(app):
+            break
+        time.sleep(0.1)
+
+    assert "no two clips are the same sound" in _text(app)
+
+
+def test_before_there_are_vectors_split_says_where_near_duplicates_come_from(run_as: Run, datasets: Datasets) -> None:
+    from hover_core.clips import Clip
+    from hover_core.tables import Intake
+
+    datasets.new("fresh").add(Intake(clips=[Clip("a", "http://host/a.wav")]))
+    app = run_as(LOCAL_OWNER)
+    app.switch_page("owner/split.py").run()
+
+    assert "make the map, then come back" in _text(app)
+
+
+def test_a_split_by_shares_keeps_near_duplicates_together_unless_told_otherwise(run_as: Run, doubled: Dataset) -> None:
+    app = run_as(LOCAL_OWNER)
+    app.switch_page("owner/split.py").run()
+    app.segmented_control(key="split.how").set_value("By shares").run()
+    assert app.toggle(key="split.twins").value
+    app.button(key="split.apply").click().run()
+
+    assert doubled.state().subset[3] == doubled.state().subset[20]
+
+
+def test_one_switch_on_label_gives_the_label_to_near_duplicates_too(run_as: Run, doubled: Dataset) -> None:
+    app = run_as(LOCAL_OWNER)
+    app.switch_page("annotator/label.py").run()
+    desk = app.session_state["label.desks"][doubled.id]
+    assert not app.toggle(key="label.twins").value
+    desk.select(np.array([20]), "lasso", tell_map=True)
+    desk.apply("robin")
+    assert doubled.state().label_names()[3] == "wren"
+
+    app.toggle(key="label.twins").set_value(True).run()
+    desk.select(np.array([20]), "lasso", tell_map=True)
+    desk.apply("owl")
+
+    assert doubled.state().label_names()[[3, 20]].tolist() == ["owl", "owl"]
+    assert "1 near-duplicate among them" in desk.said

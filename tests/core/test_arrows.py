@@ -9,13 +9,15 @@ from tests.run import ROOT
 
 TIERS = {
     "words": {"errors", "clips", "annotations", "invites", "settings", "sources"},
-    "sound": {"fetch", "buckets", "audio", "ear", "vectorizers", "scale", "suggest", "reducers", "search"},
+    "sound": {"fetch", "buckets", "audio", "ear", "vectorizers", "scale", "suggest", "reducers", "search", "alike"},
     "memory": {
         "migrations", "store", "journal", "clip_rows", "vector_rows", "job_rows", "members", "sound_cache",
+        "twin_rows",
     },
     "conduct": {
         "tables", "split", "listening", "columns", "indexes", "finding", "dataset", "jobs", "export", "recipes",
         "memoize", "demo",
+        "twins",
     },
 }  # fmt: skip
 MAY_IMPORT = {

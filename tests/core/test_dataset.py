@@ -17,7 +17,7 @@ from hover_core.store import Store
 READS = {
     "row", "name", "state", "clips", "batches", "plan", "proposed_split", "vectors", "failures", "vectorizer_key",
     "embeddings", "embedding", "coordinates", "index", "near", "clips_revision",
-    "neighbours", "find", "vector_of",
+    "neighbours", "find", "twins", "vector_of",
 }  # fmt: skip
 ANNOTATOR_WRITES = {
     "annotate": lambda dataset: dataset.annotate([0], "dog", how="lasso"),
