@@ -19,6 +19,7 @@ from pages.components.clip_list import Act, clip_list
 from pages.components.clip_map import Command, Focused, Said, Selected, clip_map, said
 from pages.components.desk import GROW_BY, Desk
 from pages.components.label_bar import label_bar
+from pages.components.spectrogram import spectrogram
 from pages.components.words import counted, plain
 
 LIST_ROWS = 10
@@ -67,6 +68,7 @@ def _map(dataset: Dataset, desk: Desk) -> None:
         height=None,
         select=(desk.imposed, desk.selection) if desk.imposed else None,
         count=len(desk.selection),
+        part=desk.part is not None,
         ring=search_panel.ring(dataset, desk),
         focus=desk.focus,
     )
@@ -274,6 +276,7 @@ def _more(dataset: Dataset, desk: Desk) -> None:
 def _focused(dataset: Dataset, desk: Desk) -> None:
     if desk.focus is None:
         return
+    spectrogram(dataset, desk.focus, key="label.spectrogram")
     st.audio(f"{session.root()}clips/{dataset.id}/{desk.focus}/audio", alt="The clip in focus")
     search_panel.more_like_focus(desk)
 
@@ -282,6 +285,13 @@ def _list(dataset: Dataset, desk: Desk) -> None:
     pages = -(-len(desk.selection) // LIST_ROWS)
     key = f"label.page.{desk.turn}"
     page = min(int(st.session_state.get(key, 1)), pages)
+    if desk.focus is not None and st.session_state.get("label.at") != (desk.turn, desk.focus):
+        # a clip that came into focus elsewhere is looked for: the list turns to its page
+        st.session_state["label.at"] = (desk.turn, desk.focus)
+        at = int(np.searchsorted(desk.selection, desk.focus))
+        if at < len(desk.selection) and desk.selection[at] == desk.focus:
+            page = at // LIST_ROWS + 1
+            st.session_state[key] = page
     first = (page - 1) * LIST_ROWS
     act = clip_list(dataset, desk.selection[first : first + LIST_ROWS], key="label.list", focus=desk.focus, evict=True)
     if pages > 1:

@@ -271,6 +271,92 @@ def test_axes_can_be_numeric_columns(on_label: Page) -> None:
     assert set(acts.selected(page)) >= set(range(50))
 
 
+SOUNDING = "[...document.querySelectorAll('audio')].filter(a => !a.paused && !a.ended)"
+
+
+def test_arrows_go_through_the_selection_and_are_heard_and_the_list_turns_to_the_clip(on_label: Page) -> None:
+    page = on_label
+    acts.lasso_around(page, acts.pixels(page, COUNT)[100:200])
+    acts.await_selected(page, range(100, 200))
+
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("() => window.__hoverMap.state().focus === 101")
+    page.wait_for_function("() => window.__hoverMap.state().sounds_started >= 1")
+    page.keyboard.press("ArrowLeft")
+    page.keyboard.press("ArrowLeft")  # and round
+
+    page.wait_for_function("() => window.__hoverMap.state().focus === 199")
+    expect(page.locator(".clip-list .row.focus .name")).to_have_text("d0199.ogg")
+    expect(page.locator(".clip-spectrogram .name")).to_have_text("d0199.ogg")
+
+
+def test_keys_grow_invert_and_stop_and_are_not_heard_while_somebody_writes(on_label: Page) -> None:
+    page = on_label
+    acts.lasso_around(page, acts.pixels(page, COUNT)[:100])
+    acts.await_selected(page, range(100))
+    page.keyboard.press("i")
+    acts.await_selected(page, range(100, 300))
+    page.keyboard.press("g")
+    page.wait_for_function("() => window.__hoverMap.state().selected.length === 220")
+
+    box = page.get_by_role("combobox", name=re.compile("Another label"))
+    box.fill("big")
+    box.press("i")
+    page.wait_for_timeout(300)
+
+    assert len(acts.selected(page)) == 220
+    assert box.input_value() == "bigi"
+
+
+def test_the_head_of_the_spectrogram_follows_whoever_plays_the_clip_and_nothing_plays_beside_it(on_label: Page) -> None:
+    page = on_label
+    where = acts.pixels(page, COUNT)
+    page.mouse.click(*where[5])
+    expect(page.locator(".clip-spectrogram .name")).to_have_text("d0005.ogg")
+    page.wait_for_function("() => document.querySelector('.clip-spectrogram img').naturalWidth > 0")
+    page.get_by_label("Speed").select_option("0.5 ×")
+
+    for start in ("document.querySelector('.clip-spectrogram .play')", "document.querySelector('.clip-list .play')"):
+        page.evaluate(f"{start}.click()")
+        page.wait_for_function("() => parseFloat(document.querySelector('.clip-spectrogram .head').style.left) > 5")
+        assert page.evaluate(f"{SOUNDING}.length") <= 1
+        page.wait_for_function(f"() => {SOUNDING}.length === 0")
+    page.keyboard.press(" ")
+    page.wait_for_function(f"() => {SOUNDING}.length === 1 && {SOUNDING}[0].playbackRate === 0.5")
+    page.keyboard.press(" ")
+
+    page.wait_for_function(f"() => {SOUNDING}.length === 0")
+
+
+def test_even_loudness_is_one_choice_for_all_players(on_label: Page) -> None:
+    page = on_label
+    page.mouse.click(*acts.pixels(page, COUNT)[5])
+    page.get_by_label("even loudness").check()
+
+    page.evaluate("document.querySelector('.clip-spectrogram .play').click()")
+    page.wait_for_function(f"() => {SOUNDING}.some(audio => audio.currentTime > 0 && audio.src.endsWith('level=1'))")
+    page.locator(".clip-list .play").first.click()
+    page.wait_for_function("() => document.querySelector('.clip-list audio').src.endsWith('level=1')")
+
+
+def test_a_label_corrected_in_the_list_changes_that_clip_alone(on_label: Page) -> None:
+    page = on_label
+    acts.lasso_around(page, acts.pixels(page, COUNT)[:100])
+    acts.await_selected(page, range(100))
+    acts.label(page, "one")
+    page.wait_for_function("() => window.__hoverMap.state().colours.filter(Boolean).length === 100")
+    expect(page.locator(".clip-list .row .label").nth(2)).to_have_text("one")
+
+    page.locator(".clip-list .row .label").nth(2).click()
+    page.get_by_label("Another label for d0002.ogg").fill("  two  ")
+    page.keyboard.press("Enter")
+
+    expect(page.locator(".clip-list .row .label").nth(2)).to_have_text("two")
+    page.wait_for_function("() => new Set(window.__hoverMap.state().colours.slice(0, 100)).size === 2")
+    assert acts.selected(page) == list(range(100))
+
+
 def test_leaving_a_clip_out_takes_it_from_the_selection(on_label: Page) -> None:
     page = on_label
     acts.lasso_around(page, acts.pixels(page, COUNT)[:100])

@@ -4,7 +4,7 @@
  * Up to Python go, by an Outbox, acts {kind: "focus" | "similar" | "evict" | "label", position, label}. Playing sends nothing.
  */
 import { Outbox } from "./outbox.js"
-import "./solo.js"
+import { addressOf, voice } from "./voice.js"
 
 const lists = new WeakMap() // by parentElement
 const outlines = new Map() // clip address → its card, or a promise of it
@@ -36,7 +36,9 @@ class ClipList {
     this.rows = make("ol", "rows")
     this.note = make("p", "note")
     this.note.hidden = true
-    this.element.append(this.rows, this.note, this.audio)
+    this.known = make("datalist", "")
+    this.known.id = `clip-list-${Math.random().toString(36).slice(2)}`
+    this.element.append(this.rows, this.note, this.audio, this.known)
     this.audio.addEventListener("timeupdate", () => this.#moved())
     for (const name of ["play", "pause", "ended"]) this.audio.addEventListener(name, () => this.#marked())
     place.append(this.element)
@@ -52,6 +54,11 @@ class ClipList {
       Object.assign(link, { rel: "stylesheet", href: new URL(`${data.assets}list.css`, root).href })
       link.dataset.clipList = ""
       document.head.append(link)
+    }
+    const names = JSON.stringify(data.labels)
+    if (names !== this.names) {
+      this.names = names
+      this.known.replaceChildren(...data.labels.map(name => Object.assign(make("option", ""), { value: name })))
     }
     const told = JSON.stringify(data.rows)
     if (told !== this.told) {
@@ -74,8 +81,7 @@ class ClipList {
     const name = make("button", "name", row.name)
     name.title = row.url
     name.addEventListener("click", () => this.#act("focus", row.position))
-    const label = make("span", "label", row.label || "–")
-    if (row.colour) label.style.setProperty("--label", row.colour)
+    const label = this.#label(row)
     const score = make("span", "score", row.score ?? "")
     const similar = iconButton("similar")
     similar.title = "More like this"
@@ -91,6 +97,39 @@ class ClipList {
     }
     this.#outline(row.position, outline, item)
     return item
+  }
+
+  /** The label, which a click turns into a box to write another one: only this clip gets it. */
+  #label(row) {
+    const label = make("button", "label", row.label || "–")
+    if (row.colour) label.style.setProperty("--label", row.colour)
+    label.title = "Correct the label of this clip"
+    label.setAttribute("aria-label", `Label of ${row.name}: ${row.label || "none"}. Click to correct`)
+    label.addEventListener("click", () => {
+      const box = make("input", "patch")
+      Object.assign(box, { placeholder: row.label || "label …", maxLength: 200 })
+      box.setAttribute("aria-label", `Another label for ${row.name}`)
+      box.setAttribute("list", this.known.id)
+      let done = false // to be taken out blurs it, which asks for this again
+      const back = () => {
+        if (!done) (done = true), box.replaceWith(label)
+      }
+      box.addEventListener("keydown", event => {
+        event.stopPropagation() // not a key of the map or the page
+        if (event.key === "Escape") back()
+        if (event.key !== "Enter" || event.isComposing) return
+        const written = box.value.trim().replace(/\s+/g, " ")
+        if (written && written !== row.label) {
+          this.outbox.say(this.component, { kind: "label", position: row.position, label: written })
+          label.textContent = "…"
+        }
+        back()
+      })
+      box.addEventListener("blur", back)
+      label.replaceWith(box)
+      box.focus()
+    })
+    return label
   }
 
   #address(position, what) {
@@ -117,7 +156,8 @@ class ClipList {
   async #play(position) {
     if (this.position === position && !this.audio.paused) return void this.audio.pause()
     this.position = position
-    this.audio.src = this.#address(position, "audio")
+    this.audio.src = addressOf(this.#address(position, "audio"))
+    this.audio.volume = voice.volume
     this.note.hidden = true
     try {
       await this.audio.play()

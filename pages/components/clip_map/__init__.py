@@ -52,6 +52,7 @@ def clip_map(
     height: int | None = 560,
     select: tuple[str, NDArray[np.int64]] | None = None,
     count: int = 0,
+    part: bool = False,
     ring: NDArray[np.int64] | None = None,
     scores: NDArray[np.float32] | None = None,
     focus: int | None = None,
@@ -66,6 +67,8 @@ def clip_map(
         A selection made elsewhere (search hits, a label), with an id: it is applied when the id changes.
     count
         How many clips are selected as far as Python knows: a map that comes new and knows of none asks for them.
+    part
+        The map shows a part, and there is a way back.
     ring
         Positions to mark softly: the hits of a search.
     scores
@@ -86,6 +89,7 @@ def clip_map(
         "select": None if select is None else {"id": select[0], "set": wire.encode_set(select[1])},
         "ring": None if ring is None else _ring(ring, scores),
         "count": count,
+        "part": part,
         "focus": focus,
         "heard": elements.acknowledged(key),
         "labels_keys": list(state.names[:9]),

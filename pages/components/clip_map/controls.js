@@ -16,11 +16,14 @@ const KEYS = [
   ["rest on a point", "hear it"],
   ["hold s and move", "sweep: hear every point on the way"],
   ["hold p and drag", "paint: select with a brush"],
-  ["z", "zoom to the selection"],
   ["1 – 9", "label the selection"],
   ["u", "undo"],
-  ["Space", "play or stop the clip in focus"],
-  ["Esc", "clear the selection"],
+  ["← →", "hear the previous or next clip of the selection"],
+  ["Space", "play the clip in focus, or stop what plays"],
+  ["g · i", "grow by the nearest clips · invert"],
+  ["z", "zoom to the selection"],
+  ["m · b", "map only these · back to the whole map"],
+  ["Esc", "clear the selection, or drop the lasso under the hand"],
   ["legend: click · double-click · Shift + click", "hide or show · show alone · select all"],
 ]
 
@@ -56,7 +59,7 @@ export class Bar {
     this.acts = acts
     this.ops = new Map(OPS.map(([op, text, title]) => [op, make("button", { type: "button", title, "aria-label": title, click: () => acts.op(op) }, text)]))
     this.count = make("span.count", { "aria-live": "polite" })
-    this.invert = make("button", { type: "button", title: "Select the clips that are shown and not selected", click: () => acts.invert() }, "invert")
+    this.invert = make("button", { type: "button", title: "Select the clips that are shown and not selected (i)", click: () => acts.invert() }, "invert")
     this.clear = make("button", { type: "button", title: "Select nothing (Esc)", click: () => acts.clear() }, "clear")
     this.zoom = make("button", { type: "button", title: "Zoom to the selection (z)", click: () => acts.zoom() }, "zoom to")
     this.chips = SUBSETS.map((name, subset) => make("button", { type: "button", title: `Show or hide ${name}. Double-click: show it alone`, click: event => acts.subset(subset, event) }))

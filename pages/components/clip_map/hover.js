@@ -61,11 +61,8 @@ export class Hover {
     }
   }
 
-  /** Plays a clip, or stops it if it is heard just now. */
-  toggle(clip) {
-    if (this.sound.sounding && this.sound.playing === clip) this.sound.stop()
-    else this.#play(clip)
-  }
+  /** Plays a clip, also where points are not heard under the mouse: somebody asked for this one. */
+  play(clip) { this.#play(clip) }
 
   /** Hears a clip that was clicked; the click also gives the browser its leave to play. */
   hear(clip) {

@@ -22,7 +22,7 @@ import { Hover } from "./hover.js"
 import { BINS, Filters, Legend, Ramp, summaryOf } from "./legend.js"
 import { drawMarks, drawStill } from "./marks.js"
 import { Outbox } from "./outbox.js"
-import "./solo.js"
+import { sounding } from "./voice.js"
 import { colourOf, css, legible, mix, Painter, View } from "./paint.js"
 
 const MOST_COUNTED = 200000 // while a lasso is drawn: beyond it an estimate does, so that no frame is late
@@ -655,12 +655,41 @@ class ClipMap {
       else if (this.clips?.count) this.#clear()
       else return false
     } else if (key === " ") {
-      const clip = this.focus ?? this.hover.clip
-      if (!Number.isInteger(clip)) return false
-      this.hover.toggle(clip)
+      const clip = this.focus ?? this.hover.clip, playing = sounding()
+      if (playing) playing.pause()
+      else if (Number.isInteger(clip)) this.hover.play(clip)
+      else return false
+    } else if (key === "ArrowRight" || key === "ArrowDown") {
+      return this.#step(1)
+    } else if (key === "ArrowLeft" || key === "ArrowUp") {
+      return this.#step(-1)
+    } else if (key === "i") {
+      if (!this.clips) return false
+      this.clips.invert()
+      this.#chosen("invert")
+    } else if (key === "g" || key === "m") {
+      if (!this.clips?.count) return false
+      this.#command(key === "g" ? "grow" : "map only")
+    } else if (key === "b") {
+      if (!this.data.part) return false
+      this.#command("map back")
     } else {
       return false
     }
+    return true
+  }
+
+  /** Goes to the next or previous clip of the selection, in the order of the table, and round: it is in focus, and heard. */
+  #step(way) {
+    const { clips } = this
+    if (!clips?.count) return false
+    let clip = Number.isInteger(this.focus) ? this.focus : way > 0 ? -1 : clips.n
+    do clip = (clip + way + clips.n) % clips.n
+    while (!clips.selected[clip])
+    this.focus = clip
+    this.#soon("marks")
+    this.#say({ kind: "focus", position: clip })
+    this.hover.play(clip)
     return true
   }
 

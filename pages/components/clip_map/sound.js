@@ -1,6 +1,7 @@
 /** Plays the clip under the mouse: one sound at a time, never two, and none that nobody asked for. */
 
-const KEY = "hover.map.sound"
+import { addressOf, change, voice } from "./voice.js"
+
 const MOST_BYTES = 2_000_000 // longer sounds are streamed, not fetched ahead
 const MOST_KEPT = 48
 
@@ -14,9 +15,13 @@ export class Sound {
     this.started = 0
     this.blocked = false
     this.ahead = new Map()
-    const { on = true, volume = 0.8 } = recall()
-    this.on = Boolean(on)
-    this.element.volume = volume >= 0 && volume <= 1 ? volume : 0.8
+    this.element.volume = voice.volume
+    this.gone = new AbortController()
+    addEventListener("hover-voice", () => {
+      this.element.volume = voice.volume
+      if (!voice.on) this.stop()
+      this.told()
+    }, { signal: this.gone.signal })
     this.element.addEventListener("playing", () => {
       if (this.counted !== this.turn) this.started++
       this.counted = this.turn
@@ -26,27 +31,21 @@ export class Sound {
     this.turn = 0
   }
 
-  get volume() { return this.element.volume }
+  get on() { return voice.on }
+  get volume() { return voice.volume }
   get sounding() { return this.playing !== null && !this.element.paused && !this.element.ended }
 
-  set(on, volume) {
-    this.on = on
-    this.element.volume = volume
-    if (!on) this.stop()
-    try {
-      localStorage.setItem(KEY, JSON.stringify({ on, volume }))
-    } catch {
-      // storage may be forbidden: then the choice holds until the page is left
-    }
-    this.told()
-  }
+  set(on, volume) { change({ on, volume }) }
 
   /** Plays the sound at an address; whatever played before stops. */
   async play(address, what) {
     const turn = ++this.turn
     this.playing = what
+    this.element.dataset.clip = address
+    address = addressOf(address)
     const kept = this.ahead.get(address)
     this.element.src = typeof kept === "string" ? kept : address
+    this.element.playbackRate = this.element.defaultPlaybackRate = voice.rate
     try {
       await this.element.play()
       if (turn === this.turn) this.blocked = false
@@ -65,6 +64,7 @@ export class Sound {
     this.element.pause()
     // without this the browser goes on loading what nobody hears
     this.element.removeAttribute("src")
+    delete this.element.dataset.clip
     this.element.load()
     this.told()
   }
@@ -73,7 +73,7 @@ export class Sound {
   async prefetch(addresses) {
     this.fetching?.abort()
     const { signal } = this.fetching = new AbortController()
-    for (const address of addresses) {
+    for (const address of addresses.map(addressOf)) {
       if (this.ahead.has(address)) continue
       try {
         const answer = await fetch(address, { signal, priority: "low" })
@@ -97,17 +97,10 @@ export class Sound {
   }
 
   close() {
+    this.gone.abort()
     this.stop()
     this.fetching?.abort()
     for (const address of [...this.ahead.keys()]) this.#forget(address)
     this.element.remove()
-  }
-}
-
-function recall() {
-  try {
-    return JSON.parse(localStorage.getItem(KEY)) ?? {}
-  } catch {
-    return {}
   }
 }

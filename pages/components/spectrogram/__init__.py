@@ -1,0 +1,29 @@
+"""The spectrogram of one clip, large, with the play head of whatever plays it, and how it is heard: speed, loudness."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from hover_core.clips import clip_name
+from hover_core.dataset import Dataset
+from pages.server import assets
+
+
+def spectrogram(dataset: Dataset, position: int, *, key: str) -> None:
+    """Draw the clip at `position`. Its head follows every player of the page that plays this clip."""
+    clip = dataset.clips().loc[position]
+    start, end = (None if clip[name] != clip[name] else float(clip[name]) for name in ("start_s", "end_s"))
+    data = {
+        "assets": assets.folder(),
+        "clip": f"clips/{dataset.id}/{position}/",
+        "name": clip_name(clip["url"], start, end),
+        "url": clip["url"],
+    }
+    _element()(key=key, data=data, height="content")
+
+
+@st.cache_resource
+def _element() -> Any:
+    return st.components.v2.component("spectrogram", js=assets.inline("spectrogram"), isolate_styles=False)
