@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from hover_core import clip_rows, finding, members, tables, vector_rows
+from hover_core import clip_rows, finding, mapping, members, tables, vector_rows
 from hover_core.annotations import Batch, label_named, now
 from hover_core.clips import IDENTITIES, SUBSETS, Clip
 from hover_core.errors import NotFound, Refused, SoundError, TableError
@@ -26,7 +26,7 @@ from hover_core.indexes import Indexes
 from hover_core.invites import LOCAL_OWNER, OWNER, Invite, Person
 from hover_core.journal import Entry, Journal, State, Written, add_labels
 from hover_core.listening import Listening
-from hover_core.reducers import SEED, Progress, Reducer
+from hover_core.reducers import Progress, Reducer
 from hover_core.search import SearchIndex
 from hover_core.split import split
 from hover_core.store import DatasetRow, Store
@@ -384,10 +384,11 @@ class Dataset:
         def make() -> Floats:
             placed = np.full((size, embedding.dimension), np.nan, np.float32)
             positions, found = vector_rows.coordinates(self.store, embedding.id)
-            placed[positions] = found
+            known = positions < size  # others have come since
+            placed[positions[known]] = found[known]
             return placed
 
-        return self.datasets.remember(("coordinates", embedding.id, size), make)
+        return self.datasets.remember(("coordinates", embedding.id, embedding.clips, size), make)
 
     def embed(
         self,
@@ -403,36 +404,34 @@ class Dataset:
     ) -> Reducer:
         """Make a map: fit on raw, train and dev, transform test, write it down, return the fitted reducer.
 
-        `only` some clips make a map of a part, whose `parent` is the map that they were chosen on.
+        `only` some clips make a map of a part, whose `parent` is the map that they were chosen on. See `mapping.embed`.
         """
         self.by.allow("own", self.id)
-        positions, vectors = self.vectors(vectorizer)
-        if only is not None:
-            among = np.isin(positions, only)
-            positions, vectors = positions[among], vectors[among]
-        fitted = Reducer(reducer, dimension, settings)
-        shapes_map = self.state().subset[positions] != SUBSETS.index("test")
-        if not shapes_map.any():
-            raise Refused(
-                "no clip that may shape the map has a vector: the map is fitted on raw, train and dev"
-                if len(positions)
-                else "no clip has a vector yet: vectorize first"
-            )
-        fitted.fit(vectors[shapes_map], progress=progress)
-        placed = np.empty((len(positions), dimension), np.float32)
-        placed[shapes_map] = fitted.embedding_
-        placed[~shapes_map] = fitted.transform(vectors[~shapes_map])
-        vector_rows.add_embedding(
-            self.store,
-            self.id,
-            vectorizer=vectorizer,
-            reducer=reducer,
-            settings={"seed": SEED, **_plain(settings), **({} if parent is None else {"parent": parent})},
-            positions=positions,
-            coordinates=placed,
+        return mapping.embed(
+            self,
+            vectorizer,
+            reducer,
+            dimension=dimension,
             placeholder=placeholder,
+            progress=progress,
+            only=only,
+            parent=parent,
+            settings=settings,
         )
-        return fitted
+
+    def place(self) -> int:
+        """Place the clips that were vectorized since the map was drawn; nothing on it moves. How many there were.
+
+        Raises
+        ------
+        Refused
+            There is no map yet.
+        """
+        self.by.allow("own", self.id)
+        standing = mapping.standing(self)
+        if standing is None:
+            raise Refused("there is no map to place clips on: draw one first")
+        return mapping.place(self, standing)
 
     def index(self, vectorizer: str | None = None) -> SearchIndex:
         """The search index of the vectors in use, with every vector that is there now; built when first asked for."""
@@ -681,13 +680,6 @@ def _grouped(intake: Intake, at: Mapping[str, int]) -> dict[tuple[str, tuple[str
         if clip.label:
             groups.setdefault((clip.label, intake.sources.get(clip.clip_id)), []).append(at[clip.clip_id])
     return groups
-
-
-def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        key: value if isinstance(value, str | int | float | bool | None) else repr(value)
-        for key, value in settings.items()
-    }
 
 
 __all__ = [

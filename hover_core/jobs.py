@@ -24,7 +24,7 @@ from typing import Any, Final
 import numpy as np
 from sqlalchemy.exc import SQLAlchemyError
 
-from hover_core import clip_rows, job_rows, reducers, settings, vector_rows, vectorizers
+from hover_core import clip_rows, job_rows, mapping, reducers, settings, vector_rows, vectorizers
 from hover_core.audio import Heard, Piece
 from hover_core.dataset import DEFAULT_VECTORIZER, Dataset, Datasets
 from hover_core.errors import HoverError, Refused, SoundError
@@ -43,6 +43,7 @@ _BYTES_IN_FLIGHT: Final = 256_000_000
 _ATTEMPTS: Final = 5  # without progress in between
 _PLACEHOLDER_FROM: Final = 50
 
+DRAW: Final = ("again", "onto")
 PART_AT_LEAST: Final = 5
 PART_AT_MOST: Final = 200_000  # clips in a map of a part
 
@@ -54,7 +55,14 @@ _log = logging.getLogger("hover_core.jobs")
 # for pages and notebooks ----------------------------------------------------------------------------------------------
 
 
-def start(dataset: Dataset, *, vectorizer: str = DEFAULT_VECTORIZER, reducer: str = "umap", **options: Any) -> Job:
+def start(
+    dataset: Dataset,
+    *,
+    vectorizer: str = DEFAULT_VECTORIZER,
+    reducer: str = "umap",
+    draw: str = "again",
+    **options: Any,
+) -> Job:
     """Start vectorizing and mapping a dataset in a process of its own; return at once.
 
     Parameters
@@ -63,6 +71,9 @@ def start(dataset: Dataset, *, vectorizer: str = DEFAULT_VECTORIZER, reducer: st
         A name or key from `hover_core.vectorizers`.
     reducer
         A name from `hover_core.reducers`.
+    draw
+        `again`: a new map, laid on the old one, which stays in use until then. `onto`: where a map of this vectorizer
+        stands, clips that have come since are placed on it and nothing else moves; where none stands, a new one.
     options
         `dimension`, and what the reducer takes.
 
@@ -72,6 +83,8 @@ def start(dataset: Dataset, *, vectorizer: str = DEFAULT_VECTORIZER, reducer: st
         The dataset is empty, a job of it is running, or a name is unknown.
     """
     dataset.by.allow("own", dataset.id)
+    if draw not in DRAW:
+        raise Refused(f"draw={draw!r} must be one of {', '.join(DRAW)}")
     key = vectorizers.get(vectorizer).key
     reducers.Reducer(reducer, int(options.get("dimension", 2)), options)
     if not dataset.row.size:
@@ -79,9 +92,8 @@ def start(dataset: Dataset, *, vectorizer: str = DEFAULT_VECTORIZER, reducer: st
     previous = job_rows.newest_job(dataset.store, dataset.id)
     if previous and previous.running:
         tend(dataset)
-    job_id = job_rows.add_job(
-        dataset.store, dataset.id, "map", {"vectorizer": key, "reducer": reducer, "options": options}
-    )
+    given = {"vectorizer": key, "reducer": reducer, "options": options, "draw": draw}
+    job_id = job_rows.add_job(dataset.store, dataset.id, "map", given)
     dataset.change_settings(vectorizer=key)
     _launch(dataset.store, job_id, 0)
     return job_rows.job(dataset.store, job_id)
@@ -137,6 +149,7 @@ def retry_failures(dataset: Dataset) -> Job:
         dataset,
         vectorizer=newest.settings["vectorizer"],
         reducer=newest.settings["reducer"],
+        draw="onto",
         **newest.settings["options"],
     )
 
@@ -303,8 +316,10 @@ def _work(dataset: Dataset, job: Job, progress: _Progress, stop: _Heart) -> None
         dataset.embed(key, job.settings["reducer"], progress=epoch, only=only, parent=job.settings["parent"])
         return
 
+    old = mapping.standing(dataset)
+
     def placeholder() -> None:
-        if len(vector_rows.vectorized(dataset.store, dataset.id, key)) >= 3:
+        if old is None and len(vector_rows.vectorized(dataset.store, dataset.id, key)) >= 3:
             dataset.embed(key, "pca", placeholder=True)
 
     def progressed() -> None:
@@ -312,6 +327,9 @@ def _work(dataset: Dataset, job: Job, progress: _Progress, stop: _Heart) -> None
 
     _Vectorizing(dataset, key, progress, stop, on_commit=progressed, on_quarter=placeholder).run()
     progress.phase, progress.done, progress.total, progress.left_s = "map", 0, 0, None
+    if old is not None and old.vectorizer == key and job.settings.get("draw") == "onto":
+        mapping.place(dataset, old)
+        return
     placeholder()
     options = dict(job.settings["options"])
     if job.settings["reducer"] == "pca" and options.get("dimension", 2) == 2:

@@ -1,7 +1,8 @@
-"""Vectors → embedding: UMAP (McInnes et al. 2018, arXiv:1802.03426) and PCA.
+"""Vectors → embedding, by reducers that are found by name: UMAP, PCA, umap-learn itself.
 
-UMAP is handed exact neighbours found by FAISS and starts from PCA. It is fitted on the clips that may shape the map and
-only *transforms* the others, so that test clips never influence where anything lies.
+A reducer is fitted on the clips that may shape the map and only *transforms* the others, so that test clips never
+influence where anything lies. What was fitted is gone when its process ends; `Reducer.standing` takes up a map from the
+vectors and coordinates that are stored, so that clips that come later are placed on it.
 """
 
 from __future__ import annotations
@@ -9,16 +10,19 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hover_core import layout
 from hover_core.errors import Refused
+from hover_core.procrustes import Alignment
 from hover_core.scale import Scale
 
-REDUCERS: Final = ("umap", "pca")
 SEED: Final = 0
+MOST_DIMENSIONS: Final = 10
 Floats = NDArray[np.float32]
 Progress = Callable[[int, int], None]  # epochs done, epochs in all
 
@@ -27,13 +31,53 @@ class Cancelled(Exception):
     """Raised by a progress callback to stop a fit."""
 
 
+@dataclass(frozen=True)
+class Kind:
+    """What can be chosen as a reducer.
+
+    Attributes
+    ----------
+    name : for people who type.
+    title, good_for : for the page that offers it.
+    """
+
+    name: str
+    title: str
+    good_for: str
+
+
+KINDS: Final = (
+    Kind("umap", "UMAP", "Keeps clouds together: what to label on."),
+    Kind("pca", "PCA", "A quick look; large distances mean something, clouds overlap."),
+    Kind("umap-learn", "umap-learn", "The reference implementation of UMAP, slower; takes all of its settings."),
+)
+REDUCERS: Final = tuple(kind.name for kind in KINDS)
+
+
+def kinds() -> tuple[Kind, ...]:
+    """All reducers that can be chosen."""
+    return KINDS
+
+
 class Reducer:
-    """A fitted reduction of raw vectors to `dimension` numbers.
+    """A reduction of raw vectors to `dimension` numbers.
+
+    Parameters
+    ----------
+    name : one of `kinds()`.
+    dimension : 2 to 10.
+    settings : what the reducer takes. For `umap` the names of `layout.Plan`; with any other setting that umap-learn
+        knows, umap-learn does the work.
 
     Attributes
     ----------
     embedding_ : coordinates of the clips it was fitted on [shape=(n, dimension), float32]
-    model : the fitted `umap.UMAP`, or None for PCA
+    model : the fitted `umap.UMAP` where umap-learn did the work, else None
+
+    Raises
+    ------
+    Refused
+        Name, dimension or a setting is none of these.
     """
 
     def __init__(self, name: str, dimension: int, settings: Mapping[str, Any]) -> None:
@@ -41,30 +85,51 @@ class Reducer:
             raise Refused(
                 f"“{name}” is no reducer: use one of {', '.join(REDUCERS)} (ivis needs TensorFlow and is not offered)"
             )
-        if not 2 <= dimension <= 10:
-            raise Refused(f"dimension={dimension} must be between 2 and 10")
+        if not 2 <= dimension <= MOST_DIMENSIONS:
+            raise Refused(f"dimension={dimension} must be between 2 and {MOST_DIMENSIONS}")
         self.name = name
         self.dimension = dimension
         self.settings = dict(settings)
         self.model: Any = None
         self.embedding_: Floats = np.zeros((0, dimension), np.float32)
+        ours = {field.name for field in fields(layout.Plan)}
+        known = set(self.settings) <= ours and self.settings.get("metric", "euclidean") in layout.METRICS
+        self._plan = layout.Plan(**self.settings) if name == "umap" and known else None
+        self._placed_at: tuple[Floats, Floats] | None = None  # standardised vectors, coordinates
+        self._alignment: Alignment | None = None
         self._scale: Scale
         self._axes: Floats
 
     def fit(self, vectors: Floats, *, progress: Progress | None = None) -> Reducer:
         """Fit on raw vectors [shape=(n, d), float32]; `progress` hears each epoch and may raise `Cancelled`."""
-        self._scale = Scale.of(vectors)
-        standard = self._scale.standardise(vectors)
-        self._axes = principal_axes(standard, self.dimension)
+        standard = self._standardise(vectors)
         start = standard @ self._axes
-        neighbours = int(self.settings.get("n_neighbors", 15))
-        # below this UMAP has too few neighbours to speak of, and its own code fails on the smallest tables
+        # below this there are too few neighbours to speak of, and umap-learn fails on the smallest tables
         if self.name == "pca" or len(vectors) <= max(4, self.dimension + 2):
             self.embedding_ = start.astype(np.float32)
-            return self
-        neighbours = max(2, min(neighbours, len(vectors) - 1))
-        self.model = _umap(standard, start, neighbours, self.dimension, self.settings, progress)
-        self.embedding_ = np.asarray(self.model.embedding_, np.float32)
+        elif self._plan is not None:
+            self.embedding_ = layout.lay_out(standard, start, self._plan, progress)
+            self._placed_at = standard, self.embedding_
+        else:
+            neighbours = max(2, min(int(self.settings.get("n_neighbors", 15)), len(vectors) - 1))
+            self.model = _umap_learn(standard, start, neighbours, self.dimension, self.settings, progress)
+            self.embedding_ = np.asarray(self.model.embedding_, np.float32)
+        return self
+
+    def standing(self, vectors: Floats, coordinates: Floats, *, scale: float = 1.0) -> Reducer:
+        """Take up a map that was fitted on raw vectors [shape=(n, d)], which lie at `coordinates`.
+
+        `scale` is by how much they were stretched after the fit.
+        """
+        standard = self._standardise(vectors)
+        self.embedding_ = coordinates.astype(np.float32)
+        if self.name == "pca" or len(vectors) <= max(4, self.dimension + 2):
+            self._alignment = Alignment.of((standard @ self._axes).astype(np.float64), coordinates)
+        else:
+            self._placed_at = standard, (self.embedding_ / np.float32(scale)).astype(np.float32)
+            self._alignment = Alignment.stretch(scale, self.dimension)
+            known = {key: value for key, value in self.settings.items() if key in _SHARED}
+            self._plan = self._plan or layout.Plan(**known)
         return self
 
     def transform(self, vectors: Floats) -> Floats:
@@ -72,9 +137,22 @@ class Reducer:
         if not len(vectors):
             return np.zeros((0, self.dimension), np.float32)
         standard = self._scale.standardise(np.asarray(vectors, np.float32))
-        if self.model is None:
-            return (standard @ self._axes).astype(np.float32)
-        return np.asarray(self.model.transform(standard), np.float32)
+        if self._placed_at is not None and self._plan is not None:
+            placed = layout.place(*self._placed_at, standard, self._plan)
+        elif self.model is not None:
+            placed = np.asarray(self.model.transform(standard), np.float32)
+        else:
+            placed = (standard @ self._axes).astype(np.float32)
+        return placed if self._alignment is None else self._alignment.apply(placed)
+
+    def _standardise(self, vectors: Floats) -> Floats:
+        self._scale = Scale.of(vectors)
+        standard = self._scale.standardise(vectors)
+        self._axes = principal_axes(standard, self.dimension)
+        return standard
+
+
+_SHARED: Final = ("n_neighbors", "min_dist", "spread", "n_epochs", "random_state")  # of layout.Plan and umap-learn
 
 
 def principal_axes(standard: Floats, dimension: int) -> Floats:
@@ -91,16 +169,16 @@ def principal_axes(standard: Floats, dimension: int) -> Floats:
 
 @functools.cache
 def warm() -> None:
-    """Import UMAP and fit it once on a few rows, so that the first fit of this process need not wait for its compiler.
+    """Fit and place a few rows once, so that the first map of this process waits for no import and no compiler.
 
-    Takes 10 to 20 s of one core; numba's cache on disk does not help UMAP.
+    Takes a second or two; the first time on a machine, before numba's cache is there, up to ten.
     """
     rows = np.random.default_rng(SEED).normal(size=(64, 8)).astype(np.float32)
     fitted = Reducer("umap", 2, {"n_epochs": 2}).fit(rows, progress=lambda done, total: None)
     fitted.transform(rows[:5] + np.float32(0.1))
 
 
-def _umap(
+def _umap_learn(
     standard: Floats,
     start: Floats,
     n_neighbors: int,
@@ -137,26 +215,14 @@ def _umap(
     return model
 
 
-class _FaissNeighbours:
-    """Exact Euclidean neighbours in the two forms that UMAP asks for."""
+class _FaissNeighbours(layout.Neighbours):
+    """Neighbours in the form in which umap-learn asks for them."""
 
     _angular_trees = False
 
-    def __init__(self, vectors: Floats) -> None:
-        import faiss
-
-        self._index = faiss.IndexFlatL2(vectors.shape[1])
-        self._index.add(np.ascontiguousarray(vectors))
-
-    def of_themselves(self, k: int) -> tuple[NDArray[np.int32], Floats]:
-        """Each row's `k` nearest rows, itself first, and their distances."""
-        vectors = self._index.reconstruct_n(0, self._index.ntotal)
-        return self.query(vectors, k)
-
     def query(self, vectors: Floats, k: int, epsilon: float = 0.0) -> tuple[NDArray[np.int32], Floats]:
-        """The `k` nearest rows of others; `epsilon` is UMAP's and means nothing to an exact search."""
-        squared, rows = self._index.search(np.ascontiguousarray(vectors, np.float32), k)
-        return rows.astype(np.int32), np.sqrt(np.maximum(squared, 0)).astype(np.float32)
+        """The `k` nearest rows of others; `epsilon` is UMAP's and means nothing to this search."""
+        return super().query(vectors, k)
 
 
 @contextlib.contextmanager

@@ -46,6 +46,7 @@ class Embedding:
     dimension: int
     placeholder: bool
     created_at: str
+    clips: int = 0  # how many lie on it
 
 
 def add_vectors(
@@ -204,25 +205,36 @@ def add_embedding(
                 "at": now(),
             },
         ).scalar_one()
-        blocks = []
-        for start in range(0, len(positions), _EMBEDDING_ROWS):
-            part = slice(start, start + _EMBEDDING_ROWS)
-            blocks.append(
-                {
-                    "embedding_id": embedding_id,
-                    "positions": positions[part].astype("<i4").tobytes(),
-                    "coordinates": np.ascontiguousarray(coordinates[part], "<f4").tobytes(),
-                }
-            )
-        insert(connection, "embedding_blocks", blocks)
+        insert(connection, "embedding_blocks", _embedding_blocks(int(embedding_id), positions, coordinates))
     return int(embedding_id)
+
+
+def extend_embedding(store: Store, embedding_id: int, positions: Positions, coordinates: Floats) -> None:
+    """Write more clips onto an embedding [shape=(n, dimension), float32]; those that are there stay as they are."""
+    with store.write() as connection:
+        insert(connection, "embedding_blocks", _embedding_blocks(embedding_id, positions, coordinates))
+
+
+def _embedding_blocks(embedding_id: int, positions: Positions, coordinates: Floats) -> list[dict[str, Any]]:
+    return [
+        {
+            "embedding_id": embedding_id,
+            "positions": positions[start : start + _EMBEDDING_ROWS].astype("<i4").tobytes(),
+            "coordinates": np.ascontiguousarray(coordinates[start : start + _EMBEDDING_ROWS], "<f4").tobytes(),
+        }
+        for start in range(0, len(positions), _EMBEDDING_ROWS)
+    ]
 
 
 def embeddings(store: Store, dataset_id: str) -> list[Embedding]:
     """All embeddings, the newest first."""
     with store.read() as connection:
         rows = connection.execute(
-            text("SELECT * FROM embeddings WHERE dataset_id = :d ORDER BY id DESC"), {"d": dataset_id}
+            text(
+                "SELECT e.*, (SELECT coalesce(sum(length(b.positions)), 0) FROM embedding_blocks AS b "
+                "WHERE b.embedding_id = e.id) AS bytes FROM embeddings AS e WHERE dataset_id = :d ORDER BY id DESC"
+            ),
+            {"d": dataset_id},
         ).all()
     return [
         Embedding(
@@ -233,6 +245,7 @@ def embeddings(store: Store, dataset_id: str) -> list[Embedding]:
             row.dimension,
             bool(row.placeholder),
             row.created_at,
+            int(row.bytes) // 4,
         )
         for row in rows
     ]
@@ -240,12 +253,26 @@ def embeddings(store: Store, dataset_id: str) -> list[Embedding]:
 
 def coordinates(store: Store, embedding_id: int) -> tuple[Positions, Floats]:
     """Positions in rising order and their coordinates. [shape=(n,), shape=(n, dimension)]"""
+    return _stack(_written(store, embedding_id))
+
+
+def coordinates_as_written(store: Store, embedding_id: int) -> tuple[Positions, Floats]:
+    """`coordinates`, but in the order in which they were written: those that the map was fitted on come first."""
+    blocks = _written(store, embedding_id)
+    if not blocks:
+        return np.zeros(0, np.int64), np.zeros((0, 0), np.float32)
+    positions = [np.frombuffer(block[0], "<i4").astype(np.int64) for block in blocks]
+    values = [np.frombuffer(one[1], "<f4").reshape(len(at), -1) for one, at in zip(blocks, positions, strict=True)]
+    return np.concatenate(positions), np.concatenate(values)
+
+
+def _written(store: Store, embedding_id: int) -> list[tuple[bytes, bytes]]:
     with store.read() as connection:
         rows = connection.execute(
             text("SELECT positions, coordinates FROM embedding_blocks WHERE embedding_id = :e ORDER BY id"),
             {"e": embedding_id},
         ).all()
-    return _stack([(row.positions, row.coordinates) for row in rows])
+    return [(row.positions, row.coordinates) for row in rows]
 
 
 def _stack(blocks: Sequence[tuple[bytes, bytes]]) -> tuple[Positions, Floats]:

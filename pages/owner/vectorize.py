@@ -1,9 +1,11 @@
 """Map: every clip becomes a vector, the vectors a map; long work that goes on when this page is closed."""
 
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
-from hover_core import job_rows, jobs, vector_rows, vectorizers
+from hover_core import job_rows, jobs, mapping, reducers, vector_rows, vectorizers
 from hover_core.dataset import DEFAULT_VECTORIZER
 from hover_core.job_rows import Job
 from pages.components import session
@@ -33,7 +35,6 @@ def main() -> None:
 def _start(job: Job | None) -> None:
     known = {v.key: v for v in vectorizers.VECTORIZERS}
     in_use = dataset.vectorizer_key if dataset.vectorizer_key in known else DEFAULT_VECTORIZER
-    before = job.settings.get("options", {}) if job else {}
     with st.expander("Settings", icon=":material/tune:"):
         key = st.radio(
             "Vectorizer",
@@ -43,63 +44,106 @@ def _start(job: Job | None) -> None:
             captions=[v.good_for for v in known.values()],
             key="vectorize.vectorizer",
         )
-        with st.grid(4, min_column_width=150):
-            reducer = st.selectbox(
-                "Reducer",
-                ["umap", "pca"],
-                key="vectorize.reducer",
-                help="UMAP keeps clouds together; PCA is for a quick look.",
-            )
-            n_neighbors = st.number_input(
-                "Neighbours",
-                2,
-                200,
-                int(before.get("n_neighbors", 15)),
-                key="vectorize.neighbors",
-                help="Larger: fewer, bigger clouds. Smaller: more, finer ones.",
-            )
-            min_dist = st.number_input(
-                "Minimum distance",
-                0.0,
-                0.99,
-                float(before.get("min_dist", 0.1)),
-                0.05,
-                key="vectorize.min_dist",
-                help="Smaller packs clouds tighter, which makes them easier to lasso.",
-            )
-            seed = st.number_input(
-                "Seed",
-                0,
-                10_000,
-                int(before.get("random_state", 0)),
-                key="vectorize.seed",
-                help="The same seed draws the same map.",
-            )
+        reducer, options = _reducer(job)
         st.caption(f"Vectors are kept as `{key}`: another setting computes anew and forgets nothing.")
     have = len(vector_rows.vectorized(dataset.store, dataset.id, key))
     failed = len(dataset.failures(key))
     pending = dataset.row.size - have - failed
-    estimate = _span(pending / 120 + 12 + dataset.row.size / 800)
-    if pending:
-        text = (
-            f"Vectorize {pending:,} clips and draw the map"
-            if not have
-            else f"Vectorize {pending:,} more clips and draw the map"
-        )
-    else:
-        text = "Draw the map again"
+    standing = mapping.standing(dataset)
+    grows = standing is not None and standing.vectorizer == key
+    unplaced = len(mapping.unplaced(dataset, standing)) if grows else 0
     with st.container(horizontal=True, vertical_alignment="center"):
-        if st.button(
-            text,
-            type="primary" if pending or dataset.embedding() is None else "secondary",
-            icon=":material/play_arrow:",
-            key="vectorize.start",
-        ):
-            options = {"n_neighbors": int(n_neighbors), "min_dist": float(min_dist), "random_state": int(seed)}
-            with session.said():
-                jobs.start(dataset, vectorizer=key, reducer=reducer, **(options if reducer == "umap" else {}))
-                st.rerun()
-        st.caption(f"about {estimate}; fitted on raw, train and dev, test is only placed", width="content")
+        if grows and pending + unplaced:
+            text = (
+                f"Vectorize {counted(pending, 'more clip')} and place them"
+                if pending
+                else f"Place {counted(unplaced, 'clip')} on the map"
+            )
+            if st.button(text, type="primary", icon=":material/add_location_alt:", key="vectorize.place"):
+                _begin(key, reducer, "onto", options)
+        if grows:
+            text = "Draw the map again"
+        elif pending:
+            text = f"Vectorize {counted(pending, 'more clip' if have else 'clip')} and draw the map"
+        else:
+            text = "Draw the map"
+        kind = "secondary" if grows else "primary"
+        if st.button(text, type=kind, icon=":material/play_arrow:", key="vectorize.start"):
+            _begin(key, reducer, "again", options)
+        st.caption(_about(pending, grows=grows), width="content")
+
+
+def _begin(key: str, reducer: str, draw: str, options: dict[str, Any]) -> None:
+    with session.said():
+        jobs.start(dataset, vectorizer=key, reducer=reducer, draw=draw, **options)
+        st.rerun()
+
+
+def _about(pending: int, *, grows: bool) -> str:
+    estimate = _span(pending / 120 + 4 + dataset.row.size / 4000)
+    if grows and pending:
+        return "placing moves nothing that is there; drawn again, the map is laid on the old one"
+    if grows:
+        return f"about {estimate}; the old map stays until the new one is there, which is laid on it"
+    return f"about {estimate}; fitted on raw, train and dev, test is only placed"
+
+
+def _reducer(job: Job | None) -> tuple[str, dict[str, Any]]:
+    """What draws the map, and its settings: those of the last time, unless they are changed."""
+    before = job.settings.get("options", {}) if job else {}
+    kinds = {kind.name: kind for kind in reducers.kinds()}
+    names = list(kinds)
+    last = job.settings.get("reducer") if job else None
+    with st.grid(5, min_column_width=140):
+        name = st.selectbox(
+            "Reducer",
+            names,
+            index=names.index(last) if last in names else 0,
+            format_func=lambda name: kinds[name].title,
+            key="vectorize.reducer",
+            help="  \n".join(f"**{plain(kind.title)}**: {plain(kind.good_for)}" for kind in kinds.values()),
+        )
+        dimension = st.number_input(
+            "Dimensions",
+            2,
+            reducers.MOST_DIMENSIONS,
+            int(before.get("dimension", 2)),
+            key="vectorize.dimension",
+            help="More than two: choose on the map which two are its axes.",
+        )
+        if name not in ("umap", "umap-learn"):
+            return name, {"dimension": int(dimension)}
+        n_neighbors = st.number_input(
+            "Neighbours",
+            2,
+            200,
+            int(before.get("n_neighbors", 15)),
+            key="vectorize.neighbors",
+            help="Larger: fewer, bigger clouds. Smaller: more, finer ones.",
+        )
+        min_dist = st.number_input(
+            "Minimum distance",
+            0.0,
+            0.99,
+            float(before.get("min_dist", 0.1)),
+            0.05,
+            key="vectorize.min_dist",
+            help="Smaller packs clouds tighter, which makes them easier to lasso.",
+        )
+        seed = st.number_input(
+            "Seed",
+            0,
+            10_000,
+            int(before.get("random_state", 0)),
+            key="vectorize.seed",
+            help="The same seed draws the same map.",
+        )
+    return name, {
+        "dimension": int(dimension),
+        "n_neighbors": int(n_neighbors),
+        "min_dist": float(min_dist),
+        "random_state": int(seed),
+    }
 
 
 @st.fragment(run_every=1.0)
@@ -126,7 +170,7 @@ def _running() -> None:
             words = f"Drawing the map: epoch {done:,} of {total:,}" + (f" · {_span(left)} left" if left else "")
             st.progress(min(1.0, done / total), words)
         elif phase == "map":
-            st.progress(0.0, "Drawing the map: finding neighbours, warming up (10 to 20 s the first time)")
+            st.progress(0.0, "Drawing the map: finding neighbours")
         else:
             st.progress(0.0, "Starting …" if not job.attempts > 1 else "Taking the work up where it was …")
         if st.button("Cancel", icon=":material/stop:", key="vectorize.cancel", disabled=job.cancel):

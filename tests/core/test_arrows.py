@@ -9,7 +9,10 @@ from tests.run import ROOT
 
 TIERS = {
     "words": {"errors", "clips", "annotations", "invites", "settings", "sources"},
-    "sound": {"fetch", "buckets", "audio", "ear", "vectorizers", "scale", "suggest", "reducers", "search", "alike"},
+    "sound": {
+        "fetch", "buckets", "audio", "ear", "vectorizers", "scale", "suggest", "search", "alike",
+        "reducers", "layout", "layout_loops", "procrustes",
+    },
     "memory": {
         "migrations", "store", "journal", "clip_rows", "vector_rows", "job_rows", "members", "sound_cache",
         "twin_rows",
@@ -17,6 +20,7 @@ TIERS = {
     "conduct": {
         "tables", "split", "listening", "columns", "indexes", "finding", "dataset", "jobs", "export", "recipes",
         "memoize", "demo",
+        "mapping",
         "twins",
     },
 }  # fmt: skip

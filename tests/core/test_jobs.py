@@ -157,3 +157,48 @@ def test_an_error_of_ours_ends_the_work_instead_of_a_wait_without_end(
 
         with pytest.raises(RuntimeError, match="a mistake"):
             jobs.run_here(dataset, vectorizer=KEY)
+
+
+def test_clips_that_come_later_are_vectorized_and_placed_alone(datasets: Datasets) -> None:
+    files = _files(80)
+    paths = list(files)
+    with SoundServer(files) as server:
+        dataset = _dataset(datasets, server, paths[:60])
+        jobs.start(dataset, vectorizer=KEY)
+        assert _until(dataset, lambda job: not job.running).state == "done"
+        drawn = dataset.embedding()
+        assert drawn is not None
+        before = dataset.coordinates(drawn).copy()
+        asked = sum(server.count.values())
+        urls = [server.url(path) for path in paths[60:]]
+        dataset.add(Intake(clips=[Clip(clip_id(url), url) for url in urls]))
+
+        jobs.start(dataset, vectorizer=KEY, draw="onto")
+        assert _until(dataset, lambda job: not job.running).state == "done"
+
+        assert sum(server.count.values()) - asked == 20
+    grown = dataset.embedding()
+    assert grown is not None
+    assert (grown.id, grown.clips) == (drawn.id, 80)
+    after = dataset.coordinates(grown)
+    assert after[:60].tobytes() == before.tobytes()
+    assert np.isfinite(after[60:]).all()
+
+
+def test_while_a_map_is_drawn_again_the_old_one_stays(datasets: Datasets) -> None:
+    files = _files(60)
+    with SoundServer(files) as server:
+        dataset = _dataset(datasets, server, list(files))
+        jobs.start(dataset, vectorizer=KEY)
+        _until(dataset, lambda job: not job.running)
+        old = dataset.embedding()
+        assert old is not None
+        seen = set()
+
+        jobs.start(dataset, vectorizer=KEY, random_state=3, n_epochs=3000)
+        _until(dataset, lambda job: seen.add(dataset.embedding().id) or not job.running)  # type: ignore[union-attr,func-returns-value]
+
+    new = dataset.embedding()
+    assert new is not None
+    assert new.settings["random_state"] == 3
+    assert seen <= {old.id, new.id}  # no first look in between

@@ -101,14 +101,36 @@ def test_after_a_cancelled_fit_the_next_one_runs_to_its_end():
     assert heard == [0, 1, 2, 3]
 
 
-def test_settings_reach_umap():
-    model = fit("umap", clouds(), dimension=3, n_neighbors=7, min_dist=0.4).model
+def test_settings_that_only_umap_learn_has_reach_it():
+    model = fit("umap", clouds(), dimension=3, n_neighbors=7, min_dist=0.4, metric="manhattan").model
 
     assert (model.n_neighbors, model.min_dist, model.n_components) == (7, 0.4, 3)
 
 
+def test_a_larger_minimum_distance_spreads_clouds():
+    def gap(min_dist):
+        placed = fit("umap", clouds(), min_dist=min_dist).embedding_
+        apart = np.linalg.norm(placed[:, None] - placed[None], axis=2) + 1e9 * np.eye(60)
+        return float(np.median(apart.min(axis=1)))
+
+    assert gap(0.8) > 2 * gap(0.01)
+
+
+@pytest.mark.parametrize("dimension", [2, 3, 10])
+@pytest.mark.parametrize("name", ["pca", "umap"])
+def test_a_map_that_is_taken_up_places_as_the_fit_did(name, dimension):
+    fitted = fit(name, clouds(), dimension)
+    stored = fitted.embedding_ * 4 + (7 if name == "pca" else 0)
+    late = clouds(9, seed=1)
+
+    placed = Reducer(name, dimension, {}).standing(clouds(), stored, scale=4.0).transform(late)
+
+    np.testing.assert_allclose(placed, fitted.transform(late) * 4 + (7 if name == "pca" else 0), rtol=2e-3, atol=2e-3)
+
+
 @pytest.mark.parametrize(("name", "dimension", "settings"), [
     ("ivis", 2, {}), ("umap", 1, {}), ("umap", 11, {}), ("umap", 2, {"neighbours": 3}),
+    ("umap", 2, {"n_neighbors": 1}), ("umap", 2, {"min_dist": 2.0}), ("umap", 2, {"n_epochs": 0}),
 ])  # fmt: skip
 def test_what_no_reducer_knows_is_refused(name, dimension, settings):
     with pytest.raises(Refused):

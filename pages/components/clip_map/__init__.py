@@ -82,7 +82,7 @@ def clip_map(
     data = {
         "assets": assets.folder(),
         "plotly": assets.plotly_bundle(),
-        "map": f"map/{embedding.id}",
+        "map": f"map/{embedding.id}?clips={embedding.clips}",  # another address when clips have been placed
         "journal": f"journal/{dataset.id}",
         "clips": f"clips/{dataset.id}/",
         "revision": state.revision,

@@ -155,13 +155,13 @@ class ClipMap {
       this.early = []
       this.hover.forget()
       const address = new URL(data.journal, root)
-      address.searchParams.set("embedding", data.map.split("/").pop())
+      address.searchParams.set("embedding", new URL(data.map, root).pathname.split("/").pop())
       this.feed = new Feed(address.href, journal => this.#take(journal), state => this.bar.showLive(state, this.clips?.people ?? []))
     } else {
       this.feed.hear(data.revision ?? -1)
     }
     const axes = [this.axes.x, this.axes.y]
-    if (data.map !== before?.map || !axes.every(key => data.axes.some(axis => axis.key === key))) this.axes = { x: "0", y: "1" }
+    if (data.map.split("?")[0] !== before?.map.split("?")[0] || !axes.every(key => data.axes.some(axis => axis.key === key))) this.axes = { x: "0", y: "1" }
     this.bar.showAxes(data.axes, this.axes)
     if (data.map !== before?.map || data.journal !== before?.journal) this.#load()
     else this.#obey()
@@ -174,7 +174,7 @@ class ClipMap {
     const { signal } = this.loading = new AbortController()
     const { plotly } = this.data, { x, y } = this.axes
     const map = new URL(this.data.map, this.root)
-    if (x !== "0" || y !== "1") map.search = new URLSearchParams({ x, y })
+    if (x !== "0" || y !== "1") for (const [axis, key] of [["x", x], ["y", y]]) map.searchParams.set(axis, key)
     this.problem.hidden = true
     this.element.classList.add("clip-map-loading")
     try {
@@ -194,7 +194,7 @@ class ClipMap {
       this.grid = null
       this.outline = null
       this.shownMap = map.href
-      this.range = seen.get(map.href) ?? whole(base)
+      this.range = seen.get(zoomed(map)) ?? whole(base)
       this.#ask()
       this.#measure()
       for (const journal of this.early.splice(0)) this.clips.apply(journal)
@@ -401,7 +401,7 @@ class ClipMap {
   #moved(range) {
     if (!this.clips) return
     this.range = range
-    seen.set(this.shownMap, range)
+    seen.set(zoomed(this.shownMap), range)
     this.hover.leave()
     this.#look()
     if (!this.view?.same(this.painter.painted)) this.#soon("view", "still", "marks")
@@ -755,4 +755,11 @@ function cornersOf({ kind, points }) {
   if (kind !== "select") return points
   const [x0, y0] = points[0], [x1, y1] = points.at(-1)
   return [[x0, y0], [x1, y0], [x1, y1], [x0, y1]]
+}
+
+/** By what a zoom is remembered: the address of a base without the number of clips on it, which may grow. */
+function zoomed(address) {
+  const map = new URL(address)
+  map.searchParams.delete("clips")
+  return map.href
 }

@@ -77,13 +77,13 @@ def base(dataset: Dataset, embedding_id: int, x: str = "0", y: str = "1") -> tup
     An axis is a dimension of the embedding by its number, or `c:` and the key of a numeric column.
     """
     state = dataset.state()
-    # columns change with the labels and the sounds; the embedding does not
-    made_of = state.size if x.isdigit() and y.isdigit() else f"{state.size}.{state.revision}"
+    embedding = next((found for found in dataset.embeddings() if found.id == embedding_id), None)
+    if embedding is None:
+        raise NotFound(f"there is no map {embedding_id}")
+    # columns change with the labels and the sounds; on the embedding clips are only added
+    made_of = f"{state.size}.{embedding.clips}" + ("" if x.isdigit() and y.isdigit() else f".{state.revision}")
 
     def make() -> tuple[bytes, str]:
-        embedding = next((found for found in dataset.embeddings() if found.id == embedding_id), None)
-        if embedding is None:
-            raise NotFound(f"there is no map {embedding_id}")
         placed = dataset.coordinates(embedding)
         chosen = np.stack([_axis(dataset, placed, x), _axis(dataset, placed, y)], axis=1)
         chosen[~np.isfinite(placed[:, 0])] = np.nan  # a map of a part shows its part, whatever the axes
