@@ -24,11 +24,12 @@ from hover_core.errors import NotFound, Refused, SoundError, TableError
 from hover_core.finding import Query, Ranking, Sought
 from hover_core.indexes import Indexes
 from hover_core.invites import LOCAL_OWNER, OWNER, Invite, Person
-from hover_core.journal import Entry, Journal, State, Written, add_labels
+from hover_core.journal import Entry, Journal, Written, add_labels
 from hover_core.listening import Listening
 from hover_core.reducers import Progress, Reducer
 from hover_core.search import SearchIndex
 from hover_core.split import split
+from hover_core.state import State
 from hover_core.store import DatasetRow, Store
 from hover_core.tables import Columns, Intake
 from hover_core.vector_rows import Embedding, Failure
@@ -134,8 +135,8 @@ class Dataset:
         return self.row.name
 
     def state(self) -> State:
-        """Labels and subsets as they are now."""
-        return self.datasets.journal.state(self.id)
+        """Labels and subsets as they are now; for whoever works blind, with their own labels alone."""
+        return self.datasets.journal.state(self.id, self.by.name if self.by.blind else "")
 
     def clips(self) -> pd.DataFrame:
         """All clips in clip order; see `clip_rows.table`. Do not change it: it is shared.
@@ -153,7 +154,9 @@ class Dataset:
 
     def batches(self, *, limit: int = 50, own: bool = False) -> list[Batch]:
         """The newest actions first."""
-        return self.datasets.journal.batches(self.id, limit=limit, annotator=self.by.name if own else None)
+        return self.datasets.journal.batches(
+            self.id, limit=limit, annotator=self.by.name if own or self.by.blind else None
+        )
 
     # clips in ---------------------------------------------------------------------------------------------------------
 
@@ -228,7 +231,13 @@ class Dataset:
             entries.append(Entry(found.of(entries[0].positions), entries[0].label, verdict, source))
         token = token or secrets.token_hex(16)
         return self.datasets.journal.annotate(
-            self.id, entries, annotator=self.by.name, how=how, token=token, note=entries[0].label
+            self.id,
+            entries,
+            annotator=self.by.name,
+            how=how,
+            token=token,
+            note=entries[0].label,
+            blind=self.by.blind,
         )
 
     def undo(self, batch_id: int, *, token: str | None = None) -> Written:
@@ -240,6 +249,7 @@ class Dataset:
             annotator=self.by.name,
             token=token or secrets.token_hex(16),
             only_own=self.by.role != OWNER,
+            blind=self.by.blind,
         )
 
     def undo_last(
@@ -338,10 +348,13 @@ class Dataset:
         self.by.allow("own", self.id)
         self.store.archive_dataset(self.id, archived=archived)
 
-    def invite(self, name: str = "", *, days: float | None = 30) -> str:
-        """Make an invite and return its secret token; it is shown this once."""
+    def invite(self, name: str = "", *, days: float | None = 30, blind: bool = False) -> str:
+        """Make an invite and return its secret token; it is shown this once.
+
+        Whoever comes by a `blind` one sees their own labels and nobody else's.
+        """
         self.by.allow("own", self.id)
-        return members.add_invite(self.store, self.id, name, days=days)
+        return members.add_invite(self.store, self.id, name, days=days, blind=blind)
 
     def invites(self) -> list[Invite]:
         """All invites, the newest first."""

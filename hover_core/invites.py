@@ -18,11 +18,15 @@ ANNOTATOR: Final = "annotator"
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody who may do something. An annotator belongs to one dataset; the owner to all."""
+    """Somebody who may do something. An annotator belongs to one dataset; the owner to all.
+
+    Whoever is `blind` sees their own labels and nobody else's.
+    """
 
     name: str
     role: str
     dataset_id: str | None = None
+    blind: bool = False
 
     def may(self, act: str, dataset_id: str | None = None) -> bool:
         """Whether this person may `act`: `label` (listen, label, undo their own) or `own` (everything else)."""
@@ -60,6 +64,7 @@ class Invite:
     revoked_at: str
     devices: int = 0
     last_seen: str = ""
+    blind: bool = False
 
     def good(self, at: str) -> bool:
         """Whether the invite still lets people in at the time `at` (ISO 8601, UTC)."""

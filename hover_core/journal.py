@@ -1,7 +1,8 @@
 """The log of a dataset and what is current in it.
 
 Labels and subsets are never overwritten: every action appends a batch, undo appends the inverse of one. `State` is the
-fold of the log at one revision, kept in memory as arrays in clip order and brought forward by what is new.
+fold of the log at one revision, kept in memory as arrays in clip order and brought forward by what is new. Who works
+blind has a fold of their own (`hover_core.views`); what they write is in everybody's as well.
 """
 
 from __future__ import annotations
@@ -22,53 +23,16 @@ from sqlalchemy import Connection, bindparam, text
 from hover_core.annotations import HOW, INVERSE, UNLABELLED, VERDICTS, Batch, label_named, now
 from hover_core.clips import SUBSETS
 from hover_core.errors import NotAllowed, NotFound, Refused
+from hover_core.state import State
 from hover_core.store import Store, insert, insert_tuples
+from hover_core.views import view_of
 
 _KEPT_STATES: Final = 8
+_KEPT_VIEWS: Final = 32
 _ANNOTATION: Final = ("batch_id", "position", "code", "verdict", "source")
 _MOVE: Final = ("batch_id", "position", "subset", "subset_before", "source", "source_before")
 
 Positions = NDArray[np.int64]
-
-
-@dataclass(frozen=True)
-class State:
-    """What is current in a dataset at one revision; every array is in clip order. [shape=(n,)]"""
-
-    revision: int
-    label: NDArray[np.int32]  # code of the label, -1 for none
-    source: NDArray[np.int64]  # the batch that says who gave the label, when and how; 0 for none
-    subset: NDArray[np.int8]  # index into SUBSETS
-    subset_source: NDArray[np.int64]  # the batch that put it there; 0 as it came
-    changed: NDArray[np.int64]  # revision of the last change of label or subset
-    names: tuple[str, ...] = ()  # label names by code
-
-    @property
-    def size(self) -> int:
-        """How many clips there are."""
-        return len(self.label)
-
-    def code(self, name: str) -> int:
-        """The code of a label, or -1."""
-        return self.names.index(name) if name in self.names else UNLABELLED
-
-    def label_names(self, positions: Positions | None = None) -> NDArray[np.object_]:
-        """The label of each clip as text, empty for none. [shape=(n,)]"""
-        words = np.array([*self.names, ""], dtype=object)
-        return words[self.label if positions is None else self.label[positions]]
-
-    def counts(self) -> dict[str, int]:
-        """How many clips carry each label, in the order of the labels' codes; all labels, also unused ones."""
-        found = np.bincount(self.label[self.label >= 0], minlength=len(self.names))
-        return {name: int(count) for name, count in zip(self.names, found, strict=True)}
-
-    def population(self) -> dict[str, dict[str, int]]:
-        """How many clips each label has in each subset; the empty label counts the unlabelled ones."""
-        width = len(SUBSETS)
-        flat = np.bincount((self.label + 1) * width + self.subset, minlength=(len(self.names) + 1) * width)
-        table = flat.reshape(-1, width)
-        names = ("", *self.names)
-        return {name: dict(zip(SUBSETS, map(int, row), strict=True)) for name, row in zip(names, table, strict=True)}
 
 
 @dataclass
@@ -98,10 +62,27 @@ class Journal:
 
     store: Store
     _states: OrderedDict[str, State] = field(default_factory=OrderedDict)
+    _views: OrderedDict[tuple[str, str], State] = field(default_factory=OrderedDict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def state(self, dataset_id: str) -> State:
-        """What is current now."""
+    def state(self, dataset_id: str, view: str = "") -> State:
+        """What is current now, for everybody or in the `view` of one annotator who works blind."""
+        everybody = self._everybody(dataset_id)
+        if not view:
+            return everybody
+        kept = self._views.get((dataset_id, view))
+        if kept is not None and kept.revision == everybody.revision:
+            return kept
+        with self.store.read() as connection:
+            state = view_of(connection, dataset_id, view, everybody, kept)
+        with self._lock:
+            self._views[(dataset_id, view)] = state
+            self._views.move_to_end((dataset_id, view))
+            while len(self._views) > _KEPT_VIEWS:
+                self._views.popitem(last=False)
+        return state
+
+    def _everybody(self, dataset_id: str) -> State:
         kept = self._states.get(dataset_id)
         with self.store.read() as connection:
             found = connection.execute(
@@ -116,14 +97,19 @@ class Journal:
         return state
 
     @contextmanager
-    def action(self, dataset_id: str, annotator: str) -> Iterator[Action]:
+    def action(self, dataset_id: str, annotator: str, *, blind: bool = False) -> Iterator[Action]:
         """One write to a dataset, all or nothing; what is done in the block has one revision.
+
+        `blind`: what the annotator is told, and what counts as changed, follows from their own annotations alone.
 
         If nothing was written, the revision is taken back, so that the order of revisions stays dense.
         """
         with self.store.revise(dataset_id) as (connection, revision):
             state = _advance(connection, dataset_id, self._states.get(dataset_id), revision - 1)
-            action = Action(connection, dataset_id, annotator, revision, state)
+            seen = None
+            if blind:
+                seen = view_of(connection, dataset_id, annotator, state, self._views.get((dataset_id, annotator)))
+            action = Action(connection, dataset_id, annotator, revision, state, seen)
             yield action
             if not action.wrote:
                 # the row is locked by us, so nobody has seen the higher number
@@ -133,10 +119,18 @@ class Journal:
         self._keep(dataset_id, replace(action.state, revision=revision) if action.wrote else state)
 
     def annotate(
-        self, dataset_id: str, entries: Sequence[Entry], *, annotator: str, how: str, token: str, note: str = ""
+        self,
+        dataset_id: str,
+        entries: Sequence[Entry],
+        *,
+        annotator: str,
+        how: str,
+        token: str,
+        note: str = "",
+        blind: bool = False,
     ) -> Written:
         """Append one batch of annotations; see `Action.annotate`."""
-        with self.action(dataset_id, annotator) as action:
+        with self.action(dataset_id, annotator, blind=blind) as action:
             return action.annotate(entries, how=how, token=token, note=note)
 
     def move(
@@ -154,9 +148,11 @@ class Journal:
         with self.action(dataset_id, annotator) as action:
             return action.move(moves, token=token, kind=kind, note=note, only_labelled_raw=only_labelled_raw)
 
-    def undo(self, dataset_id: str, batch_id: int, *, annotator: str, token: str, only_own: bool) -> Written:
+    def undo(
+        self, dataset_id: str, batch_id: int, *, annotator: str, token: str, only_own: bool, blind: bool = False
+    ) -> Written:
         """Append the inverse of a batch; see `Action.undo`."""
-        with self.action(dataset_id, annotator) as action:
+        with self.action(dataset_id, annotator, blind=blind) as action:
             return action.undo(batch_id, token=token, only_own=only_own)
 
     def batches(self, dataset_id: str, *, limit: int = 50, annotator: str | None = None) -> list[Batch]:
@@ -220,15 +216,25 @@ class Journal:
 class Action:
     """A write under way: the lock of the dataset is held, `state` is what it builds on and what it has made of it.
 
-    Whoever writes to the dataset by `connection` alone sets `wrote`.
+    `seen` is what the annotator sees of it, if they work blind. Whoever writes by `connection` alone sets
+    `wrote`.
     """
 
-    def __init__(self, connection: Connection, dataset_id: str, annotator: str, revision: int, state: State) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        dataset_id: str,
+        annotator: str,
+        revision: int,
+        state: State,
+        seen: State | None = None,
+    ) -> None:
         self.connection = connection
         self.dataset_id = dataset_id
         self.annotator = annotator
         self.revision = revision
         self.state = state
+        self.seen = seen
         self.wrote = False
 
     def grown(self) -> None:
@@ -241,7 +247,8 @@ class Action:
     ) -> Written:
         """Append one batch of annotations; single-label: a new yes withdraws the old one in the same batch.
 
-        A clip that carries the label already is left alone. The same `token` twice counts once.
+        A clip that carries the label already is left alone; for whoever works blind, only if they gave it themselves.
+        The same `token` twice counts once.
 
         Raises
         ------
@@ -258,13 +265,15 @@ class Action:
         if earlier is not None:
             return earlier
         state = self.state
+        seen = self.seen or state
         codes = {name: code for code, name in enumerate(state.names)}
         left = 0
         fresh: list[tuple[Entry, Positions]] = []
         for entry in entries:
             positions = np.unique(entry.positions)
             if entry.verdict == "yes":
-                changing = state.label[positions] != codes.get(entry.label, UNLABELLED - 1)
+                code = seen.code(entry.label)
+                changing = seen.label[positions] != (code if code >= 0 else UNLABELLED - 1)
                 left += int(len(positions) - changing.sum())
                 positions = positions[changing]
             if len(positions):
@@ -333,6 +342,8 @@ class Action:
     def undo(self, batch_id: int, *, token: str, only_own: bool) -> Written:
         """Append the inverse of a batch. Clips that are not as the batch left them keep the newer change.
 
+        Whoever works blind takes their annotations back also where somebody else's has taken their place since.
+
         Raises
         ------
         NotFound
@@ -383,11 +394,37 @@ class Action:
         position, subset, source, subset_before, source_before = moved
         stands = (self.state.subset[position] == subset) & (self.state.subset_source[position] == source)
         back = (position[stands], subset_before[stands], source_before[stands])
-        if not (len(back[0]) or ended.size or given.size or other.size):
+        nothing = not (len(back[0]) or ended.size or given.size or other.size)
+        if self.seen is not None:
+            return self._undo_unseen(batch_id, undo_id, events["yes"], nothing, ended, given, other)
+        if nothing:
             self.connection.execute(text("DELETE FROM batches WHERE id = :id"), {"id": undo_id})
             return Written(None, 0, touched, self.revision - 1)
         written = self._append(undo_id, 0, ended, given, other, moved=back)
         return replace(written, left=touched - written.changed)
+
+    def _undo_unseen(
+        self,
+        batch_id: int,
+        undo_id: int,
+        yes: Sequence[Positions],
+        nothing: bool,
+        ended: _Events,
+        given: _Events,
+        other: _Events,
+    ) -> Written:
+        """The end of an undo by somebody who works blind: it counts, and says, what changes in their own view."""
+        assert self.seen is not None
+        mine = self.seen.source[yes[0]] == yes[2]
+        changed, left = int(mine.sum()), int((~mine).sum())
+        if batch_id in _undone(self.connection, self.dataset_id, but=undo_id):
+            self.connection.execute(text("DELETE FROM batches WHERE id = :id"), {"id": undo_id})
+            return Written(None, 0, len(yes[0]), self.revision - 1)
+        self.wrote = True
+        if not nothing:
+            self._append(undo_id, 0, ended, given, other)
+        self.connection.execute(text("UPDATE batches SET size = :n WHERE id = :id"), {"n": changed, "id": undo_id})
+        return Written(undo_id, changed, left, self.revision)
 
     def _as_left(self, given: Sequence[Positions], ended: Sequence[Positions]) -> NDArray[np.bool_]:
         """Which clips carry what a batch left them with: the label that it gave, or none where it only ended one."""
@@ -580,7 +617,8 @@ def _grown(connection: Connection, dataset_id: str, state: State) -> State:
         source=np.concatenate([state.source, nothing]),
         subset=np.concatenate([state.subset, subset.astype(np.int8)]),
         subset_source=np.concatenate([state.subset_source, nothing]),
-        changed=np.concatenate([state.changed, came]),
+        label_changed=np.concatenate([state.label_changed, np.zeros(len(subset), np.int64)]),
+        subset_changed=np.concatenate([state.subset_changed, came]),
     )
 
 
@@ -595,7 +633,7 @@ def _fold_labels(
     """Write label events, in their order, into the arrays of a state of our own: the last on a clip counts."""
     state.label[position] = np.where(given, code, UNLABELLED)
     state.source[position] = np.where(given, source, 0)
-    state.changed[position] = revision
+    state.label_changed[position] = revision
 
 
 def _fold_moves(
@@ -603,8 +641,7 @@ def _fold_moves(
 ) -> None:
     state.subset[position] = subset
     state.subset_source[position] = source
-    # labels and moves are folded one after the other, not in turn
-    state.changed[position] = np.maximum(state.changed[position], revision)
+    state.subset_changed[position] = revision
 
 
 def _writable(state: State) -> State:
@@ -614,13 +651,14 @@ def _writable(state: State) -> State:
         source=state.source.copy(),
         subset=state.subset.copy(),
         subset_source=state.subset_source.copy(),
-        changed=state.changed.copy(),
+        label_changed=state.label_changed.copy(),
+        subset_changed=state.subset_changed.copy(),
     )
 
 
 def _empty() -> State:
     wide = np.zeros(0, np.int64)
-    return State(-1, np.zeros(0, np.int32), wide, np.zeros(0, np.int8), wide, wide)
+    return State(-1, np.zeros(0, np.int32), wide, np.zeros(0, np.int8), wide, wide, wide)
 
 
 def _read(connection: Connection, query: str, values: dict[str, Any], width: int) -> list[NDArray[np.int64]]:

@@ -16,17 +16,27 @@ from hover_core.store import Store
 _SEEN_EVERY_S = 20.0
 
 
-def add_invite(store: Store, dataset_id: str, name: str, *, days: float | None) -> str:
-    """Make an invite for `name` (empty: whoever comes gives their own) and return its secret token."""
+def add_invite(store: Store, dataset_id: str, name: str, *, days: float | None, blind: bool = False) -> str:
+    """Make an invite for `name` (empty: whoever comes gives their own) and return its secret token.
+
+    Whoever comes by a `blind` one sees their own labels alone.
+    """
     token = new_token()
     expires = "" if days is None else (datetime.now(UTC) + timedelta(days=days)).isoformat(timespec="microseconds")
     with store.write() as connection:
         connection.execute(
             text(
-                "INSERT INTO invites (dataset_id, token_digest, name, created_at, expires_at) "
-                "VALUES (:d, :t, :n, :at, :e)"
+                "INSERT INTO invites (dataset_id, token_digest, name, created_at, expires_at, blind) "
+                "VALUES (:d, :t, :n, :at, :e, :b)"
             ),
-            {"d": dataset_id, "t": digest(token), "n": _name(name) if name.strip() else "", "at": now(), "e": expires},
+            {
+                "d": dataset_id,
+                "t": digest(token),
+                "n": _name(name) if name.strip() else "",
+                "at": now(),
+                "e": expires,
+                "b": int(blind),
+            },
         )
     return token
 
@@ -42,7 +52,9 @@ def invites(store: Store, dataset_id: str) -> list[Invite]:
             {"d": dataset_id},
         ).all()
     return [
-        Invite(r.id, r.dataset_id, r.name, r.created_at, r.expires_at, r.revoked_at, r.devices, r.last_seen)
+        Invite(
+            r.id, r.dataset_id, r.name, r.created_at, r.expires_at, r.revoked_at, r.devices, r.last_seen, bool(r.blind)
+        )
         for r in rows
     ]
 
@@ -135,8 +147,8 @@ def person_behind(store: Store, cookie: str) -> Person | None:
     with store.read() as connection:
         row = connection.execute(
             text(
-                "SELECT d.id, d.role, d.name, d.last_seen, i.dataset_id, i.expires_at, i.revoked_at FROM devices d "
-                "LEFT JOIN invites i ON i.id = d.invite_id WHERE d.cookie_digest = :c"
+                "SELECT d.id, d.role, d.name, d.last_seen, i.dataset_id, i.expires_at, i.revoked_at, i.blind "
+                "FROM devices d LEFT JOIN invites i ON i.id = d.invite_id WHERE d.cookie_digest = :c"
             ),
             {"c": digest(cookie)},
         ).one_or_none()
@@ -145,7 +157,7 @@ def person_behind(store: Store, cookie: str) -> Person | None:
     if row.role != OWNER and (row.revoked_at or (row.expires_at and row.expires_at <= now())):
         return None
     _see(store, row.id, row.last_seen)
-    return Person(row.name, row.role, row.dataset_id)
+    return Person(row.name, row.role, row.dataset_id, bool(row.blind) and row.role != OWNER)
 
 
 def _see(store: Store, device_id: int, last_seen: str) -> None:

@@ -32,10 +32,16 @@ def main() -> None:
         days = st.selectbox(
             "Good for", [1, 7, 30, 365], index=2, key="share.days", format_func=lambda d: counted(d, "day")
         )
+        blind = st.toggle(
+            "Blind",
+            key="share.blind",
+            help="They see their own labels and nobody else's, not even the names of those. "
+            "Everybody else sees what they label, as always.",
+        )
         make = st.form_submit_button("Make a link", type="primary", icon=":material/link:")
     if make:
         with session.said():
-            st.session_state[made] = (name.strip(), dataset.invite(name, days=days))
+            st.session_state[made] = (name.strip(), dataset.invite(name, days=days, blind=blind))
     link = st.session_state.get(made)
     if link:
         st.markdown(
@@ -65,7 +71,8 @@ def _row(invite: Invite, tally: dict[str, tuple[int, int]]) -> None:
             else f"until {invite.expires_at[:10] or 'revoked'}"
         )
         people = guests(dataset.store, invite.id)
-        words = [ends] if people else [ends, "nobody came yet"]
+        words = ["blind", ends] if invite.blind else [ends]
+        words += [] if people else ["nobody came yet"]
         for name, devices, seen in people:
             at = datetime.fromisoformat(seen).astimezone(UTC)
             clips, actions = tally.get(name, (0, 0))

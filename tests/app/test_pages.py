@@ -299,3 +299,31 @@ def test_one_switch_on_label_gives_the_label_to_near_duplicates_too(run_as: Run,
 
     assert doubled.state().label_names()[[3, 20]].tolist() == ["owl", "owl"]
     assert "1 near-duplicate among them" in desk.said
+
+
+# blind annotators -----------------------------------------------------------------------------------------------------
+
+
+def test_label_shows_a_blind_annotator_no_label_of_others(run_as: Run, mapped: Dataset) -> None:
+    mapped.annotate([20, 21], "secret", how="lasso")
+    app = run_as(Person("Mira", ANNOTATOR, mapped.id, blind=True))
+    desk = app.session_state["label.desks"][mapped.id]
+    desk.select(np.array([3, 20]), "lasso", tell_map=True)
+    app.run()
+
+    assert not app.exception
+    assert "2 unlabelled" in _text(app)
+    assert "wren" not in _text(app) + str(app.main)
+    assert "secret" not in _text(app) + str(app.main)
+    assert [box.options for box in app.selectbox] == [[]]
+
+
+def test_a_blind_invite_is_made_by_one_switch(run_as: Run, mapped: Dataset) -> None:
+    app = run_as(LOCAL_OWNER)
+    app.switch_page("owner/share.py").run()
+    app.text_input(key="share.name").set_value("Mira")
+    app.toggle(key="share.blind").set_value(True)
+    next(button for button in app.button if button.label == "Make a link").click().run()
+
+    assert mapped.invites()[0].blind
+    assert "blind · until" in _text(app)

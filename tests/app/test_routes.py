@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from hover_core import demo, members
 from hover_core.dataset import Dataset, Datasets
-from hover_core.invites import LOCAL_OWNER
+from hover_core.invites import LOCAL_OWNER, Person
 from pages.components.clip_map import wire
 from pages.server import identity, routes
 from pages.server.headers import MIDDLEWARE
@@ -350,3 +350,92 @@ def test_nobody_can_take_the_name_of_somebody_who_is_there(client: TestClient, m
 def test_a_loopback_app_is_framed_by_nobody_else(at_home: TestClient, client: TestClient) -> None:
     assert "frame-ancestors 'self';" in at_home.get("/join").headers["content-security-policy"]
     assert "img-src 'self'" in at_home.get("/join").headers["content-security-policy"]
+
+
+# blind annotators -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def as_blind(client: TestClient, mapped: Dataset) -> TestClient:
+    """The client, let in by a blind invite; ten clips carry the imported label wren, five the owner's secret one."""
+    mapped.annotate(list(range(20, 25)), "secret", how="lasso")
+    token = mapped.invite("Mira", blind=True)
+    client.cookies.set(identity.COOKIE, members.join(mapped.store, token), domain="app.example")
+    return client
+
+
+def _hers(datasets: Datasets, mapped: Dataset) -> Dataset:
+    return datasets.open(mapped.id, by=Person("Mira", "annotator", mapped.id, blind=True))
+
+
+EVERYWHERE = ["/journal/{id}?after=-1", "/journal/{id}?after=0", "/columns/{id}", "/column/{id}/predicted",
+              "/column/{id}/annotator", "/column/{id}/how", "/clips/{id}/3/card", "/clips/{id}/22/card"]  # fmt: skip
+
+
+@pytest.mark.parametrize("address", EVERYWHERE)
+def test_no_answer_to_a_blind_annotator_holds_a_label_of_others(
+    as_blind: TestClient, mapped: Dataset, address: str
+) -> None:
+    answer = as_blind.get(address.format(id=mapped.id))
+
+    assert answer.status_code == 200
+    for word in (b"wren", b"secret", b"owner", b"imported", b"lasso"):
+        assert word not in answer.content
+
+
+def test_a_blind_journal_names_ones_own_labels_with_codes_and_colours_of_their_own(
+    as_blind: TestClient, datasets: Datasets, mapped: Dataset
+) -> None:
+    _hers(datasets, mapped).annotate([1, 22, 30], "owl", how="lasso")
+
+    told = as_blind.get(f"/journal/{mapped.id}?after=-1").json()
+
+    assert told["labels"] == [[0, "owl", "#e69f00"]]
+    assert [[code, wire.decode_set(positions, 40).tolist()] for code, positions in told["changes"]] == [
+        [0, [1, 22, 30]]
+    ]
+    assert as_blind.get(f"/clips/{mapped.id}/22/card").json()["label"] == "owl"
+    assert b"secret" not in as_blind.get(f"/journal/{mapped.id}?after=-1").content
+
+
+def test_subsets_are_the_same_for_blind_annotators(as_blind: TestClient, mapped: Dataset) -> None:
+    ((code, positions),) = as_blind.get(f"/journal/{mapped.id}?after=-1").json()["subsets"]
+
+    assert (code, wire.decode_set(positions, 40).tolist()) == (1, list(range(10)))
+
+
+def test_what_others_label_says_nothing_to_a_blind_journal_but_that_time_went_on(
+    as_blind: TestClient, mapped: Dataset
+) -> None:
+    before = as_blind.get(f"/journal/{mapped.id}?after=-1").json()["revision"]
+    mapped.annotate([30, 31], "another", how="lasso")
+
+    told = as_blind.get(f"/journal/{mapped.id}?after={before}").json()
+
+    assert told == {"revision": before + 1, "n": 40, "reset": False, "labels": [], "changes": [], "subsets": []}
+
+
+def test_everybody_sees_what_a_blind_annotator_labels(
+    as_blind: TestClient, at_home: TestClient, datasets: Datasets, mapped: Dataset
+) -> None:
+    _hers(datasets, mapped).annotate([22], "owl", how="lasso")
+    at_home.cookies.clear()
+
+    told = at_home.get(f"/journal/{mapped.id}?after=-1").json()
+
+    assert [name for _, name, _ in told["labels"]] == ["wren", "secret", "owl"]
+    assert at_home.get(f"/clips/{mapped.id}/22/card").json()["label"] == "owl"
+
+
+def test_the_colours_of_a_blind_and_an_open_journal_are_not_mixed_up_by_a_cache(
+    client: TestClient, as_blind: TestClient, datasets: Datasets, mapped: Dataset
+) -> None:
+    address = f"/column/{mapped.id}/predicted"
+    hidden = as_blind.get(address).content
+    token = mapped.invite("Jon")
+    client.cookies.clear()
+    client.cookies.set(identity.COOKIE, members.join(mapped.store, token), domain="app.example")
+    shown = client.get(address).content
+
+    assert b"wren" in shown
+    assert b"wren" not in hidden

@@ -115,3 +115,55 @@ def test_a_deep_link_is_locked_on_a_fresh_server(start_app: Callable[..., App], 
     for path in ("label", "upload", "export", "frame", "session"):
         page.goto(f"{app.url}/{path}")
         expect(page.get_by_text("This app is locked")).to_be_visible()
+
+
+@pytest.mark.timeout(300)
+def test_a_blind_annotator_sees_no_label_of_others_and_everybody_sees_hers(
+    app: App, open_page: Callable[..., Page]
+) -> None:
+    owner = open_page()
+    acts.load_demo(owner, app.url)
+    acts.vectorize(owner)
+    acts.to(owner, "Share")
+    owner.get_by_role("textbox", name="Who is it for?").fill("Mira")
+    owner.get_by_text("Blind", exact=True).click()
+    owner.get_by_role("button", name="Make a link").click()
+    link = owner.get_by_text(re.compile("/join\\?t=")).first.text_content()
+    assert link is not None
+    expect(owner.get_by_text("blind · until")).to_be_visible()
+    acts.to(owner, "Label")
+    acts.map_ready(owner, 600)
+    where = acts.pixels(owner, 600)
+    acts.lasso_around(owner, where[where[:, 0].argsort()[:30]])
+    expect(owner.locator(".clip-list .row").first).to_be_visible()
+    his = acts.selected(owner)
+    acts.label(owner, "hush-hush")
+    owner.wait_for_function("p => window.__hoverMap.state().colours[p] !== null", arg=his[0])
+    labelled_before = owner.evaluate("window.__hoverMap.state().colours.filter(c => c !== null).length")
+
+    # Mira sees points without labels, and no name that she did not give
+    answers: list[str] = []
+    mira = open_page()
+    mira.on("response", lambda got: answers.append(got.text()) if "/journal/" in got.url else None)
+    mira.goto(link.strip())
+    mira.get_by_role("button", name="Continue as Mira").click()
+    acts.map_ready(mira, 600)
+    assert mira.evaluate("window.__hoverMap.state().colours.filter(c => c !== null).length") == 0
+    where = acts.pixels(mira, 600)
+    acts.lasso_around(mira, where[where[:, 0].argsort()[:30]])
+    expect(mira.locator(".clip-list .row").first).to_be_visible()
+    hers = acts.selected(mira)
+    assert set(hers) & set(his)
+    acts.label(mira, "from Mira")
+    mira.wait_for_function("p => window.__hoverMap.state().colours[p] !== null", arg=hers[0])
+    assert mira.evaluate("window.__hoverMap.state().colours.filter(c => c !== null).length") == len(hers)
+    for secret in ("hush-hush", "siren", "seven"):
+        expect(mira.get_by_text(secret)).to_have_count(0)
+        assert not [answer for answer in answers if secret in answer]
+
+    # the owner sees hers without doing anything, and his own labels elsewhere stay
+    owner.wait_for_function(
+        "([p, c]) => window.__hoverMap.state().colours[p] !== c",
+        arg=[hers[0], owner.evaluate("p => window.__hoverMap.state().colours[p]", his[0])],
+    )
+    assert owner.evaluate("window.__hoverMap.state().colours.filter(c => c !== null).length") >= labelled_before

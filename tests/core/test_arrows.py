@@ -15,7 +15,7 @@ TIERS = {
     },
     "memory": {
         "migrations", "store", "journal", "clip_rows", "vector_rows", "job_rows", "members", "sound_cache",
-        "twin_rows",
+        "twin_rows", "state", "views",
     },
     "conduct": {
         "tables", "split", "listening", "columns", "indexes", "finding", "dataset", "jobs", "export", "recipes",

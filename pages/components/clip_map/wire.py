@@ -81,7 +81,9 @@ def base(dataset: Dataset, embedding_id: int, x: str = "0", y: str = "1") -> tup
     if embedding is None:
         raise NotFound(f"there is no map {embedding_id}")
     # columns change with the labels and the sounds; on the embedding clips are only added
-    made_of = f"{state.size}.{embedding.clips}" + ("" if x.isdigit() and y.isdigit() else f".{state.revision}")
+    made_of = f"{state.size}.{embedding.clips}" + (
+        "" if x.isdigit() and y.isdigit() else f".{state.revision}.{state.view}"
+    )
 
     def make() -> tuple[bytes, str]:
         placed = dataset.coordinates(embedding)

@@ -1,0 +1,114 @@
+"""The view of one annotator in blind mode: a fold of their own annotations alone, with label codes of their own.
+
+Subsets are those of everybody. Nothing that others annotated shows: not their labels, not the names or number of those,
+not which clips they touched. An annotation is one's own if its source names one as its annotator; what is undone, by
+whomever, does not count.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, text
+
+from hover_core.annotations import UNLABELLED
+from hover_core.state import State
+
+Wide = NDArray[np.int64]
+
+
+def view_of(connection: Connection, dataset_id: str, annotator: str, everybody: State, kept: State | None) -> State:
+    """What `annotator` sees at the revision of `everybody`; `kept` is what they saw before, if it is known."""
+    upto = everybody.revision
+    after = kept.revision if kept is not None else -1
+    if kept is None or after > upto or _undos(connection, dataset_id, after, upto):
+        kept, after = None, -1  # an undo may bring back what lies anywhere in the log
+    batch, at, position, code, verdict, source = _own(connection, dataset_id, annotator, after, upto)
+    names = list(kept.names) if kept is not None else []
+    theirs = _codes(names, code, everybody.names)
+    label = np.full(everybody.size, UNLABELLED, np.int32)
+    given_by = np.zeros(everybody.size, np.int64)
+    changed = np.zeros(everybody.size, np.int64)
+    if kept is not None:
+        label[: kept.size], given_by[: kept.size] = kept.label, kept.source
+        changed[: kept.size] = kept.label_changed
+    undone, last = _chains(connection, dataset_id, upto) if kept is None else (set[int](), dict[int, int]())
+    touched = [max(r, last.get(b, 0)) for b, r in zip(batch.tolist(), at.tolist(), strict=True)]
+    np.maximum.at(changed, position, np.array(touched, np.int64))
+    stands = np.array([b not in undone for b in batch.tolist()], bool)
+    yes, no = stands & (verdict == 1), stands & (verdict == 0)
+    if not no.any():
+        label[position[yes]], given_by[position[yes]] = theirs[code[yes]], source[yes]
+    else:
+        for one in np.unique(batch[stands]):
+            gives, denies = yes & (batch == one), no & (batch == one)
+            ended = position[denies][label[position[denies]] == theirs[code[denies]]]
+            label[ended], given_by[ended] = UNLABELLED, 0
+            label[position[gives]], given_by[position[gives]] = theirs[code[gives]], source[gives]
+    return replace(everybody, label=label, source=given_by, label_changed=changed, names=tuple(names), view=annotator)
+
+
+def _own(connection: Connection, dataset_id: str, annotator: str, after: int, upto: int) -> list[Wide]:
+    """Batch, revision, position, code, verdict (1 yes, 0 no, 2 unsure) and source of their annotations, in order."""
+    rows = connection.execute(
+        text(
+            "SELECT b.id, b.revision, a.position, a.code, "
+            "CASE a.verdict WHEN 'yes' THEN 1 WHEN 'no' THEN 0 ELSE 2 END, a.source "
+            "FROM annotations a JOIN batches b ON b.id = a.batch_id JOIN batches s ON s.id = a.source "
+            "WHERE b.dataset_id = :d AND b.revision > :after AND b.revision <= :upto AND b.kind <> 'undo' "
+            "AND s.annotator = :a AND a.verdict IN ('yes', 'no', 'unsure') "
+            "ORDER BY b.revision, b.id, a.code, a.position"
+        ),
+        {"d": dataset_id, "a": annotator, "after": after, "upto": upto},
+    ).all()
+    flat = np.fromiter(chain.from_iterable(rows), np.int64, count=len(rows) * 6)
+    return [np.ascontiguousarray(column) for column in flat.reshape(-1, 6).T]
+
+
+def _codes(names: list[str], code: Wide, everybody: tuple[str, ...]) -> Wide:
+    """Their code of each label, in the order of their first use: `names` grows by those that are new."""
+    of = {name: number for number, name in enumerate(names)}
+    theirs = np.full(len(everybody), UNLABELLED, np.int64)
+    used, first = np.unique(code, return_index=True)
+    for label in used[np.argsort(first)].tolist():
+        name = everybody[label]
+        if name not in of:
+            of[name] = len(names)
+            names.append(name)
+        theirs[label] = of[name]
+    return theirs
+
+
+def _undos(connection: Connection, dataset_id: str, after: int, upto: int) -> bool:
+    found = connection.execute(
+        text(
+            "SELECT 1 FROM batches WHERE dataset_id = :d AND revision > :after AND revision <= :upto "
+            "AND undoes IS NOT NULL LIMIT 1"
+        ),
+        {"d": dataset_id, "after": after, "upto": upto},
+    ).first()
+    return found is not None
+
+
+def _chains(connection: Connection, dataset_id: str, upto: int) -> tuple[set[int], dict[int, int]]:
+    """The batches that are taken back, and `{batch: revision of the last undo that touches it}`."""
+    rows = connection.execute(
+        text(
+            "SELECT id, undoes, revision FROM batches WHERE dataset_id = :d AND undoes IS NOT NULL "
+            "AND revision <= :upto ORDER BY id"
+        ),
+        {"d": dataset_id, "upto": upto},
+    ).all()
+    root: dict[int, int] = {}
+    last: dict[int, int] = {}
+    for row in rows:
+        root[row.id] = root.get(row.undoes, row.undoes)
+        last[root[row.id]] = row.revision
+    undone: set[int] = set()
+    for row in reversed(rows):
+        if row.id not in undone:
+            undone.add(row.undoes)
+    return undone, last
