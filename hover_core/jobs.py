@@ -1,8 +1,7 @@
 """Long work in a process of its own: clips → vectors → map.
 
 `python -m hover_core.jobs run ID ATTEMPT` is that process; pages and notebooks only start it, look at it and ask it to
-stop. It commits as it goes, so that a killed process is taken up where it was and fetches at most `IN_FLIGHT` clips
-again.
+stop. It commits as it goes, so that a killed process is taken up where it was.
 """
 
 from __future__ import annotations
@@ -10,38 +9,27 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import queue
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 from sqlalchemy.exc import SQLAlchemyError
 
-from hover_core import clip_rows, job_rows, mapping, reducers, settings, vector_rows, vectorizers
-from hover_core.audio import Heard, Piece
+from hover_core import job_rows, mapping, reducers, settings, vector_rows, vectorizers
 from hover_core.dataset import DEFAULT_VECTORIZER, Dataset, Datasets
-from hover_core.errors import HoverError, Refused, SoundError
+from hover_core.errors import HoverError, Refused
 from hover_core.job_rows import Job
 from hover_core.reducers import Cancelled
 from hover_core.store import Store
 from hover_core.vector_rows import Embedding
+from hover_core.vectorizing import Progress, Vectorizing
 
-IN_FLIGHT: Final = 240  # clips fetched but not committed: what a kill -9 can cost
-_FETCHERS: Final = 48
-_FLUSH_ROWS: Final = 96
-_FLUSH_S: Final = 0.5
-_BATCH_CLIPS: Final = 24
-_BATCH_BYTES: Final = 16_000_000
-_BYTES_IN_FLIGHT: Final = 256_000_000
 _ATTEMPTS: Final = 5  # without progress in between
-_PLACEHOLDER_FROM: Final = 50
 
 DRAW: Final = ("again", "onto")
 PART_AT_LEAST: Final = 5
@@ -188,31 +176,10 @@ def cancel(dataset: Dataset) -> None:
 
 def run_here(dataset: Dataset, *, vectorizer: str) -> None:
     """Vectorize in this process, without a job: for notebooks, which wait for it anyway."""
-    _Vectorizing(dataset, vectorizer, _Progress(), lambda: False).run()
+    Vectorizing(dataset, vectorizer, Progress(), lambda: False).run()
 
 
 # the process ----------------------------------------------------------------------------------------------------------
-
-
-@dataclass
-class _Progress:
-    """What a person sees; written to the database once a second."""
-
-    phase: str = "starting"
-    done: int = 0
-    failed: int = 0
-    total: int = 0
-    rate: float = 0.0  # clips/s
-    left_s: float | None = None
-    waiting_s: float = 0.0  # summed over all fetchers
-    computing_s: float = 0.0  # summed over all decoders
-    limit: str = ""  # what holds the work up: "network" or "machine"
-    message: str = ""
-    progressed_at_attempt: int = 0
-    started_at: float = field(default_factory=time.time)
-
-    def as_dict(self) -> dict[str, Any]:
-        return dict(self.__dict__)
 
 
 def _launch(store: Store, job_id: int, seen_attempts: int) -> None:
@@ -282,7 +249,7 @@ def _run(job_id: int, attempt: int) -> int:
     datasets = Datasets()
     job = job_rows.job(datasets.store, job_id)
     dataset = datasets.open(job.dataset_id)
-    progress = _Progress(progressed_at_attempt=int(job.progress.get("progressed_at_attempt", 0)))
+    progress = Progress(progressed_at_attempt=int(job.progress.get("progressed_at_attempt", 0)))
     stop = _Heart(datasets.store, job_id, attempt, progress)
     threading.Thread(target=reducers.warm, daemon=True).start()
     try:
@@ -300,7 +267,7 @@ def _run(job_id: int, attempt: int) -> int:
     return 0 if state == "done" else 1
 
 
-def _work(dataset: Dataset, job: Job, progress: _Progress, stop: _Heart) -> None:
+def _work(dataset: Dataset, job: Job, progress: Progress, stop: _Heart) -> None:
     key = job.settings["vectorizer"]
     begun = time.monotonic()
 
@@ -325,7 +292,7 @@ def _work(dataset: Dataset, job: Job, progress: _Progress, stop: _Heart) -> None
     def progressed() -> None:
         progress.progressed_at_attempt = stop.attempt
 
-    _Vectorizing(dataset, key, progress, stop, on_commit=progressed, on_quarter=placeholder).run()
+    Vectorizing(dataset, key, progress, stop, on_commit=progressed, on_quarter=placeholder).run()
     progress.phase, progress.done, progress.total, progress.left_s = "map", 0, 0, None
     if old is not None and old.vectorizer == key and job.settings.get("draw") == "onto":
         mapping.place(dataset, old)
@@ -342,7 +309,7 @@ def _work(dataset: Dataset, job: Job, progress: _Progress, stop: _Heart) -> None
 class _Heart:
     """Writes progress once a second from a thread of its own; calling it says whether to stop."""
 
-    def __init__(self, store: Store, job_id: int, attempt: int, progress: _Progress) -> None:
+    def __init__(self, store: Store, job_id: int, attempt: int, progress: Progress) -> None:
         self.attempt = attempt
         self._store, self._job_id, self._progress = store, job_id, progress
         self._cancel = False
@@ -382,264 +349,6 @@ class _Heart:
     def _beat(self) -> bool:
         mine, self._cancel = job_rows.beat(self._store, self._job_id, self.attempt, self._progress.as_dict())
         return mine
-
-
-@dataclass
-class _Fetched:
-    positions: list[int]
-    data: bytes | Path | SoundError
-    sha256: str = ""
-
-
-class _Vectorizing:
-    """All pending clips of a dataset → vectors in the store: many downloads in flight, decoding in limited children."""
-
-    def __init__(
-        self,
-        dataset: Dataset,
-        key: str,
-        progress: _Progress,
-        stop: Callable[[], bool],
-        *,
-        on_commit: Callable[[], None] = lambda: None,
-        on_quarter: Callable[[], None] = lambda: None,
-    ) -> None:
-        self.dataset, self.key, self.progress, self.stop = dataset, key, progress, stop
-        self.on_commit, self.on_quarter = on_commit, on_quarter
-        self.clips = clip_rows.table(dataset.store, dataset.id)
-        self.cores = max(1, os.cpu_count() or 1)
-        self._slots = threading.BoundedSemaphore(IN_FLIGHT)
-        self._halt = threading.Event()
-        self._bytes_lock = threading.Condition()
-        self._bytes = 0
-
-    def run(self) -> None:
-        from hover_core.listening import Listening
-
-        dataset, progress = self.dataset, self.progress
-        have = vector_rows.vectorized(dataset.store, dataset.id, self.key)
-        failed = {failure.position for failure in vector_rows.failures(dataset.store, dataset.id, self.key)}
-        done = set(have.tolist()) | failed
-        pending = [position for position in range(len(self.clips)) if position not in done]
-        progress.phase, progress.total = "vectors", len(self.clips)
-        progress.done, progress.failed = len(have), len(failed)
-        if not pending:
-            return
-        listening = Listening(dataset.store, workers=self.cores)
-        results: queue.Queue[list[tuple[_Fetched, list[Heard | SoundError]]] | BaseException] = queue.Queue()
-        fetched: queue.Queue[_Fetched | None] = queue.Queue()
-
-        def told(work: Callable[..., None], *given: Any) -> None:
-            try:
-                work(*given)
-            except BaseException as error:  # an error of ours in a thread ends the run, instead of a wait without end
-                results.put(error)
-
-        feeder = threading.Thread(target=told, args=(self._feed, listening, pending, fetched), daemon=True)
-        decoders = [
-            threading.Thread(target=told, args=(self._decode, listening, fetched, results), daemon=True)
-            for _ in range(self.cores)
-        ]
-        try:
-            for thread in (feeder, *decoders):
-                thread.start()
-            self._collect(results, len(pending))
-        finally:
-            self._halt.set()
-            listening.close()
-
-    def _feed(self, listening: Any, pending: Sequence[int], fetched: queue.Queue[_Fetched | None]) -> None:
-        fetcher = listening.fetcher_of(self.dataset.row)
-        urls, known = self.clips["url"], self.clips["sha256"]
-
-        def fetch(positions: list[int]) -> None:
-            begun = time.monotonic()
-            try:
-                sha256 = known[positions[0]]
-                path = listening.cache.path(sha256) if isinstance(sha256, str) else None
-                if path is not None:
-                    result = _Fetched(positions, path, str(sha256))
-                else:
-                    data = fetcher.fetch(urls[positions[0]])
-                    result = _Fetched(positions, data, listening.cache.put(data))
-            except SoundError as error:
-                result = _Fetched(positions, error)
-            except OSError as error:  # the cache's disk is full or read-only
-                result = _Fetched(positions, SoundError(f"the sound could not be kept on this machine: {error}"))
-            self.progress.waiting_s += time.monotonic() - begun
-            size = len(result.data) if isinstance(result.data, bytes) else 0
-            with self._bytes_lock:
-                self._bytes_lock.wait_for(
-                    lambda: self._bytes + size <= _BYTES_IN_FLIGHT or not self._bytes or self._halt.is_set()
-                )
-                self._bytes += size
-            fetched.put(result)
-
-        with ThreadPoolExecutor(_FETCHERS) as pool:
-            under_way: set[Future[None]] = set()
-            for positions in _by_recording(pending, urls):
-                for _ in positions:
-                    while not self._slots.acquire(timeout=0.2):
-                        if self._halt.is_set():
-                            return
-                if self._halt.is_set():
-                    return
-                under_way = {future for future in under_way if not _settled(future)}
-                under_way.add(pool.submit(fetch, positions))
-            for future in under_way:
-                future.result()
-        for _ in range(self.cores):
-            fetched.put(None)
-
-    def _decode(self, listening: Any, fetched: queue.Queue[_Fetched | None], results: queue.Queue[Any]) -> None:
-        last = False
-        while not last and not self._halt.is_set():
-            batch: list[_Fetched] = []
-            size = clips = 0
-            while clips < _BATCH_CLIPS and size < _BATCH_BYTES:
-                try:
-                    found = fetched.get(timeout=0.2 if not batch else 0.005)
-                except queue.Empty:
-                    if batch or self._halt.is_set():
-                        break
-                    continue
-                if found is None:
-                    last = True
-                    break
-                batch.append(found)
-                clips += len(found.positions)
-                size += _size(found.data)
-            if batch:
-                begun = time.monotonic()
-                results.put(self._hear(listening, batch))
-                self.progress.computing_s += time.monotonic() - begun
-                with self._bytes_lock:
-                    self._bytes -= sum(len(one.data) for one in batch if isinstance(one.data, bytes))
-                    self._bytes_lock.notify_all()
-
-    def _hear(self, listening: Any, batch: list[_Fetched]) -> list[tuple[_Fetched, list[Heard | SoundError]]]:
-        starts, ends = self.clips["start_s"], self.clips["end_s"]
-        pieces: list[Piece] = []
-        for one in batch:
-            if not isinstance(one.data, SoundError):
-                pieces += [Piece(one.data, _number(starts[p]), _number(ends[p])) for p in one.positions]
-        heard = iter(listening.workers.vectorize(pieces, self.key) if pieces else [])
-        answer: list[tuple[_Fetched, list[Heard | SoundError]]] = []
-        for one in batch:
-            bad = one.data if isinstance(one.data, SoundError) else None
-            answer.append((one, [bad if bad is not None else next(heard) for _ in one.positions]))
-        return answer
-
-    def _collect(self, results: queue.Queue[Any], pending: int) -> None:
-        good: list[tuple[int, Heard, str]] = []
-        bad: dict[int, str] = {}
-        flushed = time.monotonic()
-        rate = _Rate()
-        quarter = max(_PLACEHOLDER_FROM, pending // 4)
-        next_map = quarter
-        left = pending
-        while left:
-            try:
-                found = results.get(timeout=0.1)
-                if isinstance(found, BaseException):
-                    raise found
-                for one, answers in found:
-                    for position, answer in zip(one.positions, answers, strict=True):
-                        if isinstance(answer, Heard):
-                            good.append((position, answer, one.sha256))
-                        else:
-                            bad[position] = str(answer)
-            except queue.Empty:
-                pass
-            waiting = len(good) + len(bad)
-            cancelled = self.stop()
-            if waiting and (
-                waiting >= _FLUSH_ROWS or cancelled or waiting == left or time.monotonic() - flushed > _FLUSH_S
-            ):
-                self._flush(good, bad)
-                left -= waiting
-                self.progress.done += len(good)
-                self.progress.failed += len(bad)
-                self.progress.rate = rate.after(waiting)
-                self.progress.left_s = left / self.progress.rate if self.progress.rate else None
-                for _ in range(waiting):
-                    self._slots.release()
-                # many fetchers wait side by side, few decoders compute: the limit is the kind that is busiest
-                busy_fetching = self.progress.waiting_s / _FETCHERS
-                busy_decoding = self.progress.computing_s / self.cores
-                self.progress.limit = "network" if busy_fetching > busy_decoding else "machine"
-                self.on_commit()
-                good, bad = [], {}
-                flushed = time.monotonic()
-                if pending - left >= next_map and left:
-                    self.on_quarter()
-                    next_map += quarter
-            if cancelled:
-                raise Cancelled
-
-    def _flush(self, good: list[tuple[int, Heard, str]], bad: dict[int, str]) -> None:
-        dataset = self.dataset
-        with dataset.store.write() as connection:
-            if good:
-                vectors = np.stack([heard.vector for _, heard, _ in good]).astype(np.float32)
-                positions = [position for position, _, _ in good]
-                vector_rows.add_vectors(connection, dataset.id, self.key, positions, vectors)
-                rows = [
-                    {
-                        "position": position,
-                        "sha256": sha256,
-                        "duration_s": heard.duration_s,
-                        "sample_rate": heard.sample_rate,
-                    }
-                    for position, heard, sha256 in good
-                ]
-                clip_rows.hear(connection, dataset.id, rows)
-            vector_rows.add_failures(connection, dataset.id, self.key, bad)
-
-
-class _Rate:
-    """Clips a second over the last ten seconds."""
-
-    def __init__(self) -> None:
-        self._seen = [(time.monotonic(), 0)]
-
-    def after(self, more: int) -> float:
-        now = time.monotonic()
-        self._seen.append((now, self._seen[-1][1] + more))
-        while len(self._seen) > 2 and now - self._seen[1][0] > 10:
-            self._seen.pop(0)
-        (begun, first), (_, last) = self._seen[0], self._seen[-1]
-        return (last - first) / max(now - begun, 1e-3)
-
-
-def _size(data: bytes | Path | SoundError) -> int:
-    if isinstance(data, bytes):
-        return len(data)
-    try:
-        return data.stat().st_size if isinstance(data, Path) else 0
-    except FileNotFoundError:  # the cache let it go meanwhile: the decoder will say so
-        return 0
-
-
-def _by_recording(pending: Sequence[int], urls: Any) -> Iterator[list[int]]:
-    """Positions grouped by URL, so that a recording with many clips is fetched once; groups are kept small."""
-    groups: dict[str, list[int]] = {}
-    for position in pending:
-        groups.setdefault(urls[position], []).append(position)
-    for positions in groups.values():
-        for start in range(0, len(positions), _BATCH_CLIPS):
-            yield positions[start : start + _BATCH_CLIPS]
-
-
-def _settled(future: Future[None]) -> bool:
-    if future.done():
-        future.result()  # an error of ours ends the run instead of vanishing
-        return True
-    return False
-
-
-def _number(value: Any) -> float | None:
-    return None if value is None or np.isnan(value) else float(value)
 
 
 def _main() -> int:

@@ -12,7 +12,7 @@ from typing import Final
 
 import numpy as np
 
-from hover_core import demo, settings
+from hover_core import settings
 from hover_core.audio import Heard, Piece, Workers
 from hover_core.clip_rows import clip_at, hear
 from hover_core.clips import Clip
@@ -66,11 +66,9 @@ class Listening:
             raise FetchError(str(error)) from error
         with self._lock:
             if (allowed, sources) not in self._fetchers:
-                folders = {"demo": demo.FOLDER}
-                root = settings.audio_root()
-                if root is not None:
-                    folders["local"] = root
-                self._fetchers[allowed, sources] = Fetcher(allowed_hosts=allowed, folders=folders, sources=sources)
+                self._fetchers[allowed, sources] = Fetcher(
+                    allowed_hosts=allowed, folders=settings.folders(), sources=sources
+                )
             return self._fetchers[allowed, sources]
 
     def fetcher_of(self, dataset: DatasetRow) -> Fetcher:

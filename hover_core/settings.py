@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from hover_core import demo
+from hover_core.errors import Refused
 from hover_core.sources import Source, read_sources, sources_json
 
 _secrets: Callable[[], Mapping[str, Any]] = dict
@@ -50,6 +52,26 @@ def audio_root() -> Path | None:
 def cache_bytes() -> int:
     """`HOVER_CACHE_BYTES`: how much fetched sound is kept on disk; 5 GB unless told."""
     return int(os.environ.get("HOVER_CACHE_BYTES") or 5_000_000_000)
+
+
+def dask_scheduler() -> str:
+    """`HOVER_DASK_SCHEDULER`: the address of the Dask scheduler whose workers vectorize, or empty for this machine.
+
+    Raises
+    ------
+    Refused
+        It is no address of a scheduler.
+    """
+    address = os.environ.get("HOVER_DASK_SCHEDULER", "").strip()
+    if address and not address.startswith(("tcp://", "tls://")):
+        raise Refused(f"HOVER_DASK_SCHEDULER={address!r} is no address: it looks like tcp://host:8786")
+    return address
+
+
+def folders() -> dict[str, Path]:
+    """The folders from which addresses may name files: scheme → folder, `demo` and perhaps `local`."""
+    root = audio_root()
+    return {"demo": demo.FOLDER, **({} if root is None else {"local": root})}
 
 
 def take_secrets_from(give: Callable[[], Mapping[str, Any]]) -> None:

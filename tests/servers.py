@@ -61,6 +61,7 @@ class SoundServer:
         tls: ssl.SSLContext | None = None,
         keep_alive: bool = True,
         opens: Callable[[str, Mapping[str, str]], bool] | None = None,
+        port: int = 0,
     ) -> None:
         self.folder = files if isinstance(files, Path) else None
         self.files: dict[str, bytes] = {} if files is None or isinstance(files, Path) else dict(files)
@@ -93,7 +94,7 @@ class SoundServer:
             def handle_error(self, request, client_address):  # type: ignore[no-untyped-def]
                 pass  # clients hang up; that is what many tests are about
 
-        self._server = Server(("127.0.0.1", 0), Handler)
+        self._server = Server(("127.0.0.1", port), Handler)
         if tls:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True, do_handshake_on_connect=False)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)

@@ -12,7 +12,11 @@ from pages.components import session
 from pages.components.clip_map import clip_map
 from pages.components.words import counted, plain
 
-LIMITS = {"network": "the network is the limit", "machine": "this machine is the limit"}
+LIMITS = {
+    "network": "the network is the limit",
+    "machine": "this machine is the limit",
+    "workers": "the Dask workers are the limit",
+}
 
 dataset = session.needs()
 

@@ -24,6 +24,7 @@ MEASURES: Final = {
     "V2": ("vectors", "the same on five-second stereo WAV, MP3, FLAC, Ogg, m4a"),
     "V3": ("vectors", "resume after kill -9 at half of 3,000 clips"),
     "V4": ("vectors", "memory of one decoding process: clips, ten minutes, a decoder bomb"),
+    "V5": ("cluster", "clips → vectors on 1, 2 and 4 Dask workers, sound 50 ms away"),
     "Q1": ("quality", "vector quality by cosine, own speaker or source left out"),
     "Q2": ("quality", "accuracy of all clips after 100 labels"),
     "E1": ("maps", "1,000 vectors → map, in a fresh process and in a running app"),

@@ -8,7 +8,7 @@ import pytest
 from tests.run import ROOT
 
 TIERS = {
-    "words": {"errors", "clips", "annotations", "invites", "settings", "sources"},
+    "words": {"errors", "clips", "annotations", "invites", "settings", "sources", "demo"},
     "sound": {
         "fetch", "buckets", "audio", "ear", "vectorizers", "scale", "suggest", "search", "alike",
         "reducers", "layout", "layout_loops", "procrustes",
@@ -19,7 +19,7 @@ TIERS = {
     },
     "conduct": {
         "tables", "split", "listening", "columns", "indexes", "finding", "dataset", "jobs", "export", "recipes",
-        "memoize", "demo",
+        "memoize", "vectorizing", "cluster",
         "mapping",
         "twins",
     },

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hover_core import clip_rows, jobs, vector_rows
+from hover_core import clip_rows, jobs, vector_rows, vectorizing
 from hover_core.clips import Clip, clip_id
 from hover_core.dataset import Dataset, Datasets
 from hover_core.errors import Refused
@@ -153,7 +153,7 @@ def test_an_error_of_ours_ends_the_work_instead_of_a_wait_without_end(
     files = _files(20)
     with SoundServer(files) as server:
         dataset = _dataset(datasets, server, list(files))
-        monkeypatch.setattr(jobs._Vectorizing, "_hear", lambda *_: (_ for _ in ()).throw(RuntimeError("a mistake")))
+        monkeypatch.setattr(vectorizing.Here, "_hear", lambda *_: (_ for _ in ()).throw(RuntimeError("a mistake")))
 
         with pytest.raises(RuntimeError, match="a mistake"):
             jobs.run_here(dataset, vectorizer=KEY)

@@ -1,0 +1,383 @@
+"""All pending clips of a dataset → vectors in the store, committed as they come.
+
+The fetching and decoding is done by an engine: `Here`, many downloads in flight and decoders in limited children on
+this machine, or `cluster.Cluster`, the same on Dask workers. Both hand over what they heard; counting, committing,
+cancelling and the placeholder map are the same. At most `IN_FLIGHT` clips are under way and not committed: that is what
+a kill -9 can cost.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+import numpy as np
+
+from hover_core import clip_rows, settings, vector_rows
+from hover_core.audio import Heard, Piece
+from hover_core.dataset import Dataset
+from hover_core.errors import SoundError
+from hover_core.reducers import Cancelled
+
+IN_FLIGHT: Final = 240  # clips fetched but not committed
+_FETCHERS: Final = 48
+_FLUSH_ROWS: Final = 96
+_FLUSH_S: Final = 0.5
+_BATCH_CLIPS: Final = 24
+_BATCH_BYTES: Final = 16_000_000
+_BYTES_IN_FLIGHT: Final = 256_000_000
+_PLACEHOLDER_FROM: Final = 50
+
+
+@dataclass
+class Progress:
+    """What a person sees of the work; a job writes it to the database once a second."""
+
+    phase: str = "starting"
+    done: int = 0
+    failed: int = 0
+    total: int = 0
+    rate: float = 0.0  # clips/s
+    left_s: float | None = None
+    waiting_s: float = 0.0  # summed over all fetchers
+    computing_s: float = 0.0  # summed over all decoders
+    limit: str = ""  # what holds the work up: "network", "machine" or "workers"
+    message: str = ""
+    progressed_at_attempt: int = 0
+    started_at: float = field(default_factory=time.time)
+
+    def as_dict(self) -> dict[str, Any]:
+        return dict(self.__dict__)
+
+
+@dataclass
+class Answer:
+    """What an engine found out about one recording: for each clip of it a vector, or why there is none."""
+
+    positions: list[int]
+    clips: Sequence[Heard | SoundError]
+    sha256: str = ""
+
+
+class Engine(Protocol):
+    """What fetches and decodes. Its threads put lists of `Answer` into `results`, or an error that ends the work."""
+
+    def start(self, pending: Sequence[int], results: queue.Queue[Any]) -> None:
+        """Begin with these clips; take a slot for each before it is fetched."""
+
+    def limit(self) -> str:
+        """What holds the work up: “network”, “machine” or “workers”."""
+
+    def close(self) -> None:
+        """Stop, and let go of everything."""
+
+
+class Vectorizing:
+    """One run over all clips of a dataset that have no vector yet.
+
+    Parameters
+    ----------
+    key : the vectorizer's.
+    progress : kept up to date.
+    stop : asked often; when it says True, `run` raises `Cancelled`.
+    on_commit, on_quarter : called after each commit, and each time that another quarter of the clips is done.
+    """
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        key: str,
+        progress: Progress,
+        stop: Callable[[], bool],
+        *,
+        on_commit: Callable[[], None] = lambda: None,
+        on_quarter: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.dataset, self.key, self.progress, self.stop = dataset, key, progress, stop
+        self.on_commit, self.on_quarter = on_commit, on_quarter
+        self.slots = threading.BoundedSemaphore(IN_FLIGHT)
+
+    def run(self) -> None:
+        """Do it; clips that fail are recorded.
+
+        Raises
+        ------
+        Cancelled
+            `stop` said so; what was done stays.
+        Refused
+            The engine that the operator names cannot be used.
+        """
+        dataset, progress = self.dataset, self.progress
+        clips = clip_rows.table(dataset.store, dataset.id)
+        have = vector_rows.vectorized(dataset.store, dataset.id, self.key)
+        failed = {failure.position for failure in vector_rows.failures(dataset.store, dataset.id, self.key)}
+        done = set(have.tolist()) | failed
+        pending = [position for position in range(len(clips)) if position not in done]
+        progress.phase, progress.total = "vectors", len(clips)
+        progress.done, progress.failed = len(have), len(failed)
+        if not pending:
+            return
+        results: queue.Queue[list[Answer] | BaseException] = queue.Queue()
+        engine = self._engine(clips)
+        try:
+            engine.start(pending, results)
+            self._collect(engine, results, len(pending))
+        finally:
+            engine.close()
+
+    def _engine(self, clips: Any) -> Engine:
+        scheduler = settings.dask_scheduler()
+        if scheduler:
+            from hover_core.cluster import Cluster
+
+            return Cluster(scheduler, self.dataset.row, clips, self.key, self.progress, self.slots)
+        return Here(self.dataset, clips, self.key, self.progress, self.slots)
+
+    def _collect(self, engine: Engine, results: queue.Queue[Any], pending: int) -> None:
+        good: list[tuple[int, Heard, str]] = []
+        bad: dict[int, str] = {}
+        flushed = time.monotonic()
+        rate = _Rate()
+        quarter = max(_PLACEHOLDER_FROM, pending // 4)
+        next_map = quarter
+        left = pending
+        while left:
+            try:
+                found = results.get(timeout=0.1)
+                if isinstance(found, BaseException):
+                    raise found
+                for one in found:
+                    for position, answer in zip(one.positions, one.clips, strict=True):
+                        if isinstance(answer, Heard):
+                            good.append((position, answer, one.sha256))
+                        else:
+                            bad[position] = str(answer)
+            except queue.Empty:
+                pass
+            waiting = len(good) + len(bad)
+            cancelled = self.stop()
+            if waiting and (
+                waiting >= _FLUSH_ROWS or cancelled or waiting == left or time.monotonic() - flushed > _FLUSH_S
+            ):
+                self._flush(good, bad)
+                left -= waiting
+                self.progress.done += len(good)
+                self.progress.failed += len(bad)
+                self.progress.rate = rate.after(waiting)
+                self.progress.left_s = left / self.progress.rate if self.progress.rate else None
+                for _ in range(waiting):
+                    self.slots.release()
+                self.progress.limit = engine.limit()
+                self.on_commit()
+                good, bad = [], {}
+                flushed = time.monotonic()
+                if pending - left >= next_map and left:
+                    self.on_quarter()
+                    next_map += quarter
+            if cancelled:
+                raise Cancelled
+
+    def _flush(self, good: list[tuple[int, Heard, str]], bad: dict[int, str]) -> None:
+        dataset = self.dataset
+        with dataset.store.write() as connection:
+            if good:
+                vectors = np.stack([heard.vector for _, heard, _ in good]).astype(np.float32)
+                positions = [position for position, _, _ in good]
+                vector_rows.add_vectors(connection, dataset.id, self.key, positions, vectors)
+                rows = [
+                    {
+                        "position": position,
+                        "sha256": sha256,
+                        "duration_s": heard.duration_s,
+                        "sample_rate": heard.sample_rate,
+                    }
+                    for position, heard, sha256 in good
+                ]
+                clip_rows.hear(connection, dataset.id, rows)
+            vector_rows.add_failures(connection, dataset.id, self.key, bad)
+
+
+@dataclass
+class _Fetched:
+    positions: list[int]
+    data: bytes | Path | SoundError
+    sha256: str = ""
+
+
+class Here:
+    """The engine of this machine: many downloads in flight, decoding in limited children."""
+
+    def __init__(
+        self, dataset: Dataset, clips: Any, key: str, progress: Progress, slots: threading.BoundedSemaphore
+    ) -> None:
+        from hover_core.listening import Listening
+
+        self.dataset, self.clips, self.key, self.progress = dataset, clips, key, progress
+        self.cores = max(1, os.cpu_count() or 1)
+        self._listening = Listening(dataset.store, workers=self.cores)
+        self._slots = slots
+        self._halt = threading.Event()
+        self._bytes_lock = threading.Condition()
+        self._bytes = 0
+
+    def start(self, pending: Sequence[int], results: queue.Queue[Any]) -> None:
+        """Begin with these clips."""
+        fetched: queue.Queue[_Fetched | None] = queue.Queue()
+        threads = [(self._feed, pending, fetched)] + [(self._decode, fetched, results)] * self.cores
+        for work, *given in threads:
+            threading.Thread(target=told, args=(results, work, *given), daemon=True).start()
+
+    def limit(self) -> str:
+        """Many fetchers wait side by side, few decoders compute: the limit is the kind that is busiest."""
+        fetching, decoding = self.progress.waiting_s / _FETCHERS, self.progress.computing_s / self.cores
+        return "network" if fetching > decoding else "machine"
+
+    def close(self) -> None:
+        """Stop."""
+        self._halt.set()
+        self._listening.close()
+
+    def _feed(self, pending: Sequence[int], fetched: queue.Queue[_Fetched | None]) -> None:
+        listening = self._listening
+        fetcher = listening.fetcher_of(self.dataset.row)
+        urls, known = self.clips["url"], self.clips["sha256"]
+
+        def fetch(positions: list[int]) -> None:
+            begun = time.monotonic()
+            try:
+                sha256 = known[positions[0]]
+                path = listening.cache.path(sha256) if isinstance(sha256, str) else None
+                if path is not None:
+                    result = _Fetched(positions, path, str(sha256))
+                else:
+                    data = fetcher.fetch(urls[positions[0]])
+                    result = _Fetched(positions, data, listening.cache.put(data))
+            except SoundError as error:
+                result = _Fetched(positions, error)
+            except OSError as error:  # the cache's disk is full or read-only
+                result = _Fetched(positions, SoundError(f"the sound could not be kept on this machine: {error}"))
+            self.progress.waiting_s += time.monotonic() - begun
+            size = len(result.data) if isinstance(result.data, bytes) else 0
+            with self._bytes_lock:
+                self._bytes_lock.wait_for(
+                    lambda: self._bytes + size <= _BYTES_IN_FLIGHT or not self._bytes or self._halt.is_set()
+                )
+                self._bytes += size
+            fetched.put(result)
+
+        with ThreadPoolExecutor(_FETCHERS) as pool:
+            under_way: set[Future[None]] = set()
+            for positions in by_recording(pending, urls):
+                for _ in positions:
+                    while not self._slots.acquire(timeout=0.2):
+                        if self._halt.is_set():
+                            return
+                if self._halt.is_set():
+                    return
+                under_way = {future for future in under_way if not _settled(future)}
+                under_way.add(pool.submit(fetch, positions))
+            for future in under_way:
+                future.result()
+        for _ in range(self.cores):
+            fetched.put(None)
+
+    def _decode(self, fetched: queue.Queue[_Fetched | None], results: queue.Queue[Any]) -> None:
+        last = False
+        while not last and not self._halt.is_set():
+            batch: list[_Fetched] = []
+            size = clips = 0
+            while clips < _BATCH_CLIPS and size < _BATCH_BYTES:
+                try:
+                    found = fetched.get(timeout=0.2 if not batch else 0.005)
+                except queue.Empty:
+                    if batch or self._halt.is_set():
+                        break
+                    continue
+                if found is None:
+                    last = True
+                    break
+                batch.append(found)
+                clips += len(found.positions)
+                size += _size(found.data)
+            if batch:
+                begun = time.monotonic()
+                results.put(self._hear(batch))
+                self.progress.computing_s += time.monotonic() - begun
+                with self._bytes_lock:
+                    self._bytes -= sum(len(one.data) for one in batch if isinstance(one.data, bytes))
+                    self._bytes_lock.notify_all()
+
+    def _hear(self, batch: list[_Fetched]) -> list[Answer]:
+        starts, ends = self.clips["start_s"], self.clips["end_s"]
+        pieces: list[Piece] = []
+        for one in batch:
+            if not isinstance(one.data, SoundError):
+                pieces += [Piece(one.data, number(starts[p]), number(ends[p])) for p in one.positions]
+        heard = iter(self._listening.workers.vectorize(pieces, self.key) if pieces else [])
+        answers: list[Answer] = []
+        for one in batch:
+            bad = one.data if isinstance(one.data, SoundError) else None
+            clips = [bad if bad is not None else next(heard) for _ in one.positions]
+            answers.append(Answer(one.positions, clips, one.sha256))
+        return answers
+
+
+def told(results: queue.Queue[Any], work: Callable[..., None], *given: Any) -> None:
+    """Run `work`; an error of ours in a thread ends the run, instead of a wait without end."""
+    try:
+        work(*given)
+    except BaseException as error:
+        results.put(error)
+
+
+class _Rate:
+    """Clips a second over the last ten seconds."""
+
+    def __init__(self) -> None:
+        self._seen = [(time.monotonic(), 0)]
+
+    def after(self, more: int) -> float:
+        now = time.monotonic()
+        self._seen.append((now, self._seen[-1][1] + more))
+        while len(self._seen) > 2 and now - self._seen[1][0] > 10:
+            self._seen.pop(0)
+        (begun, first), (_, last) = self._seen[0], self._seen[-1]
+        return (last - first) / max(now - begun, 1e-3)
+
+
+def _size(data: bytes | Path | SoundError) -> int:
+    if isinstance(data, bytes):
+        return len(data)
+    try:
+        return data.stat().st_size if isinstance(data, Path) else 0
+    except FileNotFoundError:  # the cache let it go meanwhile: the decoder will say so
+        return 0
+
+
+def by_recording(pending: Sequence[int], urls: Any) -> Iterator[list[int]]:
+    """Positions grouped by URL, so that a recording with many clips is fetched once; groups are kept small."""
+    groups: dict[str, list[int]] = {}
+    for position in pending:
+        groups.setdefault(urls[position], []).append(position)
+    for positions in groups.values():
+        for start in range(0, len(positions), _BATCH_CLIPS):
+            yield positions[start : start + _BATCH_CLIPS]
+
+
+def _settled(future: Future[None]) -> bool:
+    if future.done():
+        future.result()  # an error of ours ends the run instead of vanishing
+        return True
+    return False
+
+
+def number(value: Any) -> float | None:
+    """Seconds, or None where the table has none."""
+    return None if value is None or np.isnan(value) else float(value)
