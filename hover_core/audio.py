@@ -9,8 +9,9 @@ a child answers is checked like any other outside data.
 One bad clip costs one clip: when a child dies, its unanswered clips are asked again one by one, and only the one
 that kills the fresh child too is blamed.
 
-Decoding is libsndfile (WAV, FLAC, Ogg, Opus, MP3, AIFF and more), never ffmpeg or audioread. Sound is streamed in
-blocks: to mono by the mean over channels and by soxr HQ to the vectorizer's rate, equal to `librosa.load`.
+Decoding is libsndfile (WAV, FLAC, Ogg, Opus, MP3, AIFF and more); what it does not know (m4a, video) is PyAV, if
+that is installed. Sound is streamed in blocks: to mono by the mean over channels and by soxr HQ to the vectorizer's
+rate, equal to `librosa.load`.
 
 On Linux all limits hold. macOS ignores the one on memory, Windows knows none of them: there the wall clock, the longest
 duration and the streaming itself stand in.
@@ -44,6 +45,7 @@ _MOST_HEADER = 1 << 16
 MOST_BUFFER = 1 << 24
 _GROUP_PIECES = 32
 _GROUP_BYTES = 1 << 20
+_START_S = 60.0  # for the imports of a child, on a loaded machine
 
 
 @dataclass(frozen=True)
@@ -391,7 +393,7 @@ class _Child:
 
     def __init__(self, limits: DecodeLimits) -> None:
         self.limits = limits
-        self.deadline: float | None = time.monotonic() + max(limits.wall_s, 60.0)  # for a start on a loaded machine
+        self.deadline: float | None = time.monotonic() + _START_S
         self.overdue = False
         self.usable = True
         root = Path(__file__).resolve().parents[1]
@@ -416,6 +418,7 @@ class _Child:
     def greet(self, limits: DecodeLimits) -> None:
         try:
             self.send([(asdict(limits), b"")])
+            self.deadline = time.monotonic() + max(limits.wall_s, _START_S)
             hello, _ = self.receive()
         except _ChildDied as death:
             raise SoundError(f"no decoding process can be started: {death}") from death

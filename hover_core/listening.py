@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 import threading
 from collections import OrderedDict
 from collections.abc import Collection
@@ -12,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from hover_core import settings
+from hover_core import browsers, containers, settings
 from hover_core.audio import Heard, Piece, Workers
 from hover_core.clip_rows import clip_at, hear
 from hover_core.clips import Clip
@@ -99,10 +98,11 @@ class Listening:
             raise DecodeError("the sound was fetched but could not be kept: is the disk full?")
         return clip, sha256, path
 
-    def playable(self, dataset_id: str, position: int, *, level: bool = False) -> Playable:
+    def playable(self, dataset_id: str, position: int, *, level: bool = False, webkit: bool = False) -> Playable:
         """The clip as a file for a player: as it came where every browser plays that, else as 16-bit WAV.
 
-        With `level` its loudness is evened out, so that quiet and loud clips can be compared.
+        With `level` its loudness is evened out, so that quiet and loud clips can be compared; `webkit` as in
+        `browsers.mime`.
         """
         clip, sha256, path = self.recording(dataset_id, position)
         if level:
@@ -114,7 +114,10 @@ class Listening:
         stretch = clip.start_s is not None or clip.end_s is not None
         if not stretch:
             with path.open("rb") as file:
-                mime = browser_mime(file.read(64))
+                start = file.read(browsers.HEAD)
+            mime = browsers.mime(start, webkit=webkit)
+            if not mime and containers.kind(start) == "mov" and not containers.installed():
+                mime = "audio/mp4"  # many browsers know AAC; we would not
             if mime:
                 return Playable(path, mime)
         name = f"{sha256}.{_part(clip.start_s)}-{_part(clip.end_s)}.wav"
@@ -154,20 +157,6 @@ class Listening:
         if isinstance(result, Heard):
             return result.vector
         raise result
-
-
-def browser_mime(start: bytes) -> str:
-    """The MIME type of a sound that every current browser plays, from its first bytes; empty if it is none of those."""
-    if start[:4] == b"RIFF" and start[8:16] == b"WAVEfmt ":
-        kind, channels, _, _, _, bits = struct.unpack("<HHIIHH", start[20:36])
-        return "audio/wav" if kind == 1 and channels in (1, 2) and bits in (8, 16) else ""
-    if start[:4] == b"OggS":
-        return "audio/ogg"
-    if start[:4] == b"fLaC":
-        return "audio/flac"
-    if start[:3] == b"ID3" or (len(start) > 1 and start[0] == 0xFF and start[1] & 0xE6 in (0xE2, 0xE4, 0xE6)):
-        return "audio/mpeg"
-    return ""
 
 
 def _levelled(wav: bytes) -> bytes:

@@ -17,7 +17,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 
-from hover_core import columns, members
+from hover_core import browsers, columns, members
 from hover_core.clip_rows import clip_at
 from hover_core.clips import clip_name
 from hover_core.dataset import Dataset
@@ -61,12 +61,17 @@ def _open(request: Request, who: Any) -> Dataset:
 def _audio(request: Request, who: Any) -> Response:
     dataset = _open(request, who)
     level = request.query_params.get("level") == "1"
-    found = datasets().listening.playable(dataset.id, request.path_params["position"], level=level)
+    webkit = browsers.is_webkit(request.headers.get("user-agent", ""))
+    found = datasets().listening.playable(dataset.id, request.path_params["position"], level=level, webkit=webkit)
     # FileResponse answers Range requests itself, with an ETag
     return FileResponse(
         found.path,
         media_type=found.mime,
-        headers={"Cache-Control": "private, max-age=86400", "Content-Security-Policy": "sandbox"},
+        headers={
+            "Cache-Control": "private, max-age=86400",
+            "Content-Security-Policy": "sandbox",
+            "Vary": "User-Agent",
+        },
     )
 
 

@@ -306,6 +306,18 @@ def test_another_axis_is_another_base_with_the_same_clips(as_annotator: TestClie
     assert as_annotator.get(address, params={"x": "7", "y": "0"}).status_code == 403
 
 
+@pytest.mark.parametrize(("agent", "mime"), [
+    ("Mozilla/5.0 AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.4 Safari/605.1.15", "audio/wav"),
+    ("Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36", "audio/ogg"),
+])  # fmt: skip
+def test_safari_is_sent_wav_where_others_are_sent_ogg(
+    as_annotator: TestClient, mapped: Dataset, agent: str, mime: str
+) -> None:
+    answer = as_annotator.get(f"/clips/{mapped.id}/0/audio", headers={"User-Agent": agent})
+
+    assert (answer.status_code, answer.headers["content-type"]) == (200, mime)
+
+
 def test_a_spectrogram_is_a_png_and_even_loudness_a_wav(as_annotator: TestClient, mapped: Dataset) -> None:
     picture = as_annotator.get(f"/clips/{mapped.id}/3/spectrogram")
     sound = as_annotator.get(f"/clips/{mapped.id}/3/audio?level=1")

@@ -9,6 +9,7 @@ its address space is bounded to so many MB, and `ended` says whether that was to
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -26,9 +27,16 @@ def vector(content: bytes) -> Floats:
     """The guide's vector of a sound file. [shape=(32,), float32]"""
     import librosa
 
-    y, sr = librosa.load(BytesIO(content))
+    y, sr = librosa.load(BytesIO(_converted(content) if content[4:8] == b"ftyp" else content))
     mean: Floats = librosa.feature.mfcc(y=y, sr=sr, n_mfcc=32).mean(axis=1)
     return mean
+
+
+def _converted(content: bytes) -> bytes:
+    """An m4a as WAV by ffmpeg, which is what the guide's user has to do: `librosa.load` reads no m4a from memory."""
+    wanted = ["-f", "wav", "-c:a", "pcm_f32le", "pipe:1"]
+    asked = ["ffmpeg", "-loglevel", "error", "-i", "pipe:0", *wanted]
+    return subprocess.run(asked, input=content, capture_output=True, check=True).stdout
 
 
 def fetched(url: str) -> Floats:

@@ -12,6 +12,7 @@ TIERS = {
     "sound": {
         "fetch", "buckets", "audio", "ear", "vectorizers", "scale", "suggest", "search", "alike",
         "reducers", "layout", "layout_loops", "procrustes",
+        "browsers", "recordings", "containers", "outlines",
     },
     "memory": {
         "migrations", "store", "journal", "clip_rows", "vector_rows", "job_rows", "members", "sound_cache",
