@@ -29,6 +29,7 @@ from pages.server.shared import datasets
 _YEAR_S = 31_536_000
 _DEVICE_S = 90 * 86_400
 _MAX_TOKEN = 200
+_LONGEST_WAIT_S = 1.0
 
 
 def _guarded(answer: Callable[[Request, Any], Response]) -> Callable[[Request], Response]:
@@ -133,6 +134,9 @@ def _column(request: Request, who: Any) -> Response:
 def _journal(request: Request, who: Any) -> Response:
     dataset = _open(request, who)
     after = int(request.query_params.get("after", "-1"))
+    wait = min(float(request.query_params.get("wait", "0")), _LONGEST_WAIT_S)
+    if wait > 0 and dataset.state().revision <= after:  # somebody has just clicked: answer when it is written
+        datasets().journal.await_news(dataset.id, after, wait)
     body = json.dumps(wire.journal(dataset, after), separators=(",", ":"))
     return Response(body, media_type="application/json", headers={"Cache-Control": "no-store"})
 

@@ -1,6 +1,7 @@
 """Our own routes: who gets what, in which bytes."""
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -171,6 +172,20 @@ def test_the_journal_after_a_revision_holds_only_what_changed_since(as_annotator
     ((code, positions),) = told["changes"]
     assert code == 1
     assert list(wire.decode_set(positions, 40)) == [20, 21, 35]
+
+
+def test_a_journal_that_is_asked_to_wait_answers_when_something_is_written(
+    as_annotator: TestClient, mapped: Dataset
+) -> None:
+    before = mapped.state().revision
+    later = threading.Timer(0.1, lambda: mapped.annotate([11], "owl", how="heard"))
+    later.start()
+
+    told = as_annotator.get(f"/journal/{mapped.id}?after={before}&wait=0.9").json()
+    later.join()
+
+    assert told["revision"] == before + 1
+    assert as_annotator.get(f"/journal/{mapped.id}?after={before + 1}&wait=0.01").json()["changes"] == []
 
 
 def test_undo_is_in_the_journal(as_annotator: TestClient, mapped: Dataset) -> None:

@@ -540,3 +540,15 @@ def test_a_long_random_history_is_what_the_rules_say_however_it_is_read(shared_s
         for array in ("label", "source", "subset", "subset_source", "changed"):
             assert getattr(state, array).tolist() == getattr(reader, array).tolist(), array
         assert (state.revision, state.names) == (reader.revision, reader.names)
+
+
+def test_who_waits_for_news_goes_on_when_they_are_written_and_not_much_later_than_asked(journal, ten):
+    seen = journal.state(ten).revision
+    waiting = threading.Thread(target=journal.await_news, args=(ten, seen, 60))
+    waiting.start()
+    label(journal, ten, [1], "wren")
+    waiting.join(30)
+    assert not waiting.is_alive()
+
+    journal.await_news(ten, seen + 1, 0.01)
+    assert journal.state(ten).revision == seen + 1

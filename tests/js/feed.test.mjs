@@ -9,7 +9,7 @@ function serve(t, ...answers) {
   globalThis.addEventListener = () => {}
   t.mock.timers.enable({ apis: ["setTimeout"] })
   t.mock.method(globalThis, "fetch", async address => {
-    asked.push(address.searchParams.get("after"))
+    asked.push(address.searchParams.get("after") + (address.searchParams.has("wait") ? " wait" : ""))
     const answer = answers.shift()
     return typeof answer === "number" ? { ok: false, status: answer } : { ok: true, json: async () => answer }
   })
@@ -102,18 +102,18 @@ test("a closed feed asks no more", async t => {
   assert.equal(asked.length, 1)
 })
 
-test("what was just done here is looked for soon, and no longer once it is there", async t => {
-  const asked = serve(t, { revision: 7 }, { revision: 7 }, { revision: 8 })
-  const { feed } = follow()
+test("for what was just done here the server is asked to answer when it is written", async t => {
+  const asked = serve(t, { revision: 7 }, { revision: 8 }, { revision: 8 })
+  const { feed, taken } = follow()
   await settle()
   feed.expect()
-  for (const pause of [50, 60, 90]) {
-    t.mock.timers.tick(pause)
-    await settle()
-  }
+  await settle()
+  t.mock.timers.tick(1500)
+  await settle()
   feed.close()
 
-  assert.deepEqual(asked, ["-1", "7", "7"])
+  assert.deepEqual(asked, ["-1", "7 wait", "8"])
+  assert.deepEqual(taken, [7, 8, 8])
 })
 
 test("news that the server never has are chased once", async t => {

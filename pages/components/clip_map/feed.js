@@ -2,7 +2,7 @@
 
 const PAUSE_MS = 1500
 const LONGEST_PAUSE_MS = 30000
-const EXPECTED_MS = [50, 110, 200] // a label is written long before the page has run to its end and tells so
+const EXPECTED_S = 0.8 // a label is written long before the page has run to its end and tells so: the server answers when it is
 
 export class Feed {
   /**
@@ -24,11 +24,10 @@ export class Feed {
     if (!this.asking) this.ask()
   }
 
-  /** Somebody here has just done what may change labels: looks for it soon, until it is there. */
+  /** Somebody here has just done what may change labels: asks the server to answer as soon as it is written. */
   expect() {
-    const known = this.revision
-    this.expecting?.forEach(clearTimeout)
-    this.expecting = EXPECTED_MS.map(pause => setTimeout(() => this.revision === known && this.ask(), pause))
+    this.expected = true
+    this.ask()
   }
 
   /** Asks once more for all that changed after `revision`. */
@@ -41,9 +40,12 @@ export class Feed {
     if (this.asking) return void (this.hurry = true)
     clearTimeout(this.timer)
     this.asking = true
+    const { expected } = this
+    this.expected = false
     try {
       const address = new URL(this.address)
       address.searchParams.set("after", this.revision)
+      if (expected) address.searchParams.set("wait", EXPECTED_S)
       const answer = await fetch(address, { signal: this.gone.signal, cache: "no-store" })
       if (!answer.ok) throw new Refusal(answer.status)
       const journal = await answer.json()
@@ -74,7 +76,6 @@ export class Feed {
   }
 
   close() {
-    this.expecting?.forEach(clearTimeout)
     clearTimeout(this.timer)
     this.gone.abort()
   }

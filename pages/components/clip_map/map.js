@@ -250,7 +250,10 @@ class ClipMap {
       this.#load().then(() => this.feed.again(-1))
     }
     this.bar.showLive("live", this.clips.people)
-    if (fresh) this.#soon("colours", "legend")
+    if (fresh) {
+      this.#soon("colours", "legend")
+      this.#now() // the page's own redraw after a label would keep the next frame waiting
+    }
     if (fresh && [...this.clips.facets.keys()].some(key => LIVE.has(key))) {
       clearTimeout(this.refreshing)
       this.refreshing = setTimeout(() => this.#refresh(key => LIVE.has(key)), REFRESH_MS)
@@ -450,6 +453,12 @@ class ClipMap {
       this.nextFrame = null
       if (!this.gone.signal.aborted) this.#draw()
     })
+  }
+
+  #now() {
+    cancelAnimationFrame(this.nextFrame)
+    this.nextFrame = null
+    this.#draw()
   }
 
   #draw() {

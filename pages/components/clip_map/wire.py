@@ -21,6 +21,7 @@ from hover_core.clips import SUBSETS
 from hover_core.dataset import Dataset, Datasets
 from hover_core.errors import NotFound, Refused
 from hover_core.invites import Person
+from hover_core.journal import distinct
 from hover_core.vector_rows import Embedding
 
 MISSING = 65_535
@@ -31,7 +32,7 @@ Positions = NDArray[np.int64]
 
 def encode_set(positions: Positions) -> str:
     """Clip positions as text for the browser."""
-    ordered = np.unique(np.asarray(positions, np.int64))
+    ordered = distinct(positions)
     bits = int(ordered[-1]) // 8 + 1 if len(ordered) else 0
     # a varint has a byte at least: a set that is dense enough need not be tried as gaps
     packed = b"\x00" + _varints(np.diff(ordered, prepend=0)) if len(ordered) <= bits else b""
