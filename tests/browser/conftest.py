@@ -46,7 +46,7 @@ def start_app(tmp_path: Path) -> Iterator[Callable[..., App]]:
     """Start the app as the README does; further arguments and environment are the test's."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def start(*arguments: str, address: str | None = "localhost", **environment: str) -> App:
+    def start(*arguments: str, address: str | None = "localhost", base: str = "", **environment: str) -> App:
         data = tmp_path / "data"
         data.mkdir(exist_ok=True)
         log = tmp_path / f"app-{len(started)}.log"
@@ -54,6 +54,7 @@ def start_app(tmp_path: Path) -> Iterator[Callable[..., App]]:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         where = ["--server.address", address] if address else []
+        where += ["--server.baseUrlPath", base] if base else []
         command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", *where, "--server.port", str(port)]
         with log.open("wb") as file:
             started.append(
@@ -65,7 +66,7 @@ def start_app(tmp_path: Path) -> Iterator[Callable[..., App]]:
                     stderr=file,
                 )
             )
-        app = App(f"http://localhost:{port}", data, log)
+        app = App(f"http://localhost:{port}/{base}".rstrip("/"), data, log)
         _await(app, started[-1])
         return app
 
