@@ -114,7 +114,8 @@ def _parts(url: str) -> tuple[str, str, str]:
         raise FetchError("an address within an address (::) is not read: name the file itself")
     if not (_WORD if scheme == "hf" else _BUCKET).fullmatch(bucket):
         raise FetchError(f"this names no bucket: it looks like {_LIKE[scheme]}")
-    if not key or key.endswith("/"):
+    folders = {"s3": 0, "gs": 0}.get(scheme, 2 if bucket in ("datasets", "spaces", "models") else 1)
+    if not key or key.endswith("/") or key.count("/") < folders:
         raise FetchError(f"this names no file: it looks like {_LIKE[scheme]}")
     if any(segment in (".", "..") for segment in key.split("/")):
         raise FetchError("the address holds . or .. as a folder: name the file itself")

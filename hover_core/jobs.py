@@ -7,6 +7,7 @@ stop. It commits as it goes, so that a killed process is taken up where it was.
 from __future__ import annotations
 
 import argparse
+import json
 import logging
 import os
 import subprocess
@@ -191,7 +192,7 @@ def _launch(store: Store, job_id: int, seen_attempts: int) -> None:
     if waiting is not None and waiting.poll() is None and waiting.stdin is not None:
         try:
             # the sources as they are now, on the pipe: when it was started there were perhaps others
-            waiting.stdin.write(f"{job_id} {attempt} {settings.sources_text()}\n".encode())
+            waiting.stdin.write(f"{job_id} {attempt} {json.dumps(_sources())}\n".encode())
             waiting.stdin.close()
         except OSError:  # it has died since it was asked
             waiting = None
@@ -213,7 +214,7 @@ def _process(
         **os.environ,
         "HOVER_DATABASE_URL": store.url,
         "HOVER_DATA": str(settings.data_folder()),
-        "HOVER_SOURCES": settings.sources_text(),
+        "HOVER_SOURCES": _sources(),
         "PYTHONPATH": os.pathsep.join([str(Path(__file__).resolve().parent.parent), os.environ.get("PYTHONPATH", "")]),
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", str(os.cpu_count() or 1)),
     }
@@ -228,6 +229,13 @@ def _process(
         )
 
 
+def _sources() -> str:
+    try:
+        return settings.sources_text()
+    except Refused:
+        return os.environ.get("HOVER_SOURCES", "")  # the job itself says what is wrong with it, where people look
+
+
 def _wait() -> int:
     """Warm up, and run the job that is named on standard input; end without one when the other side has gone."""
     _be_nice()
@@ -235,7 +243,7 @@ def _wait() -> int:
     line = sys.stdin.readline().split(maxsplit=2)
     if not line:
         return 0
-    os.environ["HOVER_SOURCES"] = line[2]
+    os.environ["HOVER_SOURCES"] = json.loads(line[2])
     return _run(int(line[0]), int(line[1]))
 
 

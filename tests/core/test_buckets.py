@@ -239,6 +239,7 @@ REFUSED = [
     ("gs://mine/a/./b.wav", "holds . or .. as a folder"),
     ("s3://mine/a.zip::file:///etc/passwd", "an address within an address"),
     ("hf://datasets/a.wav", "names no file"),
+    ("hf://org/a.wav", "names no file"),
     ("hf://datasets/org/repo", "names no file"),
     ("hf://buckets/org/name/a.wav", "names no file"),
 ]
@@ -260,7 +261,11 @@ def test_no_other_file_system_is_reached(url):
 
 
 def test_a_table_of_buckets_is_read_where_their_packages_are():
-    urls = [*("s3://mine/a b.wav", "gs://mine/a.wav", "hf://datasets/org/repo/a.wav"), "s3://mine", "memory://a.wav"]
+    urls = [
+        *("s3://mine/a b.wav", "gs://mine/a.wav", "hf://datasets/org/repo/a.wav"),
+        "hf://datasets/a",
+        "memory://a.wav",
+    ]
     intake = tables.plan(tables.frame_table(pd.DataFrame({"audio": urls})), tables.Columns(audio="audio"))
 
     assert [clip.url for clip in intake.clips] == urls[:3]

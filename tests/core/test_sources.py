@@ -233,3 +233,21 @@ def test_a_job_gets_what_opens_private_sound_and_leaves_it_nowhere(hover_data: P
     left = [path for path in hover_data.rglob("*") if path.is_file() and b"s3cr3t" in path.read_bytes()]
     assert left == []
     assert "s3cr3t" not in caplog.text + arguments + repr(job)
+
+
+def test_a_job_says_that_its_sources_cannot_be_read_and_ends(hover_data: Path, monkeypatch):
+    monkeypatch.setenv("HOVER_SOURCES", '{"archive": "s3cr3t"\n')
+    datasets = Datasets(Store())
+    dataset = datasets.new("p")
+    dataset.add(Intake(clips=[Clip("c", "https://host.example/a.wav")]))
+
+    job = jobs.start(dataset, vectorizer="mfcc-mean", reducer="pca")
+    deadline = time.monotonic() + 60
+    while job.running and time.monotonic() < deadline:
+        job = jobs.tend(dataset)
+        time.sleep(0.05)
+    datasets.close()
+
+    assert job.state == "failed"
+    assert job.progress["message"].startswith("the sources cannot be read: JSON looks like")
+    assert "s3cr3t" not in job.progress["message"]
