@@ -94,6 +94,20 @@ def set_groups(connection: Connection, dataset_id: str, groups: Sequence[str]) -
     )
 
 
+def groups(store: Store, dataset_id: str) -> list[str]:
+    """The group of every clip in clip order; empty for none."""
+    with store.read() as connection:
+        query = text("SELECT group_name FROM clips WHERE dataset_id = :d ORDER BY position")
+        return list(connection.execute(query, {"d": dataset_id}).scalars())
+
+
+def has_groups(store: Store, dataset_id: str) -> bool:
+    """Whether any clip has a group."""
+    with store.read() as connection:
+        query = text("SELECT 1 FROM clips WHERE dataset_id = :d AND group_name != '' LIMIT 1")
+        return connection.execute(query, {"d": dataset_id}).first() is not None
+
+
 def table(store: Store, dataset_id: str) -> pd.DataFrame:
     """All clips in clip order; the index is the position.
 

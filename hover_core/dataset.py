@@ -63,7 +63,7 @@ class Datasets:
     def __init__(self, store: Store | None = None) -> None:
         self.store = store or Store()
         self.journal = Journal(self.store)
-        self.indexes = Indexes(self.store)
+        self.indexes = Indexes(self.store, self.journal)
         self._listening: Listening | None = None
         self._kept: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
         self._lock = threading.Lock()
@@ -332,6 +332,25 @@ class Dataset:
             self.store.set_settings(action.connection, self.id, changes)
 
     # settings ---------------------------------------------------------------------------------------------------------
+
+    @property
+    def has_groups(self) -> bool:
+        """Whether any clip has a group."""
+        key = ("has groups", self.id, self.clips_revision, self.row.size)
+        return self.datasets.remember(key, lambda: clip_rows.has_groups(self.store, self.id))
+
+    def normalise_per_group(self, *, on: bool) -> None:
+        """Whether search and the next map leave out what the clips of a group have in common, as a speaker's voice.
+
+        Raises
+        ------
+        Refused
+            There are no groups.
+        """
+        self.by.allow("own", self.id)
+        if on and not self.has_groups:
+            raise Refused("no clip has a group: choose the group column on Split first")
+        self.change_settings(per_group=on)
 
     def change_settings(self, **changes: Any) -> None:
         """Set some settings of the dataset."""

@@ -9,7 +9,8 @@ from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Final
 
-from hover_core import vector_rows
+from hover_core import corpus, vector_rows
+from hover_core.journal import Journal
 from hover_core.search import SearchIndex
 from hover_core.store import Store
 
@@ -22,7 +23,7 @@ _log = logging.getLogger("hover_core.indexes")
 @dataclass
 class _Built:
     vectorizer: str
-    version: tuple[int, int]
+    version: tuple[int, ...]
     index: SearchIndex
     build_s: float
 
@@ -43,8 +44,9 @@ class Indexes:
     is at work; small ones, and the first, are waited for. The indexes of the few datasets asked for last are kept.
     """
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, journal: Journal | None = None) -> None:
         self.store = store
+        self.journal = journal or Journal(store)
         self._places: OrderedDict[str, _Place] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -55,7 +57,7 @@ class Indexes:
         `wait` it always is, and the index knows every vector that is there now.
         """
         place = self._place(dataset_id)
-        version = vector_rows.version(self.store, dataset_id, vectorizer)
+        version = corpus.version(self.store, dataset_id, vectorizer)
         built = place.built
         if built is not None and (built.vectorizer, built.version) == (vectorizer, version):
             return built.index, vectorizer
@@ -87,7 +89,7 @@ class Indexes:
                 self._places.popitem(last=False)
             return place
 
-    def _is_large(self, dataset_id: str, vectorizer: str, version: tuple[int, int]) -> bool:
+    def _is_large(self, dataset_id: str, vectorizer: str, version: tuple[int, ...]) -> bool:
         with self.store.read() as connection:
             width = vector_rows.width(connection, dataset_id, vectorizer) or 0
         most = min(version[0] * vector_rows.BLOCK_ROWS, self.store.dataset(dataset_id).size)
@@ -95,12 +97,13 @@ class Indexes:
 
     def _build(self, place: _Place, dataset_id: str, vectorizer: str) -> SearchIndex:
         with place.lock:  # who comes second finds what the first has built
-            version = vector_rows.version(self.store, dataset_id, vectorizer)
+            version = corpus.version(self.store, dataset_id, vectorizer)
             built = place.built
             if built is not None and (built.vectorizer, built.version) == (vectorizer, version):
                 return built.index
             begun = time.perf_counter()
-            index = SearchIndex(*vector_rows.vectors(self.store, dataset_id, vectorizer))
+            found = corpus.read(self.store, self.journal, dataset_id, vectorizer)
+            index = SearchIndex(found.positions, found.vectors, whitening=found.whitening)
             place.built = _Built(vectorizer, version, index, time.perf_counter() - begun)
             return index
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hover_core import vector_rows
+from hover_core import corpus, vector_rows
 from hover_core.clips import SUBSETS
 from hover_core.errors import Refused
 from hover_core.procrustes import Alignment
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 Positions = NDArray[np.int64]
 Floats = NDArray[np.float32]
 
-OWN = frozenset({"seed", "parent", "fitted", "scale"})  # what we write into a map's settings; the reducer's are others
+# what we write into a map's settings; the reducer's are others
+OWN = frozenset({"seed", "parent", "fitted", "scale", "per_group"})
 
 
 def embed(
@@ -51,11 +52,12 @@ def embed(
         No clip that may shape the map has a vector, or the reducer does not know a setting.
     """
     settings = settings or {}
-    positions, vectors = dataset.vectors(vectorizer)
+    found = corpus.read(dataset.store, dataset.datasets.journal, dataset.id, vectorizer)
+    positions, vectors = found.positions, found.vectors
     if only is not None:
         among = np.isin(positions, only)
         positions, vectors = positions[among], vectors[among]
-    fitted = Reducer(reducer, dimension, settings)
+    fitted = Reducer(reducer, dimension, settings, whitening=found.whitening)
     shapes_map = dataset.state().subset[positions] != SUBSETS.index("test")
     if not shapes_map.any():
         raise Refused(
@@ -82,6 +84,7 @@ def embed(
             **_plain(settings),
             "fitted": int(shapes_map.sum()),
             **({} if scale == 1.0 else {"scale": scale}),
+            **({"per_group": True} if found.per_group else {}),
             **({} if parent is None else {"parent": parent}),
         },
         positions=positions,
@@ -107,7 +110,14 @@ def unplaced(dataset: Dataset, embedding: Embedding) -> Positions:
 
 def place(dataset: Dataset, embedding: Embedding) -> int:
     """Place the clips that have come since a map was drawn; return how many. Those that are there do not move."""
-    positions, vectors = dataset.vectors(embedding.vectorizer)
+    found = corpus.read(
+        dataset.store,
+        dataset.datasets.journal,
+        dataset.id,
+        embedding.vectorizer,
+        per_group=bool(embedding.settings.get("per_group", False)),  # as the map was drawn
+    )
+    positions, vectors = found.positions, found.vectors
     there, coordinates = vector_rows.coordinates_as_written(dataset.store, embedding.id)
     new = ~np.isin(positions, there)
     if not new.any():
@@ -116,7 +126,7 @@ def place(dataset: Dataset, embedding: Embedding) -> int:
     rows = np.searchsorted(positions, there[:shaped])
     known = (rows < len(positions)) & (positions[np.minimum(rows, len(positions) - 1)] == there[:shaped])
     settings = {key: value for key, value in embedding.settings.items() if key not in OWN}
-    reducer = Reducer(embedding.reducer, embedding.dimension, settings).standing(
+    reducer = Reducer(embedding.reducer, embedding.dimension, settings, whitening=found.whitening).standing(
         vectors[rows[known]], coordinates[:shaped][known], scale=float(embedding.settings.get("scale", 1.0))
     )
     vector_rows.extend_embedding(dataset.store, embedding.id, positions[new], reducer.transform(vectors[new]))

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from hover_core import layout
 from hover_core.errors import Refused
 from hover_core.procrustes import Alignment
-from hover_core.scale import Scale
+from hover_core.scale import WHITENING, Scale
 
 SEED: Final = 0
 MOST_DIMENSIONS: Final = 10
@@ -80,7 +80,7 @@ class Reducer:
         Name, dimension or a setting is none of these.
     """
 
-    def __init__(self, name: str, dimension: int, settings: Mapping[str, Any]) -> None:
+    def __init__(self, name: str, dimension: int, settings: Mapping[str, Any], *, whitening: float = WHITENING) -> None:
         if name not in REDUCERS:
             raise Refused(
                 f"“{name}” is no reducer: use one of {', '.join(REDUCERS)} (ivis needs TensorFlow and is not offered)"
@@ -97,6 +97,7 @@ class Reducer:
         self._plan = layout.Plan(**self.settings) if name == "umap" and known else None
         self._placed_at: tuple[Floats, Floats] | None = None  # standardised vectors, coordinates
         self._alignment: Alignment | None = None
+        self._whitening = whitening
         self._scale: Scale
         self._axes: Floats
 
@@ -146,7 +147,7 @@ class Reducer:
         return placed if self._alignment is None else self._alignment.apply(placed)
 
     def _standardise(self, vectors: Floats) -> Floats:
-        self._scale = Scale.of(vectors)
+        self._scale = Scale.of(vectors, whitening=self._whitening)
         standard = self._scale.standardise(vectors)
         self._axes = principal_axes(standard, self.dimension)
         return standard

@@ -26,7 +26,6 @@ WHITENING: Final = 0.3  # the share of the measured covariance that a large corp
 _MOST_DIMENSIONS: Final = 1_024  # whitening takes time with the cube of these
 _SAMPLE: Final = 100_000  # rows that a covariance is measured on
 _CHUNK: Final = 65_536
-_FEW: Final = 5.0  # clips: how many of a group it takes to believe half of what is told by their mean
 
 
 @dataclass(frozen=True)
@@ -88,28 +87,38 @@ def _whitening(plain: Scale, vectors: Floats, share: float) -> Floats:
 def without_groups(vectors: Floats, groups: Sequence[str], *, shapes: NDArray[np.bool_] | None = None) -> Floats:
     """Vectors [shape=(n, d)] with what the clips of a group have in common taken out: a speaker's voice, a microphone.
 
-    From every clip goes the difference between its group's mean and the mean of all; a group of few clips is taken to
-    be nearer to the whole, `n / (n + 5)` of it. No label is used. Means are those of the clips that
-    `shapes` says (those outside test); only a group without any is described by its own others. Clips of no group
-    (an empty name) stay as they are.
+    From every clip goes the difference between its group's mean and the mean of all. A group of few clips is taken to
+    be nearer to the whole: in each dimension of `t / (t + w / n)` of that difference, where t is by how much groups
+    differ, w by how much the clips of one group do (variances), and n how many clips it has. No label is used. Means
+    are those of the clips that `shapes` says (those outside test); only a group without any is described by its own
+    others. Clips of no group (an empty name) stay as they are.
 
-    The additive half of what speech recognition calls speaker normalisation: Viikki, Laurila. Cepstral domain segmental
-    feature vector normalization for noise robust speech recognition. Speech Communication, 1998.
+    Johnson, Li, Rabinovic. Adjusting batch effects in microarray expression data using empirical Bayes methods.
+    Biostatistics, 2007 (the additive half).
     """
-    if not len(vectors):
-        return vectors
     names, codes = np.unique(np.asarray(groups, dtype=object).astype(str), return_inverse=True)
     counted = np.ones(len(vectors), bool) if shapes is None or not shapes.any() else shapes
     seen = np.bincount(codes, counted, minlength=len(names)) > 0
-    described = counted | ~seen[codes]
-    count = np.bincount(codes[described], minlength=len(names)).astype(np.float64)
-    order = np.flatnonzero(described)[np.argsort(codes[described], kind="stable")]
+    described = (counted | ~seen[codes]) & (names[codes] != "") if len(names) else counted
+    if not described.any():
+        return vectors
+    present, rows_of = np.unique(codes[described], return_inverse=True)
+    count = np.bincount(rows_of).astype(np.float64)[:, None]
+    order = np.flatnonzero(described)[np.argsort(rows_of, kind="stable")]
     starts = np.concatenate([[0], np.cumsum(count)[:-1]]).astype(int)
     whole = vectors[counted].mean(axis=0, dtype=np.float64)
-    means = np.add.reduceat(vectors[order].astype(np.float64), starts, axis=0) / count[:, None]
-    offsets = (means - whole) * (count / (count + _FEW))[:, None]
-    offsets[names == ""] = 0
-    return (vectors - offsets[codes]).astype(np.float32)
+    means = np.add.reduceat(vectors[order], starts, axis=0, dtype=np.float64) / count
+    chunks = range(0, len(order), _CHUNK)
+    squares = sum(((vectors[order[at : at + _CHUNK]] - whole) ** 2).sum(axis=0) for at in chunks)
+    # what is left of all variance when that between the means is taken away
+    within = np.maximum(squares - (count * (means - whole) ** 2).sum(axis=0), 0) / max(1, len(order) - len(present))
+    between = np.maximum(((means - whole) ** 2).mean(axis=0) - within * (1 / count).mean(), 0)
+    noise = within / count
+    offsets = np.zeros((len(names), vectors.shape[1]))
+    offsets[present] = (means - whole) * np.divide(
+        between, between + noise, out=np.zeros_like(noise), where=between > 0
+    )
+    return vectors - offsets.astype(np.float32)[codes]
 
 
 def unit(vectors: Floats) -> Floats:

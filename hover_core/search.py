@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from hover_core.scale import Scale, unit
+from hover_core.scale import WHITENING, Scale, unit
 
 Floats = NDArray[np.float32]
 Positions = NDArray[np.int64]
@@ -35,6 +35,8 @@ class SearchIndex:
         Raw vectors; they are standardised here. [shape=(n, d), float32]
     kind
         `exact` or `inverted`; by default chosen by size.
+    whitening
+        As in `Scale.of`.
 
     Attributes
     ----------
@@ -44,13 +46,15 @@ class SearchIndex:
     recall : what an inverted file found on its sample; 1 for an exact index
     """
 
-    def __init__(self, positions: Positions, vectors: Floats, *, kind: str | None = None) -> None:
+    def __init__(
+        self, positions: Positions, vectors: Floats, *, kind: str | None = None, whitening: float = WHITENING
+    ) -> None:
         self.positions = positions
         if not len(vectors):
             vectors = np.zeros((0, 1), np.float32)
             self.scale = Scale(np.zeros(1, np.float32), np.ones(1, np.float32))
         else:
-            self.scale = Scale.of(vectors)
+            self.scale = Scale.of(vectors, whitening=whitening)
         self.units: Floats = np.empty(vectors.shape, np.float32)
         self.lengths: Floats = np.empty(len(vectors), np.float32)
         for at in range(0, len(vectors), _CHUNK):

@@ -5,11 +5,12 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from hover_core import job_rows, jobs, mapping, reducers, vector_rows, vectorizers
+from hover_core import corpus, job_rows, jobs, mapping, reducers, vector_rows, vectorizers
 from hover_core.dataset import DEFAULT_VECTORIZER
 from hover_core.job_rows import Job
 from pages.components import session
 from pages.components.clip_map import clip_map
+from pages.components.confounds import confounds
 from pages.components.words import counted, plain
 
 LIMITS = {
@@ -49,6 +50,16 @@ def _start(job: Job | None) -> None:
             key="vectorize.vectorizer",
         )
         reducer, options = _reducer(job)
+        group = plain(str(dataset.row.settings.get("group_column") or "group"))
+        taken_out = corpus.is_per_group(dataset.store, dataset.id) and dataset.has_groups
+        per_group = st.toggle(
+            f"Take out what each {group} has in common",
+            taken_out,
+            disabled=not dataset.has_groups,
+            key=f"vectorize.per_group.{dataset.id}.{taken_out}",  # what was set elsewhere counts
+            help="Its voice, its microphone: for map and search, so that clouds are labels and not speakers. "
+            + ("Stored vectors stay as they are." if dataset.has_groups else "Choose the group column on Split first."),
+        )
         st.caption(f"Vectors are kept as `{key}`: another setting computes anew and forgets nothing.")
     have = len(vector_rows.vectorized(dataset.store, dataset.id, key))
     failed = len(dataset.failures(key))
@@ -73,12 +84,14 @@ def _start(job: Job | None) -> None:
             text = "Draw the map"
         kind = "secondary" if grows else "primary"
         if st.button(text, type=kind, icon=":material/play_arrow:", key="vectorize.start"):
-            _begin(key, reducer, "again", options)
+            _begin(key, reducer, "again", options, per_group=per_group)
         st.caption(_about(pending, grows=grows), width="content")
 
 
-def _begin(key: str, reducer: str, draw: str, options: dict[str, Any]) -> None:
+def _begin(key: str, reducer: str, draw: str, options: dict[str, Any], *, per_group: bool | None = None) -> None:
     with session.said():
+        if per_group is not None and dataset.has_groups:
+            dataset.normalise_per_group(on=per_group)
         jobs.start(dataset, vectorizer=key, reducer=reducer, draw=draw, **options)
         st.rerun()
 
@@ -220,6 +233,8 @@ def _preview() -> None:
         return
     if not embedding.placeholder:
         st.page_link("annotator/label.py", label="Next: label", icon=":material/arrow_forward:")
+        job = jobs.tend(dataset)
+        confounds(dataset, embedding, busy=job is not None and job.running)
     clip_map(dataset, embedding, key="vectorize.map", height=420)
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from hover_core import jobs
 from hover_core.dataset import Dataset, Datasets
 from hover_core.invites import ANNOTATOR, LOCAL_OWNER, Person
 from pages.server import identity
@@ -327,3 +328,57 @@ def test_a_blind_invite_is_made_by_one_switch(run_as: Run, mapped: Dataset) -> N
 
     assert mapped.invites()[0].blind
     assert "blind · until" in _text(app)
+
+
+def _speakers(dataset: Dataset, *, labels: bool) -> None:
+    """Two speakers far apart and two words near each other on the dataset of 40 clips."""
+    from hover_core import clip_rows, vector_rows
+
+    speakers, words = np.arange(40) % 2, np.arange(40) // 2 % 2
+    draw = np.random.default_rng(0)
+    voices, said = 40 * draw.normal(size=(2, 6)), 4 * draw.normal(size=(2, 6))
+    vectors = voices[speakers] + said[words] + draw.normal(size=(40, 6))
+    key = dataset.vectorizer_key
+    with dataset.store.revise(dataset.id) as (connection, revision):
+        clip_rows.set_groups(connection, dataset.id, [f"speaker {number}" for number in speakers])
+        dataset.store.set_settings(connection, dataset.id, {"clips_revision": revision, "group_column": "speaker"})
+        vector_rows.add_vectors(connection, dataset.id, key, list(range(40)), vectors.astype(np.float32))
+    if labels:
+        for word in range(2):
+            dataset.annotate(np.flatnonzero(words == word), f"word {word}", how="heard")
+    dataset.embed(key, "pca")
+
+
+def test_map_says_what_it_is_made_of_and_mends_it(run_as: Run, mapped: Dataset) -> None:
+    _speakers(mapped, labels=True)
+    app = run_as(LOCAL_OWNER)
+    app.switch_page("owner/vectorize.py").run()
+    before = _text(app)
+
+    app.get_by_key("vectorize.mend").click().run()
+    for _ in range(300):
+        job = jobs.tend(mapped)
+        if job is None or not job.running:
+            break
+        time.sleep(0.1)
+    app.run()
+
+    assert not app.exception
+    assert "this map is **100 % speaker** and" in before
+    assert "with what each speaker has in common taken out it would be" in before
+    assert mapped.embedding().settings["per_group"] is True
+    assert "this map is **0 % speaker** and **100 % label**" in _text(app)
+    assert "What each speaker has in common is taken out of map and search." in _text(app)
+    assert [button for button in app.button if button.key == "vectorize.mend"] == []
+
+
+def test_map_says_what_it_cannot_know_without_labels_or_groups(run_as: Run, mapped: Dataset) -> None:
+    app = run_as(LOCAL_OWNER)
+    app.switch_page("owner/vectorize.py").run()
+    neither = _text(app)
+    _speakers(mapped, labels=False)
+    app.run()
+
+    assert "What this map is made of shows once some clips have labels, or a group column is chosen" in neither
+    assert app.get_by_key("vectorize.mend").label == "Take the speaker out and redraw"
+    assert "label some clips to see how much label" in _text(app)

@@ -23,6 +23,7 @@ TIERS = {
         "memoize", "vectorizing", "cluster",
         "mapping",
         "twins",
+        "corpus", "lens",
     },
 }  # fmt: skip
 MAY_IMPORT = {

@@ -17,7 +17,7 @@ from hover_core.store import Store
 READS = {
     "row", "name", "state", "clips", "batches", "plan", "proposed_split", "vectors", "failures", "vectorizer_key",
     "embeddings", "embedding", "coordinates", "index", "near", "clips_revision",
-    "neighbours", "find", "twins", "vector_of",
+    "neighbours", "find", "twins", "vector_of", "has_groups",
 }  # fmt: skip
 ANNOTATOR_WRITES = {
     "annotate": lambda dataset: dataset.annotate([0], "dog", how="lasso"),
@@ -35,6 +35,7 @@ OWNER_WRITES = {
     "invite": lambda dataset: dataset.invite("Ann"),
     "invites": lambda dataset: dataset.invites(),
     "revoke": lambda dataset: dataset.revoke(1),
+    "normalise_per_group": lambda dataset: dataset.normalise_per_group(on=True),
     "embed": lambda dataset: dataset.embed("v", "pca"),
     "place": lambda dataset: dataset.place(),
 }

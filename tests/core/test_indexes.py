@@ -44,7 +44,7 @@ def test_many_who_ask_at_once_build_one_index(dataset, monkeypatch):
     add(dataset, [0, 1, 2])
     built = []
     real = indexes.SearchIndex
-    monkeypatch.setattr(indexes, "SearchIndex", lambda *given: built.append(1) or real(*given))
+    monkeypatch.setattr(indexes, "SearchIndex", lambda *given, **options: built.append(1) or real(*given, **options))
     threads = [threading.Thread(target=dataset.index) for _ in range(8)]
     for thread in threads:
         thread.start()
@@ -61,9 +61,9 @@ def test_a_large_index_serves_while_the_next_is_built(dataset, monkeypatch):
     old, _ = kept.get(dataset.id, KEY)
     go, real = threading.Event(), indexes.SearchIndex
 
-    def slowly(*given):
+    def slowly(*given, **options):
         assert go.wait(20)
-        return real(*given)
+        return real(*given, **options)
 
     monkeypatch.setattr(indexes, "SearchIndex", slowly)
     add(dataset, [3], seed=1)
@@ -84,9 +84,9 @@ def test_the_old_vectors_serve_while_an_index_of_other_vectors_is_built(dataset,
     expected = find(dataset, 0).positions.tolist()
     go, real = threading.Event(), indexes.SearchIndex
 
-    def slowly(*given):
+    def slowly(*given, **options):
         assert go.wait(20)
-        return real(*given)
+        return real(*given, **options)
 
     monkeypatch.setattr(indexes, "SearchIndex", slowly)
     add(dataset, [0, 1], key="other", width=5)
@@ -103,7 +103,7 @@ def test_an_index_that_cannot_be_built_again_leaves_the_old_one(dataset, monkeyp
     kept = dataset.datasets.indexes
     old, _ = kept.get(dataset.id, KEY)
 
-    def fails(*given):
+    def fails(*given, **options):
         raise MemoryError("no room")
 
     monkeypatch.setattr(indexes, "SearchIndex", fails)
