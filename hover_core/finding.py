@@ -19,6 +19,7 @@ from hover_core.audio import Heard, Piece
 from hover_core.clip_rows import clip_at
 from hover_core.errors import DecodeError, NotFound, Refused
 from hover_core.fetch import FetchLimits
+from hover_core.invites import OWNER
 from hover_core.scale import unit
 from hover_core.search import SearchIndex
 
@@ -253,7 +254,7 @@ def matching(
 def of_url(dataset: Dataset, url: str, key: str) -> Floats:
     """The vector of a URL by a vectorizer of ours. [shape=(d,), float32] Raises as `sought`."""
     _can_hear(key)
-    return dataset.datasets.listening.vector(dataset.id, url, key)
+    return dataset.datasets.listening.vector(dataset.id, url, key, private=dataset.by.role == OWNER)
 
 
 def piece(dataset: Dataset, stretch: Stretch) -> Piece:
@@ -286,7 +287,7 @@ def playable(dataset: Dataset, query: str | bytes | Stretch) -> bytes:
     if isinstance(query, Stretch):
         source = piece(dataset, query)
     elif isinstance(query, str):
-        source = Piece(dataset.datasets.listening.fetch(dataset.id, query))
+        source = Piece(dataset.datasets.listening.fetch(dataset.id, query, private=dataset.by.role == OWNER))
     else:
         source = Piece(_small_enough(query))
     return dataset.datasets.listening.workers.wav(source)

@@ -43,7 +43,7 @@ class Listening:
         self.store = store
         self.cache = cache or SoundCache(settings.data_folder() / "sounds", max_bytes=settings.cache_bytes())
         self.workers = Workers(workers=workers)
-        self._fetchers: dict[tuple[frozenset[str], tuple[Source, ...]], Fetcher] = {}
+        self._fetchers: dict[tuple[frozenset[str], tuple[Source, ...], bool], Fetcher] = {}
         self._peaks: OrderedDict[tuple[str, float | None, float | None], list[int]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -53,31 +53,39 @@ class Listening:
         for fetcher in self._fetchers.values():
             fetcher.close()
 
-    def fetcher(self, allowed_hosts: Collection[str] = (), *, names: Collection[str] = ()) -> Fetcher:
+    def fetcher(
+        self, allowed_hosts: Collection[str] = (), *, names: Collection[str] = (), private: bool = True
+    ) -> Fetcher:
         """The fetcher of a dataset whose owner allowed some `host:port` besides those of the operator.
 
         `names` are the dataset's name and id: by them the operator's sources of private sound may be kept to it.
+        Without `private` there are none, nor the operator's folder.
         """
         allowed = settings.allowed_hosts() | {host.lower() for host in allowed_hosts}
         try:
-            sources = for_dataset(settings.sources(), names)
+            sources = for_dataset(settings.sources(), names) if private else ()
         except Refused as error:  # every clip then says what the operator has to mend
             raise FetchError(str(error)) from error
+        folders = {scheme: folder for scheme, folder in settings.folders().items() if private or scheme != "local"}
         with self._lock:
-            if (allowed, sources) not in self._fetchers:
-                self._fetchers[allowed, sources] = Fetcher(
-                    allowed_hosts=allowed, folders=settings.folders(), sources=sources
+            if (allowed, sources, private) not in self._fetchers:
+                self._fetchers[allowed, sources, private] = Fetcher(
+                    allowed_hosts=allowed, folders=folders, sources=sources
                 )
-            return self._fetchers[allowed, sources]
+            return self._fetchers[allowed, sources, private]
 
-    def fetcher_of(self, dataset: DatasetRow) -> Fetcher:
+    def fetcher_of(self, dataset: DatasetRow, *, private: bool = True) -> Fetcher:
         """The fetcher of a dataset."""
         hosts = dataset.settings.get("allowed_hosts", [])
-        return self.fetcher(hosts, names=(dataset.id, dataset.name))
+        return self.fetcher(hosts, names=(dataset.id, dataset.name), private=private)
 
-    def fetch(self, dataset_id: str, url: str) -> bytes:
-        """The bytes behind a URL, as far as this dataset may fetch it."""
-        return self.fetcher_of(self.store.dataset(dataset_id)).fetch(url)
+    def fetch(self, dataset_id: str, url: str, *, private: bool = True) -> bytes:
+        """The bytes behind a URL, as far as this dataset may fetch it.
+
+        `private=False` for an address that an annotator gives: the owner did not put it into the table, so what opens
+        private sound is not used for it.
+        """
+        return self.fetcher_of(self.store.dataset(dataset_id), private=private).fetch(url)
 
     def recording(self, dataset_id: str, position: int) -> tuple[Clip, str, Path]:
         """A clip, the SHA-256 of its recording, and where the recording lies."""
@@ -151,9 +159,9 @@ class Listening:
             kept = self.cache.put_named(name, found.tobytes())
         return np.frombuffer(kept.read_bytes(), np.uint8).reshape(110, 600)
 
-    def vector(self, dataset_id: str, url: str, vectorizer: str) -> np.ndarray:
-        """The vector of a URL that need not be in the table. [shape=(d,), float32]"""
-        result = self.workers.vectorize([Piece(self.fetch(dataset_id, url))], vectorizer)[0]
+    def vector(self, dataset_id: str, url: str, vectorizer: str, *, private: bool = True) -> np.ndarray:
+        """The vector of a URL that need not be in the table. [shape=(d,), float32] `private` as in `fetch`."""
+        result = self.workers.vectorize([Piece(self.fetch(dataset_id, url, private=private))], vectorizer)[0]
         if isinstance(result, Heard):
             return result.vector
         raise result

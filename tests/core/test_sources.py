@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from hover_core import jobs, settings, vector_rows
+from hover_core import finding, jobs, settings, vector_rows
 from hover_core.clips import Clip, clip_id
 from hover_core.dataset import Datasets
 from hover_core.errors import FetchError, Refused
 from hover_core.fetch import Fetcher
+from hover_core.invites import ANNOTATOR, Person
 from hover_core.listening import Listening
 from hover_core.sources import Place, covering, for_dataset, read_sources
 from hover_core.store import Store
@@ -21,6 +22,7 @@ from tests import sounds
 from tests.servers import Fault, SoundServer
 
 SECRET = "Bearer s3cr3t-of-the-operator"
+KEY = "mfcc-mean-32-22050-v1"
 WAV = sounds.encode(sounds.tone(440, 0.2))
 
 
@@ -251,3 +253,24 @@ def test_a_job_says_that_its_sources_cannot_be_read_and_ends(hover_data: Path, m
     assert job.state == "failed"
     assert job.progress["message"].startswith("the sources cannot be read: JSON looks like")
     assert "s3cr3t" not in job.progress["message"]
+
+
+def test_an_address_that_an_annotator_types_is_fetched_without_what_opens_private_sound(
+    private, datasets, monkeypatch, tmp_path
+):
+    (tmp_path / "diary.wav").write_bytes(WAV)
+    monkeypatch.setenv("HOVER_AUDIO_ROOT", str(tmp_path))
+    table = {"archive": {"hosts": [private.url("/clips/")], "headers": {"Authorization": SECRET}}}
+    monkeypatch.setattr(settings, "_secrets", lambda: table)
+    owners = datasets.new("p")
+    owners.change_settings(allowed_hosts=[private.host_port])
+    theirs = datasets.open(owners.id, by=Person("Mira", ANNOTATOR, owners.id))
+
+    assert finding.playable(owners, private.url("/clips/a.wav"))[:4] == b"RIFF"
+    assert finding.playable(owners, "local:diary.wav")[:4] == b"RIFF"
+    with pytest.raises(FetchError, match="HTTP 403"):
+        finding.playable(theirs, private.url("/clips/a.wav"))
+    with pytest.raises(FetchError, match="HTTP 403"):
+        finding.of_url(theirs, private.url("/clips/a.wav"), KEY)
+    with pytest.raises(FetchError, match="only http:// and https://"):
+        finding.playable(theirs, "local:diary.wav")
