@@ -96,7 +96,9 @@ def _dataset_menu(current) -> None:
     rows = session.datasets().rows()
     if not rows:
         return
-    with st.popover(plain(current.name) if current else "Datasets", icon=":material/dataset:"):
+    # another dataset, or another name, is another menu: what was done in this one closes it
+    menu = f"frame.menu.{current.id}.{current.name}" if current else "frame.menu"
+    with st.popover(plain(current.name) if current else "Datasets", icon=":material/dataset:", key=menu):
         names = {row.id: row.name for row in rows}
         chosen = st.selectbox(
             "Open",

@@ -4,6 +4,7 @@
  * Up to Python go, by an Outbox, acts {kind: "focus" | "similar" | "evict" | "label", position, label}. Playing sends nothing.
  */
 import { Outbox } from "./outbox.js"
+import { style } from "./style.js"
 import { addressOf, voice } from "./voice.js"
 
 const lists = new WeakMap() // by parentElement
@@ -49,12 +50,7 @@ class ClipList {
     this.component = component
     this.root = root
     this.outbox.heard(component, data.heard)
-    if (!document.querySelector("link[data-clip-list]")) {
-      const link = make("link", "")
-      Object.assign(link, { rel: "stylesheet", href: new URL(`${data.assets}list.css`, root).href })
-      link.dataset.clipList = ""
-      document.head.append(link)
-    }
+    style(new URL(`${data.assets}list.css`, root).href, this.element)
     const names = JSON.stringify(data.labels)
     if (names !== this.names) {
       this.names = names

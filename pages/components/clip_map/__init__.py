@@ -92,7 +92,6 @@ def clip_map(
         "part": part,
         "focus": focus,
         "heard": elements.acknowledged(key),
-        "labels_keys": list(state.names[:9]),
         "columns": f"columns/{dataset.id}",
         "column": f"column/{dataset.id}/",
         "axes": wire.axes(dataset, embedding),

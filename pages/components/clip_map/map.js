@@ -22,6 +22,7 @@ import { Hover } from "./hover.js"
 import { BINS, Filters, Legend, Ramp, summaryOf } from "./legend.js"
 import { drawMarks, drawStill } from "./marks.js"
 import { Outbox } from "./outbox.js"
+import { style } from "./style.js"
 import { sounding } from "./voice.js"
 import { colourOf, css, legible, mix, Painter, View } from "./paint.js"
 
@@ -49,15 +50,6 @@ export function mount(component) {
     maps.delete(place)
     map.close()
   }
-}
-
-function loadStyle(address) {
-  const known = [...document.querySelectorAll("link[data-clip-map]")].find(link => link.href === address)
-  if (known) return known.loaded
-  const link = make("link", { rel: "stylesheet", href: address, "data-clip-map": "" })
-  link.loaded = new Promise(done => { link.onload = link.onerror = done })
-  document.head.append(link)
-  return link.loaded
 }
 
 class ClipMap {
@@ -139,7 +131,7 @@ class ClipMap {
     this.outbox.heard(component, data.heard)
     const root = siteRoot()
     this.root = root
-    this.styled = loadStyle(new URL(`${data.assets}map.css`, root).href)
+    this.styled = style(new URL(`${data.assets}map.css`, root).href, this.element)
     this.hold.run("height", () => {
       this.element.style.setProperty("--clip-map-height", this.data.height ? `${this.data.height}px` : "auto")
       this.#fill()
@@ -651,7 +643,7 @@ class ClipMap {
   #key(key) {
     if (key >= "1" && key <= "9") {
       const index = Number(key) - 1
-      if (index >= (this.data.labels_keys?.length ?? 0)) return false
+      if (index >= (this.clips?.labels.size ?? 0)) return false
       this.#command("label", { index })
     } else if (key === "u") {
       this.#command("undo")

@@ -1,4 +1,6 @@
 /** The known labels as buttons with their colours and keys. Up to Python goes one trigger, "choose" (JSON {name, nonce}). */
+import { style } from "./style.js"
+
 const bars = new WeakMap() // by parentElement
 
 /** Mounts or updates the bar in component.parentElement. */
@@ -14,12 +16,7 @@ export function mount(component, root) {
     bars.set(place, bar)
     place.append(bar)
   }
-  if (!document.querySelector("link[data-label-bar]")) {
-    const link = document.createElement("link")
-    Object.assign(link, { rel: "stylesheet", href: new URL(`${data.assets}bar.css`, root).href })
-    link.dataset.labelBar = ""
-    document.head.append(link)
-  }
+  style(new URL(`${data.assets}bar.css`, root).href, bar)
   bar.replaceChildren(...data.labels.map(([name, colour], place) => button(component, name, colour, place)))
   return () => {
     bars.delete(place)

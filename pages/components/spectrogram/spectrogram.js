@@ -2,6 +2,7 @@
  * The spectrogram of the clip in focus. Its play head follows whichever player on the page plays this clip: the map, a list, or Streamlit's own.
  * Speed and even loudness hold for all of them. Nothing of this tells Python anything.
  */
+import { style } from "./style.js"
 import { addressOf, change, clipOf, voice } from "./voice.js"
 
 const RATES = [0.5, 0.75, 1, 1.5, 2]
@@ -62,12 +63,7 @@ class Spectrogram {
   }
 
   update(data, root) {
-    if (!document.querySelector("link[data-clip-spectrogram]")) {
-      const link = make("link", "")
-      Object.assign(link, { rel: "stylesheet", href: new URL(`${data.assets}spectrogram.css`, root).href })
-      link.dataset.clipSpectrogram = ""
-      document.head.append(link)
-    }
+    style(new URL(`${data.assets}spectrogram.css`, root).href, this.element)
     const clip = new URL(data.clip, root).href
     const dark = isDark(this.element)
     this.name.textContent = data.name
