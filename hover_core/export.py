@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -12,6 +13,7 @@ import pandas as pd
 
 from hover_core import clip_rows
 from hover_core.clips import SUBSETS
+from hover_core.data_card import KEY
 from hover_core.dataset import Dataset
 from hover_core.errors import Refused
 from hover_core.tables import OUR_COLUMNS, neutralise
@@ -57,8 +59,10 @@ def export_table(dataset: Dataset, *, only_labelled: bool = False, reference: bo
     return frame[frame["label"] != ""].reset_index(drop=True) if only_labelled else frame
 
 
-def to_bytes(frame: pd.DataFrame, form: str) -> bytes:
+def to_bytes(frame: pd.DataFrame, form: str, *, card: Mapping[str, Any] | None = None) -> bytes:
     """A table as a file: `csv` (formulas neutralised), `parquet` or `jsonl`.
+
+    A Parquet file carries the `card` (`data_card.data_card`) in its metadata; the other two have no room for it.
 
     Raises
     ------
@@ -75,8 +79,15 @@ def to_bytes(frame: pd.DataFrame, form: str) -> bytes:
         lines = [json.dumps(_short(record), ensure_ascii=False) for record in frame.to_dict("records")]
         return ("\n".join(lines) + "\n").encode()
     if form == "parquet":
+        import pyarrow
+        import pyarrow.parquet
+
+        table = pyarrow.Table.from_pandas(frame.astype("string[pyarrow]"), preserve_index=False)
+        if card is not None:
+            about = {KEY.encode(): json.dumps(card, ensure_ascii=False).encode()}
+            table = table.replace_schema_metadata({**(table.schema.metadata or {}), **about})
         buffer = io.BytesIO()
-        frame.astype("string[pyarrow]").to_parquet(buffer, index=False)
+        pyarrow.parquet.write_table(table, buffer)
         return buffer.getvalue()
     raise Refused(f"“{form}” is no format to export to: use {', '.join(FORMATS)}")
 

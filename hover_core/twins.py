@@ -261,8 +261,8 @@ def _run(dataset: Dataset, search: Search) -> None:
 
 def _made_of(dataset: Dataset) -> str:
     key = dataset.vectorizer_key
-    count = len(vector_rows.vectorized(dataset.store, dataset.id, key)) if key else 0
-    return f"{key}/{count}/{dataset.row.size}"
+    blocks, newest = vector_rows.version(dataset.store, dataset.id, key) if key else (0, 0)
+    return f"{key}/{blocks}/{newest}/{dataset.row.size}"
 
 
 def _kept(dataset: Dataset, made_of: str) -> Twins:

@@ -1,14 +1,18 @@
 """Export: the table that trains a model."""
 
+import json
+
 import streamlit as st
 
 from hover_core.clip_rows import heard_count
+from hover_core.data_card import data_card
 from hover_core.export import FORMATS, export_table, to_bytes
 from pages.components import session
+from pages.components.leak_report import leak_sentence
 
 WORDS = {
     "csv": ("CSV", "Opens everywhere. Cells that a spreadsheet would run as a formula are made harmless."),
-    "parquet": ("Parquet", "Small and fast; for pandas, Polars, DuckDB. Every cell is text."),
+    "parquet": ("Parquet", "Small and fast; for pandas, Polars, DuckDB. Every cell is text. The data card is inside."),
     "jsonl": ("JSONL", "One JSON object a line; for pipelines."),
 }
 
@@ -36,23 +40,41 @@ form = st.radio(
 
 @st.cache_data(max_entries=4, show_spinner="Preparing …")
 def _file(dataset_id: str, made_of: tuple[int, int], only_labelled: bool, form: str):
-    frame = export_table(session.datasets().open(dataset_id), only_labelled=only_labelled)
-    return to_bytes(frame, form), frame.head(8), len(frame)
+    opened = session.datasets().open(dataset_id)
+    frame = export_table(opened, only_labelled=only_labelled)
+    card = data_card(opened) if form == "parquet" else None
+    return to_bytes(frame, form, card=card), frame.head(8), len(frame)
+
+
+def _card() -> bytes:
+    return json.dumps(data_card(dataset), ensure_ascii=False, indent=2).encode()
 
 
 data, head, rows = _file(
     dataset.id, (state.revision, heard_count(dataset.store, dataset.id)), only == "Only labelled", form
 )
-st.download_button(
-    f"Download {rows:,} rows ({max(1, len(data) // 1000):,} kB)",
-    data,
-    f"{dataset.name}.{form}",
-    FORMATS[form],
-    type="primary",
-    icon=":material/download:",
-    key="export.download",
-    on_click="ignore",
-)
+with st.container(horizontal=True):
+    st.download_button(
+        f"Download {rows:,} rows ({max(1, len(data) // 1000):,} kB)",
+        data,
+        f"{dataset.name}.{form}",
+        FORMATS[form],
+        type="primary",
+        icon=":material/download:",
+        key="export.download",
+        on_click="ignore",
+    )
+    st.download_button(
+        "Download the data card",
+        _card,
+        f"{dataset.name}.card.json",
+        "application/json",
+        icon=":material/description:",
+        key="export.card",
+        on_click="ignore",
+        help="Counts, how and by whom the clips were labelled, how far people agree, and the leak report, as JSON.",
+    )
+leak_sentence(dataset)
 st.dataframe(head, hide_index=True, width="stretch", alt="The first rows of the export")
 if labelled < state.size:
     st.caption(f"{state.size - labelled:,} clips have no label yet.")

@@ -5,6 +5,7 @@ import streamlit as st
 
 from hover_core.clips import SUBSETS
 from pages.components import session
+from pages.components.leak_report import leak_report
 from pages.components.population import population_table
 from pages.components.twin_groups import twin_groups
 from pages.components.words import counted, plain
@@ -99,4 +100,5 @@ if done:
             st.session_state.pop(f"split.done.{dataset.id}")
             st.rerun()
 twin_groups(dataset)
+leak_report(dataset)
 st.page_link("owner/vectorize.py", label="Next: the map", icon=":material/arrow_forward:")

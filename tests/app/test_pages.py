@@ -382,3 +382,33 @@ def test_map_says_what_it_cannot_know_without_labels_or_groups(run_as: Run, mapp
     assert "What this map is made of shows once some clips have labels, or a group column is chosen" in neither
     assert app.get_by_key("vectorize.mend").label == "Take the speaker out and redraw"
     assert "label some clips to see how much label" in _text(app)
+
+
+# the leak report ------------------------------------------------------------------------------------------------------
+
+
+def test_split_says_in_one_sentence_what_the_leak_report_needs(run_as: Run, mapped: Dataset) -> None:
+    app = run_as(LOCAL_OWNER)
+    for _ in range(50):
+        app.switch_page("owner/split.py").run()
+        if "leak report needs" in _text(app):
+            break
+        time.sleep(0.1)
+
+    assert "needs 50 clips with labels, of two labels or more; there are 10" in _text(app)
+
+
+@pytest.mark.parametrize("page", ["owner/split.py", "owner/export.py"])
+def test_the_leak_report_is_on_split_and_in_the_export(run_as: Run, datasets: Datasets, page: str) -> None:
+    from tests.core.test_leaks import planted
+
+    planted(datasets, speakers=8, takes=6, voice=3.0, word=0.5)
+    app = run_as(LOCAL_OWNER)
+    for _ in range(50):
+        app.switch_page(page).run()
+        if "would flatter you" in _text(app):
+            break
+        time.sleep(0.1)
+
+    assert not app.exception
+    assert "with a random split your test set would flatter you" in _text(app)

@@ -22,7 +22,7 @@ TIERS = {
         "tables", "split", "listening", "columns", "indexes", "finding", "dataset", "jobs", "export", "recipes",
         "memoize", "vectorizing", "cluster",
         "mapping",
-        "twins",
+        "twins", "leaks", "data_card",
         "corpus", "lens",
     },
 }  # fmt: skip

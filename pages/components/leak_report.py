@@ -1,0 +1,93 @@
+"""The leak report on a page: one plot, one sentence."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from hover_core import leaks, twins
+from hover_core.dataset import Dataset
+from hover_core.leaks import Leak
+from pages.components import session
+from pages.components.words import plain
+
+_INKS = (("#e69f00", "#000000"), ("#0072b2", "#ffffff"))  # of a bar and of the number on it
+
+
+def leak_report(dataset: Dataset) -> None:
+    """Draw what a random split would hide; it is measured in the background."""
+    st.markdown("**What a random split would hide**")
+    search = twins.searching(dataset)
+    if search is not None and search.running:
+        st.caption("Measured as soon as the near-duplicates are known.")
+        return
+    with session.said():
+        found = leaks.asked(dataset)
+        if found is None:
+            _under_way(dataset.id)
+        elif found.missing:
+            st.caption(plain(found.missing))
+        else:
+            _report(found)
+
+
+def leak_sentence(dataset: Dataset) -> None:
+    """The sentence of the report alone; nothing while it is being measured."""
+    with session.said():
+        found = leaks.asked(dataset)
+        if found is not None and not found.missing:
+            st.caption(plain(f"Leak report: {found.sentence} {found.as_split}"))
+
+
+@st.fragment(run_every=0.5)
+def _under_way(dataset_id: str) -> None:
+    dataset = session.still(dataset_id)
+    if dataset is None or leaks.asked(dataset) is not None:
+        st.rerun()
+        return
+    st.caption("Measuring it with nearest neighbours …")
+
+
+def _report(found: Leak) -> None:
+    st.caption(plain(f"{found.sentence} {found.as_split}"))
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    bars = {"Clips at random": found.random, f"Each {_short(found.word)} whole": found.grouped}
+    for (name, parts), (fill, ink) in zip(reversed(bars.items()), _INKS, strict=True):
+        mean = sum(parts) / len(parts)
+        figure.add_bar(
+            x=[mean],
+            y=[name],
+            orientation="h",
+            text=[f"{mean:.2f}"],
+            textposition="inside",
+            insidetextanchor="start",
+            textfont={"color": ink},
+            marker={"color": fill},
+            error_x={
+                "type": "data",
+                "color": "#808080",
+                "array": [max(parts) - mean],
+                "arrayminus": [mean - min(parts)],
+            },
+            hovertemplate="%{x:.3f}<extra></extra>",
+        )
+    figure.update_layout(
+        height=160,
+        margin={"l": 0, "r": 10, "t": 4, "b": 0},
+        showlegend=False,
+        xaxis={"range": [0, 1], "title": "accuracy of the 5 nearest neighbours", "fixedrange": True},
+        yaxis={"fixedrange": True},
+    )
+    st.plotly_chart(figure, width="stretch", key="split.leak", config={"displayModeBar": False})
+    st.caption(
+        f"On {found.clips:,} clips, {found.labels:,} labels, {found.groups:,} groups, near-duplicates counted as one. "
+        "The lines reach from the worst to the best of the parts that were asked; "
+        f"always naming the most frequent label would give {found.chance:.2f}."
+    )
+
+
+def _short(word: str) -> str:
+    """A column's name as text for Plotly, which takes some HTML."""
+    shown = " ".join(word.split())[:30]
+    return shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
