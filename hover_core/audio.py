@@ -509,7 +509,7 @@ def _cores() -> int:
 
 def _environment(root: Path) -> dict[str, str]:
     """What a child needs to find Python's packages, and none of the secrets that a parent's environment may hold."""
-    kept = ("SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMP", "TEMP")
+    kept = ("SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMP", "TEMP", "HOVER_MODELS")
     environment = {name: os.environ[name] for name in kept if name in os.environ}
     environment |= {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
     environment["PYTHONPATH"] = os.pathsep.join([str(root), *(path for path in sys.path if path)])

@@ -89,7 +89,7 @@ class _Ear:
         send({"rate": rate, "channels": channels}, b"")
 
 
-def _limit(limits: DecodeLimits) -> None:
+def _limit(limits: DecodeLimits, room_bytes: int) -> None:
     try:
         import resource
     except ImportError:  # Windows
@@ -100,7 +100,7 @@ def _limit(limits: DecodeLimits) -> None:
     with contextlib.suppress(OSError, ValueError, AttributeError):
         with open("/proc/self/statm", "rb") as statm:
             used = int(statm.read().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (used + limits.memory_bytes,) * 2)
+        resource.setrlimit(resource.RLIMIT_AS, (used + limits.memory_bytes + room_bytes,) * 2)
 
 
 def _renew_cpu(limits: DecodeLimits) -> None:
@@ -142,14 +142,17 @@ def _main() -> None:
         import soundfile  # noqa: F401
         import soxr  # noqa: F401
 
-        from hover_core.vectorizers import VECTORIZERS
+        from hover_core import onnx_models
+        from hover_core.vectorizers import VECTORIZERS, of_packages
 
         ear = _Ear(limits)
         import numpy as np
 
         for vectorizer in VECTORIZERS:  # their constants, before the limits
             vectorizer.vector(np.zeros(1, np.float32))
-        _limit(limits)
+        of_packages()
+        onnx_models.stay_inside()
+        _limit(limits, onnx_models.room_bytes())
         send({"ready": 1}, b"")
     except Exception as error:
         send({"error": f"{type(error).__name__}: {error}"}, b"")

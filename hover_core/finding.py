@@ -319,8 +319,12 @@ def _of_sound(dataset: Dataset, sound: Piece, key: str) -> Floats:
 
 
 def _can_hear(key: str) -> None:
-    if key not in {vectorizer.key for vectorizer in vectorizers.VECTORIZERS}:
-        raise Refused(f"the vectors come from the function {key}, which only its notebook has: search by clips here")
+    try:
+        vectorizers.get(key)
+    except Refused as error:
+        raise Refused(
+            f"the vectors come from {key}, a file or a function that only its notebook has: search by clips here"
+        ) from error
 
 
 def _small_enough(data: bytes) -> bytes:

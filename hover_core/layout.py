@@ -111,11 +111,11 @@ def lay_out(vectors: Floats, start: Floats, plan: Plan, progress: Progress | Non
     return _descend(begin.astype(np.float32), None, graph, plan, epochs, plan.learning_rate, progress)
 
 
-def place(old: Floats, coordinates: Floats, new: Floats, plan: Plan) -> Floats:
+def place(old: Floats, coordinates: Floats, new: Floats, plan: Plan, *, move: bool = True) -> Floats:
     """Where new vectors [shape=(m, d)] lie among old ones [shape=(n, d)], whose `coordinates` do not move.
 
     Each begins in the middle of its neighbours and is then drawn and pushed by the old points alone, so that it does
-    not matter which others come with it. [shape=(m, dimension), float32]
+    not matter which others come with it; without `move` it stays in the middle. [shape=(m, dimension), float32]
     """
     k = max(1, min(plan.n_neighbors, len(old)))
     others, distances = Neighbours(old, plan.metric).query(new, k)
@@ -125,7 +125,7 @@ def place(old: Floats, coordinates: Floats, new: Floats, plan: Plan) -> Floats:
     weights[equal, 0] = 1
     share = weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-12)
     begin = np.einsum("ik,ikd->id", share, coordinates[others]).astype(np.float32)
-    if len(old) < 3:
+    if len(old) < 3 or not move:
         return begin
     weights[equal] = 0
     weights /= np.maximum(weights.max(axis=1, keepdims=True), 1e-12)  # of its own: not of those who come with it

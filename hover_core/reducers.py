@@ -1,4 +1,4 @@
-"""Vectors → embedding, by reducers that are found by name: UMAP, PCA, umap-learn itself.
+"""Vectors → embedding, by reducers that are found by name: UMAP, PCA, umap-learn itself, and those of other packages.
 
 A reducer is fitted on the clips that may shape the map and only *transforms* the others, so that test clips never
 influence where anything lies. What was fitted is gone when its process ends; `Reducer.standing` takes up a map from the
@@ -16,7 +16,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from hover_core import layout
+from hover_core import layout, plugins
 from hover_core.errors import Refused
 from hover_core.procrustes import Alignment
 from hover_core.scale import WHITENING, Scale
@@ -51,12 +51,53 @@ KINDS: Final = (
     Kind("pca", "PCA", "A quick look; large distances mean something, clouds overlap."),
     Kind("umap-learn", "umap-learn", "The reference implementation of UMAP, slower; takes all of its settings."),
 )
-REDUCERS: Final = tuple(kind.name for kind in KINDS)
+_IVIS: Final = Kind("ivis", "ivis", "A siamese neural network (Szubert et al. 2019); takes minutes.")
+_NO_IVIS: Final = (
+    "ivis is not installed here. Its last release (2.0.11) wants TensorFlow below 2.16, which needs numpy 1; this app "
+    "needs numpy 2, and with that TensorFlow cannot be imported (tried on Python 3.11). Use umap, or compute "
+    "coordinates with ivis in an environment of its own and bring them as vectors"
+)
+Make = Callable[..., Any]  # (dimension, **settings) → an object with fit_transform(X) and perhaps transform(X)
 
 
 def kinds() -> tuple[Kind, ...]:
-    """All reducers that can be chosen."""
-    return KINDS
+    """All reducers that can be chosen: ours, and those of other packages."""
+    others = tuple(
+        Kind(name, str(getattr(make, "title", name)), str(getattr(make, "good_for", "From another package.")))
+        for name, make in _of_packages().items()
+        if name != _IVIS.name
+    )
+    return (*KINDS, *((_IVIS,) if _IVIS.name in _of_packages() else ()), *others)
+
+
+def problems() -> tuple[str, ...]:
+    """A sentence for every package's reducer that cannot be used, and why."""
+    found = plugins.found(plugins.REDUCERS)
+    ours = {kind.name for kind in KINDS}
+    taken = [f"{name}: that name is taken already: choose another" for name in found.objects if name in ours]
+    bad = [name for name, make in found.objects.items() if not callable(make)]
+    wrong = [f"{name} is no function (dimension, **settings)" for name in bad]
+    return (*found.problems, *taken, *wrong)
+
+
+@functools.cache
+def _of_packages() -> dict[str, Make]:
+    from importlib.util import find_spec
+
+    ours = {kind.name for kind in KINDS}
+    found = plugins.found(plugins.REDUCERS).objects
+    made = {name: make for name, make in found.items() if name not in ours and callable(make)}
+    if find_spec("ivis") is not None:
+        made.setdefault(_IVIS.name, _ivis)
+    return made
+
+
+def _ivis(dimension: int, **settings: Any) -> Any:
+    try:
+        from ivis import Ivis
+    except Exception as error:  # TensorFlow raises TypeError where numpy is too new
+        raise Refused(f"ivis is installed, but cannot be imported: {type(error).__name__}: {error}") from error
+    return Ivis(embedding_dims=dimension, **{"verbose": 0, **settings})
 
 
 class Reducer:
@@ -72,7 +113,7 @@ class Reducer:
     Attributes
     ----------
     embedding_ : coordinates of the clips it was fitted on [shape=(n, dimension), float32]
-    model : the fitted `umap.UMAP` where umap-learn did the work, else None
+    model : the fitted object where another package did the work (`umap.UMAP` for umap-learn), else None
 
     Raises
     ------
@@ -81,10 +122,9 @@ class Reducer:
     """
 
     def __init__(self, name: str, dimension: int, settings: Mapping[str, Any], *, whitening: float = WHITENING) -> None:
-        if name not in REDUCERS:
-            raise Refused(
-                f"“{name}” is no reducer: use one of {', '.join(REDUCERS)} (ivis needs TensorFlow and is not offered)"
-            )
+        names = [kind.name for kind in kinds()]
+        if name not in names:
+            raise Refused(_NO_IVIS if name == _IVIS.name else f"“{name}” is no reducer: use one of {', '.join(names)}")
         if not 2 <= dimension <= MOST_DIMENSIONS:
             raise Refused(f"dimension={dimension} must be between 2 and {MOST_DIMENSIONS}")
         self.name = name
@@ -94,6 +134,7 @@ class Reducer:
         self.embedding_: Floats = np.zeros((0, dimension), np.float32)
         ours = {field.name for field in fields(layout.Plan)}
         known = set(self.settings) <= ours and self.settings.get("metric", "euclidean") in layout.METRICS
+        self._make = _of_packages().get(name)
         self._plan = layout.Plan(**self.settings) if name == "umap" and known else None
         self._placed_at: tuple[Floats, Floats] | None = None  # standardised vectors, coordinates
         self._alignment: Alignment | None = None
@@ -110,6 +151,10 @@ class Reducer:
             self.embedding_ = start.astype(np.float32)
         elif self._plan is not None:
             self.embedding_ = layout.lay_out(standard, start, self._plan, progress)
+            self._placed_at = standard, self.embedding_
+        elif self._make is not None:
+            self.model = self._make(self.dimension, **self.settings)
+            self.embedding_ = self._coordinates(self.model.fit_transform(standard), len(vectors))
             self._placed_at = standard, self.embedding_
         else:
             neighbours = max(2, min(int(self.settings.get("n_neighbors", 15)), len(vectors) - 1))
@@ -129,7 +174,8 @@ class Reducer:
         else:
             self._placed_at = standard, (self.embedding_ / np.float32(scale)).astype(np.float32)
             self._alignment = Alignment.stretch(scale, self.dimension)
-            known = {key: value for key, value in self.settings.items() if key in _SHARED}
+            shared = _SHARED if self._make is None else ()
+            known = {key: value for key, value in self.settings.items() if key in shared}
             self._plan = self._plan or layout.Plan(**known)
         return self
 
@@ -138,13 +184,21 @@ class Reducer:
         if not len(vectors):
             return np.zeros((0, self.dimension), np.float32)
         standard = self._scale.standardise(np.asarray(vectors, np.float32))
-        if self._placed_at is not None and self._plan is not None:
-            placed = layout.place(*self._placed_at, standard, self._plan)
-        elif self.model is not None:
-            placed = np.asarray(self.model.transform(standard), np.float32)
+        if hasattr(self.model, "transform"):
+            placed = self._coordinates(self.model.transform(standard), len(vectors))
+        elif self._placed_at is not None:
+            # how far apart another package lays its points is not known: no forces there, just the middle
+            placed = layout.place(*self._placed_at, standard, self._plan or layout.Plan(), move=self._make is None)
         else:
             placed = (standard @ self._axes).astype(np.float32)
         return placed if self._alignment is None else self._alignment.apply(placed)
+
+    def _coordinates(self, given: Any, n: int) -> Floats:
+        found = np.asarray(given, np.float32)
+        if found.shape != (n, self.dimension) or not np.isfinite(found).all():
+            wrong = "with NaN or infinity" if found.shape == (n, self.dimension) else f"of shape {found.shape}"
+            raise Refused(f"{self.name} gave coordinates {wrong}: {n} × {self.dimension} finite numbers are wanted")
+        return found
 
     def _standardise(self, vectors: Floats) -> Floats:
         self._scale = Scale.of(vectors, whitening=self._whitening)

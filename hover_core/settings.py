@@ -49,6 +49,12 @@ def audio_root() -> Path | None:
     return Path(root).expanduser().resolve() if root else None
 
 
+def models() -> Path | None:
+    """`HOVER_MODELS`: an ONNX file or a folder of them, each of which is a vectorizer; or None."""
+    where = os.environ.get("HOVER_MODELS", "").strip()
+    return Path(where).expanduser().resolve() if where else None
+
+
 def cache_bytes() -> int:
     """`HOVER_CACHE_BYTES`: how much fetched sound is kept on disk; 5 GB unless told."""
     return int(os.environ.get("HOVER_CACHE_BYTES") or 5_000_000_000)

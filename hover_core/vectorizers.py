@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from hover_core import onnx_models, plugins
 from hover_core.errors import Refused
 
 if TYPE_CHECKING:
@@ -94,13 +95,93 @@ def get(key_or_name: str) -> Vectorizer:
     Raises
     ------
     Refused
-        There is none; the message lists those there are.
+        There is none; the message lists those there are. Or it is a model file that cannot be used.
     """
-    for vectorizer in VECTORIZERS:
+    for vectorizer in (*VECTORIZERS, *of_packages()[0]):
         if key_or_name in (vectorizer.key, vectorizer.name):
             return vectorizer
-    known = ", ".join(vectorizer.key for vectorizer in VECTORIZERS)
+    model = onnx_models.find(key_or_name)
+    if model is not None:
+        return model
+    known = ", ".join(vectorizer.key for vectorizer in offered())
     raise Refused(f"there is no vectorizer {key_or_name!r}; there are {known}")
+
+
+def offered() -> tuple[Vectorizer, ...]:
+    """All vectorizers that can be chosen: our own, those of other packages, and the operator's model files."""
+    return (*VECTORIZERS, *of_packages()[0], *onnx_models.offered()[0])
+
+
+def problems() -> tuple[str, ...]:
+    """A sentence for every model file and every package's vectorizer that cannot be used, and why."""
+    return (*of_packages()[1], *onnx_models.offered()[1])
+
+
+def of_waveform(
+    vector: Callable[[Floats], Any],
+    *,
+    name: str,
+    key: str,
+    dimensions: int,
+    sample_rate: int,
+    title: str = "",
+    good_for: str = "",
+) -> Vectorizer:
+    """A vectorizer of a function from a whole waveform [shape=(n,), float32, mono] to `dimensions` numbers.
+
+    Give it another `key` whenever what it computes changes: vectors are stored under it. It runs in limited child
+    processes that hold the whole clip; what it raises is recorded as the clip's failure.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> loudest = lambda wave: [np.abs(wave).max()]
+    >>> peak = of_waveform(loudest, name="peak", key="peak-v1", dimensions=1, sample_rate=8000)
+    >>> peak.vector(np.array([0.5, -0.25])).tolist()
+    [0.5]
+    """
+    return Vectorizer(
+        name=name,
+        key=key,
+        dimensions=dimensions,
+        sample_rate=sample_rate,
+        title=title or name,
+        good_for=good_for,
+        _make=lambda: _Whole(vector),
+    )
+
+
+class _Whole:
+    """A clip that is gathered and handed to a function in one."""
+
+    def __init__(self, vector: Callable[[Floats], Any]) -> None:
+        self._vector = vector
+        self._held: list[Floats] = []
+
+    def push(self, block: Floats) -> None:
+        self._held.append(block)
+
+    def finish(self) -> Floats:
+        if not sum(map(len, self._held)):
+            raise ValueError("a clip without samples has no vector")
+        return np.asarray(self._vector(np.concatenate(self._held)), np.float32)
+
+
+@functools.cache
+def of_packages() -> tuple[tuple[Vectorizer, ...], tuple[str, ...]]:
+    """The vectorizers of other packages, and a sentence for each that cannot be used."""
+    found = plugins.found(plugins.VECTORIZERS)
+    good: list[Vectorizer] = []
+    wrong = list(found.problems)
+    for name, made in found.objects.items():
+        taken = {part for one in (*VECTORIZERS, *good) for part in (one.name, one.key)}
+        if not isinstance(made, Vectorizer):
+            wrong.append(f"{name} is a {type(made).__name__}, not a Vectorizer: make one with vectorizers.of_waveform")
+        elif {made.name, made.key} & taken:
+            wrong.append(f"{name}: the name {made.name} or the key {made.key} is taken already: choose others")
+        else:
+            good.append(made)
+    return tuple(good), tuple(wrong)
 
 
 # -- frames ----------------------------------------------------------------------------------------------------------

@@ -38,15 +38,15 @@ def main() -> None:
 
 
 def _start(job: Job | None) -> None:
-    known = {v.key: v for v in vectorizers.VECTORIZERS}
+    known = {v.key: v for v in vectorizers.offered()}
     in_use = dataset.vectorizer_key if dataset.vectorizer_key in known else DEFAULT_VECTORIZER
     with st.expander("Settings", icon=":material/tune:"):
         key = st.radio(
             "Vectorizer",
             list(known),
             index=list(known).index(in_use),
-            format_func=lambda k: known[k].title,
-            captions=[v.good_for for v in known.values()],
+            format_func=lambda k: plain(known[k].title),
+            captions=[plain(v.good_for) for v in known.values()],
             key="vectorize.vectorizer",
         )
         reducer, options = _reducer(job)
@@ -60,6 +60,8 @@ def _start(job: Job | None) -> None:
             help="Its voice, its microphone: for map and search, so that clouds are labels and not speakers. "
             + ("Stored vectors stay as they are." if dataset.has_groups else "Choose the group column on Split first."),
         )
+        for problem in (*vectorizers.problems(), *reducers.problems()):
+            st.warning(f"Not offered: {plain(problem)}", icon=":material/extension_off:")
         st.caption(f"Vectors are kept as `{key}`: another setting computes anew and forgets nothing.")
     have = len(vector_rows.vectorized(dataset.store, dataset.id, key))
     failed = len(dataset.failures(key))

@@ -11,6 +11,7 @@ TIERS = {
     "words": {"errors", "clips", "annotations", "invites", "settings", "sources", "demo"},
     "sound": {
         "fetch", "buckets", "audio", "ear", "vectorizers", "scale", "suggest", "search", "alike",
+        "onnx_models", "plugins",
         "reducers", "layout", "layout_loops", "procrustes",
         "browsers", "recordings", "containers", "outlines",
     },
