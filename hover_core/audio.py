@@ -221,17 +221,33 @@ class Workers:
             raise DecodeError("the decoder's answer cannot be read")
         return np.frombuffer(buffer, np.uint8).reshape(height, width).copy()
 
-    def probe(self, piece: Piece) -> Probe:
+    def loudness(self, piece: Piece, *, step_s: float = 0.01) -> tuple[float, NDArray[np.float32]]:
+        """Seconds of the clip, and its mean power in each `step_s` in dB below full scale. [shape=(n,), float32]
+
+        Raises
+        ------
+        DecodeError
+            No sound.
+        """
+        import numpy as np
+
+        if not 0.005 <= step_s <= 60:
+            raise ValueError(f"step_s={step_s} must lie between 0.005 and 60")
+        answer, buffer = self._surely(piece, {"op": "loudness", "step": step_s})
+        return float(answer["duration"]), np.frombuffer(buffer, np.float32).copy()
+
+    def probe(self, piece: Piece, *, counted: bool = False) -> Probe:
         """Duration in seconds, sample rate in Hz, channels and format of the recording (not of `[start_s, end_s)`).
 
         From the header, where there is one that tells: a file cut off in its middle may promise more than it holds.
+        With `counted` a header is believed only if the last sample that it promises is there.
 
         Raises
         ------
         DecodeError
             Not a sound file.
         """
-        answer, _ = self._surely(piece, {"op": "probe"})
+        answer, _ = self._surely(piece, {"op": "probe", "counted": counted})
         return Probe(float(answer["duration"]), int(answer["rate"]), int(answer["channels"]), str(answer["format"]))
 
     def pids(self) -> list[int]:

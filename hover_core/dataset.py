@@ -37,6 +37,8 @@ from hover_core.vector_rows import Embedding, Failure
 if TYPE_CHECKING:  # the first page does without
     import pandas as pd
 
+    from hover_core import cutting
+    from hover_core.cuts import Cut
     from hover_core.twins import Twins
 
 T = TypeVar("T")
@@ -206,6 +208,12 @@ class Dataset:
                 written = action.annotate(entries, how="imported", token=token, kind="import", note="table")
         labelled, batch_id = (written.changed, written.batch_id) if written else (0, None)
         return Added(len(fresh), len(known), moved, labelled, widened, batch_id)
+
+    def add_cut(self, intake: Intake, cut: Cut, *, labels: str = "aside") -> cutting.Result:
+        """Cut the recordings of a table into clips and add these; blocks until it is done. See `cutting.start`."""
+        from hover_core import cutting
+
+        return cutting.run_here(self, intake, cut, labels=labels)
 
     # labels and subsets -----------------------------------------------------------------------------------------------
 

@@ -42,8 +42,15 @@ class _Ear:
             elif header["op"] == "spectrogram":
                 width, height = header["width"], header["height"]
                 send({}, outlines.spectrogram(recording, self._resamplers, start, end, width, height))
+            elif header["op"] == "loudness":
+                seconds, values = outlines.loudness(recording, start, end, header["step"])
+                send({"duration": seconds}, values)
             elif header["op"] == "probe":
-                send({"duration": recording.duration_s(), "rate": recording.rate, "channels": recording.channels,
+                seconds = recording.duration_s()
+                if header["counted"] and not recording.holds_what_it_says():
+                    with recordings.opened(header.get("path"), data, self._limits) as again:
+                        seconds = again.duration_s(counted=True)
+                send({"duration": seconds, "rate": recording.rate, "channels": recording.channels,
                       "format": recording.format}, b"")  # fmt: skip
             else:
                 raise DecodeError(f"unknown question {header['op']!r}")

@@ -84,7 +84,7 @@ def start(
     given = {"vectorizer": key, "reducer": reducer, "options": options, "draw": draw}
     job_id = job_rows.add_job(dataset.store, dataset.id, "map", given)
     dataset.change_settings(vectorizer=key)
-    _launch(dataset.store, job_id, 0)
+    launch(dataset.store, job_id)
     return job_rows.job(dataset.store, job_id)
 
 
@@ -107,7 +107,7 @@ def start_part(dataset: Dataset, positions: Sequence[int], parent: Embedding) ->
         "parent": parent.id,
     }
     job_id = job_rows.add_job(dataset.store, dataset.id, "part", given)
-    _launch(dataset.store, job_id, 0)
+    launch(dataset.store, job_id)
     return job_rows.job(dataset.store, job_id)
 
 
@@ -157,7 +157,7 @@ def tend(dataset: Dataset) -> Job | None:
         progress = {**newest.progress, "message": "the process died again and again: see its log in the data folder"}
         job_rows.end_job(dataset.store, newest.id, newest.attempts, "failed", progress)
     else:
-        _launch(dataset.store, newest.id, newest.attempts)
+        launch(dataset.store, newest.id, newest.attempts)
     return job_rows.job(dataset.store, newest.id)
 
 
@@ -183,7 +183,8 @@ def run_here(dataset: Dataset, *, vectorizer: str) -> None:
 # the process ----------------------------------------------------------------------------------------------------------
 
 
-def _launch(store: Store, job_id: int, seen_attempts: int) -> None:
+def launch(store: Store, job_id: int, seen_attempts: int = 0) -> None:
+    """Start the process of a job that was written down, unless somebody has since `seen_attempts`."""
     attempt = job_rows.take_up(store, job_id, seen_attempts=seen_attempts)
     if attempt is None:
         return  # somebody else was faster
@@ -257,9 +258,12 @@ def _run(job_id: int, attempt: int) -> int:
     datasets = Datasets()
     job = job_rows.job(datasets.store, job_id)
     dataset = datasets.open(job.dataset_id)
-    progress = Progress(progressed_at_attempt=int(job.progress.get("progressed_at_attempt", 0)))
+    progress = Progress(
+        progressed_at_attempt=int(job.progress.get("progressed_at_attempt", 0)), more=dict(job.progress.get("more", {}))
+    )
     stop = _Heart(datasets.store, job_id, attempt, progress)
-    threading.Thread(target=reducers.warm, daemon=True).start()
+    if job.kind != "cut":
+        threading.Thread(target=reducers.warm, daemon=True).start()
     try:
         _work(dataset, job, progress, stop)
         state = "done"
@@ -276,6 +280,14 @@ def _run(job_id: int, attempt: int) -> int:
 
 
 def _work(dataset: Dataset, job: Job, progress: Progress, stop: _Heart) -> None:
+    def progressed() -> None:
+        progress.progressed_at_attempt = stop.attempt
+
+    if job.kind == "cut":
+        from hover_core import cutting  # which starts jobs itself
+
+        cutting.work(dataset, job, progress, stop, progressed)
+        return
     key = job.settings["vectorizer"]
     begun = time.monotonic()
 
@@ -296,9 +308,6 @@ def _work(dataset: Dataset, job: Job, progress: Progress, stop: _Heart) -> None:
     def placeholder() -> None:
         if old is None and len(vector_rows.vectorized(dataset.store, dataset.id, key)) >= 3:
             dataset.embed(key, "pca", placeholder=True)
-
-    def progressed() -> None:
-        progress.progressed_at_attempt = stop.attempt
 
     Vectorizing(dataset, key, progress, stop, on_commit=progressed, on_quarter=placeholder).run()
     progress.phase, progress.done, progress.total, progress.left_s = "map", 0, 0, None

@@ -1,4 +1,4 @@
-"""What a clip looks like: the outline and the spectrogram of a recording, or of a stretch of it.
+"""What a clip looks like: outline, loudness and spectrogram of a recording, or of a stretch of it.
 
 Runs in the limited children only (`hover_core.ear`); clips of any length pass in bounded memory.
 """
@@ -8,6 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 from hover_core.recordings import Recording, Resamplers, mono, sane
+
+_FLOOR = 1e-12  # -120 dB
 
 
 def peaks(recording: Recording, start_s: Any, end_s: Any, n: int) -> bytes:
@@ -36,6 +38,29 @@ def peaks(recording: Recording, start_s: Any, end_s: Any, n: int) -> bytes:
     loudest = float(outline.max())
     scaled = np.zeros(n) if loudest <= 0 else outline / np.float64(loudest) * 255
     return np.rint(scaled).astype(np.uint8).tobytes()
+
+
+def loudness(recording: Recording, start_s: Any, end_s: Any, step_s: float) -> tuple[float, bytes]:
+    """Seconds in all, and the mean power of each `step_s` in dB below full scale. [shape=(n,), float32]"""
+    import numpy as np
+
+    step = max(1.0, step_s * recording.rate)  # not always a whole number of samples
+    found: list[Any] = []
+    rest = np.zeros(0, np.float32)
+    heard = done = 0
+    for block in recording.mono(start_s, end_s):
+        heard += len(block)
+        rest = np.concatenate([rest, block])
+        edges = np.rint(np.arange(done, int(heard / step) + 1) * step).astype(np.int64)
+        if len(edges) > 1:
+            power = rest[: edges[-1] - edges[0]].astype(np.float64) ** 2
+            found.append(np.add.reduceat(power, edges[:-1] - edges[0]) / np.diff(edges))
+            rest = rest[edges[-1] - edges[0] :]
+            done += len(edges) - 1
+    if len(rest):
+        found.append(np.mean(rest.astype(np.float64) ** 2, keepdims=True))
+    decibels = 10 * np.log10(np.maximum(np.concatenate(found), _FLOOR))
+    return heard / recording.rate, decibels.astype(np.float32).tobytes()
 
 
 def spectrogram(

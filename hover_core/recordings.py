@@ -84,23 +84,20 @@ class Recording:
         self._known = sound.frames if 0 <= sound.frames < _UNKNOWN_FRAMES else None
 
     def duration_s(self, *, counted: bool = False) -> float:
-        """Seconds in all: what the header says, or where it says nothing, what there is.
+        """Seconds in all: what the header says, or `counted`, and where it says nothing, what there is."""
+        if self._known is not None and not counted:
+            return self._known / self.rate
+        return sum(len(block) for block in self.blocks(None, None)) / self.rate
 
-        `counted`: a header is believed only if the last sample that it promises can be decoded.
-        """
-        frames = self._known
-        if frames is not None and counted and frames:
-            try:
-                self._sound.seek(frames - 1)
-                if not len(self._sound.read(1, dtype="float32")):
-                    frames = None
-            except _broken():
-                frames = None
-            with contextlib.suppress(*_broken()):
-                self._sound.seek(0)
-        if frames is None:
-            frames = sum(len(block) for block in self.blocks(None, None))
-        return frames / self.rate
+    def holds_what_it_says(self) -> bool:
+        """Whether the last sample that the header promises is there. Nothing can be read after this."""
+        if not self._known:
+            return False
+        try:
+            self._sound.seek(self._known - 1)
+            return len(self._sound.read(1)) == 1
+        except _broken():
+            return False
 
     def blocks(self, start_s: float | None, end_s: float | None, *, dtype: str = "float32") -> Iterator[Any]:
         """`[start_s, end_s)` in blocks [shape=(frames, channels)], as far as it can be decoded."""

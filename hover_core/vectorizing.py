@@ -50,6 +50,7 @@ class Progress:
     computing_s: float = 0.0  # summed over all decoders
     limit: str = ""  # what holds the work up: "network", "machine" or "workers"
     message: str = ""
+    more: dict[str, Any] = field(default_factory=dict)  # what a kind of job wants to know when it is taken up again
     progressed_at_attempt: int = 0
     started_at: float = field(default_factory=time.time)
 

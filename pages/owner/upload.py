@@ -9,8 +9,9 @@ from pathlib import Path
 
 import streamlit as st
 
-from hover_core import demo, settings, tables
+from hover_core import containers, demo, job_rows, settings, tables
 from hover_core.audio import Piece
+from hover_core.cuts import Cut
 from hover_core.dataset import Dataset
 from hover_core.errors import HoverError, SoundError
 from hover_core.fetch import RefusedHost
@@ -20,13 +21,17 @@ from pages.components.words import counted, plain
 from pages.server import identity
 
 SOUND_ENDINGS = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".m4a")
+VIDEO_ENDINGS = (".mp4", ".mov", ".m4v", ".webm", ".mkv", ".wma", ".aac", ".flv", ".avi")  # with PyAV
 NONE = "–"
+_LISTEN_S = 30.0
 
 dataset = session.dataset()
 
 
 def main() -> None:
     """One drop zone; after a file, one screen."""
+    if dataset is not None and _cut_last() and _recordings().shown(dataset):
+        return
     done = st.session_state.get("upload.done")
     if done is not None and dataset is not None and done[0] == dataset.id:
         _said_done(done[1])
@@ -48,6 +53,19 @@ def main() -> None:
         st.error(plain(str(error)))
         return
     _screen(table, name, hashlib.sha256(data).hexdigest()[:12])
+
+
+def _cut_last() -> bool:
+    """Whether the last thing that was done with the dataset's sound was to cut recordings."""
+    assert dataset is not None
+    newest = job_rows.newest_job(dataset.store, dataset.id)
+    return newest is not None and newest.kind == "cut"
+
+
+def _recordings():
+    from pages.components import recordings  # brings what jobs need, and the first page does without
+
+    return recordings
 
 
 def _given() -> tuple[bytes, str] | None:
@@ -107,18 +125,23 @@ def _screen(table: RawTable, name: str, digest: str) -> None:
         intake, known = _plan(None, table, settled)
     names = (target.id, target.name) if target is not None and target.row.size else (_free_name(name),)
     hosts, answered = _listen(intake, digest, names)
-    _say(intake, known)
+    cut, cut_labels = _recordings().choice(digest, labelled=any(clip.label or clip.reference for clip in intake.clips))
+    _say(intake, 0 if cut else known, "recording" if cut else "clip")
     where = f" to “{plain(target.name)}”" if target is not None and target.row.size else ""
+    if cut:
+        act = f"Cut {counted(len(intake.clips), 'recording')} and add the clips{where}"
+    elif known < len(intake.clips):
+        act = f"Add {counted(len(intake.clips) - known, 'clip')}{where}"
+    else:
+        act = f"Add labels, columns and subsets{where}"
     if st.button(
-        f"Add {counted(len(intake.clips) - known, 'clip')}{where}"
-        if known < len(intake.clips)
-        else f"Add labels, columns and subsets{where}",
+        act,
         type="primary",
         icon=":material/add:",
         key="upload.add",
         disabled=not (intake.clips and answered),
     ):
-        _add(target, intake, name, hosts, identity_name)
+        _add(target, intake, name, hosts, identity_name, cut, cut_labels)
 
 
 def _columns(table: RawTable, guessed: Columns, digest: str) -> Columns:
@@ -250,9 +273,9 @@ def _at_home(host_port: str) -> bool:
     return (address.is_loopback or address.is_private) and not address.is_link_local and not address.is_unspecified
 
 
-def _say(intake: Intake, known: int) -> None:
+def _say(intake: Intake, known: int, thing: str) -> None:
     counts = tables.preview(intake)
-    parts = [f"**{counted(len(intake.clips), 'clip')}**"]
+    parts = [f"**{counted(len(intake.clips), thing)}**"]
     if intake.subset_given:
         parts.append(", ".join(f"{count:,} {name}" for name, count in counts.items() if count))
     if known:
@@ -279,7 +302,15 @@ def _rows(title: str, rows: list[tables.Refusal], file_name: str) -> None:
         st.download_button("Download", safe.to_csv(index=False), file_name, "text/csv", key=f"upload.{file_name}")
 
 
-def _add(target: Dataset | None, intake: Intake, name: str, hosts: list[str], identity_name: str) -> None:
+def _add(
+    target: Dataset | None,
+    intake: Intake,
+    name: str,
+    hosts: list[str],
+    identity_name: str,
+    cut: Cut | None,
+    cut_labels: str,
+) -> None:
     with session.said():
         if target is None:
             target = session.datasets().new(_free_name(name), by=session.person(), identity=identity_name)
@@ -289,6 +320,13 @@ def _add(target: Dataset | None, intake: Intake, name: str, hosts: list[str], id
             target.change_settings(allowed_hosts=sorted(set(hosts)))
         if not target.row.size:
             target.change_settings(identity=identity_name)
+        if cut is not None:
+            from hover_core import cutting
+
+            cutting.start(target, intake, cut, labels=cut_labels)
+            session.open_dataset(target.id)
+            st.session_state.pop("upload.given", None)
+            st.rerun()
         added = target.add(intake, token=session.token("upload"))
         session.spend("upload")
         session.open_dataset(target.id)
@@ -348,10 +386,9 @@ def _csv_of(addresses: list[str]) -> bytes:
 
 def _folder(root: Path) -> list[str]:
     found = []
+    endings = SOUND_ENDINGS + (VIDEO_ENDINGS if containers.installed() else ())
     for folder, _, files in os.walk(root):
-        found += [
-            str((Path(folder) / file).relative_to(root)) for file in files if file.lower().endswith(SOUND_ENDINGS)
-        ]
+        found += [str((Path(folder) / file).relative_to(root)) for file in files if file.lower().endswith(endings)]
     return sorted(f"local:{path}" for path in found)
 
 
@@ -385,6 +422,8 @@ def _first_sound(
 ) -> bytes | tuple[str, str]:
     """The clip as WAV, or why not and the `host:port` that would have to be allowed: a dead host is asked once."""
     listening = session.datasets().listening
+    most = (start_s or 0.0) + _LISTEN_S
+    end_s = most if end_s is None else min(end_s, most)  # a recording of hours is not played in one
     try:
         return listening.workers.wav(Piece(listening.fetcher(hosts, names=names).fetch(url), start_s, end_s))
     except RefusedHost as refused:

@@ -8,7 +8,7 @@ import streamlit as st
 from hover_core import corpus, job_rows, jobs, mapping, reducers, vector_rows, vectorizers
 from hover_core.dataset import DEFAULT_VECTORIZER
 from hover_core.job_rows import Job
-from pages.components import session
+from pages.components import recordings, session
 from pages.components.clip_map import clip_map
 from pages.components.confounds import confounds
 from pages.components.words import counted, plain
@@ -179,7 +179,9 @@ def _running() -> None:
     phase, done, total = progress.get("phase", "starting"), progress.get("done", 0), progress.get("total", 0)
     left = progress.get("left_s")
     with st.container(horizontal=True, vertical_alignment="center"):
-        if phase == "vectors" and total:
+        if job.kind == "cut":
+            recordings.bar(job)
+        elif phase == "vectors" and total:
             finished = done + progress.get("failed", 0)
             words = [f"{finished:,}/{total:,} clips", f"{progress.get('rate', 0):,.0f} clips/s"]
             words += [f"{_span(left)} left"] if left is not None else []

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from hover_core import jobs
 from hover_core.dataset import Dataset, Datasets
 from hover_core.invites import ANNOTATOR, LOCAL_OWNER, Person
 from pages.server import identity
+from tests import sounds
 
 OWNER_PAGES = ["owner/upload.py", "owner/split.py", "owner/vectorize.py", "owner/share.py", "owner/export.py"]
 Run = Callable[[Person | None], AppTest]
@@ -412,3 +414,31 @@ def test_the_leak_report_is_on_split_and_in_the_export(run_as: Run, datasets: Da
 
     assert not app.exception
     assert "with a random split your test set would flatter you" in _text(app)
+
+
+def test_long_recordings_are_cut_into_clips(
+    run_as: Run, datasets: Datasets, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = tmp_path / "recordings"
+    root.mkdir()
+    for number in range(3):
+        (root / f"{number}.wav").write_bytes(sounds.encode(sounds.noise(12, 8_000, seed=number), 8_000))
+    (root / "page.wav").write_bytes(b"<html>Sign in")
+    monkeypatch.setenv("HOVER_AUDIO_ROOT", str(root))
+    app = run_as()
+    app.button(key="upload.folder").click().run()
+    way = next(control for control in app.segmented_control if str(control.key).startswith("upload.cut."))
+    way.set_value("fixed").run()
+
+    assert app.button(key="upload.add").label == "Cut 4 recordings and add the clips"
+    app.button(key="upload.add").click().run()
+    [row] = datasets.rows()
+    dataset = datasets.open(row.id)
+    deadline = time.monotonic() + 60
+    while jobs.tend(dataset).running and time.monotonic() < deadline:
+        time.sleep(0.1)
+    app.run()
+
+    assert [element.value for element in app.success] == ["9 clips cut from 3 recordings"]
+    assert app.expander[0].label == "1 recording could not be cut"
+    assert dataset.row.size == 9

@@ -13,7 +13,7 @@ TIERS = {
         "fetch", "buckets", "audio", "ear", "vectorizers", "scale", "suggest", "search", "alike",
         "onnx_models", "plugins",
         "reducers", "layout", "layout_loops", "procrustes",
-        "browsers", "recordings", "containers", "outlines",
+        "browsers", "recordings", "containers", "outlines", "cuts",
     },
     "memory": {
         "migrations", "store", "journal", "clip_rows", "vector_rows", "job_rows", "members", "sound_cache",
@@ -25,6 +25,7 @@ TIERS = {
         "mapping",
         "twins", "leaks", "data_card",
         "corpus", "lens",
+        "cutting",
     },
 }  # fmt: skip
 MAY_IMPORT = {
