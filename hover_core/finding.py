@@ -30,6 +30,7 @@ Positions = NDArray[np.int64]
 Floats = NDArray[np.float32]
 
 MODEL_FROM: Final = 8  # examples of each kind from which a linear model is as good as their centres
+PLAYED_S: Final = 30.0
 _AGAINST: Final = 0.4  # how much a centre of negative examples counts against one of positive ones
 _BACKGROUND: Final = 200
 _MOST_TEXT: Final = 200
@@ -49,18 +50,23 @@ Query = int | str | bytes | Stretch | Floats | Sequence["int | str | bytes | Str
 
 @dataclass(frozen=True)
 class Sought:
-    """A query as the vectors that are compared.
+    """A query, ready to be compared.
 
     Attributes
     ----------
-    vectors : raw, one for each sound that was given [shape=(m, d), float32]
-    vectorizer : the key of what made them
-    clips : positions of clips among them, which do not answer [shape=(c,)]
+    vectorizer : the key of what made the vectors
+    clips : positions of clips that are asked for by their own vectors [shape=(c,)]
+    vectors : raw, of everything else that was given [shape=(m, d), float32]
+    silent : positions of clips that do not answer: those asked for, and those of which a stretch was
     """
 
-    vectors: Floats
     vectorizer: str
     clips: Positions
+    vectors: Floats
+    silent: Positions
+
+    def __len__(self) -> int:
+        return len(self.clips) + len(self.vectors)
 
 
 @dataclass(frozen=True)
@@ -122,34 +128,36 @@ def sought(dataset: Dataset, query: Query) -> Sought:
         The URL, the bytes or the stretch have no sound.
     """
     index, key = _index(dataset)
-    width = index.units.shape[1]
+    nothing, width = np.zeros(0, np.int64), index.units.shape[1]
     if isinstance(query, np.ndarray) and query.dtype.kind == "f":
         vector = np.atleast_2d(np.asarray(query, np.float32))
         if vector.shape[-1] != width or not np.isfinite(vector).all():
             raise Refused(
                 f"a vector of shape {query.shape} is no query: {width} finite numbers are wanted, as {key} gives"
             )
-        return Sought(vector, key, np.zeros(0, np.int64))
+        return Sought(key, nothing, vector, nothing)
     single = isinstance(query, int | np.integer | str | bytes | Stretch)
     parts: Sequence[Any] = [query] if single else list(query)  # type: ignore[arg-type]
     if not parts:
         raise Refused("there is nothing to search by: give a clip, a URL, a file, a stretch or a vector")
-    vectors, clips = [], []
+    vectors, clips, silent = [], [], []
     for part in parts:
         if isinstance(part, int | np.integer):
-            vectors.append(_of_clip(dataset, index, int(part)))
+            if index.vector_row(int(part)) is None:
+                raise NotFound(f"the clip at position {part} has no vector: vectorize first")
             clips.append(int(part))
+            silent.append(int(part))
         elif isinstance(part, str):
             vectors.append(dataset.vector_of(part) if key == dataset.vectorizer_key else of_url(dataset, part, key))
         elif isinstance(part, bytes):
             vectors.append(_of_sound(dataset, Piece(_small_enough(part)), key))
         elif isinstance(part, Stretch):
             vectors.append(_of_sound(dataset, piece(dataset, part), key))
-            clips.append(part.position)
+            silent.append(part.position)
         else:
             raise Refused(f"{type(part).__name__} is nothing to search by: give positions, URLs, bytes or stretches")
-    stacked = np.stack([np.asarray(vector, np.float32) for vector in vectors])
-    return Sought(stacked, key, np.array(clips, np.int64))
+    stacked = np.stack(vectors).astype(np.float32) if vectors else np.zeros((0, width), np.float32)
+    return Sought(key, np.array(clips, np.int64), stacked, np.array(silent, np.int64))
 
 
 def find(
@@ -198,15 +206,15 @@ def find(
     if key != asked.vectorizer:
         raise Refused("the clips have other vectors now: ask again")
     begun = time.perf_counter()
-    units = index.asked(asked.vectors)
+    units = np.concatenate([index.units[index.rows_of(asked.clips)], index.asked(asked.vectors)])
     by = "cosine"
     for_rows, against_rows = index.rows_of(np.asarray(like, np.int64)), index.rows_of(np.asarray(unlike, np.int64))
     if len(for_rows) or len(against_rows):
         units, by = _refined(index, units, for_rows, against_rows, nearest=nearest)
     elif len(units) > 1 and not nearest:
         units = unit(units.mean(axis=0, keepdims=True))
-    rows, scores, places = _ranked(index, units, asked.clips, k, among, at_least)
-    of = len(index.positions) - len(index.rows_of(np.unique(asked.clips)))
+    rows, scores, places = _ranked(index, units, asked.silent, k, among, at_least)
+    of = len(index.positions) - len(index.rows_of(np.unique(asked.silent)))
     closer = (1 - (places + 1) / max(of, 1)).astype(np.float32)
     ranking = Ranking(index.positions[rows], scores, closer, of, by, time.perf_counter() - begun)
     return ranking
@@ -257,6 +265,14 @@ def of_url(dataset: Dataset, url: str, key: str) -> Floats:
     return dataset.datasets.listening.vector(dataset.id, url, key, private=dataset.by.role == OWNER)
 
 
+def fetched(dataset: Dataset, url: str) -> bytes:
+    """The bytes behind a URL that need not be in the table; private places only for the owner.
+
+    Raises FetchError.
+    """
+    return dataset.datasets.listening.fetch(dataset.id, url, private=dataset.by.role == OWNER)
+
+
 def piece(dataset: Dataset, stretch: Stretch) -> Piece:
     """Where the sound of a stretch lies.
 
@@ -283,13 +299,16 @@ def piece(dataset: Dataset, stretch: Stretch) -> Piece:
 
 
 def playable(dataset: Dataset, query: str | bytes | Stretch) -> bytes:
-    """What a query sounds like, as WAV that every browser plays. Raises as `sought`."""
+    """What a query sounds like, its first `PLAYED_S` seconds as WAV that every browser plays. Raises as `sought`."""
     if isinstance(query, Stretch):
         source = piece(dataset, query)
+        assert source.start_s is not None  # of a stretch both are known
+        assert source.end_s is not None
+        source = replace(source, end_s=min(source.end_s, source.start_s + PLAYED_S))
     elif isinstance(query, str):
-        source = Piece(dataset.datasets.listening.fetch(dataset.id, query, private=dataset.by.role == OWNER))
+        source = Piece(fetched(dataset, query), 0.0, PLAYED_S)
     else:
-        source = Piece(_small_enough(query))
+        source = Piece(_small_enough(query), 0.0, PLAYED_S)
     return dataset.datasets.listening.workers.wav(source)
 
 
@@ -301,13 +320,6 @@ def _index(dataset: Dataset) -> tuple[SearchIndex, str]:
     if not len(index.positions):
         raise NotFound("no clip has a vector yet: vectorize first")
     return index, served
-
-
-def _of_clip(dataset: Dataset, index: SearchIndex, position: int) -> Floats:
-    row = index.vector_row(position)
-    if row is None:
-        raise NotFound(f"the clip at position {position} has no vector: vectorize first")
-    return index.raw(np.array([row]))[0]
 
 
 def _of_sound(dataset: Dataset, sound: Piece, key: str) -> Floats:

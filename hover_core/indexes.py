@@ -71,6 +71,11 @@ class Indexes:
             return built.index, built.vectorizer
         return self._build(place, dataset_id, vectorizer), vectorizer
 
+    def version(self, dataset_id: str, vectorizer: str) -> tuple[int, str]:
+        """Another answer means that another index would answer now."""
+        index, key = self.get(dataset_id, vectorizer)
+        return id(index), key
+
     def building(self, dataset_id: str) -> bool:
         """Whether a newer index is being built in the background."""
         work = self._place(dataset_id).building

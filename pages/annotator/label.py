@@ -161,7 +161,11 @@ def _panel(dataset: Dataset, desk: Desk) -> None:
     if desk.problem:
         st.error(desk.problem)
         desk.problem = ""
-    _count(dataset, desk)
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", gap="small"):
+        _count(dataset, desk)
+        search_panel.entry(dataset, desk)
+    if not len(desk.selection) and desk.search is None:
+        st.caption("Draw around a cloud of points. Rest the mouse on a point to hear it; click a point to pick it.")
     _label_bar(dataset, desk)
     if desk.part_job is not None:
         _part_under_way(desk)
@@ -185,16 +189,17 @@ def _panel(dataset: Dataset, desk: Desk) -> None:
 
 
 def _count(dataset: Dataset, desk: Desk) -> None:
-    state = dataset.state()
     if not len(desk.selection):
-        st.markdown("**Nothing selected**")
-        st.caption("Draw around a cloud of points. Rest the mouse on a point to hear it; click a point to pick it.")
+        st.markdown("**Nothing selected**", width="content")
         return
-    st.markdown(f"**{counted(len(desk.selection), 'clip')}**", help="What you lassoed, clicked or took from a search.")
+    state = dataset.state()
     codes, counts = np.unique(state.label[desk.selection], return_counts=True)
     order = np.argsort(-counts)[:6]
     words = [f"{counts[i]:,} {plain(state.names[codes[i]]) if codes[i] >= 0 else 'unlabelled'}" for i in order]
-    st.caption(" · ".join(words) + (" · …" if len(codes) > 6 else ""))
+    more = " · …" if len(codes) > 6 else ""
+    st.markdown(
+        f"**{counted(len(desk.selection), 'clip')}**  \n:small[:gray[{' · '.join(words)}{more}]]", width="content"
+    )
 
 
 def _label_bar(dataset: Dataset, desk: Desk) -> None:
@@ -308,7 +313,10 @@ def _act(desk: Desk, act: Act | None) -> None:
     elif act.kind == "focus":
         desk.focus = act.position
     elif act.kind == "similar":
-        desk.focus = desk.like = act.position
+        desk.focus = act.position
+        desk.ask([act.position])
+    elif act.kind in ("up", "down"):
+        desk.judge(act.position, 1 if act.kind == "up" else -1)
     elif act.kind == "evict":
         desk.leave_out(act.position)
     st.rerun(scope="fragment")

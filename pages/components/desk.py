@@ -5,6 +5,7 @@ Every act asks again who is here: an invite that was revoked a moment ago writes
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -12,9 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hover_core import jobs
+from hover_core.clips import clip_name
 from hover_core.dataset import Dataset
 from hover_core.errors import HoverError
+from hover_core.finding import Stretch, fetched, matching, playable, sought
 from pages.components import session
+from pages.components.search import Row, Search, Words
 from pages.components.words import counted, plain
 
 Positions = NDArray[np.int64]
@@ -32,7 +36,7 @@ class Desk:
     imposed: str = ""  # id of a selection that the map has to take over from us
     turn: int = 0  # counts selections: each starts on its first page
     focus: int | None = None
-    like: int | None = None  # the clip whose neighbours are asked for
+    search: Search | None = None
     part: int | None = None  # the map of a part that is looked at, by its id
     part_job: int | None = None  # the job that draws one
     twins: bool = False  # near-duplicates of what is labelled get the label too
@@ -51,7 +55,7 @@ class Desk:
         self.selection, self.how = np.asarray(positions, np.int64), how
         self.turn = next(_ids)
         if how != "search":
-            self.like = None
+            self.search = None
         if tell_map:
             self.imposed = f"{self.turn}"
 
@@ -165,13 +169,120 @@ class Desk:
         """Return to the whole map."""
         self.part = None
 
-    def ask(self, position: int | None) -> None:
-        """Look for the clips that sound like one; None ends it."""
-        self.like = position
+    def ask(self, positions: Sequence[int]) -> None:
+        """Look for the clips that sound like these."""
+        dataset = self._opened()
+        if dataset is None:
+            return
+        clips = [int(position) for position in positions]
+        if len(clips) == 1:
+            clip = dataset.clips().loc[clips[0]]
+            title = f"Like **{plain(clip_name(clip['url']))}**"
+        else:
+            title = f"Like {counted(len(clips), 'clip')}"
+        try:
+            self.search = Search(title, sought(dataset, clips), clips=tuple(clips), words=self._words())
+        except HoverError as error:
+            self.problem = plain(str(error))
 
-    def take(self, hits: Positions) -> None:
-        """Select what a search found."""
+    def ask_sound(self, query: str | bytes | Stretch, title: str) -> None:
+        """Look for the clips that sound like a URL, a file, what the microphone heard, or a stretch of a clip."""
+        dataset = self._opened()
+        if dataset is None:
+            return
+        try:
+            if isinstance(query, str):  # fetched once: to be compared and to be heard
+                query = fetched(dataset, query)
+            found = sought(dataset, query)
+            self.search = Search(title, found, sound=playable(dataset, query), words=self._words())
+        except HoverError as error:
+            self.problem = plain(str(error))
+
+    def ask_words(self, words: Words | None) -> None:
+        """Look for text, alone or among the hits of the search that is open; None takes the words off."""
+        dataset = self._opened()
+        if dataset is None:
+            return
+        if words is not None:
+            try:
+                matching(dataset, **vars(words))
+            except HoverError as error:
+                self.problem = plain(str(error))
+                return
+        if self.search is not None and self.search.sought is not None:
+            self.search.words = words
+        else:
+            self.search = None if words is None else Search("By words", words=words)
+
+    def close_search(self) -> None:
+        """End the search; the selection stays."""
+        self.search = None
+
+    def judge(self, position: int, thumb: int) -> None:
+        """A hit is, or is not, what is meant."""
+        if self.search is not None:
+            self.search.judge(position, thumb)
+
+    def take(self, hits: Positions, *, mode: str = "replace") -> None:
+        """Select what a search found; or add it, or keep only what is in both, or take it out."""
+        if mode == "add":
+            hits = np.union1d(self.selection, hits)
+        elif mode == "both":
+            hits = np.intersect1d(self.selection, hits)
+        elif mode == "without":
+            hits = np.setdiff1d(self.selection, hits)
         self.select(hits, "search", tell_map=True)
+
+    def play_in_a_row(self, hits: Positions) -> None:
+        """Start to play hits one after the other."""
+        if self.search is not None:
+            self.search.row = Row([int(position) for position in hits])
+
+    def decide(self, position: int, verdict: str, heard: bool, at: int) -> None:
+        """`keep`, `drop`, `skip` or `undo` a clip that is played in a row."""
+        row = self.search.row if self.search is not None else None
+        if self.search is None or row is None or position not in row.positions:
+            return
+        row.at = max(0, min(at, len(row.positions)))
+        row.kept.pop(position, None)
+        row.dropped.discard(position)
+        if verdict == "keep":
+            row.kept[position] = heard
+        elif verdict == "drop":
+            row.dropped.add(position)
+        thumb = {"keep": 1, "drop": -1}.get(verdict, 0)
+        if self.search.thumb(position) != thumb:
+            self.search.judge(position, thumb or self.search.thumb(position))
+
+    def apply_kept(self, label: str) -> None:
+        """Label what was kept in the row: as heard what was heard, the rest as found by search."""
+        dataset = self._opened()
+        row = self.search.row if self.search is not None else None
+        if dataset is None or row is None or not (label and row.kept):
+            return
+        changed = 0
+        for how, wanted in (("heard", True), ("search", False)):
+            positions = [position for position, heard in row.kept.items() if heard is wanted]
+            if not positions:
+                continue
+            try:
+                token = session.token(f"kept {how}")
+                written = dataset.annotate(positions, label, how=how, twins=self.twins, token=token)
+            except HoverError as error:
+                self.problem = plain(str(error))
+                return
+            session.spend(f"kept {how}")
+            changed += written.changed
+            if written.batch_id is not None:
+                self._wrote(written.batch_id, f"{written.changed:,} × “{label}”")
+            for position in positions:
+                row.done.add(position)
+                del row.kept[position]
+        self.said = f"Labelled {changed:,} as “{plain(label)}”. Undo with u."
+
+    def _words(self) -> Words | None:
+        """The words stay when another sound is asked for."""
+        return self.search.words if self.search is not None else None
 
     def _twins_of(self, dataset: Dataset, positions: Positions) -> str:
         """What to say of the near-duplicates that get the label as well."""

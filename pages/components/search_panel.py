@@ -1,4 +1,4 @@
-"""Search by ear on Label: clips that sound like one, ranked, as a second way to gather clips beside the lasso."""
+"""Search by ear on Label: hits of anything that sounds, ranked, as a second way to gather clips beside the lasso."""
 
 from __future__ import annotations
 
@@ -6,67 +6,316 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
+from hover_core import columns
+from hover_core.clip_rows import clip_at
+from hover_core.clips import clip_name
 from hover_core.dataset import Dataset
 from hover_core.errors import HoverError
+from hover_core.finding import Ranking, Stretch
 from pages.components.clip_list import Act, clip_list
 from pages.components.desk import Desk
+from pages.components.hands_free import hands_free
+from pages.components.search import MOST_HITS, Search, Words
+from pages.components.words import counted, plain
 
 Positions = NDArray[np.int64]
 
 LIST_ROWS = 10
+MOST_QUERY_CLIPS = 500
+MOST_IN_A_ROW = 200
+MODES = {
+    "replace": "Select",
+    "add": "Add to the selection",
+    "both": "Keep only these of it",
+    "without": "Take out of it",
+}
+
+
+# asking ---------------------------------------------------------------------------------------------------------------
+
+
+def entry(dataset: Dataset, desk: Desk) -> None:
+    """A small button that opens every way to ask."""
+    # another key closes it: after a sound was given the hits are what a person wants to see
+    turn = 0 if desk.search is None or desk.search.sought is None else desk.search.id
+    with st.popover("Search", icon=":material/search:", key=f"label.search.{turn}", help="By ear, or by words"):
+        by_ear, by_words = st.tabs(["By ear", "By words"])
+        with by_ear:
+            _by_ear(dataset, desk)
+        with by_words:
+            _by_words(dataset, desk)
+
+
+def _by_ear(dataset: Dataset, desk: Desk) -> None:
+    amount = len(desk.selection)
+    with st.container(horizontal=True):
+        st.button(
+            "Like the clip in focus",
+            key="label.like_focus",
+            disabled=desk.focus is None,
+            on_click=desk.ask,
+            args=([desk.focus],),
+        )
+        st.button(
+            f"Like the {amount:,} selected" if amount else "Like the selected",
+            key="label.like_selected",
+            disabled=not 0 < amount <= MOST_QUERY_CLIPS,
+            help=f"1 to {MOST_QUERY_CLIPS} clips, by their mean or by the nearest to any of them",
+            on_click=desk.ask,
+            args=(desk.selection.tolist(),),
+        )
+
+    def spoken() -> None:
+        given = st.session_state["label.spoken"]
+        if given is not None:
+            desk.ask_sound(given.getvalue(), "Like **what the microphone heard**")
+
+    def uploaded() -> None:
+        given = st.session_state["label.file"]
+        if given is not None:
+            desk.ask_sound(given.getvalue(), f"Like the file **{plain(given.name)}**")
+
+    def named() -> None:
+        url = st.session_state["label.url"].strip()
+        if url:
+            desk.ask_sound(url, f"Like **{plain(clip_name(url))}**")
+
+    st.audio_input("Whistle, knock, speak", key="label.spoken", on_change=spoken, sample_rate=44_100)
+    st.file_uploader("A sound file", key="label.file", on_change=uploaded)
+    st.text_input("An address", placeholder="https://…", key="label.url", on_change=named)
+    if desk.focus is not None:
+        _stretch(dataset, desk, desk.focus)
+
+
+def _stretch(dataset: Dataset, desk: Desk, position: int) -> None:
+    found = clip_at(dataset.store, dataset.id, position)
+    duration = found[1].duration_s if found is not None and found[1] is not None else None
+    if not duration:
+        return
+    key = f"label.stretch.{dataset.id}.{position}"
+    end = max(0.02, round(duration, 2))
+    st.slider("A stretch of the clip in focus", 0.0, end, (0.0, end), 0.01, format="%.2f s", key=key)
+
+    def ask() -> None:
+        start_s, end_s = st.session_state[key]
+        desk.ask_sound(Stretch(position, start_s, end_s), f"Like **{start_s:.2f} to {end_s:.2f} s of a clip**")
+
+    st.button("Like this stretch", key="label.like_stretch", on_click=ask)
+
+
+def _by_words(dataset: Dataset, desk: Desk) -> None:
+    def ask() -> None:
+        text = st.session_state["label.words"].strip()
+        words = Words(
+            text,
+            st.session_state["label.words_in"] or "",
+            st.session_state["label.words_regex"],
+            st.session_state["label.words_without"],
+        )
+        desk.ask_words(words if text else None)
+
+    st.text_input("Text", key="label.words", placeholder="part of a name, a label, a cell …", on_change=ask)
+    st.selectbox(
+        "In",
+        ["", "url", "label", *_table_columns(dataset)],
+        format_func=lambda name: name or "anything",
+        key="label.words_in",
+        on_change=ask,
+    )
+    with st.container(horizontal=True):
+        st.toggle("Regular expression", key="label.words_regex", on_change=ask)
+        st.toggle("Without it", key="label.words_without", on_change=ask)
+    st.caption("Alone, or among the hits of a sound.")
+
+
+def _table_columns(dataset: Dataset) -> list[str]:
+    keys = (offered["key"] for offered in columns.offered(dataset))
+    return [key.removeprefix("table:") for key in keys if key.startswith("table:")]
 
 
 def more_like_focus(desk: Desk) -> None:
     """A button that asks for the clips most like the one in focus."""
-    if desk.focus is not None and desk.focus != desk.like:
-        st.button("More like this", icon=":material/search:", key="label.like", on_click=desk.ask, args=(desk.focus,))
+    if desk.focus is not None and (desk.search is None or desk.search.clips != (desk.focus,)):
+        st.button("More like this", icon=":material/search:", key="label.like", on_click=desk.ask, args=([desk.focus],))
+
+
+# the hits -------------------------------------------------------------------------------------------------------------
 
 
 def is_shown(desk: Desk) -> bool:
     """Whether the panel shows the hits of a search; while there is one, a control to go to the selection and back."""
-    if desk.like is None:
+    if desk.search is None:
         return False
-    shown = st.segmented_control(
-        "Clips",
-        ["selected", "similar"],
-        format_func={"selected": "Selected", "similar": "Most similar"}.__getitem__,
-        default="similar",
-        required=True,
-        key=f"label.shown.{desk.like}",
-        label_visibility="collapsed",
-    )
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
+        shown = st.segmented_control(
+            "Clips",
+            ["selected", "similar"],
+            format_func={"selected": "Selected", "similar": "Hits"}.__getitem__,
+            default="similar",
+            required=True,
+            key=f"label.shown.{desk.search.id}",
+            label_visibility="collapsed",
+        )
+        st.button("Close", key="label.close", type="tertiary", icon=":material/close:", on_click=desk.close_search)
     return shown == "similar"
 
 
 def ring(dataset: Dataset, desk: Desk) -> Positions | None:
     """Which points the map marks as hits, or None without a search."""
-    return None if desk.like is None else _hits(dataset, desk.like, int(st.session_state.get("label.k", 50)))[0]
+    if desk.search is None:
+        return None
+    try:
+        return _ranking(dataset, desk, desk.search).positions
+    except HoverError:  # the panel says it
+        return None
 
 
 def search_panel(dataset: Dataset, desk: Desk) -> Act | None:
-    """Clips that sound like the one asked for, ranked, with their cosine; returns what was done with one of them."""
-    assert desk.like is not None  # only drawn for a query
-    k = st.slider("Most similar clips", 5, 500, 50, 5, key="label.k")
-    hits, cosines = _hits(dataset, desk.like, k)
-    if not len(hits):
-        st.info("This clip has no vector, so nothing can be compared with it.")
+    """The hits, ranked, with their cosine; returns what was done with one of them."""
+    search = desk.search
+    assert search is not None  # only drawn for a question
+    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", gap="small"):
+        st.markdown(_asked(search), width="content")
+        if search.sound:
+            st.audio(search.sound, format="audio/wav", alt="What was asked", width=180)
+    if search.row is not None:
+        _in_a_row(dataset, desk, search)
         return None
-    with st.container(horizontal=True, vertical_alignment="center"):
-        take = f"Select these {len(hits):,}"
-        st.button(take, icon=":material/select_all:", key="label.hits", on_click=desk.take, args=(hits,))
-        st.button("Close", key="label.close", on_click=desk.ask, args=(None,))
+    _how_many(search)
+    try:
+        hits = _ranking(dataset, desk, search)
+    except HoverError as error:
+        st.error(plain(str(error)))
+        return None
+    _acts(desk, search, hits)
+    if not len(hits):
+        st.info("No clip answers. Move the slider, or take the words off.")
+        return None
     pages = -(-len(hits) // LIST_ROWS)
-    key = f"label.hits_page.{desk.like}"
+    key = f"label.hits_page.{search.id}"
     page = min(int(st.session_state.get(key, 1)), pages)
-    first = slice((page - 1) * LIST_ROWS, page * LIST_ROWS)
-    act = clip_list(dataset, hits[first], key="label.hit_list", scores=cosines[first], focus=desk.focus)
+    part = slice((page - 1) * LIST_ROWS, page * LIST_ROWS)
+    act = clip_list(
+        dataset,
+        hits.positions[part],
+        key="label.hit_list",
+        scores=None if search.sought is None else hits.scores[part],
+        closer_than=None if search.sought is None else hits.closer_than[part],
+        thumbs=None if search.sought is None else [search.thumb(int(p)) for p in hits.positions[part]],
+        focus=desk.focus,
+    )
     if pages > 1:
         st.pagination(pages, key=key)
     return act
 
 
-def _hits(dataset: Dataset, position: int, k: int) -> tuple[Positions, NDArray[np.float32]]:
-    try:
-        return dataset.neighbours(position, k)
-    except HoverError:  # a clip without a vector has no neighbours, and the panel says so
-        return np.zeros(0, np.int64), np.zeros(0, np.float32)
+def _asked(search: Search) -> str:
+    words = ""
+    if search.words is not None:
+        kind = "without" if search.words.exclude else "with"
+        words = f" {kind} “{plain(search.words.text)}”"
+    refined = f" · 👍 {len(search.like)} 👎 {len(search.unlike)}" if search.like or search.unlike else ""
+    return f"{search.title}{words}{refined}"
+
+
+def _how_many(search: Search) -> None:
+    if search.sought is None:
+        return
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.segmented_control(
+            "Hits",
+            ["first", "above"],
+            format_func={"first": "First", "above": "Above"}.__getitem__,
+            default="first",
+            required=True,
+            key="label.cut_by",
+            label_visibility="collapsed",
+            help="The nearest so many, or all whose cosine is above a threshold",
+        )
+        if st.session_state.get("label.cut_by", "first") == "first":
+            st.slider("Most similar clips", 5, MOST_HITS, 50, 5, key="label.k", label_visibility="collapsed")
+        else:
+            st.slider("Cosine above", 0.0, 1.0, 0.5, 0.01, key="label.cut", label_visibility="collapsed")
+
+
+def _acts(desk: Desk, search: Search, hits: Ranking) -> None:
+    """What can be done with all hits, in one row."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+        st.button(
+            f"Select these {len(hits):,}",
+            icon=":material/select_all:",
+            key="label.hits",
+            disabled=not len(hits),
+            on_click=desk.take,
+            args=(hits.positions,),
+        )
+        st.button(
+            "Play in a row",
+            icon=":material/headphones:",
+            key="label.row",
+            disabled=not len(hits),
+            help="Hands-free: each hit after the other; ↑ keep, ↓ drop, ← undo, → skip, Enter labels what was kept",
+            on_click=desk.play_in_a_row,
+            args=(hits.positions[:MOST_IN_A_ROW],),
+        )
+        with st.popover("", icon=":material/tune:", help="How hits are found, and joined with the selection"):
+            _tuning(desk, search, hits)
+
+
+def _tuning(desk: Desk, search: Search, hits: Ranking) -> None:
+    if search.sought is not None and len(search.sought) > 1:
+        st.toggle("Nearest to any of them, not to their mean", key="label.nearest")
+    if len(desk.selection):
+        st.toggle("Only among the selected", key="label.among")
+        for mode in ("add", "both", "without"):
+            name = f"{MODES[mode]} ({len(hits):,})"
+            st.button(name, key=f"label.take.{mode}", on_click=desk.take, args=(hits.positions,), kwargs={"mode": mode})
+    if search.like or search.unlike:
+
+        def forget() -> None:
+            search.like, search.unlike = [], []
+
+        st.button("Forget the thumbs", key="label.forget", on_click=forget)
+    if search.words is not None and search.sought is not None:
+        st.button("Take the words off", key="label.wordless", on_click=desk.ask_words, args=(None,))
+    how = {
+        "cosine": "by the cosine of their vectors",
+        "centres": "by the cosine, moved by your thumbs",
+        "model": "by a linear model of your thumbs",
+        "words": "by words, in the order of the table",
+    }[hits.by]
+    st.caption(f"Ranked {how}, among {counted(hits.of, 'clip')}, in {hits.took_s * 1000:.1f} ms.")
+
+
+def _in_a_row(dataset: Dataset, desk: Desk, search: Search) -> None:
+    row = search.row
+    assert row is not None  # only drawn for one
+    hands_free(dataset, desk, row, key="label.hands_free")
+    label, kept = desk.chosen, len(row.kept)
+
+    def end() -> None:
+        search.row = None
+
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.button(
+            f"Label {kept:,} kept as “{plain(label)}”" if label and kept else "Label what was kept",
+            key="label.kept",
+            icon=":material/label:",
+            disabled=not (label and kept),
+            help="Choose a label above" if not label else "Enter",
+            on_click=desk.apply_kept,
+            args=(label,),
+        )
+        st.button("To the list", key="label.row_end", on_click=end)
+
+
+def _ranking(dataset: Dataset, desk: Desk, search: Search) -> Ranking:
+    above = search.sought is not None and st.session_state.get("label.cut_by") == "above"
+    among = desk.selection if st.session_state.get("label.among") and len(desk.selection) else None
+    return search.ranking(
+        dataset,
+        k=None if above or search.sought is None else int(st.session_state.get("label.k", 50)),
+        at_least=float(st.session_state.get("label.cut", 0.5)) if above else None,
+        nearest=bool(st.session_state.get("label.nearest")),
+        among=among,
+    )

@@ -9,7 +9,9 @@ from importlib.util import find_spec
 from pathlib import Path
 
 COMPONENTS = Path(__file__).resolve().parent.parent / "components"
-FOLDERS = tuple(COMPONENTS / name for name in ("elements", "clip_map", "clip_list", "label_bar", "spectrogram"))
+FOLDERS = tuple(
+    COMPONENTS / name for name in ("elements", "clip_map", "clip_list", "hands_free", "label_bar", "spectrogram")
+)
 TYPES = {".js": "text/javascript", ".css": "text/css"}
 
 

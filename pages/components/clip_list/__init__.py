@@ -19,7 +19,8 @@ from pages.server import assets
 
 @dataclass(frozen=True)
 class Act:
-    """What a person asked of one clip in the list: `focus`, `similar`, `evict`, or `label` with a name (patch)."""
+    """What a person asked of one clip in the list: `focus`, `similar`, `evict`, `up` or `down` (an example for or
+    against), or `label` with a name (patch)."""
 
     kind: str
     position: int
@@ -32,11 +33,15 @@ def clip_list(
     *,
     key: str,
     scores: Sequence[float] | None = None,
+    closer_than: Sequence[float] | None = None,
+    thumbs: Sequence[int] | None = None,
     focus: int | None = None,
     evict: bool = False,
 ) -> Act | None:
-    """Draw the clips at `positions`, a page of them, with a score each if given; the act of this run, if any.
+    """Draw the clips at `positions`, a page of them; the act of this run, if any.
 
+    With `scores` each shows one, with `closer_than` the share of all clips that it is closer than; with `thumbs` (1 up,
+    -1 down, 0 neither) each can be an example for or against.
     Of several acts each run answers one: whoever does it asks for another run.
     """
     state = dataset.state()
@@ -53,6 +58,8 @@ def clip_list(
                 "label": state.names[code] if code >= 0 else "",
                 "colour": colour(code) if code >= 0 else "",
                 "score": None if scores is None else f"{scores[number]:.3f}",
+                "closer": None if closer_than is None else _percent(closer_than[number]),
+                "thumb": None if thumbs is None else thumbs[number],
             }
         )
     data = {
@@ -69,7 +76,7 @@ def clip_list(
     while waiting:
         given = waiting.pop(0)
         position = given.get("position")
-        known = given.get("kind") in ("focus", "similar", "evict", "label")
+        known = given.get("kind") in ("focus", "similar", "evict", "up", "down", "label")
         if known and isinstance(position, int) and 0 <= position < state.size:
             return Act(given["kind"], position, str(given.get("label", "")))
     return None
@@ -77,6 +84,11 @@ def clip_list(
 
 def _collect(key: str) -> None:
     st.session_state.setdefault(f"{key}.acts", []).extend(elements.heard(key))
+
+
+def _percent(share: float) -> str:
+    """Rounded down: nothing is closer than 100 % of all clips."""
+    return f"{int(share * 1000) / 10:.1f} %"
 
 
 def _number(value: float) -> float | None:

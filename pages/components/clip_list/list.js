@@ -1,7 +1,7 @@
 /**
  * A page of clips to listen to: play, look, more like this, leave out. One sound at a time, with everything else on the page.
  *
- * Up to Python go, by an Outbox, acts {kind: "focus" | "similar" | "evict" | "label", position, label}. Playing sends nothing.
+ * Up to Python go, by an Outbox, acts {kind: "focus" | "similar" | "evict" | "up" | "down" | "label", position, label}. Playing sends nothing.
  */
 import { Outbox } from "./outbox.js"
 import { style } from "./style.js"
@@ -14,6 +14,8 @@ const ICONS = { // paths in a box of 16: glyphs for these are missing in many fo
   play: "M4 2.5v11l9-5.5z",
   stop: "M4 4h8v8H4z",
   similar: "M7 2a5 5 0 1 0 3.1 8.9l3 3 .9-.9-3-3A5 5 0 0 0 7 2zm0 1.3a3.7 3.7 0 1 1 0 7.4 3.7 3.7 0 0 1 0-7.4z",
+  up: "M2 7h2.3v7H2zM5.5 7 8.2 1.5c1 0 1.7.7 1.7 1.7L9.5 6h3.4c.8 0 1.3.7 1.1 1.4l-1.5 5.6c-.1.6-.6 1-1.2 1H5.5z",
+  down: "M14 9h-2.3V2H14zM10.500 9l-2.7 5.500c-1 0-1.700-.7-1.700-1.700L6.500 10H3.100c-.8 0-1.300-.7-1.100-1.400l1.500-5.600c.1-.6.6-1 1.200-1h5.800z",
   evict: "M3.6 2.7 8 7.1l4.4-4.4.9.9L8.9 8l4.4 4.4-.9.9L8 8.9l-4.4 4.4-.9-.9L7.1 8 2.7 3.6z",
 }
 
@@ -83,7 +85,14 @@ class ClipList {
     similar.title = "More like this"
     similar.setAttribute("aria-label", `More like ${row.name}`)
     similar.addEventListener("click", () => this.#act("similar", row.position))
-    item.append(play, outline, name, label, score, similar)
+    item.append(play, outline, name, label, score)
+    if (row.closer) {
+      const closer = make("span", "closer", row.closer)
+      closer.title = score.title = `Cosine ${row.score}; closer than ${row.closer} of all clips`
+      item.append(closer)
+    }
+    if (row.thumb !== null && row.thumb !== undefined) item.append(this.#thumb(row, "up", 1), this.#thumb(row, "down", -1))
+    item.append(similar)
     if (this.component.data.evict) {
       const evict = iconButton("evict")
       evict.title = "Leave out of the selection"
@@ -126,6 +135,15 @@ class ClipList {
       box.focus()
     })
     return label
+  }
+
+  #thumb(row, kind, value) {
+    const thumb = iconButton(kind)
+    thumb.title = kind === "up" ? "This is what I mean" : "Not this"
+    thumb.setAttribute("aria-label", `${kind === "up" ? "Like" : "Not like"} ${row.name}`)
+    thumb.setAttribute("aria-pressed", String(row.thumb === value))
+    thumb.addEventListener("click", () => this.#act(kind, row.position))
+    return thumb
   }
 
   #address(position, what) {

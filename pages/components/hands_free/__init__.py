@@ -1,0 +1,66 @@
+"""Hits played one after the other, judged by keys: nobody has to look, or to touch the mouse."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+import streamlit as st
+
+from hover_core.clips import clip_name
+from hover_core.dataset import Dataset
+from pages.components import elements
+from pages.components.desk import Desk
+from pages.components.search import Row
+from pages.server import assets
+
+_VERDICTS = ("keep", "drop", "skip", "undo")
+
+
+def hands_free(dataset: Dataset, desk: Desk, row: Row, *, key: str) -> None:
+    """Draw the player of a row. What is decided is taken over before the run, in the order in which it was done."""
+    clips = dataset.clips()
+    rows = []
+    for position in row.positions:
+        clip = clips.loc[position]
+        name = clip_name(clip["url"], _number(clip["start_s"]), _number(clip["end_s"]))
+        rows.append([position, name])
+    data = {
+        "assets": assets.folder(),
+        "clips": f"clips/{dataset.id}/",
+        "rows": rows,
+        "at": row.at,
+        "kept": list(row.kept),
+        "dropped": sorted(row.dropped),
+        "labelled": sorted(row.done),
+        "heard": elements.acknowledged(key),
+    }
+    _element()(key=key, data=data, height="content", on_said_change=partial(_take_over, desk, key))
+
+
+def _take_over(desk: Desk, key: str) -> None:
+    dataset = desk.dataset()
+    names = dataset.state().names[:9] if dataset is not None else ()
+    for act in elements.heard(key):
+        kind, position, at = act.get("kind"), act.get("position"), act.get("at")
+        if kind in _VERDICTS and isinstance(position, int) and isinstance(at, int):
+            desk.decide(position, kind, act.get("heard") is True, at)
+        elif kind == "label":
+            number = act.get("index")
+            if isinstance(number, int) and 0 <= number < len(names):
+                desk.chosen = names[number]
+            desk.apply_kept(desk.chosen)
+            if not desk.chosen:
+                desk.problem = "Choose a label first: nothing was written."
+        elif kind == "end" and desk.search is not None:
+            desk.search.row = None
+
+
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+@st.cache_resource
+def _element() -> Any:
+    return st.components.v2.component("hands_free", js=assets.inline("hands_free"), isolate_styles=False)

@@ -1,0 +1,308 @@
+"""Search by ear in a real browser: ask with anything that sounds, refine, take the hits, judge them by keys."""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from hover_core import jobs
+from hover_core.clips import Clip, clip_id
+from hover_core.dataset import Dataset, Datasets
+from hover_core.store import Store
+from hover_core.tables import Intake
+from tests import sounds
+from tests.browser import acts
+from tests.browser.conftest import ARGUMENTS, App
+from tests.servers import SoundServer
+
+COUNT = 60
+KEY = "segments-20x5-22050-v1"
+TONE, NOISE, CHIRP = range(3)
+
+
+def sound(number: int) -> np.ndarray:
+    """Tones, noises and chirps, in turn."""
+    return [sounds.tone(300 + 4 * number, 0.6), sounds.noise(0.6, seed=number), sounds.chirp(200 + number, 3_000, 0.6)][
+        number % 3
+    ]
+
+
+@dataclass
+class Heard:
+    """An app with clips that really sound, and a view into its store."""
+
+    app: App
+    dataset: Dataset
+    server: SoundServer
+    folder: Path
+
+    def labelled(self) -> dict[int, tuple[str, str]]:
+        """Position → label and how it was given, as it is in the store."""
+        state = self.dataset.state()
+        sources = self.dataset.datasets.journal.sources(self.dataset.id, np.unique(state.source).tolist())
+        return {
+            int(p): (state.names[state.label[p]], sources[int(state.source[p])][2])
+            for p in np.flatnonzero(state.label >= 0)
+        }
+
+
+@pytest.fixture
+def heard(start_app: Callable[..., App], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Heard]:
+    """Sixty clips behind a real server, vectorized and on a map, none labelled; one label is known."""
+    (tmp_path / "data").mkdir()
+    monkeypatch.setenv("HOVER_DATA", str(tmp_path / "data"))
+    files = {f"/{number}.wav": sounds.encode(sound(number)) for number in range(COUNT)}
+    files["/new.wav"] = sounds.encode(sounds.noise(0.6, seed=777))
+    with SoundServer(files) as server:
+        monkeypatch.setenv("HOVER_ALLOWED_HOSTS", server.host_port)
+        datasets = Datasets(Store(f"sqlite:///{tmp_path / 'data' / 'hover.sqlite'}"))
+        dataset = datasets.new("sounds")
+        urls = [server.url(f"/{number}.wav") for number in range(COUNT)]
+        clips = [Clip(clip_id(url), url, extra={"kind": "tnc"[n % 3], "n": str(n)}) for n, url in enumerate(urls)]
+        dataset.add(Intake(clips=clips))
+        dataset.change_settings(vectorizer=KEY)
+        jobs.run_here(dataset, vectorizer=KEY)
+        dataset.embed(KEY, "pca")
+        yield Heard(start_app(), dataset, server, tmp_path)
+        datasets.close()
+
+
+@pytest.fixture
+def on_label(heard: Heard, page: Page) -> Page:
+    """The Label page, its map standing still."""
+    page.goto(f"{heard.app.url}/label")
+    acts.map_ready(page, COUNT)
+    return page
+
+
+def search(page: Page) -> None:
+    """Open the ways to ask."""
+    page.get_by_role("button", name="Search", exact=True).click()
+
+
+def hits(page: Page, count: int) -> list[int]:
+    """The hits as the map marks them, once there are so many."""
+    page.wait_for_function("n => [...(window.__hoverMap.of.ring ?? [])].filter(Boolean).length === n", arg=count)
+    return list(page.evaluate("[...window.__hoverMap.of.ring].flatMap((ring, clip) => ring ? [clip] : [])"))
+
+
+def listed(page: Page) -> list[int]:
+    """The clips in the list, best first."""
+    page.locator(".clip-list .row").first.wait_for()
+    return [
+        int(text) for text in page.locator(".clip-list .row").evaluate_all("rows => rows.map(r => r.dataset.position)")
+    ]
+
+
+def first(page: Page, count: int) -> None:
+    """Ask for so many hits, by the keyboard: five a step."""
+    slider = page.get_by_role("slider", name="Most similar clips")
+    slider.focus()
+    for _ in range(abs(count - 50) // 5):
+        slider.press("ArrowLeft" if count < 50 else "ArrowRight")
+    expect(page.get_by_role("button", name=f"Select these {count}")).to_be_visible()
+
+
+def wav(heard: Heard, name: str, wave: np.ndarray, rate: int = 22_050) -> Path:
+    """A sound file for the browser."""
+    path = heard.folder / name
+    path.write_bytes(sounds.encode(wave, rate))
+    return path
+
+
+def test_an_uploaded_file_finds_its_kind_and_lights_it_up_on_the_map(heard: Heard, on_label: Page) -> None:
+    page = on_label
+    search(page)
+    page.locator("input[type=file]").set_input_files(wav(heard, "mine.wav", sounds.noise(0.6, seed=900)))
+    expect(page.get_by_text("Like the file mine.wav")).to_be_visible()
+    first(page, 15)
+
+    assert {clip % 3 for clip in hits(page, 15)} == {NOISE}
+    scores = [float(text) for text in page.locator(".clip-list .score").all_text_contents()]
+    assert scores == sorted(scores, reverse=True)
+    # sixty clips: the nearest is closer than 59 of them
+    expect(page.locator(".clip-list .closer").first).to_have_text("98.3 %")
+
+
+def test_a_file_that_is_no_sound_is_told_so(heard: Heard, on_label: Page) -> None:
+    page = on_label
+    path = heard.folder / "page.wav"
+    path.write_bytes(b"<!doctype html><html>sign in</html>")
+    search(page)
+    page.locator("input[type=file]").set_input_files(path)
+
+    expect(page.get_by_text("not a sound file but a web page")).to_be_visible()
+
+
+def test_an_address_that_is_not_in_the_table_and_its_threshold(heard: Heard, on_label: Page) -> None:
+    page = on_label
+    search(page)
+    page.get_by_label("An address").fill(heard.server.url("/new.wav"))
+    page.get_by_label("An address").press("Enter")
+    expect(page.get_by_text("Like new.wav")).to_be_visible()
+    page.get_by_text("Above", exact=True).click()
+    threshold = page.get_by_role("slider", name="Cosine above")
+    expect(threshold).to_be_visible()
+    expect(page.get_by_text(re.compile("^Select these (1[0-9]|20)$"))).to_be_visible()
+    found = page.evaluate("[...window.__hoverMap.of.ring].flatMap((ring, clip) => ring ? [clip] : [])")
+    assert {clip % 3 for clip in found} == {NOISE}
+    threshold.focus()
+    threshold.press("End")
+    expect(page.get_by_text("No clip answers")).to_be_visible()
+    assert hits(page, 0) == []
+    threshold.press("Home")
+    page.wait_for_function("n => [...window.__hoverMap.of.ring].filter(Boolean).length >= n", arg=len(found))
+
+
+def test_an_address_that_may_not_be_fetched_is_refused(on_label: Page) -> None:
+    page = on_label
+    search(page)
+    page.get_by_label("An address").fill("http://10.0.0.1/x.wav")
+    page.get_by_label("An address").press("Enter")
+
+    expect(page.get_by_text("10.0.0.1")).to_be_visible()
+    expect(page.get_by_role("button", name="Play in a row")).to_have_count(0)
+
+
+def test_the_microphone_asks(heard: Heard, browser: Browser, chromium_path: str) -> None:
+    spoken = wav(heard, "spoken.wav", np.tile(sounds.noise(0.6, rate=48_000, seed=5), 10), 48_000)
+    fake = [
+        "--use-fake-device-for-media-stream",
+        "--use-fake-ui-for-media-stream",
+        f"--use-file-for-fake-audio-capture={spoken}",
+    ]
+    listening = browser.browser_type.launch(executable_path=chromium_path, args=[*ARGUMENTS, *fake])
+    try:
+        page = listening.new_context(viewport={"width": 1400, "height": 900}, permissions=["microphone"]).new_page()
+        page.set_default_timeout(30_000)
+        page.goto(f"{heard.app.url}/label")
+        acts.map_ready(page, COUNT)
+        search(page)
+        page.get_by_role("button", name="Record").click()
+        expect(page.get_by_text("00:01")).to_be_visible()
+        page.get_by_role("button", name="Stop recording").click()
+        expect(page.get_by_text("what the microphone heard")).to_be_visible()
+        first(page, 10)
+
+        assert {clip % 3 for clip in hits(page, 10)} == {NOISE}
+        assert page.locator("audio[src*='/media/']").count() == 1  # what was asked can be heard
+    finally:
+        listening.close()
+
+
+def test_thumbs_refine_and_the_hits_are_labelled_as_found_by_search(heard: Heard, on_label: Page) -> None:
+    page = on_label
+    where = acts.pixels(page, COUNT)
+    # a tone and a noise together ask for something between them
+    acts.lasso_around(page, where[[TONE, TONE]], margin=4)
+    page.wait_for_function("() => window.__hoverMap.state().selected.length > 0")
+    page.locator(".clip-list .similar").first.click()
+    expect(page.get_by_role("button", name="Play in a row")).to_be_visible()
+    page.get_by_role("button", name=re.compile("^Select these 50")).wait_for()
+    before = listed(page)
+    page.locator(".clip-list .down").nth(9).click()
+    expect(page.get_by_text("👎 1")).to_be_visible()
+    page.locator(".clip-list .up").first.click()
+    expect(page.get_by_text("👍 1 👎 1")).to_be_visible()
+    disliked = before[9]
+    page.wait_for_function(
+        "clip => ![...document.querySelectorAll('.clip-list .row')].some(r => Number(r.dataset.position) === clip)",
+        arg=disliked,
+    )
+
+    first(page, 10)
+    found = hits(page, 10)
+    page.get_by_role("button", name="Select these 10").click()
+    acts.await_selected(page, found)
+    acts.label(page, "mine")
+    page.wait_for_function("p => window.__hoverMap.state().colours[p] !== null", arg=found[0])
+    assert heard.labelled() == {clip: ("mine", "search") for clip in found}
+
+
+def test_keys_judge_hits_in_a_row_and_what_was_heard_is_labelled_as_heard(heard: Heard, on_label: Page) -> None:
+    page = on_label
+    heard.dataset.annotate([COUNT - 1], "hum", how="heard")
+    page.reload()
+    acts.map_ready(page, COUNT)
+    search(page)
+    page.locator("input[type=file]").set_input_files(wav(heard, "mine.wav", sounds.tone(440, 0.6)))
+    expect(page.get_by_text("Like the file mine.wav")).to_be_visible()
+    row = listed(page)
+    page.get_by_role("radio", name=re.compile("hum")).click()
+    page.get_by_role("button", name="Play in a row").click()
+    player = page.locator(".hands-free")
+    expect(player.locator(".where")).to_have_text("1 of 50")
+    assert page.evaluate("[...document.querySelectorAll('audio')].filter(a => !a.paused).length") == 1
+
+    def at(number: int) -> None:
+        expect(player.locator(".where")).to_have_text(f"{number} of 50")
+
+    def sounded() -> None:
+        page.wait_for_function("() => document.querySelector('.hands-free audio').currentTime > 0.5")
+
+    # nobody does anything: the next comes on its own
+    at(2)
+    sounded()
+    page.keyboard.press("ArrowUp")  # keeps the second, which was heard
+    at(3)
+    page.keyboard.press("ArrowDown")  # drops the third at once
+    at(4)
+    page.keyboard.press("ArrowLeft")  # takes that back
+    at(3)
+    expect(player.locator(".tally")).to_contain_text("1 kept · 0 dropped")
+    page.keyboard.press("ArrowUp")  # keeps the third, before it was heard
+    at(4)
+    page.keyboard.press("ArrowRight")  # skips the fourth
+    at(5)
+    page.keyboard.press("ArrowDown")
+    at(6)
+    expect(player.locator(".tally")).to_contain_text("2 kept · 1 dropped")
+    expect(page.get_by_text("👍 2 👎 1")).to_be_visible()
+    page.keyboard.press("Enter")
+    page.wait_for_function("p => window.__hoverMap.state().colours[p] !== null", arg=row[1])
+    expect(player.locator(".tally")).to_contain_text("0 kept")
+
+    assert heard.labelled() == {
+        COUNT - 1: ("hum", "heard"),
+        row[1]: ("hum", "heard"),
+        row[2]: ("hum", "search"),
+    }
+    page.keyboard.press("Escape")
+    expect(player).to_have_count(0)
+    expect(page.locator(".clip-list .row").first).to_be_visible()
+
+
+def test_words_find_clips_and_narrow_the_hits_of_a_sound(heard: Heard, on_label: Page) -> None:
+    page = on_label
+    search(page)
+    page.get_by_role("tab", name="By words").click()
+    page.get_by_label("Text", exact=True).fill("^1[0-4]$")
+    page.get_by_label("Text", exact=True).press("Enter")
+    expect(page.get_by_text("No clip answers")).to_be_visible()  # as plain text nothing has that
+    page.get_by_text("Regular expression").click()
+
+    assert hits(page, 5) == [10, 11, 12, 13, 14]
+    page.keyboard.press("Escape")
+    search(page)
+    page.get_by_role("tab", name="By ear").click()
+    page.locator("input[type=file]").set_input_files(wav(heard, "mine.wav", sounds.noise(0.6, seed=900)))
+    expect(page.get_by_text("Like the file mine.wav")).to_be_visible()
+    assert listed(page)[:2] in ([10, 13], [13, 10])
+    assert sorted(listed(page)) == [10, 11, 12, 13, 14]
+
+
+def test_a_stretch_of_a_clip_asks(heard: Heard, on_label: Page) -> None:
+    page = on_label
+    where = acts.pixels(page, COUNT)
+    page.mouse.click(*where[NOISE])
+    expect(page.get_by_role("button", name="More like this")).to_be_visible()
+    search(page)
+    page.get_by_role("button", name="Like this stretch").click()
+    expect(page.get_by_text("Like 0.00 to 0.60 s of a clip")).to_be_visible()
+    first(page, 10)
+
+    assert {clip % 3 for clip in hits(page, 10)} == {NOISE}
