@@ -38,7 +38,7 @@ def data_card(dataset: Dataset) -> dict[str, Any]:
         "labels": population,
         "how": dict(Counter(how for _, _, how in known)),
         "annotators": dict(Counter(name for name, _, _ in known)),
-        "agreement": _agreement(dataset, [name for name, _ in Counter(name for name, _, _ in known).most_common()]),
+        "agreement": _agreement(dataset, Counter(name for name, _, _ in known)),
         "vectorizer": dataset.vectorizer_key,
         "leak": leaks.measured(dataset).as_dict(),
     }
@@ -48,8 +48,12 @@ def data_card(dataset: Dataset) -> dict[str, Any]:
     return card
 
 
-def _agreement(dataset: Dataset, people: list[str]) -> dict[str, Any]:
+def _agreement(dataset: Dataset, current: Counter[str]) -> dict[str, Any]:
     """How many clips two people labelled, each by themselves, and on what share they said the same; over all pairs."""
+    tally = dataset.datasets.journal.tally(dataset.id)
+    # also those whose every label somebody else has replaced
+    most = Counter({name: clips for name, (clips, _) in tally.items()}) | current
+    people = [name for name, _ in most.most_common()]
     said = [dataset.datasets.journal.state(dataset.id, name).label_names() for name in people[:_MOST_PEOPLE]]
     both = same = 0
     seen = np.zeros(dataset.state().size, bool)

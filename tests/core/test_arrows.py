@@ -17,7 +17,7 @@ TIERS = {
     },
     "memory": {
         "migrations", "store", "journal", "clip_rows", "vector_rows", "job_rows", "members", "sound_cache",
-        "twin_rows", "state", "views",
+        "twin_rows", "state", "views", "fold", "action",
     },
     "conduct": {
         "tables", "split", "listening", "columns", "indexes", "finding", "dataset", "jobs", "export", "recipes",

@@ -52,3 +52,10 @@ def test_a_parquet_file_carries_the_card_and_comes_in_again(dataset):
 def test_a_card_is_the_owners(dataset):
     with pytest.raises(NotAllowed):
         data_card(by(dataset, "Mira"))
+
+
+def test_agreement_counts_those_whose_labels_somebody_has_replaced(dataset):
+    by(dataset, "Mira").annotate([0, 1], "dog", how="lasso")
+    by(dataset, "Jon").annotate([0, 1], "cat", how="lasso")
+
+    assert data_card(dataset)["agreement"] == {"clips_labelled_by_two_or_more": 2, "share_of_pairs_that_agree": 0.0}
