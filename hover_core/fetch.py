@@ -16,16 +16,11 @@ file over a kept-alive connection; `urllib3.PoolManager.urlopen` takes 0.14 ms a
 
 from __future__ import annotations
 
-import contextlib
 import email.utils
 import errno
-import functools
 import http.client
-import ipaddress
 import os
 import random
-import re
-import select
 import socket
 import ssl
 import stat
@@ -33,57 +28,19 @@ import threading
 import time
 import urllib.parse
 import zlib
-from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from hover_core.addresses import Target, asking, refusal, target_of
 from hover_core.buckets import Buckets
+from hover_core.connections import Errand, Pool, Watchdog, hang_up
 from hover_core.errors import FetchError
 from hover_core.sources import BUCKET_SCHEMES, Source, covering
 
-# IANA special-purpose registries (iana.org/assignments/iana-ipv4-special-registry and -ipv6-). Spelled out and not left
-# to `ipaddress.is_global` alone, whose answer differs between Python versions.
-_IPV4_REFUSED = tuple(
-    (ipaddress.IPv4Network(network), why)
-    for network, why in (
-        ("127.0.0.0/8", "is this machine"),
-        ("0.0.0.0/8", "is this machine"),
-        ("10.0.0.0/8", "is in a private network"),
-        ("172.16.0.0/12", "is in a private network"),
-        ("192.168.0.0/16", "is in a private network"),
-        ("100.64.0.0/10", "is in a private network"),  # carrier-grade NAT; also Alibaba's metadata server
-        ("169.254.0.0/16", "is in a private network"),  # link-local; the metadata server of most clouds
-        ("168.63.129.16/32", "is in a private network"),  # Azure's wire server: public by number, private by use
-        ("192.0.0.0/24", "is a reserved address"),
-        ("192.0.2.0/24", "is a reserved address"),
-        ("192.88.99.0/24", "is a reserved address"),  # 6to4 relays
-        ("198.18.0.0/15", "is a reserved address"),
-        ("198.51.100.0/24", "is a reserved address"),
-        ("203.0.113.0/24", "is a reserved address"),
-        ("224.0.0.0/4", "is a multicast address"),
-        ("240.0.0.0/4", "is a reserved address"),
-    )
-)
-_IPV6_GLOBAL = ipaddress.IPv6Network("2000::/3")
-_IPV6_REFUSED = tuple(
-    ipaddress.IPv6Network(network)
-    for network in (
-        "2001::/23",  # IETF protocol assignments, Teredo (2001::/32) among them
-        "2001:db8::/32",
-        "2002::/16",  # 6to4: an IPv4 address in disguise
-        "3fff::/20",
-    )
-)
-
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_SAFE_IN_TARGET = "!#$%&'()*+,/:;=?@[]~"  # as requests.utils.requote_uri
-_PLAIN_TARGET = re.compile(r"[!#-;=?-Z_a-z~\[\]]*\Z").match
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]").search
-_HOST = re.compile(r"[a-z0-9]([a-z0-9_.-]*[a-z0-9_.-])?\Z").match
 _BLOCK = 1 << 20
-_IDLE_IN_ALL = 256  # kept-alive sockets over all hosts: 10,000 hosts must not use up the file descriptors
 _ADDRESS_LIFE_S = 30.0
 _RETRY_AFTER_CAP_S = 10.0
 
@@ -164,11 +121,11 @@ class Fetcher:
         self._limits = limits
         self._resolver = resolver
         self._tls = tls
-        self._pool = _Pool(per_host=pool)
+        self._pool = Pool(per_host=pool)
         self._addresses: dict[str, tuple[float, list[tuple[int, Any]]]] = {}
         self._lock = threading.Lock()
         self._closed = threading.Event()
-        self._watchdog = _Watchdog(self._closed)
+        self._watchdog = Watchdog(self._closed)
 
     def fetch(self, url: str) -> bytes:
         """The bytes behind a URL.
@@ -183,8 +140,8 @@ class Fetcher:
         scheme = url.partition(":")[0].strip().lower()
         if scheme in self._folders:
             return self._read(self._folders[scheme], url.strip()[len(scheme) + 1 :])
-        errand = _Errand(time.monotonic() + self._limits.total_s)
-        target = self._in_bucket(url, errand) if scheme in BUCKET_SCHEMES else self._opened(_target(url))
+        errand = Errand(time.monotonic() + self._limits.total_s)
+        target = self._in_bucket(url, errand) if scheme in BUCKET_SCHEMES else self._opened(target_of(url))
         for attempt in range(1, self._limits.tries + 1):
             if self._closed.is_set():
                 raise FetchError("fetching was stopped")
@@ -245,7 +202,7 @@ class Fetcher:
 
     # -- private sound ----------------------------------------------------------------------------------------------
 
-    def _opened(self, target: _Target) -> _Target:
+    def _opened(self, target: Target) -> Target:
         """The target with what the operator's source for its address adds to the request, if there is one."""
         path, _, query = target.path.partition("?")
         source = covering(self._sources, target.scheme, target.host_port, path) if self._sources else None
@@ -255,21 +212,21 @@ class Fetcher:
             path = f"{path}?{query}&{source.query}" if query else f"{path}?{source.query}"
         else:
             path = target.path
-        return _asking(target, path, source.headers)
+        return asking(target, path, source.headers)
 
-    def _in_bucket(self, url: str, errand: _Errand) -> _Target:
+    def _in_bucket(self, url: str, errand: Errand) -> Target:
         found = self._meanwhile(lambda: self._buckets.address(url), errand)
         if not found:
             raise FetchError(self._too_slow())
         if isinstance(found[0], Exception):
             raise found[0]
         errand.where = found[0].where
-        target = _target(found[0].url)
-        return _asking(target, target.path, tuple(found[0].headers.items()))
+        target = target_of(found[0].url)
+        return asking(target, target.path, tuple(found[0].headers.items()))
 
     # -- http -------------------------------------------------------------------------------------------------------
 
-    def _follow(self, target: _Target, errand: _Errand) -> bytes:
+    def _follow(self, target: Target, errand: Errand) -> bytes:
         first = target
         for _ in range(self._limits.redirects + 1):
             where = errand.where if target is first else f" (after a redirect to {target.host})"
@@ -277,14 +234,14 @@ class Fetcher:
             if isinstance(answer, bytes):
                 return answer
             source_of = target
-            target = _target(urllib.parse.urljoin(target.url, answer), redirected=True)
+            target = target_of(urllib.parse.urljoin(target.url, answer), redirected=True)
             if not errand.where:
                 target = self._opened(target)
             elif target.origin == source_of.origin:  # a bucket's service that moves the file within itself
-                target = _asking(target, target.path, source_of.secret)
+                target = asking(target, target.path, source_of.secret)
         raise FetchError(f"more than {self._limits.redirects} redirects")
 
-    def _ask(self, target: _Target, errand: _Errand, where: str) -> bytes | str:
+    def _ask(self, target: Target, errand: Errand, where: str) -> bytes | str:
         """The body, or the address that a redirect names."""
         while True:
             sock = self._pool.take(target.origin)
@@ -329,7 +286,7 @@ class Fetcher:
             finally:
                 self._watchdog.forget(errand)
                 if sock is not None:
-                    _hang_up(sock)
+                    hang_up(sock)
 
     def _answer(self, response: http.client.HTTPResponse, where: str) -> bytes | str:
         status = response.status
@@ -389,7 +346,7 @@ class Fetcher:
 
     # -- connections ------------------------------------------------------------------------------------------------
 
-    def _connect(self, target: _Target, errand: _Errand, where: str) -> socket.socket:
+    def _connect(self, target: Target, errand: Errand, where: str) -> socket.socket:
         failure: FetchError | None = None
         for family, address in self._judged(target, errand):
             left = errand.deadline - time.monotonic()
@@ -411,21 +368,21 @@ class Fetcher:
                 sock.settimeout(self._limits.read_s)
                 return sock
             except ssl.SSLCertVerificationError as error:
-                _hang_up(sock)
+                hang_up(sock)
                 message = f"the certificate of {target.host} is not valid ({error.verify_message}){where}"
                 raise FetchError(message) from error
             except TimeoutError as error:
-                _hang_up(sock)
+                hang_up(sock)
                 failure = _Again(f"the server did not answer within {self._limits.connect_s:g} s{where}")
                 failure.__cause__ = error
             except (OSError, ValueError) as error:
-                _hang_up(sock)
+                hang_up(sock)
                 what = "has no service there" if isinstance(error, ConnectionRefusedError) else "cannot be reached"
                 failure = _Again(f"{target.host_port} {what} ({_words(error)}){where}")
                 failure.__cause__ = error
         raise failure or _Again(self._too_slow())
 
-    def _judged(self, target: _Target, errand: _Errand) -> list[tuple[int, Any]]:
+    def _judged(self, target: Target, errand: Errand) -> list[tuple[int, Any]]:
         """Addresses of the host, [(family, sockaddr)], every one of them judged."""
         # By the host as written: what `allowed_hosts` lets pass under one spelling says nothing about another.
         known = self._addresses.get(target.host_port)
@@ -435,7 +392,7 @@ class Fetcher:
         if target.host_port not in self._allowed:
             # One bad address among good ones is enough: who controls the name controls which one comes first.
             for _, address in found:
-                why = _refusal(address[0])
+                why = refusal(address[0])
                 if why:
                     self._refuse(target, why)
         with self._lock:
@@ -444,14 +401,14 @@ class Fetcher:
             self._addresses[target.host_port] = (time.monotonic() + _ADDRESS_LIFE_S, found)
         return found
 
-    def _refuse(self, target: _Target, why: str) -> NoReturn:
+    def _refuse(self, target: Target, why: str) -> NoReturn:
         if target.redirected:
             message = f"the server redirects to {target.host_port}, which {why}"
         else:
             message = f"{target.host_port} {why}: allow it (allowed_hosts or HOVER_ALLOWED_HOSTS) if that is meant"
         raise RefusedHost(message, target.host_port, target.redirected)
 
-    def _resolve(self, target: _Target, errand: _Errand) -> list[tuple[int, Any]]:
+    def _resolve(self, target: Target, errand: Errand) -> list[tuple[int, Any]]:
         box = self._meanwhile(lambda: self._resolver(target.host, target.port, type=socket.SOCK_STREAM), errand)
         if not box:
             raise FetchError(f"nobody answered within {self._limits.total_s:g} s where {target.host} is")
@@ -464,7 +421,7 @@ class Fetcher:
             raise FetchError(f"there is no server with the name {target.host}")
         return found
 
-    def _meanwhile(self, ask: Callable[[], Any], errand: _Errand) -> list[Any]:
+    def _meanwhile(self, ask: Callable[[], Any], errand: Errand) -> list[Any]:
         """What `ask` returned or raised, or nothing when the errand's time is over first.
 
         It knows no time-out itself, so a thread does it and we stop waiting.
@@ -490,7 +447,7 @@ class Fetcher:
 
     # -- words ------------------------------------------------------------------------------------------------------
 
-    def _again(self, message: str, errand: _Errand, where: str) -> FetchError:
+    def _again(self, message: str, errand: Errand, where: str) -> FetchError:
         return FetchError(self._too_slow() + where) if errand.expired else _Again(message + where)
 
     def _too_slow(self) -> str:
@@ -507,248 +464,6 @@ class _Again(FetchError):
     def __init__(self, message: str, pause_s: float | None = None) -> None:
         super().__init__(message)
         self.pause_s = pause_s
-
-
-@dataclass(frozen=True, slots=True)
-class _Target:
-    url: str
-    scheme: str
-    host: str
-    port: int
-    host_port: str
-    origin: tuple[str, str]
-    path: str  # with the query
-    head: bytes  # of the request, after its first line
-    request: bytes = field(repr=False)
-    redirected: bool
-    secret: tuple[tuple[str, str], ...] = field(default=(), repr=False)
-
-
-def _target(url: str, redirected: bool = False) -> _Target:
-    """What a URL asks for. Raises FetchError if it is not an address that we fetch."""
-    url = url.strip()
-    if _CONTROL(url):
-        raise FetchError("the address contains control characters")
-    try:
-        parts = urllib.parse.urlsplit(url)
-        port = parts.port
-        host = parts.hostname or ""
-    except ValueError as error:
-        raise FetchError("the address cannot be read as a URL") from error
-    if parts.scheme not in ("http", "https"):
-        named = f"{parts.scheme}://" if "://" in url else "an address without http://"
-        raise FetchError(f"only http:// and https:// addresses are fetched, not {named}")
-    if "@" in parts.netloc or "\\" in parts.netloc:
-        raise FetchError("the address contains a user name or password: take it out")
-    if port == 0:
-        raise FetchError("port 0 cannot be fetched from")
-    port = port or (443 if parts.scheme == "https" else 80)
-    host, written = _ascii_host(host), host
-    netloc = f"[{host}]" if ":" in host else host
-    host_port = f"[{written}]:{port}" if ":" in written else f"{written}:{port}"
-    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    if not _PLAIN_TARGET(path):
-        path = urllib.parse.quote(path, safe=_SAFE_IN_TARGET)
-    request = _head(netloc if port == (443 if parts.scheme == "https" else 80) else f"{netloc}:{port}")
-    return _Target(
-        url=url,
-        scheme=parts.scheme,
-        host=host,
-        port=port,
-        host_port=host_port,
-        origin=(parts.scheme, host_port),
-        path=path,
-        head=request,
-        request=b"GET %b %b" % (path.encode("ascii"), request),
-        redirected=redirected,
-    )
-
-
-def _asking(target: _Target, path: str, headers: tuple[tuple[str, str], ...]) -> _Target:
-    """The target asked for by another path and further headers."""
-    given = {name.lower() for name, _ in headers}
-    kept = [line for line in target.head.split(b"\r\n") if line and line.split(b":")[0].decode().lower() not in given]
-    lines = kept + [f"{name}: {value}".encode("latin-1") for name, value in headers]
-    request = b"GET %b %b\r\n\r\n" % (path.encode("ascii"), b"\r\n".join(lines))
-    return replace(target, request=request, secret=headers)
-
-
-@functools.lru_cache(maxsize=1024)
-def _head(host: str) -> bytes:
-    return (
-        f"HTTP/1.1\r\nHost: {host}\r\nAccept: */*\r\nAccept-Encoding: identity\r\n"
-        "User-Agent: hover_core (labelling of sound clips)\r\n\r\n"
-    ).encode("ascii")
-
-
-@functools.lru_cache(maxsize=1024)
-def _ascii_host(host: str) -> str:
-    if ":" in host:
-        try:
-            if "%" in host:
-                raise ValueError("a zone means something on this machine only")
-            return str(ipaddress.IPv6Address(host))
-        except ValueError as error:
-            raise FetchError(f"[{host}] is not an IPv6 address") from error
-    try:
-        name = host.encode("ascii" if host.isascii() else "idna").decode("ascii").lower()
-    except UnicodeError as error:
-        raise FetchError(f"{host!r} is not the name of a server") from error
-    if len(name) > 253 or not _HOST(name):
-        raise FetchError(f"{host!r} is not the name of a server")
-    return name
-
-
-@functools.lru_cache(maxsize=4096)
-def _refusal(address: str) -> str | None:
-    """Why nobody but the operator may connect to this address, or None."""
-    try:
-        ip = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return "is not an internet address"
-    if isinstance(ip, ipaddress.IPv4Address):
-        for network, why in _IPV4_REFUSED:
-            if ip in network:
-                return why
-    elif ip.is_loopback or ip.is_unspecified or (ip.ipv4_mapped is not None and ip.ipv4_mapped.is_loopback):
-        return "is this machine"
-    elif ip.is_multicast:
-        return "is a multicast address"
-    elif ip.is_private or ip.is_link_local or ip.is_site_local:
-        return "is in a private network"
-    elif ip not in _IPV6_GLOBAL or any(ip in network for network in _IPV6_REFUSED):
-        # Outside 2000::/3 lie also v4-mapped, v4-compatible and NAT64 addresses, which lead to any IPv4 address.
-        return "is a reserved address"
-    return None if ip.is_global and not ip.is_reserved else "is a reserved address"
-
-
-class _Errand:
-    """One `fetch`: until when it may take, and the socket that it waits on."""
-
-    __slots__ = ("deadline", "expired", "sock", "where")
-
-    def __init__(self, deadline: float) -> None:
-        self.deadline = deadline
-        self.expired = False
-        self.sock: socket.socket | None = None
-        self.where = ""  # which bucket, for the words of a failure
-
-
-class _Watchdog:
-    """Shuts down the sockets of errands that are over time; their read then ends at once.
-
-    Time-outs of a socket begin anew with every byte, so they do not hold against a server that drips.
-    """
-
-    def __init__(self, closed: threading.Event) -> None:
-        self._closed = closed
-        self._errands: dict[int, _Errand] = {}
-        self._busy = threading.Event()
-        self._thread: threading.Thread | None = None
-        self._lock = threading.Lock()
-
-    def watch(self, errand: _Errand, sock: socket.socket) -> None:
-        errand.sock = sock
-        self._errands[id(errand)] = errand
-        if not self._busy.is_set():
-            self._busy.set()
-        if self._thread is None:
-            with self._lock:
-                if self._thread is None:
-                    self._thread = threading.Thread(target=self._run, name="hover-fetch-watchdog", daemon=True)
-                    self._thread.start()
-
-    def forget(self, errand: _Errand) -> None:
-        errand.sock = None
-        self._errands.pop(id(errand), None)
-
-    def wake(self) -> None:
-        self._busy.set()
-
-    def _run(self) -> None:
-        while not self._closed.is_set() or self._errands:
-            if not self._errands:
-                self._busy.clear()
-                if not self._errands and not self._closed.is_set():  # one may have come before the clear
-                    self._busy.wait()
-            time.sleep(0.1)
-            now = time.monotonic()
-            for errand in list(self._errands.values()):
-                sock = errand.sock
-                if now >= errand.deadline and sock is not None:
-                    errand.expired = True
-                    with contextlib.suppress(OSError):  # already gone
-                        # Not SSLSocket.shutdown, which would take the TLS object away under the reading thread.
-                        socket.socket.shutdown(sock, socket.SHUT_RDWR)
-
-
-class _Pool:
-    """Kept-alive sockets by origin, the youngest first."""
-
-    def __init__(self, per_host: int) -> None:
-        self._per_host = per_host
-        self._idle: OrderedDict[tuple[str, str], list[socket.socket]] = OrderedDict()
-        self._count = 0
-        self._lock = threading.Lock()
-        self._open = True
-
-    def take(self, origin: tuple[str, str]) -> socket.socket | None:
-        while True:
-            with self._lock:
-                idle = self._idle.get(origin)
-                if not idle:
-                    return None
-                sock = idle.pop()
-                self._count -= 1
-                if not idle:
-                    del self._idle[origin]
-            if not _readable(sock):
-                return sock
-            _hang_up(sock)  # closed by the server, or it sends what nobody asked for
-
-    def give(self, origin: tuple[str, str], sock: socket.socket) -> None:
-        surplus: socket.socket | None = None
-        with self._lock:
-            idle = self._idle.setdefault(origin, [])
-            self._idle.move_to_end(origin)
-            if len(idle) >= self._per_host or not self._open:
-                surplus = sock
-            else:
-                idle.append(sock)
-                self._count += 1
-                if self._count > _IDLE_IN_ALL:
-                    oldest = next(iter(self._idle))
-                    surplus = self._idle[oldest].pop(0)
-                    self._count -= 1
-                    if not self._idle[oldest]:
-                        del self._idle[oldest]
-        if surplus is not None:
-            _hang_up(surplus)
-
-    def close(self) -> None:
-        with self._lock:
-            self._open = False
-            idle = [sock for socks in self._idle.values() for sock in socks]
-            self._idle.clear()
-            self._count = 0
-        for sock in idle:
-            _hang_up(sock)
-
-
-def _readable(sock: socket.socket) -> bool:
-    try:
-        if hasattr(select, "poll"):
-            poll = select.poll()  # select() fails on descriptors above 1023
-            poll.register(sock, select.POLLIN)
-            return bool(poll.poll(0))
-        return bool(select.select([sock], [], [], 0)[0])
-    except (OSError, ValueError):
-        return True
-
-
-def _hang_up(sock: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        sock.close()
 
 
 def _trusting_context() -> ssl.SSLContext:

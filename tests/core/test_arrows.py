@@ -10,7 +10,8 @@ from tests.run import ROOT
 TIERS = {
     "words": {"errors", "clips", "annotations", "invites", "settings", "sources", "demo"},
     "sound": {
-        "fetch", "buckets", "audio", "ear", "vectorizers", "scale", "suggest", "search", "alike",
+        "fetch", "addresses", "connections", "buckets",
+        "audio", "ear", "vectorizers", "scale", "suggest", "search", "alike",
         "onnx_models", "plugins",
         "reducers", "layout", "layout_loops", "procrustes",
         "browsers", "recordings", "containers", "outlines", "cuts",

@@ -1,0 +1,165 @@
+"""What a URL asks for, and which internet addresses nobody but the operator may connect to."""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+import re
+import urllib.parse
+from dataclasses import dataclass, field, replace
+
+from hover_core.errors import FetchError
+
+# IANA special-purpose registries (iana.org/assignments/iana-ipv4-special-registry and -ipv6-). Spelled out and not left
+# to `ipaddress.is_global` alone, whose answer differs between Python versions.
+_IPV4_REFUSED = tuple(
+    (ipaddress.IPv4Network(network), why)
+    for network, why in (
+        ("127.0.0.0/8", "is this machine"),
+        ("0.0.0.0/8", "is this machine"),
+        ("10.0.0.0/8", "is in a private network"),
+        ("172.16.0.0/12", "is in a private network"),
+        ("192.168.0.0/16", "is in a private network"),
+        ("100.64.0.0/10", "is in a private network"),  # carrier-grade NAT; also Alibaba's metadata server
+        ("169.254.0.0/16", "is in a private network"),  # link-local; the metadata server of most clouds
+        ("168.63.129.16/32", "is in a private network"),  # Azure's wire server: public by number, private by use
+        ("192.0.0.0/24", "is a reserved address"),
+        ("192.0.2.0/24", "is a reserved address"),
+        ("192.88.99.0/24", "is a reserved address"),  # 6to4 relays
+        ("198.18.0.0/15", "is a reserved address"),
+        ("198.51.100.0/24", "is a reserved address"),
+        ("203.0.113.0/24", "is a reserved address"),
+        ("224.0.0.0/4", "is a multicast address"),
+        ("240.0.0.0/4", "is a reserved address"),
+    )
+)
+_IPV6_GLOBAL = ipaddress.IPv6Network("2000::/3")
+_IPV6_REFUSED = tuple(
+    ipaddress.IPv6Network(network)
+    for network in (
+        "2001::/23",  # IETF protocol assignments, Teredo (2001::/32) among them
+        "2001:db8::/32",
+        "2002::/16",  # 6to4: an IPv4 address in disguise
+        "3fff::/20",
+    )
+)
+
+_SAFE_IN_TARGET = "!#$%&'()*+,/:;=?@[]~"  # as requests.utils.requote_uri
+_PLAIN_TARGET = re.compile(r"[!#-;=?-Z_a-z~\[\]]*\Z").match
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]").search
+_HOST = re.compile(r"[a-z0-9]([a-z0-9_.-]*[a-z0-9_.-])?\Z").match
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One request: where to connect, and what to say there."""
+
+    url: str
+    scheme: str
+    host: str
+    port: int
+    host_port: str
+    origin: tuple[str, str]
+    path: str  # with the query
+    head: bytes  # of the request, after its first line
+    request: bytes = field(repr=False)
+    redirected: bool
+    secret: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+
+
+def target_of(url: str, redirected: bool = False) -> Target:
+    """What a URL asks for. Raises FetchError if it is not an address that we fetch."""
+    url = url.strip()
+    if _CONTROL(url):
+        raise FetchError("the address contains control characters")
+    try:
+        parts = urllib.parse.urlsplit(url)
+        port = parts.port
+        host = parts.hostname or ""
+    except ValueError as error:
+        raise FetchError("the address cannot be read as a URL") from error
+    if parts.scheme not in ("http", "https"):
+        named = f"{parts.scheme}://" if "://" in url else "an address without http://"
+        raise FetchError(f"only http:// and https:// addresses are fetched, not {named}")
+    if "@" in parts.netloc or "\\" in parts.netloc:
+        raise FetchError("the address contains a user name or password: take it out")
+    if port == 0:
+        raise FetchError("port 0 cannot be fetched from")
+    port = port or (443 if parts.scheme == "https" else 80)
+    host, written = _ascii_host(host), host
+    netloc = f"[{host}]" if ":" in host else host
+    host_port = f"[{written}]:{port}" if ":" in written else f"{written}:{port}"
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    if not _PLAIN_TARGET(path):
+        path = urllib.parse.quote(path, safe=_SAFE_IN_TARGET)
+    request = _head(netloc if port == (443 if parts.scheme == "https" else 80) else f"{netloc}:{port}")
+    return Target(
+        url=url,
+        scheme=parts.scheme,
+        host=host,
+        port=port,
+        host_port=host_port,
+        origin=(parts.scheme, host_port),
+        path=path,
+        head=request,
+        request=b"GET %b %b" % (path.encode("ascii"), request),
+        redirected=redirected,
+    )
+
+
+def asking(target: Target, path: str, headers: tuple[tuple[str, str], ...]) -> Target:
+    """The target asked for by another path and further headers."""
+    given = {name.lower() for name, _ in headers}
+    kept = [line for line in target.head.split(b"\r\n") if line and line.split(b":")[0].decode().lower() not in given]
+    lines = kept + [f"{name}: {value}".encode("latin-1") for name, value in headers]
+    request = b"GET %b %b\r\n\r\n" % (path.encode("ascii"), b"\r\n".join(lines))
+    return replace(target, request=request, secret=headers)
+
+
+@functools.lru_cache(maxsize=1024)
+def _head(host: str) -> bytes:
+    return (
+        f"HTTP/1.1\r\nHost: {host}\r\nAccept: */*\r\nAccept-Encoding: identity\r\n"
+        "User-Agent: hover_core (labelling of sound clips)\r\n\r\n"
+    ).encode("ascii")
+
+
+@functools.lru_cache(maxsize=1024)
+def _ascii_host(host: str) -> str:
+    if ":" in host:
+        try:
+            if "%" in host:
+                raise ValueError("a zone means something on this machine only")
+            return str(ipaddress.IPv6Address(host))
+        except ValueError as error:
+            raise FetchError(f"[{host}] is not an IPv6 address") from error
+    try:
+        name = host.encode("ascii" if host.isascii() else "idna").decode("ascii").lower()
+    except UnicodeError as error:
+        raise FetchError(f"{host!r} is not the name of a server") from error
+    if len(name) > 253 or not _HOST(name):
+        raise FetchError(f"{host!r} is not the name of a server")
+    return name
+
+
+@functools.lru_cache(maxsize=4096)
+def refusal(address: str) -> str | None:
+    """Why nobody but the operator may connect to this address, or None."""
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return "is not an internet address"
+    if isinstance(ip, ipaddress.IPv4Address):
+        for network, why in _IPV4_REFUSED:
+            if ip in network:
+                return why
+    elif ip.is_loopback or ip.is_unspecified or (ip.ipv4_mapped is not None and ip.ipv4_mapped.is_loopback):
+        return "is this machine"
+    elif ip.is_multicast:
+        return "is a multicast address"
+    elif ip.is_private or ip.is_link_local or ip.is_site_local:
+        return "is in a private network"
+    elif ip not in _IPV6_GLOBAL or any(ip in network for network in _IPV6_REFUSED):
+        # Outside 2000::/3 lie also v4-mapped, v4-compatible and NAT64 addresses, which lead to any IPv4 address.
+        return "is a reserved address"
+    return None if ip.is_global and not ip.is_reserved else "is a reserved address"
