@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from hover_core import layout, plugins
 from hover_core.errors import Refused
 from hover_core.procrustes import Alignment
-from hover_core.scale import WHITENING, Scale
+from hover_core.scale import WHITENING, Scale, unit
 
 SEED: Final = 0
 MOST_DIMENSIONS: Final = 10
@@ -183,7 +183,7 @@ class Reducer:
         """Place raw vectors [shape=(m, d)] on the map without moving it. [shape=(m, dimension), float32]"""
         if not len(vectors):
             return np.zeros((0, self.dimension), np.float32)
-        standard = self._scale.standardise(np.asarray(vectors, np.float32))
+        standard = self._compared(np.asarray(vectors, np.float32))
         if hasattr(self.model, "transform"):
             placed = self._coordinates(self.model.transform(standard), len(vectors))
         elif self._placed_at is not None:
@@ -202,9 +202,15 @@ class Reducer:
 
     def _standardise(self, vectors: Floats) -> Floats:
         self._scale = Scale.of(vectors, whitening=self._whitening)
-        standard = self._scale.standardise(vectors)
+        standard = self._compared(vectors)
         self._axes = principal_axes(standard, self.dimension)
         return standard
+
+    def _compared(self, vectors: Floats) -> Floats:
+        # near is what search calls near, the angle: how far a vector lies from the middle says how loud or how clear a
+        # clip is (environmental sounds, 15 nearest on the map: 0.90 of one class with it, 0.85 without)
+        standard = self._scale.standardise(vectors)
+        return standard if self.name == "pca" else unit(standard)
 
 
 _SHARED: Final = ("n_neighbors", "min_dist", "spread", "n_epochs", "random_state")  # of layout.Plan and umap-learn
@@ -212,8 +218,8 @@ _SHARED: Final = ("n_neighbors", "min_dist", "spread", "n_epochs", "random_state
 
 def principal_axes(standard: Floats, dimension: int) -> Floats:
     """The first principal axes of standardised vectors [shape=(n, d)], signs fixed. [shape=(d, dimension)]"""
-    wide = standard.astype(np.float64)
-    covariance = wide.T @ wide / max(len(wide), 1)  # their mean is 0
+    wide = standard - standard.mean(axis=0, dtype=np.float64)
+    covariance = wide.T @ wide / max(len(wide), 1)
     _, axes = np.linalg.eigh(covariance)
     axes = axes[:, ::-1][:, :dimension]
     if axes.shape[1] < dimension:

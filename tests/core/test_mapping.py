@@ -106,7 +106,7 @@ def test_a_map_drawn_again_lies_on_the_old_one(dataset, dimension):
         return float(np.linalg.norm(placed[common] - old[common]) / spread)
 
     assert off(new) < 0.75 * off(unaligned)
-    np.testing.assert_allclose(new[:240].mean(axis=0), old.mean(axis=0), atol=0.05 * float(old.std()))
+    np.testing.assert_allclose(new[:240].mean(axis=0), old.mean(axis=0), atol=0.1 * float(old.std()))
 
 
 def test_placing_on_a_map_that_was_drawn_again_keeps_its_scale(dataset):

@@ -135,3 +135,17 @@ def test_a_map_that_is_taken_up_places_as_the_fit_did(name, dimension):
 def test_what_no_reducer_knows_is_refused(name, dimension, settings):
     with pytest.raises(Refused):
         fit(name, clouds(), dimension, **settings)
+
+
+def test_near_on_a_map_is_the_angle_and_not_the_length():
+    """Two directions; in each, half the clips lie three times as far out. Length alone would make four clouds."""
+    draw = np.random.default_rng(0)
+    towards = np.array([[1, 1, 0, 0], [0, 0, 1, 1]], float)[np.arange(80) % 2] - 0.5
+    far = np.where(np.arange(80) // 2 % 2, 3.0, 1.0)
+    vectors = (far[:, None] * towards + draw.normal(0, 0.05, (80, 4))).astype(np.float32)
+
+    placed = Reducer("umap", 2, {"n_neighbors": 30}, whitening=0).fit(vectors).embedding_
+
+    near = np.argsort(((placed[:, None] - placed) ** 2).sum(axis=2), axis=1)[:, 1:20]
+    assert (near % 2 == np.arange(80)[:, None] % 2).all()
+    assert abs((near // 2 % 2 == np.arange(80)[:, None] // 2 % 2).mean() - 0.5) < 0.15
