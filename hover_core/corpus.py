@@ -34,11 +34,13 @@ class Corpus:
     ----------
     positions : which clips, rising [shape=(n,)]
     vectors : raw, or without their groups [shape=(n, d), float32]
-    per_group : which of both
+    shapes : whether a clip may say what the corpus is like, which a test clip may not [shape=(n,)]
+    per_group : whether groups were taken out
     """
 
     positions: Positions
     vectors: Floats
+    shapes: NDArray[np.bool_]
     per_group: bool
 
     @property
@@ -61,14 +63,15 @@ def read(store: Store, journal: Journal, dataset_id: str, vectorizer: str, *, pe
     positions, vectors = vector_rows.vectors(store, dataset_id, vectorizer)
     if per_group is None:
         per_group = is_per_group(store, dataset_id)
+    subset = journal.state(dataset_id).subset
     groups = clip_rows.groups(store, dataset_id) if per_group and len(positions) else []
-    if any(groups):
-        subset = journal.state(dataset_id).subset
-        known = positions < min(len(groups), len(subset))  # clips may have come in between
+    known = positions < (min(len(groups), len(subset)) if any(groups) else len(subset))
+    if not known.all():  # clips have come in between
         positions, vectors = positions[known], vectors[known]
-        names = [groups[position] for position in positions]
-        vectors = without_groups(vectors, names, shapes=subset[positions] != SUBSETS.index("test"))
-    return Corpus(positions, vectors, any(groups))
+    shapes = subset[positions] != SUBSETS.index("test")
+    if any(groups):
+        vectors = without_groups(vectors, [groups[position] for position in positions], shapes=shapes)
+    return Corpus(positions, vectors, shapes, any(groups))
 
 
 def is_per_group(store: Store, dataset_id: str) -> bool:

@@ -37,6 +37,8 @@ class SearchIndex:
         `exact` or `inverted`; by default chosen by size.
     whitening
         As in `Scale.of`.
+    shapes
+        Which rows the scale is measured on, those outside test; by default, and if there are none, all. [shape=(n,)]
 
     Attributes
     ----------
@@ -47,14 +49,21 @@ class SearchIndex:
     """
 
     def __init__(
-        self, positions: Positions, vectors: Floats, *, kind: str | None = None, whitening: float = WHITENING
+        self,
+        positions: Positions,
+        vectors: Floats,
+        *,
+        kind: str | None = None,
+        whitening: float = WHITENING,
+        shapes: NDArray[np.bool_] | None = None,
     ) -> None:
         self.positions = positions
         if not len(vectors):
             vectors = np.zeros((0, 1), np.float32)
             self.scale = Scale(np.zeros(1, np.float32), np.ones(1, np.float32))
         else:
-            self.scale = Scale.of(vectors, whitening=whitening)
+            part = shapes is not None and shapes.any() and not shapes.all()
+            self.scale = Scale.of(vectors[shapes] if part else vectors, whitening=whitening)
         self.units: Floats = np.empty(vectors.shape, np.float32)
         self.lengths: Floats = np.empty(len(vectors), np.float32)
         for at in range(0, len(vectors), _CHUNK):

@@ -489,7 +489,7 @@ VECTORIZERS = (
         dimensions=32,
         sample_rate=RATE,
         title="Mean MFCC",
-        good_for="Steady sounds: engines, rain, hum. The same numbers as hover's guide.",
+        good_for="The numbers of hover's guide. Steady sounds: timbre alone, and nothing of time.",
         _make=lambda: _MfccMean(32),
     ),
 )

@@ -125,3 +125,19 @@ def test_rows_of_clips_with_a_vector():
 
     assert index.rows_of(np.array([5, 3, 2, 9])).tolist() == [1, 0]
     assert index.rows_of(np.zeros(0, np.int64)).tolist() == []
+
+
+def test_test_clips_do_not_say_what_the_corpus_is_like():
+    vectors, shapes = corpus(), np.arange(300) < 250
+    index = SearchIndex(np.arange(300), vectors, shapes=shapes)
+    others = vectors.copy()
+    others[250:] *= 50
+
+    np.testing.assert_array_equal(index.scale.mean, Scale.of(vectors[:250]).mean)
+    np.testing.assert_array_equal(SearchIndex(np.arange(300), others, shapes=shapes).units[:250], index.units[:250])
+
+
+def test_a_corpus_of_test_clips_alone_is_described_by_them():
+    index = SearchIndex(np.arange(300), corpus(), shapes=np.zeros(300, bool))
+
+    np.testing.assert_array_equal(index.scale.mean, Scale.of(corpus()).mean)
