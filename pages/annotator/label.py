@@ -122,6 +122,11 @@ def _command(desk: Desk, command: Command) -> None:
     if command.kind == "label" and 0 <= command.index < len(names):
         desk.chosen = names[command.index]
         desk.apply(desk.chosen)
+    elif command.kind == "label chosen":
+        if desk.chosen:
+            desk.apply(desk.chosen)
+        else:
+            desk.problem = "Choose a label first: then `l` paints with it."
     elif command.kind == "undo":
         desk.undo()
     elif command.kind == "grow":

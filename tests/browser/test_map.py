@@ -274,6 +274,33 @@ def test_axes_can_be_numeric_columns(on_label: Page) -> None:
 SOUNDING = "[...document.querySelectorAll('audio')].filter(a => !a.paused && !a.ended)"
 
 
+def test_painting_selects_and_with_l_it_labels(on_label: Page) -> None:
+    page = on_label
+    where = acts.pixels(page, COUNT)
+    ways = [[tuple(where[p]) for p in cloud] for cloud in (range(0, 20), range(100, 120), range(200, 220))]
+
+    def paint(key: str, way: list[tuple[float, float]]) -> None:
+        page.mouse.move(*way[0])
+        page.keyboard.down(key)
+        acts.drag(page, way)
+        page.keyboard.up(key)
+
+    paint("p", ways[0])
+    page.wait_for_function("() => window.__hoverMap.state().selected.length >= 20")
+    painted = acts.selected(page)
+    assert set(range(20)) <= set(painted) <= set(range(100))
+    paint("l", ways[1])
+    expect(page.get_by_text("Choose a label first")).to_be_visible()
+
+    acts.label(page, "one")
+    page.wait_for_function("() => window.__hoverMap.state().colours[100] !== null")
+    page.wait_for_timeout(300)
+    paint("l", ways[2])
+
+    page.wait_for_function("() => window.__hoverMap.state().colours[200] !== null")
+    assert min(acts.selected(page)) >= 200
+
+
 def test_arrows_go_through_the_selection_and_are_heard_and_the_list_turns_to_the_clip(on_label: Page) -> None:
     page = on_label
     acts.lasso_around(page, acts.pixels(page, COUNT)[100:200])

@@ -34,7 +34,7 @@ class Focused:
 
 @dataclass(frozen=True)
 class Command:
-    """A key pressed on the map: `label` (with `index`), `undo`, `grow`, `map only`, `map back`; or `lost`."""
+    """A key on the map: `label` (with `index`), `label chosen`, `undo`, `grow`, `map only`, `map back`; or `lost`."""
 
     kind: str
     index: int = -1

@@ -16,6 +16,7 @@ const KEYS = [
   ["rest on a point", "hear it"],
   ["hold s and move", "sweep: hear every point on the way"],
   ["hold p and drag", "paint: select with a brush"],
+  ["hold l and drag", "paint with the chosen label"],
   ["1 – 9", "label the selection"],
   ["u", "undo"],
   ["← →", "hear the previous or next clip of the selection"],
@@ -95,7 +96,7 @@ export class Bar {
   }
 
   showCount(count, n) {
-    this.count.textContent = count ? `${count.toLocaleString("en-US")} selected` : `${n.toLocaleString("en-US")} clips`
+    this.count.textContent = count ? `${count.toLocaleString("en-US")} selected` : n === 1 ? "1 clip" : `${n.toLocaleString("en-US")} clips`
     this.count.classList.toggle("clip-map-some", count > 0)
     this.clear.disabled = this.zoom.disabled = !count
   }

@@ -12,7 +12,7 @@ const NOT_THE_MAP = ".modebar, .clip-map-sheet, .clip-map-problem"
 export class Hands {
   /**
    * @param map {element, box, hover, around(px, py, radius, visit), clips, view, mode: "lasso", "select" or what Plotly does by itself}
-   * @param acts {click(px, py, event, twice), drawn(stroke), paint(mask, op), counting(count), key(name, event) → whether it meant something, op(name), moved(), released()}
+   * @param acts {click(px, py, event, twice), drawn(stroke), paint(mask, op, whether it gives a label), counting(count), key(name, event) → whether it meant something, op(name), moved(), released()}
    * @param {Hold} hold is told when the hand is down
    * @param {AbortSignal} signal ends all listening
    */
@@ -24,6 +24,7 @@ export class Hands {
     on(document, "pointermove", event => this.#move(event), true)
     on(document, "pointerup", event => this.#up(event), true)
     on(document, "pointercancel", () => this.#drop(), true)
+    on(box, "pointerenter", event => event.pointerType === "mouse" && this.#hear())
     on(box, "blur", () => box.classList.remove("clip-map-by-hand"))
     on(box, "pointerleave", event => {
       if (event.pointerType === "touch") return // a finger leaves with every tap: what it asked to hear goes on
@@ -51,7 +52,10 @@ export class Hands {
   }
 
   /** Where the brush is, or null while it is not out. */
-  get brushAt() { return this.held.has("p") ? this.mouse : null }
+  get brushAt() { return this.#brushing ? this.mouse : null }
+
+  /** Whether a key holds the brush out: p selects with it, l labels with it. */
+  get #brushing() { return this.held.has("p") || this.held.has("l") }
 
   /** The lasso or box that is being drawn, {op, kind, points [[x, y] on the map]}; null before it is more than a click. */
   get drawing() { return this.stroke && this.strayed ? this.stroke : null }
@@ -79,8 +83,8 @@ export class Hands {
     this.strayed = false // a lasso that ends where it began is a lasso, not a click
     const op = this.#op(event), { mode, view, clips, box } = this.map
     const ours = clips && view && !event.ctrlKey && !event.metaKey
-    if (ours && this.held.has("p")) {
-      this.brush = { mask: new Uint8Array(clips.n), clips: [], at: [px, py], op }
+    if (ours && this.#brushing) {
+      this.brush = { mask: new Uint8Array(clips.n), clips: [], at: [px, py], op, label: this.held.has("l") }
       this.map.hover.leave()
       this.#dab(px, py)
     } else if (ours && (mode === "lasso" || mode === "select")) {
@@ -108,8 +112,8 @@ export class Hands {
     }
     const inside = this.map.box.contains(event.target) && !event.target.closest(NOT_THE_MAP)
     this.mouse = inside ? [px, py] : null
-    if (this.held.has("p")) this.acts.moved()
-    if (!inside || event.buttons || event.pointerType === "touch" || this.held.has("p")) {
+    if (this.#brushing) this.acts.moved()
+    if (!inside || event.buttons || event.pointerType === "touch" || this.#brushing) {
       const stillAClick = this.start && !this.strayed
       return stillAClick ? undefined : hover.leave()
     }
@@ -149,7 +153,7 @@ export class Hands {
     if (stroke) this.#draw(event)
     this.stroke = null
     this.#lift()
-    if (brush) return this.acts.paint(brush.mask, brush.op)
+    if (brush) return this.acts.paint(brush.mask, brush.op, brush.label)
     if (far) return stroke && this.acts.drawn(stroke)
     const twice = event.timeStamp - (this.clicked ?? -Infinity) < DOUBLE_MS
     this.clicked = event.timeStamp
@@ -180,13 +184,22 @@ export class Hands {
     return !active?.closest?.("input, textarea, select, [contenteditable]")
   }
 
+  /** The mouse has come to the map from a button elsewhere: keys are for the map now. Whoever writes goes on writing. */
+  #hear() {
+    const { activeElement } = document, { box, element } = this.map
+    if (!activeElement || activeElement === document.body || element.contains(activeElement)) return
+    if (activeElement.closest("input, textarea, select, iframe, [contenteditable]")) return
+    box.classList.add("clip-map-by-hand")
+    box.focus({ preventScroll: true })
+  }
+
   #key(event) {
     if (event.key === "Shift" || event.key === "Alt") this.acts.op(this.#op(event))
     if (event.key === "Escape" && this.start) return this.#drop()
     if (!this.#mine(event)) return
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key
     if (key === " " && document.activeElement?.tagName === "BUTTON") return // it presses the button
-    if ((key === "s" || key === "p") && !event.altKey) {
+    if ((key === "s" || key === "p" || key === "l") && !event.altKey) {
       if (event.repeat) return
       this.held.add(key)
       if (key === "s") this.map.hover.sweep(true)
@@ -207,7 +220,7 @@ export class Hands {
   }
 
   #heldChanged() {
-    this.map.box.classList.toggle("clip-map-painting", this.held.has("p"))
+    this.map.box.classList.toggle("clip-map-painting", this.#brushing)
     this.acts.moved()
   }
 

@@ -106,7 +106,7 @@ class ClipMap {
       op: op => this.bar.showOp(op),
       click: (px, py, event, twice) => this.#click(px, py, event, twice),
       drawn: stroke => this.#enclose(stroke),
-      paint: (mask, op) => { this.clips.choose(op, mask); this.#chosen("paint", { op }) },
+      paint: (mask, op, label) => this.#painted(mask, op, label),
       counting: count => this.bar.showInLasso(count),
       key: key => this.#key(key),
       moved: () => this.#soon("marks"),
@@ -581,6 +581,12 @@ class ClipMap {
     this.#chosen(kind === "select" ? "box" : "lasso", { polygon, op })
   }
 
+  #painted(mask, op, label) {
+    this.clips.choose(label ? "new" : op, mask)
+    this.#chosen("paint", { op })
+    if (label && this.clips.count) this.#command("label chosen")
+  }
+
   #click(px, py, event, twice) {
     const [clip = null] = this.near(px, py, 12, 1)
     if (clip === null) return void (twice && this.mode !== "pan" && this.clips?.count && this.#clear())
@@ -610,7 +616,7 @@ class ClipMap {
     this.told = encodeSet(clips.selected)
     this.#say({ kind: "selection", set: this.told, n: clips.count, how, ...more })
     this.bar.showCount(clips.count, clips.n)
-    this.#soon("ranks", "still", "marks")
+    setTimeout(() => this.#soon("ranks", "still", "marks")) // Streamlit sends what it was told in its next task: the server works while we paint
   }
 
   /** Changes what is shown; Python hears of it a little later, once, and only when that changes the selection. */

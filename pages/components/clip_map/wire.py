@@ -135,6 +135,7 @@ def quantised(coordinates: NDArray[np.float32]) -> tuple[NDArray[np.uint16], dic
     low = coordinates[placed].min(axis=0) if placed.any() else np.zeros(2)
     high = coordinates[placed].max(axis=0) if placed.any() else np.ones(2)
     span = np.where(high > low, high - low, 1.0).astype(np.float64)
+    low = np.where(high > low, low, low - 0.5)  # what has no extent lies in the middle
     steps = np.full(coordinates.shape, MISSING, np.uint16)
     steps[placed] = np.rint((coordinates[placed] - low) / span * _STEPS).astype(np.uint16)
     grid = {
