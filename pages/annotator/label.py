@@ -60,6 +60,7 @@ def _map(dataset: Dataset, desk: Desk) -> None:
     if st.session_state.get("label.classic"):
         _obey(desk, classic_map(dataset, embedding, key="label.classic_map"))
         return
+    ring, scores = search_panel.ring(dataset, desk)
     clip_map(
         dataset,
         embedding,
@@ -69,7 +70,8 @@ def _map(dataset: Dataset, desk: Desk) -> None:
         select=(desk.imposed, desk.selection) if desk.imposed else None,
         count=len(desk.selection),
         part=desk.part is not None,
-        ring=search_panel.ring(dataset, desk),
+        ring=ring,
+        scores=scores,
         focus=desk.focus,
     )
 

@@ -160,14 +160,16 @@ def is_shown(desk: Desk) -> bool:
     return shown == "similar"
 
 
-def ring(dataset: Dataset, desk: Desk) -> Positions | None:
-    """Which points the map marks as hits, or None without a search."""
+def ring(dataset: Dataset, desk: Desk) -> tuple[Positions | None, NDArray[np.float32] | None]:
+    """Which points the map marks as hits, None without a search; and their scores, None where only words asked."""
     if desk.search is None:
-        return None
+        return None, None
     try:
-        return _ranking(dataset, desk, desk.search).positions
+        found = _ranking(dataset, desk, desk.search)
     except HoverError:  # the panel says it
-        return None
+        return None, None
+    scored = desk.search.sought is not None and bool(np.isfinite(found.scores).all())
+    return found.positions, found.scores if scored else None
 
 
 def search_panel(dataset: Dataset, desk: Desk) -> Act | None:

@@ -259,6 +259,25 @@ def test_filters_by_columns_restrict_the_selection_and_unticked_restore_it(on_la
     expect(take).to_have_count(0)
 
 
+def test_search_hits_are_a_filter_and_their_scores_a_colour(on_label: Page) -> None:
+    page = on_label
+    acts.lasso_around(page, acts.pixels(page, COUNT)[:100])
+    acts.await_selected(page, range(100))
+    page.locator(".clip-list .similar").first.click()
+    page.wait_for_function("() => window.__hoverMap.of.ring?.some(Boolean)")
+    hits = page.evaluate("[...window.__hoverMap.of.ring.keys()].filter(clip => window.__hoverMap.of.ring[clip])")
+
+    page.get_by_label("Colour by").select_option("search score")
+    expect(page.get_by_label("Largest value shown")).to_be_visible()
+    assert page.evaluate("p => window.__hoverMap.of.facet.values[p] > 0", hits[0])
+    page.get_by_label("Filter by", exact=True).select_option("search hits")
+    page.get_by_role("group", name="Filter by search hits").get_by_role("button", name=re.compile("^no hit")).click()
+
+    wanted = [clip for clip in hits if clip < 100]
+    assert 0 < len(wanted) < 100
+    acts.await_selected(page, wanted)
+
+
 def test_axes_can_be_numeric_columns(on_label: Page) -> None:
     page = on_label
     page.get_by_label("x axis").select_option("snr")

@@ -183,6 +183,7 @@ class ClipMap {
       this.colours = new Uint32Array(base.n)
       this.ranks = new Uint8Array(base.n)
       this.told = encodeSet(this.clips.selected)
+      this.ringTold = undefined
       this.grid = null
       this.outline = null
       this.shownMap = map.href
@@ -221,10 +222,10 @@ class ClipMap {
     if (!this.asked && data.count && !clips.count) this.#say({ kind: "lost" }) // a page that was left and came back
     this.asked = true
     if (data.columns !== this.columnsOf) this.#ask()
-    const ring = data.ring?.set ?? null
-    if (ring !== this.ringSet) {
-      this.ringSet = ring
-      this.ring = ring && decodeSet(ring, clips.n)
+    const told = data.ring ? `${data.ring.set} ${data.ring.scores ?? ""}` : null
+    if (told !== this.ringTold) {
+      this.ringTold = told
+      this.ring = data.ring && decodeSet(data.ring.set, clips.n)
       this.#found(data.ring)
       this.#soon("still")
     }
