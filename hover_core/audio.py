@@ -88,6 +88,14 @@ class Probe(NamedTuple):
     format: str
 
 
+class Spent(NamedTuple):
+    """Seconds that children took to start, to decode, and to compute vectors."""
+
+    starting_s: float
+    decoding_s: float
+    computing_s: float
+
+
 @dataclass(frozen=True)
 class DecodeLimits:
     """Bounds for one clip.
@@ -132,6 +140,7 @@ class Workers:
         self._idle: list[_Child] = []
         self._all: set[_Child] = set()
         self._count = 0
+        self._spent = [0.0, 0.0, 0.0]
         self._free = threading.Condition()
         self._closed = False
         self._watch: threading.Thread | None = None
@@ -156,6 +165,7 @@ class Workers:
         child = self._take()
         try:
             for number, answer in self._in_groups(child, pieces, ask):
+                self._note(answer[0])
                 answers[number] = _heard(answer, vectorizer.dimensions)
         except _ChildDied as death:
             if len(pieces) == 1 and death.over_limit:
@@ -250,6 +260,10 @@ class Workers:
         answer, _ = self._surely(piece, {"op": "probe", "counted": counted})
         return Probe(float(answer["duration"]), int(answer["rate"]), int(answer["channels"]), str(answer["format"]))
 
+    def spent(self) -> Spent:
+        """What the children have taken so far, summed over them."""
+        return Spent(*self._spent)
+
     def pids(self) -> list[int]:
         """Process ids of the living children, for measuring."""
         with self._free:
@@ -272,6 +286,12 @@ class Workers:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+    def _note(self, header: dict[str, Any]) -> None:
+        for number, name in enumerate(("decoding", "computing"), start=1):
+            seconds = header.get(name)
+            if isinstance(seconds, float) and 0 <= seconds <= self._limits.wall_s:
+                self._spent[number] += seconds
 
     # -- conversation -----------------------------------------------------------------------------------------------
 
@@ -351,6 +371,7 @@ class Workers:
             if self._watch is None:
                 self._watch = threading.Thread(target=self._watch_clock, name="hover-decode-clock", daemon=True)
                 self._watch.start()
+        begun = time.monotonic()
         try:
             child = _Child(self._limits)
         except BaseException as error:
@@ -368,6 +389,7 @@ class Workers:
             child.usable = False
             self._give(child)
             raise
+        self._spent[0] += time.monotonic() - begun
         return child
 
     def _give(self, child: _Child) -> None:

@@ -100,6 +100,12 @@ class Cluster:
         """Whether the workers wait for sound most of the time, or compute."""
         return "network" if self._progress.waiting_s > self._progress.computing_s else "workers"
 
+    def shares(self) -> dict[str, float]:
+        """What the workers' time goes to; they do not tell decoding from computing."""
+        waiting, computing = self._progress.waiting_s, self._progress.computing_s
+        part = waiting / (waiting + computing) if waiting + computing else 1.0
+        return {"waiting": part, "computing": 1 - part}
+
     def close(self) -> None:
         """Give up what is under way, and leave the scheduler."""
         self._halt.set()

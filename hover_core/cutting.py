@@ -179,8 +179,10 @@ class _Cutting:
                     rate = (len(self.finished) - at_begin) / max(flushed - begun, 1e-3)
                     progress.rate = rate
                     progress.left_s = (len(groups) - len(self.finished)) / rate if rate else None
-                    fetching, decoding = progress.waiting_s / _FETCHERS, progress.computing_s / cores
-                    progress.limit = "network" if fetching > decoding else "machine"
+                    spent = progress.waiting_s + progress.computing_s
+                    waiting = progress.waiting_s / spent if spent else 1.0
+                    progress.shares = {"waiting": waiting, "decoding": 1 - waiting}
+                    progress.limit = "network" if waiting > 0.5 else "machine"
                 if cancelled:
                     raise Cancelled
         finally:

@@ -61,6 +61,7 @@ class _Ear:
         vectorizer = get(key)
         stream = vectorizer.stream()
         frames = 0
+        computing_s, begun = 0.0, time.perf_counter()
 
         def counted() -> Iterator[Any]:
             nonlocal frames
@@ -69,9 +70,15 @@ class _Ear:
                 yield block
 
         for block in self._resamplers.stream(counted(), recording.rate, vectorizer.sample_rate, 1):
+            pushed = time.perf_counter()
             stream.push(block)
+            computing_s += time.perf_counter() - pushed
+        finishing = time.perf_counter()
         vector = stream.finish()
-        return {"duration": frames / recording.rate, "rate": recording.rate}, vector.tobytes()
+        ended = time.perf_counter()
+        computing_s += ended - finishing
+        answer = {"duration": frames / recording.rate, "rate": recording.rate}
+        return {**answer, "decoding": ended - begun - computing_s, "computing": computing_s}, vector.tobytes()
 
     def _wav(self, recording: Recording, start_s: Any, end_s: Any, wanted: int | None, send: Any) -> None:
         import numpy as np

@@ -49,6 +49,7 @@ class Progress:
     waiting_s: float = 0.0  # summed over all fetchers
     computing_s: float = 0.0  # summed over all decoders
     limit: str = ""  # what holds the work up: "network", "machine" or "workers"
+    shares: dict[str, float] = field(default_factory=dict)  # what the decoders' time goes to; they add up to 1
     message: str = ""
     more: dict[str, Any] = field(default_factory=dict)  # what a kind of job wants to know when it is taken up again
     progressed_at_attempt: int = 0
@@ -75,6 +76,9 @@ class Engine(Protocol):
 
     def limit(self) -> str:
         """What holds the work up: “network”, “machine” or “workers”."""
+
+    def shares(self) -> dict[str, float]:
+        """Of the time of all that could decode, the shares of `waiting` for sound, `decoding` and `computing`."""
 
     def close(self) -> None:
         """Stop, and let go of everything."""
@@ -175,7 +179,7 @@ class Vectorizing:
                 self.progress.left_s = left / self.progress.rate if self.progress.rate else None
                 for _ in range(waiting):
                     self.slots.release()
-                self.progress.limit = engine.limit()
+                self.progress.limit, self.progress.shares = engine.limit(), engine.shares()
                 self.on_commit()
                 good, bad = [], {}
                 flushed = time.monotonic()
@@ -227,18 +231,28 @@ class Here:
         self._halt = threading.Event()
         self._bytes_lock = threading.Condition()
         self._bytes = 0
+        self._started = time.monotonic()
 
     def start(self, pending: Sequence[int], results: queue.Queue[Any]) -> None:
         """Begin with these clips."""
+        self._started = time.monotonic()
         fetched: queue.Queue[_Fetched | None] = queue.Queue()
         threads = [(self._feed, pending, fetched)] + [(self._decode, fetched, results)] * self.cores
         for work, *given in threads:
             threading.Thread(target=told, args=(results, work, *given), daemon=True).start()
 
     def limit(self) -> str:
-        """Many fetchers wait side by side, few decoders compute: the limit is the kind that is busiest."""
-        fetching, decoding = self.progress.waiting_s / _FETCHERS, self.progress.computing_s / self.cores
-        return "network" if fetching > decoding else "machine"
+        """The network, if the decoders have nothing to do for most of the time."""
+        return "network" if self.shares()["waiting"] > 0.5 else "machine"
+
+    def shares(self) -> dict[str, float]:
+        """What the time of this machine's decoders goes to."""
+        spent = self._listening.workers.spent()
+        at_hand = self.cores * (time.monotonic() - self._started) - spent.starting_s
+        busy = min(1.0, max(0.0, self.progress.computing_s - spent.starting_s) / max(at_hand, 1e-3))
+        decoding, computing = spent.decoding_s, spent.computing_s
+        part = decoding / (decoding + computing) if decoding + computing else 1.0
+        return {"waiting": 1 - busy, "decoding": busy * part, "computing": busy * (1 - part)}
 
     def close(self) -> None:
         """Stop."""

@@ -11,7 +11,7 @@ from hover_core.dataset import Dataset
 from hover_core.errors import HoverError
 from hover_core.job_rows import Job
 from pages.components import session
-from pages.components.words import counted, plain
+from pages.components.words import counted, plain, time_goes
 
 _WAYS = {"no": "Not cut", "fixed": "Every few seconds", "pauses": "At silences"}
 _LABELS = {
@@ -117,7 +117,10 @@ def _running(dataset: Dataset) -> None:
         bar(job)
         if st.button("Cancel", icon=":material/stop:", key="upload.cancel", disabled=job.cancel):
             jobs.cancel(dataset)
-    st.caption("This goes on when you close the page. Clips are in the dataset as soon as their recording is done.")
+    goes = time_goes(job.progress.get("shares", {}))
+    st.caption(
+        f"{goes} This goes on when you close the page. Clips are in the dataset as soon as their recording is done."
+    )
 
 
 def _ended(dataset: Dataset, job: Job) -> None:
@@ -133,7 +136,7 @@ def _ended(dataset: Dataset, job: Job) -> None:
         st.success(" · ".join(words), icon=":material/check:")
     if result.failures:
         _failures(dataset, result)
-    with st.container(horizontal=True):
+    with st.container(horizontal=True, vertical_alignment="center"):
         if dataset.row.size:
             st.page_link("owner/split.py", label="Next: split", icon=":material/arrow_forward:")
             st.page_link("owner/vectorize.py", label="Skip to the map", icon=":material/scatter_plot:")

@@ -11,7 +11,7 @@ from hover_core.job_rows import Job
 from pages.components import recordings, session
 from pages.components.clip_map import clip_map
 from pages.components.confounds import confounds
-from pages.components.words import counted, plain
+from pages.components.words import counted, plain, time_goes
 
 LIMITS = {
     "network": "the network is the limit",
@@ -196,7 +196,8 @@ def _running() -> None:
             st.progress(0.0, "Starting …" if not job.attempts > 1 else "Taking the work up where it was …")
         if st.button("Cancel", icon=":material/stop:", key="vectorize.cancel", disabled=job.cancel):
             jobs.cancel(dataset)
-    st.caption("This goes on when you close the page.")
+    goes = time_goes(progress.get("shares", {})) if phase in ("vectors", "cut") else ""
+    st.caption(f"{goes} This goes on when you close the page.")
 
 
 def _ended(job: Job) -> None:

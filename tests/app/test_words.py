@@ -2,7 +2,7 @@
 
 import pytest
 
-from pages.components.words import counted, plain
+from pages.components.words import counted, plain, time_goes
 
 
 @pytest.mark.parametrize(
@@ -27,3 +27,10 @@ def test_a_bare_address_is_no_link() -> None:
 
 def test_one_is_singular() -> None:
     assert [counted(1, "clip"), counted(2, "clip"), counted(1200, "row")] == ["1 clip", "2 clips", "1,200 rows"]
+
+
+def test_where_the_time_goes_is_said_in_shares() -> None:
+    assert time_goes({"waiting": 0.123, "decoding": 0.6, "computing": 0.277}) == (
+        "Time goes to waiting for sound 12%, decoding 60%, computing 28%."
+    )
+    assert time_goes({}) == ""

@@ -465,3 +465,49 @@ def test_a_spectrogram_of_any_length_has_one_size_and_a_loudest_point(workers: W
 
 def test_a_spectrogram_of_silence_is_dark(workers: Workers) -> None:
     assert workers.spectrogram(Piece(sounds.encode(sounds.silence(0.5)))).max() < 40
+
+
+# -- where the system knows no limits --------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def lawless(tmp_path, monkeypatch):
+    """Children as on Windows: neither `resource` nor `fcntl` can be imported."""
+    (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['resource'] = sys.modules['fcntl'] = None\n")
+    monkeypatch.syspath_prepend(str(tmp_path))  # what children get to import from
+    monkeypatch.setitem(sys.modules, "fcntl", None)
+    monkeypatch.setitem(sys.modules, "resource", None)
+
+
+@pytest.mark.usefixtures("lawless")
+def test_without_limits_of_the_system_sound_is_heard_all_the_same():
+    data = sounds.encode(sounds.chirp(seconds=2.5, rate=44_100), 44_100, "flac", 2)
+    with Workers(workers=2) as workers:
+        assert difference(one(workers, Piece(data)), by_librosa(data)) <= 1e-5
+
+
+@pytest.mark.usefixtures("lawless")
+@pytest.mark.parametrize(("bomb", "limits", "sentence"), [
+    (sounds.silent_flac(9), DecodeLimits(), "9.0 hours long, at most 4.0 hours can be decoded"),
+    (sounds.silent_flac(3.9), DecodeLimits(cpu_s=0.2, wall_s=1), "not decoded within 1 s"),
+], ids=["what a file declares", "the wall clock"])  # fmt: skip
+def test_without_limits_of_the_system_others_stand_in(bomb, limits, sentence):
+    good = Piece(sounds.encode(sounds.tone()))
+    with Workers(workers=1, limits=limits) as workers:
+        before, hostile, after = workers.vectorize([good, Piece(bomb), good], GUIDE)
+
+    assert str(hostile) == sentence
+    assert [isinstance(before, Heard), isinstance(after, Heard)] == [True, True]
+
+
+@linux
+@pytest.mark.usefixtures("lawless")
+def test_without_limits_of_the_system_a_bomb_is_streamed_and_never_held():
+    with Workers(workers=1) as workers:
+        heard = one(workers, Piece(sounds.silent_flac(0.5)), "segments")
+        [pid] = workers.pids()
+
+        assert isinstance(heard, Heard)
+        with open(f"/proc/{pid}/limits") as limits:
+            assert "Max address space         unlimited" in limits.read()
+        assert peak_mb(pid) < 250

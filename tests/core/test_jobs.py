@@ -202,3 +202,22 @@ def test_while_a_map_is_drawn_again_the_old_one_stays(datasets: Datasets) -> Non
     assert new is not None
     assert new.settings["random_state"] == 3
     assert seen <= {old.id, new.id}  # no first look in between
+
+
+@pytest.mark.parametrize(("latency_s", "files", "limit"), [
+    (0.8, _files(150), "network"),
+    (0.0, {f"/{n}.flac": sounds.silent_flac(0.2) for n in range(12)}, "machine"),
+], ids=["a slow server", "long files"])  # fmt: skip
+def test_the_bar_tells_the_network_from_the_machine(
+    datasets: Datasets, latency_s: float, files: dict[str, bytes], limit: str
+) -> None:
+    with SoundServer(files, latency_s=latency_s) as server:
+        dataset = _dataset(datasets, server, list(files))
+        progress = vectorizing.Progress()
+        vectorizing.Vectorizing(dataset, KEY, progress, lambda: False).run()
+
+    assert progress.limit == limit
+    assert sum(progress.shares.values()) == pytest.approx(1)
+    assert (progress.shares["waiting"] > 0.5) == (limit == "network")
+    assert progress.shares["computing"] > 0
+    assert progress.shares["decoding"] > 0
