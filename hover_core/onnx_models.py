@@ -355,7 +355,9 @@ def _described(path: Path) -> Description:
         if not installed():
             raise Refused(f"model files need onnxruntime: {INSTALL}")
         root = Path(__file__).resolve().parents[1]
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(root), *(p for p in sys.path if p)])}
+        # without what the operator keeps secret there
+        environment = {name: value for name, value in os.environ.items() if not name.startswith("HOVER_")}
+        environment["PYTHONPATH"] = os.pathsep.join([str(root), *(p for p in sys.path if p)])
         try:
             process = subprocess.run(
                 [sys.executable, "-m", "hover_core.onnx_models", str(path)],

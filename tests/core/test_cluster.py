@@ -5,13 +5,14 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import distributed
 import numpy as np
 import pytest
 
-from hover_core import cluster, jobs, vector_rows
+from hover_core import cluster, jobs, vector_rows, vectorizers
 from hover_core.clips import Clip, clip_id
 from hover_core.dataset import Dataset, Datasets
 from hover_core.errors import Refused, SoundError
@@ -151,6 +152,18 @@ def test_what_opens_private_sound_is_the_workers_own(datasets: Datasets, dask: D
         jobs.run_here(dataset, vectorizer=KEY)
 
     assert (_done(dataset), dataset.failures(KEY)) == (5, [])
+
+
+def test_a_vectorizer_that_the_workers_do_not_have_ends_the_work_with_its_name(
+    datasets: Datasets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours = replace(vectorizers.get(KEY), name="only-here", key="only-here-v1")
+    monkeypatch.setattr(vectorizers, "VECTORIZERS", (*vectorizers.VECTORIZERS, ours))
+    files = _files(3)
+    with SoundServer(files) as server:
+        dataset = _dataset(datasets, server, _clips(server, list(files)))
+        with pytest.raises(Refused, match="there is no vectorizer 'only-here-v1'"):
+            jobs.run_here(dataset, vectorizer="only-here-v1")
 
 
 @pytest.mark.parametrize(
