@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from hover_core import clip_rows, finding, mapping, members, tables, vector_rows
+from hover_core import clip_rows, finding, mapping, members, own_vectors, tables, vector_rows
 from hover_core.annotations import Batch, label_named, now
 from hover_core.clips import IDENTITIES, SUBSETS, Clip
 from hover_core.errors import NotFound, Refused, SoundError, TableError
@@ -26,6 +26,7 @@ from hover_core.indexes import Indexes
 from hover_core.invites import LOCAL_OWNER, OWNER, Invite, Person
 from hover_core.journal import Entry, Journal, Written, add_labels
 from hover_core.listening import Listening
+from hover_core.own_vectors import Source
 from hover_core.reducers import Progress, Reducer
 from hover_core.search import SearchIndex
 from hover_core.split import split
@@ -459,6 +460,34 @@ class Dataset:
             settings=settings,
         )
 
+    def add_vectors(self, source: Source, *, name: str, wrong: str = "refuse") -> own_vectors.Plan:
+        """Bring vectors along that were computed elsewhere; the answer's `key` is a vectorizer for map and search.
+
+        Parameters
+        ----------
+        source
+            A `.parquet` or `.npz` file, its bytes, or `{"ids": …, "vectors": …}` [shape=(n,), shape=(n, d)]; an id is
+            the clip's own, that of its table, or its address. See `own_vectors.read`.
+        name
+            What they are called, for example the model that made them.
+        wrong
+            What becomes of a file with rows that cannot be used (no such clip, NaN, another length, twice the same
+            clip): `refuse` all of it, or `leave out` those rows.
+
+        Raises
+        ------
+        TableError
+            It cannot be read, or rows of it cannot be used; each is named.
+        Refused
+            The name says nothing, or has vectors of another length already.
+
+        Examples
+        --------
+        >>> brought = dataset.add_vectors({"ids": ids, "vectors": vectors}, name="clap")    # doctest: +SKIP
+        >>> dataset.compute_nd_embedding(brought.key, "umap")                              # doctest: +SKIP
+        """
+        return own_vectors.bring(self, source, name=name, wrong=wrong)
+
     def place(self) -> int:
         """Place the clips that were vectorized since the map was drawn; nothing on it moves. How many there were.
 
@@ -618,6 +647,10 @@ class SupervisableAudioDataset(Dataset):
         `vectorizer` is a name from `hover_core.vectorizers`, or any callable URL → array of one length. What a callable
         raises is recorded as the clip's failure; the others go on. Interrupted work resumes where it was.
         """
+        if isinstance(vectorizer, str) and own_vectors.brought(self, vectorizer):
+            self.vectorizer = vectorizer
+            self.change_settings(vectorizer=vectorizer)
+            return vectorizer
         key = vectorizer_key(vectorizer)
         self.vectorizer = vectorizer
         self.change_settings(vectorizer=key)

@@ -21,7 +21,7 @@ from typing import Any, Final
 import numpy as np
 from sqlalchemy.exc import SQLAlchemyError
 
-from hover_core import job_rows, mapping, reducers, settings, vector_rows, vectorizers
+from hover_core import job_rows, mapping, own_vectors, reducers, settings, vector_rows, vectorizers
 from hover_core.dataset import DEFAULT_VECTORIZER, Dataset, Datasets
 from hover_core.errors import HoverError, Refused
 from hover_core.job_rows import Job
@@ -74,7 +74,7 @@ def start(
     dataset.by.allow("own", dataset.id)
     if draw not in DRAW:
         raise Refused(f"draw={draw!r} must be one of {', '.join(DRAW)}")
-    key = vectorizers.get(vectorizer).key
+    key = vectorizer if own_vectors.brought(dataset, vectorizer) else vectorizers.get(vectorizer).key
     reducers.Reducer(reducer, int(options.get("dimension", 2)), options)
     if not dataset.row.size:
         raise Refused("the dataset has no clips yet: add a table first")
@@ -309,7 +309,8 @@ def _work(dataset: Dataset, job: Job, progress: Progress, stop: _Heart) -> None:
         if old is None and len(vector_rows.vectorized(dataset.store, dataset.id, key)) >= 3:
             dataset.embed(key, "pca", placeholder=True)
 
-    Vectorizing(dataset, key, progress, stop, on_commit=progressed, on_quarter=placeholder).run()
+    if not own_vectors.brought(dataset, key):  # nothing here could make more of those
+        Vectorizing(dataset, key, progress, stop, on_commit=progressed, on_quarter=placeholder).run()
     progress.phase, progress.done, progress.total, progress.left_s = "map", 0, 0, None
     if old is not None and old.vectorizer == key and job.settings.get("draw") == "onto":
         mapping.place(dataset, old)

@@ -5,12 +5,13 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from hover_core import corpus, job_rows, jobs, mapping, reducers, vector_rows, vectorizers
+from hover_core import corpus, job_rows, jobs, mapping, own_vectors, reducers, vector_rows, vectorizers
 from hover_core.dataset import DEFAULT_VECTORIZER
 from hover_core.job_rows import Job
 from pages.components import recordings, session
 from pages.components.clip_map import clip_map
 from pages.components.confounds import confounds
+from pages.components.own_vectors import own_vectors_box
 from pages.components.words import counted, plain, time_goes
 
 LIMITS = {
@@ -33,20 +34,23 @@ def main() -> None:
         _start(last)
         if last is not None:
             _ended(last)
+    own_vectors_box(dataset, running=job is not None and job.running)
     _failures()
     _preview()
 
 
 def _start(job: Job | None) -> None:
-    known = {v.key: v for v in vectorizers.offered()}
+    known = {v.key: (v.title, v.good_for) for v in vectorizers.offered()}
+    own = {key: _brought(key) for key in own_vectors.all_brought(dataset)}
+    known |= own
     in_use = dataset.vectorizer_key if dataset.vectorizer_key in known else DEFAULT_VECTORIZER
     with st.expander("Settings", icon=":material/tune:"):
         key = st.radio(
             "Vectorizer",
             list(known),
             index=list(known).index(in_use),
-            format_func=lambda k: plain(known[k].title),
-            captions=[plain(v.good_for) for v in known.values()],
+            format_func=lambda k: plain(known[k][0]),
+            captions=[plain(good_for) for _, good_for in known.values()],
             key="vectorize.vectorizer",
         )
         reducer, options = _reducer(job)
@@ -62,10 +66,11 @@ def _start(job: Job | None) -> None:
         )
         for problem in (*vectorizers.problems(), *reducers.problems()):
             st.warning(f"Not offered: {plain(problem)}", icon=":material/extension_off:")
-        st.caption(f"Vectors are kept as `{key}`: another setting computes anew and forgets nothing.")
+        anew = "" if key in own else ": another setting computes anew and forgets nothing"
+        st.caption(f"Vectors are kept as `{key}`{anew}.")
     have = len(vector_rows.vectorized(dataset.store, dataset.id, key))
     failed = len(dataset.failures(key))
-    pending = dataset.row.size - have - failed
+    pending = 0 if key in own else dataset.row.size - have - failed
     standing = mapping.standing(dataset)
     grows = standing is not None and standing.vectorizer == key
     unplaced = len(mapping.unplaced(dataset, standing)) if grows else 0
@@ -88,6 +93,13 @@ def _start(job: Job | None) -> None:
         if st.button(text, type=kind, icon=":material/play_arrow:", key="vectorize.start"):
             _begin(key, reducer, "again", options, per_group=per_group)
         st.caption(_about(pending, grows=grows), width="content")
+
+
+def _brought(key: str) -> tuple[str, str]:
+    have = len(vector_rows.vectorized(dataset.store, dataset.id, key))
+    missing = dataset.row.size - have
+    others = f"; {counted(missing, 'clip')} without one will not be on the map" if missing else ""
+    return key.removeprefix(own_vectors.PREFIX), f"Brought along: {counted(have, 'vector')}{others}."
 
 
 def _begin(key: str, reducer: str, draw: str, options: dict[str, Any], *, per_group: bool | None = None) -> None:

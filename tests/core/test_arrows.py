@@ -23,7 +23,7 @@ TIERS = {
     "conduct": {
         "tables", "split", "listening", "columns", "indexes", "finding", "dataset", "jobs", "export", "recipes",
         "memoize", "vectorizing", "cluster",
-        "mapping",
+        "mapping", "own_vectors",
         "twins", "leaks", "data_card",
         "corpus", "lens",
         "cutting",

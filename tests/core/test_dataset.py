@@ -38,6 +38,7 @@ OWNER_WRITES = {
     "normalise_per_group": lambda dataset: dataset.normalise_per_group(on=True),
     "embed": lambda dataset: dataset.embed("v", "pca"),
     "place": lambda dataset: dataset.place(),
+    "add_vectors": lambda dataset: dataset.add_vectors({}, name="x"),
 }
 
 

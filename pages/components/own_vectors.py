@@ -1,0 +1,63 @@
+"""Vectors brought along: a file is read, what adding it will do is said, then one button adds it."""
+
+import pandas as pd
+import streamlit as st
+
+from hover_core import own_vectors
+from hover_core.dataset import Dataset
+from hover_core.errors import HoverError
+from pages.components import session
+from pages.components.words import counted, plain
+
+
+def own_vectors_box(dataset: Dataset, *, running: bool) -> None:
+    """An expander for an owner: file, name, what will happen, the button."""
+    if "own_vectors.said" in st.session_state:
+        st.success(st.session_state.pop("own_vectors.said"), icon=":material/check:")
+    with st.expander("Bring your own vectors", icon=":material/upload_file:"):
+        st.caption(
+            "Parquet or NPZ: a vector for each clip by its id or address, from any model. They become a vectorizer "
+            "above, for map and search alike."
+        )
+        turn = st.session_state.get("own_vectors.turn", 0)
+        file = st.file_uploader("Vectors", type=["parquet", "npz"], key=f"own_vectors.file.{dataset.id}.{turn}")
+        if file is None:
+            return
+        name = st.text_input(
+            "Name",
+            file.name.rpartition(".")[0],
+            key=f"own_vectors.name.{file.file_id}",
+            help="What made them. Vectors that are there under a name stay; another model needs another name.",
+        )
+        try:
+            planned = own_vectors.plan(dataset, own_vectors.read(file.getvalue()), name)
+        except HoverError as error:
+            st.error(plain(str(error)), icon=":material/error:")
+            return
+        _said(dataset, planned)
+        if st.button(
+            f"Add {counted(len(planned.positions), 'vector')}",
+            type="primary",
+            icon=":material/add:",
+            key="own_vectors.add",
+            disabled=running or not planned.positions,
+            help="A job is running: wait for its end." if running else None,
+        ):
+            with session.said():
+                added = own_vectors.add(dataset, planned)
+                st.session_state["own_vectors.said"] = (
+                    f"{counted(added, 'vector')} added as “{plain(planned.key)}”: choose it in the settings."
+                )
+                st.session_state["own_vectors.turn"] = turn + 1
+                st.rerun()
+
+
+def _said(dataset: Dataset, planned: own_vectors.Plan) -> None:
+    words = [f"{counted(len(planned.positions), 'vector')} of {planned.vectors.shape[1]:,} numbers"]
+    words += [f"{planned.known:,} are there already"] if planned.known else []
+    words += [f"{counted(planned.without, 'clip')} of {dataset.row.size:,} will have none"] if planned.without else []
+    st.markdown(" · ".join(words))
+    if planned.wrong:
+        st.warning(f"{counted(len(planned.wrong), 'row')} cannot be used and will be left out.", icon=":material/rule:")
+        rows = pd.DataFrame([{"row": row, "why": reason} for row, reason in planned.wrong.items()])
+        st.dataframe(rows, hide_index=True, width="stretch", alt="Rows that cannot be used, and why")
