@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from hover_core import vectorizers
+from hover_core import dtw, vector_rows, vectorizers
 from hover_core.audio import Heard, Piece
 from hover_core.clip_rows import clip_at
 from hover_core.errors import DecodeError, NotFound, Refused
@@ -33,6 +33,8 @@ MODEL_FROM: Final = 8  # examples of each kind from which a linear model is as g
 PLAYED_S: Final = 30.0
 _AGAINST: Final = 0.4  # how much a centre of negative examples counts against one of positive ones
 _BACKGROUND: Final = 200
+_LEAST_ADVISERS: Final = 20
+_MOST_ADVISERS: Final = 3_000
 _MOST_TEXT: Final = 200
 
 
@@ -58,12 +60,14 @@ class Sought:
     clips : positions of clips that are asked for by their own vectors [shape=(c,)]
     vectors : raw, of everything else that was given [shape=(m, d), float32]
     silent : positions of clips that do not answer: those asked for, and those of which a stretch was
+    frames : of each sound in `vectors` its sequence, if the dataset has sequences [shape=(frames, 12) each]
     """
 
     vectorizer: str
     clips: Positions
     vectors: Floats
     silent: Positions
+    frames: tuple[Floats, ...] = ()
 
     def __len__(self) -> int:
         return len(self.clips) + len(self.vectors)
@@ -140,7 +144,8 @@ def sought(dataset: Dataset, query: Query) -> Sought:
     parts: Sequence[Any] = [query] if single else list(query)  # type: ignore[arg-type]
     if not parts:
         raise Refused("there is nothing to search by: give a clip, a URL, a file, a stretch or a vector")
-    vectors, clips, silent = [], [], []
+    vectors, clips, silent, frames = [], [], [], []
+    in_frames = has_sequences(dataset)
     for part in parts:
         if isinstance(part, int | np.integer):
             if index.vector_row(int(part)) is None:
@@ -149,15 +154,19 @@ def sought(dataset: Dataset, query: Query) -> Sought:
             silent.append(int(part))
         elif isinstance(part, str):
             vectors.append(dataset.vector_of(part) if key == dataset.vectorizer_key else of_url(dataset, part, key))
-        elif isinstance(part, bytes):
-            vectors.append(_of_sound(dataset, Piece(_small_enough(part)), key))
-        elif isinstance(part, Stretch):
-            vectors.append(_of_sound(dataset, piece(dataset, part), key))
-            silent.append(part.position)
+            if in_frames:
+                frames.append(_frames_of(dataset, Piece(fetched(dataset, part))))
+        elif isinstance(part, bytes | Stretch):
+            sound = Piece(_small_enough(part)) if isinstance(part, bytes) else piece(dataset, part)
+            vectors.append(_of_sound(dataset, sound, key))
+            if in_frames:
+                frames.append(_frames_of(dataset, sound))
+            if isinstance(part, Stretch):
+                silent.append(part.position)
         else:
             raise Refused(f"{type(part).__name__} is nothing to search by: give positions, URLs, bytes or stretches")
     stacked = np.stack(vectors).astype(np.float32) if vectors else np.zeros((0, width), np.float32)
-    return Sought(key, np.array(clips, np.int64), stacked, np.array(silent, np.int64))
+    return Sought(key, np.array(clips, np.int64), stacked, np.array(silent, np.int64), tuple(frames))
 
 
 def find(
@@ -190,7 +199,9 @@ def find(
     at_least
         Only scores of at least this answer.
     rerank
-        `dtw` compares the first 200 frame by frame; see `rerank`.
+        `dtw` compares the first 200 frame by frame and orders them anew by both: good for words and calls, bad for
+        steady sounds (see `dtw`, and `advice` for what the labels say). The dataset needs sequences:
+        `jobs.start_sequences`.
 
     Raises
     ------
@@ -213,11 +224,99 @@ def find(
         units, by = _refined(index, units, for_rows, against_rows, nearest=nearest)
     elif len(units) > 1 and not nearest:
         units = unit(units.mean(axis=0, keepdims=True))
-    rows, scores, places = _ranked(index, units, asked.silent, k, among, at_least)
+    wanted = max(k, dtw.CANDIDATES) if k is not None and rerank else k
+    rows, scores, places = _ranked(index, units, asked.silent, wanted, among, at_least)
     of = len(index.positions) - len(index.rows_of(np.unique(asked.silent)))
     closer = (1 - (places + 1) / max(of, 1)).astype(np.float32)
     ranking = Ranking(index.positions[rows], scores, closer, of, by, time.perf_counter() - begun)
-    return ranking
+    if rerank:
+        ranking = _reranked(dataset, asked, ranking, nearest=nearest)
+    return ranking if k is None else ranking.first(k)
+
+
+def has_sequences(dataset: Dataset) -> bool:
+    """Whether somebody had the clips' sequences made, so that a search can be re-ranked."""
+    return vector_rows.version(dataset.store, dataset.id, dtw.KEY)[0] > 0
+
+
+def sequences(dataset: Dataset) -> dtw.Sequences:
+    """The clips' sequences as they are now, read once for everybody.
+
+    Raises
+    ------
+    Refused
+        There are none.
+    """
+    version = vector_rows.version(dataset.store, dataset.id, dtw.KEY)
+    if not version[0]:
+        raise Refused(
+            "the clips have no sequences yet, so nothing can be compared frame by frame: have them made first"
+        )
+    key = ("sequences", dataset.id, version)
+    return dataset.datasets.remember(key, lambda: dtw.Sequences(*dataset.vectors(dtw.KEY)))
+
+
+def with_frames(dataset: Dataset, asked: Sought, sounds: Sequence[bytes]) -> Sought:
+    """A query of before there were sequences, with those of its sounds, as files. Raises as `sought`."""
+    return replace(asked, frames=tuple(_frames_of(dataset, Piece(_small_enough(data))) for data in sounds))
+
+
+@dataclass(frozen=True)
+class Advice:
+    """What the labels say of re-ranking: precision of the ten nearest labelled clips.
+
+    Attributes
+    ----------
+    plain, reranked : the share of the ten nearest that have the label of the clip asked for, 0 to 1
+    asked : how many labelled clips were asked for
+    took_s : seconds
+    """
+
+    plain: float
+    reranked: float
+    asked: int
+    took_s: float
+
+
+def advice(dataset: Dataset, *, sample: int = 150) -> Advice | None:
+    """Whether a re-rank by `dtw` would find more clips of one label, by leaving one labelled clip out after the other.
+
+    Clips of the query's own group do not answer it. None with fewer than 20 labelled clips, or one label alone.
+
+    Raises
+    ------
+    Refused
+        There are no sequences.
+    """
+    kept = sequences(dataset)
+    index, _ = _index(dataset)
+    state = dataset.state()
+    begun = time.perf_counter()
+    labelled = np.intersect1d(np.flatnonzero(state.label >= 0), np.intersect1d(index.positions, kept.positions))
+    draw = np.random.default_rng(0)
+    if len(labelled) > _MOST_ADVISERS:
+        labelled = np.sort(draw.permutation(labelled)[:_MOST_ADVISERS])
+    codes = state.label[labelled]
+    if len(labelled) < _LEAST_ADVISERS or len(np.unique(codes)) < 2:
+        return None
+    units = index.units[index.rows_of(labelled)]
+    groups = dataset.clips()["group_name"].to_numpy()[labelled]
+    plain, reranked = [], []
+    for query in draw.permutation(len(labelled))[:sample]:
+        others = np.flatnonzero((groups != groups[query]) | (groups == ""))
+        others = others[others != query]
+        frames = kept.of(int(labelled[query]))
+        if len(others) < 10 or frames is None:
+            continue
+        cosines = units[others] @ units[query]
+        best = np.argsort(-cosines, kind="stable")[: dtw.CANDIDATES]
+        order = dtw.reordered(cosines[best], kept.distances(frames, labelled[others[best]]))
+        same = codes[others[best]] == codes[query]
+        plain.append(same[:10].mean())
+        reranked.append(same[order][:10].mean())
+    if not plain:
+        return None
+    return Advice(float(np.mean(plain)), float(np.mean(reranked)), len(plain), time.perf_counter() - begun)
 
 
 def matching(
@@ -335,7 +434,7 @@ def _can_hear(key: str) -> None:
         vectorizers.get(key)
     except Refused as error:
         raise Refused(
-            f"the vectors come from {key}, a file or a function that only its notebook has: search by clips here"
+            f"the vectors come from the function {key}, which only its notebook has: search by clips here"
         ) from error
 
 
@@ -346,6 +445,34 @@ def _small_enough(data: bytes) -> bytes:
     if len(data) > most:
         raise DecodeError(f"the file has {len(data) / 1e6:.0f} MB: at most {most / 1e6:.0f} MB are decoded")
     return data
+
+
+def _frames_of(dataset: Dataset, sound: Piece) -> Floats:
+    return dtw.unpacked(_of_sound(dataset, sound, dtw.KEY))
+
+
+def _reranked(dataset: Dataset, asked: Sought, ranking: Ranking, *, nearest: bool) -> Ranking:
+    kept = sequences(dataset)
+    queries = [frames for position in asked.clips if (frames := kept.of(int(position))) is not None]
+    queries += asked.frames
+    if len(queries) < len(asked):
+        raise Refused("what was asked has no sequence to compare frame by frame: ask again, with a clip or a sound")
+    begun = time.perf_counter()
+    first = ranking.positions[: dtw.CANDIDATES]
+    each = np.stack([kept.distances(query, first) for query in queries])
+    distances = each.min(axis=0) if nearest else each.mean(axis=0)
+    order = np.arange(len(ranking))
+    order[: len(first)] = dtw.reordered(ranking.scores[: len(first)], distances)
+    every = np.full(len(ranking), np.nan, np.float32)
+    every[: len(first)] = distances
+    return replace(
+        ranking,
+        positions=ranking.positions[order],
+        scores=ranking.scores[order],
+        closer_than=ranking.closer_than[order],
+        distances=every[order],
+        reranked_s=time.perf_counter() - begun,
+    )
 
 
 def _refined(

@@ -21,7 +21,7 @@ from typing import Any, Final
 import numpy as np
 from sqlalchemy.exc import SQLAlchemyError
 
-from hover_core import job_rows, mapping, own_vectors, reducers, settings, vector_rows, vectorizers
+from hover_core import dtw, job_rows, mapping, own_vectors, reducers, settings, vector_rows, vectorizers
 from hover_core.dataset import DEFAULT_VECTORIZER, Dataset, Datasets
 from hover_core.errors import HoverError, Refused
 from hover_core.job_rows import Job
@@ -107,6 +107,24 @@ def start_part(dataset: Dataset, positions: Sequence[int], parent: Embedding) ->
         "parent": parent.id,
     }
     job_id = job_rows.add_job(dataset.store, dataset.id, "part", given)
+    launch(dataset.store, job_id)
+    return job_rows.job(dataset.store, job_id)
+
+
+def start_sequences(dataset: Dataset) -> Job:
+    """Start making the sequences that a search can be re-ranked by (`hover_core.dtw`); return at once.
+
+    Clips that have one are left alone; it can be cancelled, and goes on where it was. About 5 kB a clip are stored.
+
+    Raises
+    ------
+    Refused
+        A job of the dataset is running, or there are no clips.
+    """
+    dataset.by.allow("own", dataset.id)
+    if not dataset.row.size:
+        raise Refused("the dataset has no clips yet: add a table first")
+    job_id = job_rows.add_job(dataset.store, dataset.id, "sequences", {"vectorizer": vectorizers.FRAMES.key})
     launch(dataset.store, job_id)
     return job_rows.job(dataset.store, job_id)
 
@@ -301,6 +319,11 @@ def _work(dataset: Dataset, job: Job, progress: Progress, stop: _Heart) -> None:
         progress.phase = "map"
         only = np.array(job.settings["only"], np.int64)
         dataset.embed(key, job.settings["reducer"], progress=epoch, only=only, parent=job.settings["parent"])
+        return
+
+    if job.kind == "sequences":
+        Vectorizing(dataset, key, progress, stop, on_commit=progressed).run()
+        dtw.kernel()  # compiled here, and kept on disk, so that no page waits for it
         return
 
     old = mapping.standing(dataset)

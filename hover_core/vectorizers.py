@@ -97,7 +97,7 @@ def get(key_or_name: str) -> Vectorizer:
     Refused
         There is none; the message lists those there are. Or it is a model file that cannot be used.
     """
-    for vectorizer in (*VECTORIZERS, *of_packages()[0]):
+    for vectorizer in (*VECTORIZERS, FRAMES, *of_packages()[0]):
         if key_or_name in (vectorizer.key, vectorizer.name):
             return vectorizer
     model = onnx_models.find(key_or_name)
@@ -462,6 +462,37 @@ class _Profile:
         return np.concatenate(parts).astype(np.float32)
 
 
+# -- frames, for dynamic time warping ---------------------------------------------------------------------------------
+
+MOST_FRAMES = 100
+FRAME_COEFFICIENTS = 12  # MFCC 1 to 12: without the first, which is loudness
+
+
+class _Frames:
+    """How a clip goes on: MFCC 1 to 12 of each frame, of at most 100 stretches of time where it has more.
+
+    Quiet ends (25 dB below the loudest frame) are trimmed. Packed into a row: how many frames, the frames, zeros.
+    """
+
+    def __init__(self) -> None:
+        self._outline = _Outline(_QUIET_DB)
+
+    def push(self, block: Floats) -> None:
+        self._outline.push(block)
+
+    def finish(self) -> Floats:
+        decibels, _ = self._outline.finish()
+        frames = decibels.shape[1]
+        if frames > MOST_FRAMES:
+            edges = np.arange(MOST_FRAMES) * frames // MOST_FRAMES
+            decibels = np.add.reduceat(decibels, edges, axis=1) / np.diff(edges, append=frames)
+        mfcc = (_cosines(FRAME_COEFFICIENTS + 1)[1:] @ decibels).T
+        out = np.zeros(1 + MOST_FRAMES * FRAME_COEFFICIENTS, np.float32)
+        out[0] = len(mfcc)
+        out[1 : 1 + mfcc.size] = mfcc.ravel()
+        return out
+
+
 DEFAULT = "profile-13x5-10-16-22050-v1"
 
 VECTORIZERS = (
@@ -492,4 +523,14 @@ VECTORIZERS = (
         good_for="The numbers of hover's guide. Steady sounds: timbre alone, and nothing of time.",
         _make=lambda: _MfccMean(32),
     ),
+)
+
+FRAMES = Vectorizer(
+    name="frames",
+    key="frames-12x100-22050-v1",
+    dimensions=1 + MOST_FRAMES * FRAME_COEFFICIENTS,
+    sample_rate=RATE,
+    title="Frames",
+    good_for="Nothing by itself: what search compares frame by frame (see `hover_core.dtw`).",
+    _make=_Frames,
 )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hover_core.dataset import Dataset
-from hover_core.finding import Ranking, Sought, find, matching
+from hover_core.finding import Ranking, Sought, find, matching, with_frames
 
 Positions = NDArray[np.int64]
 MOST_HITS = 500
@@ -110,5 +110,7 @@ class Search:
             found = np.flatnonzero(mask if mask is not None else np.zeros(0, bool))[:k]
             nothing = np.zeros(len(found), np.float32)
             return Ranking(found, nothing, nothing, dataset.state().size, by="words")
+        if rerank and self.sound and not self.sought.frames:
+            self.sought = with_frames(dataset, self.sought, [self.sound])
         options: dict[str, Any] = {"nearest": nearest, "rerank": rerank, "among": mask, "at_least": at_least}
         return find(dataset, self.sought, k, like=self.like, unlike=self.unlike, **options)

@@ -12,6 +12,7 @@ from hover_core.clips import clip_name
 from hover_core.dataset import Dataset
 from hover_core.errors import HoverError
 from hover_core.finding import Ranking, Stretch
+from pages.components import rerank
 from pages.components.clip_list import Act, clip_list
 from pages.components.desk import Desk
 from pages.components.hands_free import hands_free
@@ -189,7 +190,7 @@ def search_panel(dataset: Dataset, desk: Desk) -> Act | None:
     except HoverError as error:
         st.error(plain(str(error)))
         return None
-    _acts(desk, search, hits)
+    _acts(dataset, desk, search, hits)
     if not len(hits):
         st.info("No clip answers. Move the slider, or take the words off.")
         return None
@@ -240,7 +241,7 @@ def _how_many(search: Search) -> None:
             st.slider("Cosine above", 0.0, 1.0, 0.5, 0.01, key="label.cut", label_visibility="collapsed")
 
 
-def _acts(desk: Desk, search: Search, hits: Ranking) -> None:
+def _acts(dataset: Dataset, desk: Desk, search: Search, hits: Ranking) -> None:
     """What can be done with all hits, in one row."""
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.button(
@@ -261,10 +262,10 @@ def _acts(desk: Desk, search: Search, hits: Ranking) -> None:
             args=(hits.positions[:MOST_IN_A_ROW],),
         )
         with st.popover("", icon=":material/tune:", help="How hits are found, and joined with the selection"):
-            _tuning(desk, search, hits)
+            _tuning(dataset, desk, search, hits)
 
 
-def _tuning(desk: Desk, search: Search, hits: Ranking) -> None:
+def _tuning(dataset: Dataset, desk: Desk, search: Search, hits: Ranking) -> None:
     if search.sought is not None and len(search.sought) > 1:
         st.toggle("Nearest to any of them, not to their mean", key="label.nearest")
     if len(desk.selection):
@@ -286,7 +287,10 @@ def _tuning(desk: Desk, search: Search, hits: Ranking) -> None:
         "model": "by a linear model of your thumbs",
         "words": "by words, in the order of the table",
     }[hits.by]
-    st.caption(f"Ranked {how}, among {counted(hits.of, 'clip')}, in {hits.took_s * 1000:.1f} ms.")
+    again = f", and anew frame by frame in {hits.reranked_s * 1000:.1f} ms" if hits.distances is not None else ""
+    st.caption(f"Ranked {how}, among {counted(hits.of, 'clip')}, in {hits.took_s * 1000:.1f} ms{again}.")
+    if search.sought is not None:
+        rerank.controls(dataset)
 
 
 def _in_a_row(dataset: Dataset, desk: Desk, search: Search) -> None:
@@ -319,5 +323,6 @@ def _ranking(dataset: Dataset, desk: Desk, search: Search) -> Ranking:
         k=None if above or search.sought is None else int(st.session_state.get("label.k", 50)),
         at_least=float(st.session_state.get("label.cut", 0.5)) if above else None,
         nearest=bool(st.session_state.get("label.nearest")),
+        rerank=rerank.chosen(dataset),
         among=among,
     )

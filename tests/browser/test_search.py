@@ -302,3 +302,26 @@ def test_a_stretch_of_a_clip_asks(heard: Heard, on_label: Page) -> None:
     first(page, 10)
 
     assert {clip % 3 for clip in hits(page, 10)} == {NOISE}
+
+
+@pytest.mark.timeout(240)
+def test_hits_are_compared_frame_by_frame_once_that_was_prepared(heard: Heard, on_label: Page) -> None:
+    page = on_label
+    heard.dataset.annotate(range(0, COUNT, 3), "tone", how="heard")
+    heard.dataset.annotate(range(1, COUNT, 3), "noise", how="heard")
+    search(page)
+    page.locator("input[type=file]").set_input_files(wav(heard, "mine.wav", sounds.noise(0.6, seed=900)))
+    expect(page.get_by_text("Like the file mine.wav")).to_be_visible()
+    tune = page.get_by_test_id("stPopover").last.get_by_role("button")
+    tune.click()
+    expect(page.get_by_text("60 clips take 0 MB on disk")).to_be_visible()
+    page.get_by_role("button", name="Prepare it").click()
+    expect(page.get_by_text("Compare frame by frame (DTW)").and_(page.locator("label *"))).to_be_visible(
+        timeout=120_000
+    )
+    page.get_by_role("button", name="Would it help here?").click()
+    expect(page.get_by_text(re.compile("nearest to 40 labelled clips"))).to_be_visible()
+    page.get_by_text("Compare frame by frame (DTW)").click()
+    # asked before there were sequences: what is heard above the hits is compared all the same
+    expect(page.get_by_text(re.compile("and anew frame by frame in [0-9.]+ ms"))).to_be_visible(timeout=60_000)
+    assert {clip % 3 for clip in listed(page)} == {NOISE}
