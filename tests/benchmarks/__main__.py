@@ -30,13 +30,13 @@ MEASURES: Final = {
     "E1": ("maps", "1,000 vectors → map, in a fresh process and in a running app"),
     "E2": ("maps", "UMAP of 3,000, 10,000 and 100,000 vectors, warm"),
     "S1": ("searching", "search, top 50 of 100,000 and 1,000,000 × 140"),
+    "S2": ("searching", "re-rank of 200 by dynamic time warping, and what it does to precision"),
     "M1": ("browser", "the map in a real browser at 1k, 10k, 100k, 1M points"),
     "M2": ("browser", "hover → sound starts"),
     "L1": ("people", "bulk apply of 10,000 labels, SQLite and PostgreSQL"),
     "A1": ("browser", "start → first page painted"),
 }
 MISSING: Final = {
-    "S2": "DTW re-ranking is not written yet: there is nothing to measure",
     "L2": "many annotators at once needs a client that speaks Streamlit's websocket; it is not written yet",
 }
 
