@@ -168,7 +168,7 @@ def _panel(dataset: Dataset, desk: Desk) -> None:
     if desk.problem:
         st.error(desk.problem)
         desk.problem = ""
-    with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", gap="small"):
+    with st.container(horizontal=True, wrap=False, horizontal_alignment="distribute", vertical_alignment="center"):
         _count(dataset, desk)
         search_panel.entry(dataset, desk)
     if not len(desk.selection) and desk.search is None:
@@ -204,9 +204,7 @@ def _count(dataset: Dataset, desk: Desk) -> None:
     order = np.argsort(-counts)[:6]
     words = [f"{counts[i]:,} {plain(state.names[codes[i]]) if codes[i] >= 0 else 'unlabelled'}" for i in order]
     more = " · …" if len(codes) > 6 else ""
-    st.markdown(
-        f"**{counted(len(desk.selection), 'clip')}**  \n:small[:gray[{' · '.join(words)}{more}]]", width="content"
-    )
+    st.markdown(f"**{counted(len(desk.selection), 'clip')}**  \n:small[:gray[{' · '.join(words)}{more}]]")
 
 
 def _label_bar(dataset: Dataset, desk: Desk) -> None:
@@ -260,7 +258,7 @@ def _more(dataset: Dataset, desk: Desk) -> None:
     """What else can be done with a selection, in one row."""
     state = dataset.state()
     ready = int(((state.label[desk.selection] >= 0) & (state.subset[desk.selection] == 0)).sum())
-    with st.container(horizontal=True, gap="small"):
+    with st.container(horizontal=True, gap="xsmall"):
         st.button(
             "Grow",
             icon=":material/zoom_out_map:",
@@ -289,8 +287,9 @@ def _focused(dataset: Dataset, desk: Desk) -> None:
     if desk.focus is None:
         return
     spectrogram(dataset, desk.focus, key="label.spectrogram")
-    st.audio(f"{session.root()}clips/{dataset.id}/{desk.focus}/audio", alt="The clip in focus")
-    search_panel.more_like_focus(desk)
+    with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="xsmall"):
+        st.audio(f"{session.root()}clips/{dataset.id}/{desk.focus}/audio", alt="The clip in focus")
+        search_panel.more_like_focus(desk)
 
 
 def _list(dataset: Dataset, desk: Desk) -> None:

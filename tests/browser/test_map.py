@@ -205,6 +205,7 @@ def test_a_map_that_was_left_and_comes_back_shows_what_was_selected(on_label: Pa
     acts.to(page, "Share")
     expect(page.get_by_text("Who is it for?").first).to_be_visible()
     acts.to(page, "Label")
+    acts.map_ready(page, COUNT)
 
     acts.await_selected(page, range(100))
 
@@ -364,6 +365,7 @@ def test_the_head_of_the_spectrogram_follows_whoever_plays_the_clip_and_nothing_
     page.get_by_label("Speed").select_option("0.5 ×")
 
     for start in ("document.querySelector('.clip-spectrogram .play')", "document.querySelector('.clip-list .play')"):
+        page.wait_for_function(f"() => {SOUNDING}.length === 0")  # the click was heard as well
         page.evaluate(f"{start}.click()")
         page.wait_for_function("() => parseFloat(document.querySelector('.clip-spectrogram .head').style.left) > 5")
         assert page.evaluate(f"{SOUNDING}.length") <= 1

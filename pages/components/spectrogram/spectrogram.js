@@ -45,10 +45,9 @@ class Spectrogram {
     this.problem = make("p", "problem")
     this.audio = make("audio", "") // plays where no player of Streamlit's has this clip
     this.picture.append(this.image, this.head, this.problem)
-    const above = make("div", "row"), below = make("div", "row")
-    above.append(this.play, this.name, this.time)
-    below.append(this.rate, level)
-    this.element.append(above, this.picture, below, this.audio)
+    const above = make("div", "row")
+    above.append(this.play, this.name, this.time, this.rate, level)
+    this.element.append(above, this.picture, this.audio)
 
     this.play.addEventListener("click", () => this.#toggle())
     this.rate.addEventListener("change", () => change({ rate: Number(this.rate.value) }))
