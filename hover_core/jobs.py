@@ -258,12 +258,18 @@ def _sources() -> str:
 def _wait() -> int:
     """Warm up, and run the job that is named on standard input; end without one when the other side has gone."""
     _be_nice()
-    threading.Thread(target=reducers.warm, daemon=True).start()
+    threading.Thread(target=_warm, daemon=True).start()
     line = sys.stdin.readline().split(maxsplit=2)
     if not line:
         return 0
     os.environ["HOVER_SOURCES"] = json.loads(line[2])
     return _run(int(line[0]), int(line[1]))
+
+
+def _warm() -> None:
+    import pandas  # noqa: F401  # for the table of clips
+
+    reducers.warm()
 
 
 def _be_nice() -> None:

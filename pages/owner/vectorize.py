@@ -177,7 +177,7 @@ def _reducer(job: Job | None) -> tuple[str, dict[str, Any]]:
     }
 
 
-@st.fragment(run_every=1.0)
+@st.fragment(run_every=0.3)  # a map that stands within a second is not shown a second later
 def _running() -> None:
     job = jobs.tend(dataset)
     if job is None or not job.running:

@@ -114,24 +114,29 @@ def _fresh(runs: int) -> Row:
 
 
 def _in_the_app(runs: int, up_s: float) -> Row:
-    """From the click on “Draw the map again” to a drawn map, in a real browser."""
+    """From the click on “Draw the map” to a drawn map, in a real browser; the first, so that PCA comes before it."""
+    from sqlalchemy import text
+
     from tests.benchmarks import browser
 
     vectors, kind = _vectors(1_000)
     pca: list[float] = []
     ours: list[float] = []
-    with browser.app_with(1_000, vectors=vectors) as (app, _), browser.chromium() as chromium:
+    with browser.app_with(1_000, vectors=vectors) as (app, dataset), browser.chromium() as chromium:
         page = browser.person(chromium)
-        page.goto(f"{app.url}/vectorize")
-        page.get_by_role("button", name="Draw the map").wait_for()
         for _ in range(runs):
+            with dataset.store.write() as connection:
+                connection.execute(text("DELETE FROM embedding_blocks"))
+                connection.execute(text("DELETE FROM embeddings"))
+            page.goto(f"{app.url}/vectorize")
+            page.get_by_role("button", name="Draw the map").wait_for()
             page.wait_for_timeout(up_s * 1000)  # also between two maps: what waits for the next is made anew
             before = page.evaluate("window.__hoverMap?.of.shownMap ?? ''")
             page.get_by_role("button", name="Draw the map").click()
             clicked = time.perf_counter()
             drawn = (
                 "old => { const map = window.__hoverMap?.of; return map && map.shownMap && map.shownMap !== old &&"
-                " map.painter.drawn > 0 && map.data.map === map.shownMap && (map.paintedAt > 0) && map.shownMap }"
+                " map.painter.drawn > 0 && map.shownMap.endsWith(map.data.map) && (map.paintedAt > 0) && map.shownMap }"
             )
             page.wait_for_function(drawn, arg=before, timeout=120_000)
             pca.append(time.perf_counter() - clicked)
