@@ -12,6 +12,7 @@ from streamlit.testing.v1 import AppTest
 from hover_core import jobs
 from hover_core.dataset import Dataset, Datasets
 from hover_core.invites import ANNOTATOR, LOCAL_OWNER, Person
+from pages.components.clip_map import wire
 from pages.server import identity
 from tests import sounds
 
@@ -442,3 +443,27 @@ def test_long_recordings_are_cut_into_clips(
     assert [element.value for element in app.success] == ["9 clips cut from 3 recordings"]
     assert app.expander[0].label == "1 recording could not be cut"
     assert dataset.row.size == 9
+
+
+def test_a_map_of_three_dimensions_is_asked_for_on_the_page(run_as: Run, mapped: Dataset) -> None:
+    app = run_as(LOCAL_OWNER)
+    app.switch_page("owner/vectorize.py").run()
+    assert app.get_by_key("vectorize.reducer").options[:2] == ["UMAP", "PCA"]
+
+    assert (app.get_by_key("vectorize.dimension").min, app.get_by_key("vectorize.dimension").max) == (2, 10)
+    app.get_by_key("vectorize.dimension").set_value(3).run()
+    app.get_by_key("vectorize.start").click().run()
+
+    job = jobs.tend(mapped)
+    assert job is not None
+    assert (job.settings["reducer"], job.settings["options"]["dimension"], job.settings["draw"]) == ("umap", 3, "again")
+    for _ in range(600):
+        job = jobs.tend(mapped)
+        assert job is not None
+        if not job.running:
+            break
+        time.sleep(0.1)
+    embedding = mapped.embedding()
+    assert job.state == "done", job.progress
+    assert embedding is not None
+    assert [axis["title"] for axis in wire.axes(mapped, embedding)][:3] == ["UMAP 1", "UMAP 2", "UMAP 3"]
