@@ -21,6 +21,9 @@ FORMATS = {
     "wav24": ("WAV", "PCM_24"),
     "wavfloat": ("WAV", "FLOAT"),
     "flac": ("FLAC", "PCM_16"),
+    "flac8": ("FLAC", "PCM_S8"),
+    "flac24": ("FLAC", "PCM_24"),
+    "wavdouble": ("WAV", "DOUBLE"),
     "ogg": ("OGG", "VORBIS"),
     "opus": ("OGG", "OPUS"),
     "mp3": ("MP3", "MPEG_LAYER_III"),
@@ -79,7 +82,9 @@ def encode(wave: Floats, rate: int = 22_050, form: str = "wav", channels: int = 
     if channels > 1:
         wave = np.stack([np.roll(wave, 7 * channel) / (1 + channel) for channel in range(channels)], axis=1)
     file = io.BytesIO()
-    soundfile.write(file, wave, rate, format=container, subtype=subtype)
+    with soundfile.SoundFile(file, "w", rate, channels, subtype, format=container) as sound:
+        for first in range(0, len(wave), 1 << 18):  # libsndfile crashes on minutes of Vorbis in one piece
+            sound.write(wave[first : first + (1 << 18)])
     return file.getvalue()
 
 

@@ -69,6 +69,44 @@ def test_every_sample_rate_gives_the_guides_vector(workers, rate):
     assert heard.duration_s == pytest.approx(1.234, abs=1 / rate)
 
 
+@pytest.mark.parametrize(("form", "rate"), [
+    *((form, rate) for form in ("flac", "flac24", "ogg") for rate in (8_000, 16_000, 32_000, 96_000, 192_000)),
+    *(("mp3", rate) for rate in (8_000, 11_025, 16_000, 24_000, 32_000, 48_000)),
+    *(("opus", rate) for rate in (8_000, 16_000, 24_000)),
+])  # fmt: skip
+def test_every_format_gives_the_guides_vector_at_every_rate_that_it_knows(workers, form, rate):
+    data = sounds.encode(sounds.chirp(seconds=0.8, rate=rate), rate, form, 2)
+    heard = one(workers, Piece(data))
+
+    assert difference(heard, by_librosa(data)) <= 1e-5
+    assert heard.sample_rate == soundfile.info(io.BytesIO(data)).samplerate
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("form", sorted(sounds.FORMATS))
+def test_one_frame_of_every_format_gives_the_guides_vector(workers, form, channels):
+    data = sounds.encode(np.float32([0.25]), 48_000, form, channels)
+
+    assert difference(one(workers, Piece(data)), by_librosa(data)) <= 1e-5
+
+
+@linux
+@pytest.mark.parametrize(("form", "rate", "channels"), [
+    ("wav", 44_100, 2), ("wav24", 22_050, 1), ("flac", 44_100, 2), ("ogg", 16_000, 1), ("mp3", 16_000, 1),
+])  # fmt: skip
+def test_ten_minutes_give_the_guides_vector_and_are_never_held_whole(tmp_path, form, rate, channels):
+    wave = sounds.chirp(50, 3_000, 600, rate) * np.linspace(0.05, 1, 600 * rate, dtype=np.float32)
+    path = tmp_path / "ten minutes"
+    path.write_bytes(sounds.encode(wave + sounds.noise(600, rate, 0.01), rate, form, channels))
+    with Workers(workers=1) as alone:
+        heard = one(alone, Piece(path))
+        [pid] = alone.pids()
+        peak = peak_mb(pid)
+
+    assert difference(heard, by_librosa(path.read_bytes())) <= 1e-5
+    assert peak < 250  # as float64 in stereo it would be 423 MB
+
+
 @pytest.mark.parametrize("n", [1, 2, 3, 100, 2_047, 8_000, 480_001, 2_646_000])
 def test_every_length_gives_the_guides_vector(workers, n):
     data = sounds.encode(sounds.noise(n / 44_100, rate=44_100), 44_100)
