@@ -19,33 +19,23 @@ duration and the streaming itself stand in.
 
 from __future__ import annotations
 
-import contextlib
-import io
-import json
 import os
-import signal
 import struct
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from hover_core.children import GROUP_BYTES, Child, ChildDied
 from hover_core.errors import DecodeError, SoundError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-FRAME = struct.Struct("<II")  # length of the JSON header, length of the buffer
-_MOST_HEADER = 1 << 16
-MOST_BUFFER = 1 << 24
 _GROUP_PIECES = 32
-_GROUP_BYTES = 1 << 20
-_START_S = 60.0  # for the imports of a child, on a loaded machine
 
 
 @dataclass(frozen=True)
@@ -137,8 +127,8 @@ class Workers:
             raise ValueError(f"workers={workers} must be at least 1")
         self._most = workers or _cores()
         self._limits = limits
-        self._idle: list[_Child] = []
-        self._all: set[_Child] = set()
+        self._idle: list[Child] = []
+        self._all: set[Child] = set()
         self._count = 0
         self._spent = [0.0, 0.0, 0.0]
         self._free = threading.Condition()
@@ -167,7 +157,7 @@ class Workers:
             for number, answer in self._in_groups(child, pieces, ask):
                 self._note(answer[0])
                 answers[number] = _heard(answer, vectorizer.dimensions)
-        except _ChildDied as death:
+        except ChildDied as death:
             if len(pieces) == 1 and death.over_limit:
                 answers[0] = DecodeError(str(death))
         finally:
@@ -176,7 +166,7 @@ class Workers:
             if answers[number] is None:
                 try:
                     answers[number] = _heard(self._one(piece, ask), vectorizer.dimensions)
-                except _ChildDied as death:
+                except ChildDied as death:
                     answers[number] = DecodeError(str(death))
         return [answer for answer in answers if answer is not None]
 
@@ -296,7 +286,7 @@ class Workers:
     # -- conversation -----------------------------------------------------------------------------------------------
 
     def _in_groups(
-        self, child: _Child, pieces: Sequence[Piece], ask: dict[str, Any]
+        self, child: Child, pieces: Sequence[Piece], ask: dict[str, Any]
     ) -> Iterator[tuple[int, tuple[dict[str, Any], bytes]]]:
         # Two groups are under way: the child never waits for us, and their answers always fit into the pipe, so that
         # child and parent cannot both wait for the other to read.
@@ -304,7 +294,7 @@ class Workers:
         first = size = 0
         for number, piece in enumerate(pieces):
             length = len(piece.data) if isinstance(piece.data, bytes) else 0
-            if number > first and (number - first >= _GROUP_PIECES or size + length > _GROUP_BYTES):
+            if number > first and (number - first >= _GROUP_PIECES or size + length > GROUP_BYTES):
                 groups.append(range(first, number))
                 first, size = number, 0
             size += length
@@ -339,14 +329,14 @@ class Workers:
     ) -> tuple[dict[str, Any], bytes]:
         try:
             answer, buffer = self._one(piece, ask, parts)
-        except _ChildDied as death:
+        except ChildDied as death:
             if death.over_limit:
                 raise DecodeError(str(death)) from death
             if parts is not None:
                 parts.clear()
             try:
                 answer, buffer = self._one(piece, ask, parts)
-            except _ChildDied as again:
+            except ChildDied as again:
                 raise DecodeError(str(again)) from again
         if "error" in answer:
             raise DecodeError(str(answer["error"]))
@@ -354,7 +344,7 @@ class Workers:
 
     # -- children ---------------------------------------------------------------------------------------------------
 
-    def _take(self) -> _Child:
+    def _take(self) -> Child:
         with self._free:
             while True:
                 if self._closed:
@@ -373,7 +363,7 @@ class Workers:
                 self._watch.start()
         begun = time.monotonic()
         try:
-            child = _Child(self._limits)
+            child = Child(self._limits)
         except BaseException as error:
             with self._free:
                 self._count -= 1
@@ -392,7 +382,7 @@ class Workers:
         self._spent[0] += time.monotonic() - begun
         return child
 
-    def _give(self, child: _Child) -> None:
+    def _give(self, child: Child) -> None:
         with self._free:
             if child.usable and not self._closed:
                 child.deadline = None
@@ -401,7 +391,7 @@ class Workers:
                 self._drop(child)
             self._free.notify()
 
-    def _drop(self, child: _Child) -> None:
+    def _drop(self, child: Child) -> None:
         self._count -= 1
         self._all.discard(child)
         child.kill()
@@ -418,143 +408,10 @@ class Workers:
                 child.kill()
 
 
-class _ChildDied(Exception):
-    """The child ended without an answer; `over_limit` when a limit of ours ended it."""
-
-    def __init__(self, message: str, over_limit: bool) -> None:
-        super().__init__(message)
-        self.over_limit = over_limit
-
-
-class _Child:
-    """One child process, owned by one thread at a time (except `kill`)."""
-
-    def __init__(self, limits: DecodeLimits) -> None:
-        self.limits = limits
-        self.deadline: float | None = time.monotonic() + _START_S
-        self.overdue = False
-        self.usable = True
-        root = Path(__file__).resolve().parents[1]
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "hover_core.ear"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,  # libraries write warnings there, in words of the file
-            bufsize=0,
-            cwd=root,
-            env=_environment(root),
-        )
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self._in = self.process.stdin.fileno()
-        self._out = io.BufferedReader(self.process.stdout, 1 << 16)  # type: ignore[type-var]
-        with contextlib.suppress(ImportError, AttributeError, OSError):
-            import fcntl
-
-            fcntl.fcntl(self._in, fcntl.F_SETPIPE_SZ, 1 << 20)  # a whole group without waiting for the child to read
-
-    def greet(self, limits: DecodeLimits) -> None:
-        try:
-            self.send([(asdict(limits), b"")])
-            self.deadline = time.monotonic() + max(limits.wall_s, _START_S)
-            hello, _ = self.receive()
-        except _ChildDied as death:
-            raise SoundError(f"no decoding process can be started: {death}") from death
-        if "error" in hello:
-            self.usable = False
-            raise SoundError(f"no decoding process can be started: {hello['error']}")
-
-    def send(self, messages: Sequence[tuple[dict[str, Any], bytes]]) -> None:
-        self.deadline = time.monotonic() + self.limits.wall_s
-        small: list[bytes] = []
-        # A child that hung up may have said why: `receive` finds that, or its death.
-        with contextlib.suppress(OSError):
-            for header, buffer in messages:
-                text = json.dumps(header).encode()
-                small += (FRAME.pack(len(text), len(buffer)), text)
-                if len(buffer) <= _GROUP_BYTES:
-                    small.append(buffer)
-                else:
-                    self._write(b"".join(small))
-                    self._write(buffer)
-                    small = []
-            self._write(b"".join(small))
-
-    def receive(self) -> tuple[dict[str, Any], bytes]:
-        try:
-            lengths = self._read(FRAME.size)
-            header_length, buffer_length = FRAME.unpack(lengths)
-            if header_length > _MOST_HEADER or buffer_length > MOST_BUFFER:
-                raise ValueError("too long")
-            header = json.loads(self._read(header_length))
-            if not isinstance(header, dict):
-                raise ValueError("not an answer")
-            buffer = self._read(buffer_length)
-        except (OSError, EOFError) as error:
-            raise self._death() from error
-        except ValueError as error:  # whatever speaks there, it is not our program any more
-            self.kill()
-            raise _ChildDied("the decoder's answer cannot be read", over_limit=False) from error
-        self.deadline = time.monotonic() + self.limits.wall_s
-        if header.get("last"):
-            self.usable = False
-        return header, buffer
-
-    def kill(self) -> None:
-        self.usable = False
-        with contextlib.suppress(OSError):
-            self.process.kill()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(timeout=5)
-
-    def hang_up(self) -> None:
-        with contextlib.suppress(OSError):
-            self._out.close()
-        if self.process.stdin is not None:
-            with contextlib.suppress(OSError):
-                self.process.stdin.close()
-
-    def _write(self, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
-            view = view[os.write(self._in, view) :]
-
-    def _read(self, size: int) -> bytes:
-        data = self._out.read(size) if size else b""
-        if len(data) < size:
-            raise EOFError
-        return data
-
-    def _death(self) -> _ChildDied:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(timeout=2)  # it may be about to end by itself, with a code that tells why
-        self.kill()
-        code = self.process.returncode
-        if self.overdue:
-            return _ChildDied(f"not decoded within {self.limits.wall_s:g} s", over_limit=True)
-        if code is not None and -code == getattr(signal, "SIGXCPU", None):
-            return _ChildDied(f"needs more than {self.limits.cpu_s:g} s of computing to decode", over_limit=True)
-        if code is not None and code < 0:
-            return _ChildDied(f"the decoder crashed on it (signal {-code})", over_limit=False)
-        return _ChildDied(f"the decoder stopped on it (code {code})", over_limit=False)
-
-
 def _cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0)) or 1
     return os.cpu_count() or 1
-
-
-def _environment(root: Path) -> dict[str, str]:
-    """What a child needs to find Python's packages, and none of the secrets that a parent's environment may hold."""
-    kept = ("SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMP", "TEMP", "HOVER_MODELS")
-    environment = {name: os.environ[name] for name in kept if name in os.environ}
-    environment |= {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
-    environment["PYTHONPATH"] = os.pathsep.join([str(root), *(path for path in sys.path if path)])
-    environment["PYTHONUTF8"] = "1"
-    # glibc would give every block of 1 MB back to the kernel and fault it in again: a third of the computing time.
-    environment |= {"MALLOC_MMAP_THRESHOLD_": "8000000", "MALLOC_TRIM_THRESHOLD_": "32000000"}
-    return environment
 
 
 def _message(piece: Piece, ask: dict[str, Any], *, flush: bool) -> tuple[dict[str, Any], bytes]:

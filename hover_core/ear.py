@@ -15,9 +15,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from hover_core import outlines, recordings
-from hover_core.audio import FRAME, MOST_BUFFER, DecodeLimits
+from hover_core.audio import DecodeLimits
+from hover_core.children import FRAME, MOST_BUFFER
 from hover_core.errors import DecodeError
-from hover_core.recordings import Recording, Resamplers, mono, sane
+from hover_core.recordings import LastOpened, Moved, Recording, Resamplers, mono, sane
 
 _FLUSH_S = 0.02
 
@@ -28,11 +29,18 @@ class _Ear:
     def __init__(self, limits: DecodeLimits) -> None:
         self._limits = limits
         self._resamplers = Resamplers()
+        self._recordings = LastOpened(limits)
 
     def answer(self, header: dict[str, Any], data: bytes, send: Any) -> None:
         """Calls send(header, buffer), once, or for "wav" several times."""
+        try:
+            self._answer(header, data, send)
+        except Moved:
+            self._answer(header, data, send)
+
+    def _answer(self, header: dict[str, Any], data: bytes, send: Any) -> None:
         start, end = header.get("start"), header.get("end")
-        with recordings.opened(header.get("path"), data, self._limits) as recording:
+        with self._recordings.opened(header.get("path"), data) as recording:
             if header["op"] == "vectorize":
                 send(*self._vectorize(recording, start, end, header["key"]))
             elif header["op"] == "wav":

@@ -273,7 +273,10 @@ class Here:
                     result = _Fetched(positions, path, str(sha256))
                 else:
                     data = fetcher.fetch(urls[positions[0]])
-                    result = _Fetched(positions, data, listening.cache.put(data))
+                    sha256 = listening.cache.put(data)
+                    # a recording of many clips goes to the decoders as a file: they keep that open
+                    path = listening.cache.path(sha256) if len(positions) > 1 else None
+                    result = _Fetched(positions, path or data, sha256)
             except SoundError as error:
                 result = _Fetched(positions, error)
             except OSError as error:  # the cache's disk is full or read-only

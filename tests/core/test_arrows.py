@@ -14,7 +14,7 @@ TIERS = {
         "audio", "ear", "vectorizers", "scale", "suggest", "search", "dtw", "dtw_kernel", "alike",
         "onnx_models", "plugins",
         "reducers", "layout", "layout_loops", "procrustes",
-        "browsers", "recordings", "containers", "outlines", "cuts",
+        "browsers", "children", "recordings", "containers", "outlines", "cuts",
     },
     "memory": {
         "migrations", "store", "journal", "clip_rows", "vector_rows", "job_rows", "members", "sound_cache",

@@ -549,3 +549,47 @@ def test_without_limits_of_the_system_a_bomb_is_streamed_and_never_held():
         with open(f"/proc/{pid}/limits") as limits:
             assert "Max address space         unlimited" in limits.read()
         assert peak_mb(pid) < 250
+
+
+# -- many clips of one recording -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", ["wav", "flac", "ogg", "mp3"])
+@pytest.mark.parametrize("order", [range(20), reversed(range(20)), [7, 7, 0, 19, 1, 3, 3, 0]],
+                         ids=["forwards", "backwards", "anyhow"])  # fmt: skip
+def test_clips_of_a_file_that_stays_open_are_those_of_one_opened_anew(tmp_path, form, order):
+    data = sounds.encode(sounds.chirp(seconds=20, rate=44_100), 44_100, form, 2)
+    path = tmp_path / "recording"
+    path.write_bytes(data)
+    spans = [(place + 0.25, place + 0.75) for place in order]
+    with Workers(workers=1) as workers:
+        kept = workers.vectorize([Piece(path, *span) for span in spans], GUIDE)
+        anew = workers.vectorize([Piece(data, *span) for span in spans], GUIDE)
+
+    for one_of_them, other in zip(kept, anew, strict=True):
+        assert difference(one_of_them, other.vector) <= 1e-6
+
+
+def test_a_file_that_was_replaced_is_opened_anew(workers, tmp_path):
+    path = tmp_path / "recording"
+    heard = []
+    for seconds in (1.0, 2.0, 3.0):
+        path.unlink(missing_ok=True)
+        path.write_bytes(sounds.encode(sounds.tone(seconds=seconds)))
+        heard.append(one(workers, Piece(path)).duration_s)
+
+    assert heard == [1.0, 2.0, 3.0]
+
+
+@pytest.mark.parametrize("form", ["flac", "mp3", "ogg"])
+def test_a_damaged_file_costs_its_later_clips_and_no_others(workers, tmp_path, form):
+    data = sounds.encode(sounds.chirp(seconds=20, rate=44_100), 44_100, form)
+    path = tmp_path / "half"
+    path.write_bytes(data[: len(data) // 2])
+    spans = [(1.0, 2.0), (15.0, 16.0), (2.0, 3.0), (16.0, 17.0), (3.0, 4.0)]
+
+    answers = workers.vectorize([Piece(path, *span) for span in spans], GUIDE)
+
+    assert [isinstance(answer, Heard) for answer in answers] == [True, False, True, False, True]
+    whole = workers.vectorize([Piece(data, *span) for span in spans[::2]], GUIDE)
+    assert all(difference(found, right.vector) <= 1e-5 for found, right in zip(answers[::2], whole, strict=True))

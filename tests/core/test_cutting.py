@@ -276,7 +276,7 @@ def test_failed_recordings_are_cut_again_alone(dataset: Dataset, server: SoundSe
 def test_a_killed_job_goes_on_and_ends_with_every_clip_once(dataset: Dataset, server: SoundServer) -> None:
     names = [f"/{n}.wav" for n in range(40)]
     server.files.update({name: sounds.encode(sounds.noise(2, 8_000, seed=n), 8_000) for n, name in enumerate(names)})
-    server.latency_s = 0.2
+    server.latency_s = 0.8
     cutting.start(dataset, intake(dataset, server, [{"audio": name} for name in names]), Cut(length_s=1))
     deadline = time.monotonic() + 30
     while not dataset.row.size and time.monotonic() < deadline:
@@ -288,7 +288,7 @@ def test_a_killed_job_goes_on_and_ends_with_every_clip_once(dataset: Dataset, se
 
     assert (job.state, job.attempts, dataset.row.size) == ("done", 2, 80)
     assert sum(server.count.values()) < 70
-    assert cutting.outcome(job).recordings >= 40 - 15
+    assert cutting.outcome(job).recordings == 40
 
 
 def test_a_cancelled_job_keeps_what_it_has(dataset: Dataset, server: SoundServer) -> None:
