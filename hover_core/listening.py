@@ -142,7 +142,12 @@ class Listening:
             if key in self._peaks:
                 self._peaks.move_to_end(key)
                 return self._peaks[key]
-        found = [int(v) for v in self.workers.peaks(Piece(path, clip.start_s, clip.end_s), n=PEAKS)]
+        name = f"{sha256}.{_part(clip.start_s)}-{_part(clip.end_s)}.peaks"
+        kept = self.cache.path(name)  # also of a server before this one
+        if kept is None:
+            made = self.workers.peaks(Piece(path, clip.start_s, clip.end_s), n=PEAKS)
+            kept = self.cache.put_named(name, made.tobytes())
+        found = list(kept.read_bytes())
         with self._lock:
             self._peaks[key] = found
             while len(self._peaks) > _KEPT_PEAKS:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import html
 import io
 import json
+import threading
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
@@ -30,6 +31,7 @@ _YEAR_S = 31_536_000
 _DEVICE_S = 90 * 86_400
 _MAX_TOKEN = 200
 _LONGEST_WAIT_S = 1.0
+_WAITING = threading.BoundedSemaphore(12)  # of the 40 threads that answer
 
 
 def _guarded(answer: Callable[[Request, Any], Response]) -> Callable[[Request], Response]:
@@ -135,8 +137,12 @@ def _journal(request: Request, who: Any) -> Response:
     dataset = _open(request, who)
     after = int(request.query_params.get("after", "-1"))
     wait = min(float(request.query_params.get("wait", "0")), _LONGEST_WAIT_S)
-    if wait > 0 and dataset.state().revision <= after:  # somebody has just clicked: answer when it is written
-        datasets().journal.await_news(dataset.id, after, wait)
+    # somebody has just clicked: answer when it is written; with many at once some come back for it instead
+    if wait > 0 and dataset.state().revision <= after and _WAITING.acquire(blocking=False):
+        try:
+            datasets().journal.await_news(dataset.id, after, wait)
+        finally:
+            _WAITING.release()
     body = json.dumps(wire.journal(dataset, after), separators=(",", ":"))
     return Response(body, media_type="application/json", headers={"Cache-Control": "no-store"})
 

@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 from hover_core import demo, members
 from hover_core.dataset import Dataset, Datasets
 from hover_core.invites import LOCAL_OWNER, Person
+from hover_core.listening import Listening
 from pages.components.clip_map import wire
 from pages.server import identity, routes
 from pages.server.headers import MIDDLEWARE
@@ -466,3 +467,15 @@ def test_the_colours_of_a_blind_and_an_open_journal_are_not_mixed_up_by_a_cache(
 
     assert b"wren" in shown
     assert b"wren" not in hidden
+
+
+def test_an_outline_is_drawn_once_and_kept_for_the_next_server(mapped: Dataset) -> None:
+    first = Listening(mapped.store)
+    drawn = first.peaks(mapped.id, 3)
+    first.close()
+    later = Listening(mapped.store)
+    later.workers.close()  # whatever it shows now, it has not decoded
+
+    assert later.peaks(mapped.id, 3) == drawn
+    assert len(drawn) == 96
+    assert max(drawn) == 255
