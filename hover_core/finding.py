@@ -434,7 +434,7 @@ def _can_hear(key: str) -> None:
         vectorizers.get(key)
     except Refused as error:
         raise Refused(
-            f"the vectors come from the function {key}, which only its notebook has: search by clips here"
+            f"the vectors “{key}” were not made here, so a sound cannot be turned into one: search by clips"
         ) from error
 
 

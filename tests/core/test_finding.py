@@ -197,7 +197,7 @@ def test_vectors_of_a_notebooks_function_are_searched_by_clips_only(datasets, da
         vector_rows.add_vectors(connection, dataset.id, "mine@1", [0, 1, 2], np.eye(3, dtype=np.float32))
 
     assert len(find(dataset, 0, 5)) == 2
-    with pytest.raises(Refused, match="only its notebook has"):
+    with pytest.raises(Refused, match="were not made here"):
         find(dataset, sounds.encode(sounds.tone()))
 
 
