@@ -232,6 +232,7 @@ class Here:
         self._bytes_lock = threading.Condition()
         self._bytes = 0
         self._started = time.monotonic()
+        self._at_work: dict[int, float] = {}  # thread → since when
 
     def start(self, pending: Sequence[int], results: queue.Queue[Any]) -> None:
         """Begin with these clips."""
@@ -247,9 +248,10 @@ class Here:
 
     def shares(self) -> dict[str, float]:
         """What the time of this machine's decoders goes to."""
-        spent = self._listening.workers.spent()
-        at_hand = self.cores * (time.monotonic() - self._started) - spent.starting_s
-        busy = min(1.0, max(0.0, self.progress.computing_s - spent.starting_s) / max(at_hand, 1e-3))
+        spent, now = self._listening.workers.spent(), time.monotonic()
+        at_hand = self.cores * (now - self._started) - spent.starting_s
+        at_work = self.progress.computing_s + sum(now - since for since in list(self._at_work.values()))
+        busy = min(1.0, max(0.0, at_work - spent.starting_s) / max(at_hand, 1e-3))
         decoding, computing = spent.decoding_s, spent.computing_s
         part = decoding / (decoding + computing) if decoding + computing else 1.0
         return {"waiting": 1 - busy, "decoding": busy * part, "computing": busy * (1 - part)}
@@ -325,9 +327,11 @@ class Here:
                 clips += len(found.positions)
                 size += _size(found.data)
             if batch:
-                begun = time.monotonic()
-                results.put(self._hear(batch))
+                begun = self._at_work[threading.get_ident()] = time.monotonic()
+                answers = self._hear(batch)
                 self.progress.computing_s += time.monotonic() - begun
+                del self._at_work[threading.get_ident()]
+                results.put(answers)
                 with self._bytes_lock:
                     self._bytes -= sum(len(one.data) for one in batch if isinstance(one.data, bytes))
                     self._bytes_lock.notify_all()
