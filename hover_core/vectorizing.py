@@ -33,6 +33,7 @@ _FLUSH_S: Final = 0.5
 _BATCH_CLIPS: Final = 24
 _BATCH_BYTES: Final = 16_000_000
 _BYTES_IN_FLIGHT: Final = 256_000_000
+_PIPE_BYTES: Final = 1 << 18
 _PLACEHOLDER_FROM: Final = 50
 
 
@@ -276,8 +277,10 @@ class Here:
                 else:
                     data = fetcher.fetch(urls[positions[0]])
                     sha256 = listening.cache.put(data)
-                    # a recording of many clips goes to the decoders as a file: they keep that open
-                    path = listening.cache.path(sha256) if len(positions) > 1 else None
+                    # a recording of many clips goes to the decoders as a file, because they keep that open; a large one
+                    # to spare it the pipe, if the cache holds whatever is under way with room to spare
+                    as_file = len(positions) > 1 or _PIPE_BYTES < len(data) < listening.cache.max_bytes / IN_FLIGHT / 2
+                    path = listening.cache.path(sha256) if as_file else None
                     result = _Fetched(positions, path or data, sha256)
             except SoundError as error:
                 result = _Fetched(positions, error)
