@@ -466,4 +466,4 @@ def test_a_map_of_three_dimensions_is_asked_for_on_the_page(run_as: Run, mapped:
     embedding = mapped.embedding()
     assert job.state == "done", job.progress
     assert embedding is not None
-    assert [axis["title"] for axis in wire.axes(mapped, embedding)][:3] == ["UMAP 1", "UMAP 2", "UMAP 3"]
+    assert [axis["title"] for axis in wire.axes(embedding)][:3] == ["UMAP 1", "UMAP 2", "UMAP 3"]

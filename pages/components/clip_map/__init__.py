@@ -94,7 +94,7 @@ def clip_map(
         "heard": elements.acknowledged(key),
         "columns": f"columns/{dataset.id}",
         "column": f"column/{dataset.id}/",
-        "axes": wire.axes(dataset, embedding),
+        "axes": wire.axes(embedding),
         "height": height,
         "placeholder": "A first sketch (PCA). Labelling is better on the UMAP that is coming."
         if embedding.placeholder

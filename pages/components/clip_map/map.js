@@ -29,6 +29,7 @@ import { colourOf, css, legible, mix, Painter, View } from "./paint.js"
 const MOST_COUNTED = 200000 // while a lasso is drawn: beyond it an estimate does, so that no frame is late
 const MOST_COLOURS_IN_STATE = 20000
 
+const COLUMNS_MS = 1500 // so long after the first painting the menus of columns are asked for, if nobody wanted them before
 const REFRESH_MS = 400 // columns that follow the labels: so long after the last label
 const WAITING = ["legend", "colours", "ranks", "points"]
 
@@ -100,6 +101,7 @@ class ClipMap {
       moved: range => this.#moved(range),
       home: () => this.frame.goTo(whole(this.clips.base)),
     }, this.hold)
+    this.bar.element.addEventListener("pointerenter", () => this.data && this.columnsOf !== this.data.columns && this.#ask())
     this.bar.showSound(this.hover.sound.on, this.hover.sound.volume)
     this.bar.showLive(null, [])
     this.hands = new Hands(this, {
@@ -152,9 +154,9 @@ class ClipMap {
     } else {
       this.feed.hear(data.revision ?? -1)
     }
-    const axes = [this.axes.x, this.axes.y]
-    if (data.map.split("?")[0] !== before?.map.split("?")[0] || !axes.every(key => data.axes.some(axis => axis.key === key))) this.axes = { x: "0", y: "1" }
-    this.bar.showAxes(data.axes, this.axes)
+    const sameMap = data.map.split("?")[0] === before?.map.split("?")[0]
+    if (!sameMap || ![this.axes.x, this.axes.y].every(key => key.startsWith("c:") || data.axes.some(axis => axis.key === key))) this.axes = { x: "0", y: "1" }
+    this.#showAxes()
     if (data.map !== before?.map || data.journal !== before?.journal) this.#load()
     else this.#obey()
     window.__hoverMap = { of: this, state: () => this.#state(), pixel: clip => this.#onScreen(clip), colour: clip => this.#colourNow(clip) }
@@ -188,7 +190,7 @@ class ClipMap {
       this.outline = null
       this.shownMap = map.href
       this.range = seen.get(zoomed(map)) ?? whole(base)
-      this.#ask()
+      if (this.columnsOf === this.data.columns) this.#ask()
       this.#measure()
       for (const journal of this.early.splice(0)) this.clips.apply(journal)
       this.#obey()
@@ -221,7 +223,11 @@ class ClipMap {
     }
     if (!this.asked && data.count && !clips.count) this.#say({ kind: "lost" }) // a page that was left and came back
     this.asked = true
-    if (data.columns !== this.columnsOf) this.#ask()
+    if (data.columns !== this.columnsOf) {
+      // the server reads the whole table for it: after what is on the screen
+      clearTimeout(this.askLater)
+      this.askLater = setTimeout(() => this.columnsOf === this.data.columns || this.#ask(), COLUMNS_MS)
+    }
     const told = data.ring ? `${data.ring.set} ${data.ring.scores ?? ""}` : null
     if (told !== this.ringTold) {
       this.ringTold = told
@@ -258,6 +264,12 @@ class ClipMap {
   /** The facet that the colours show. */
   get facet() { return this.clips.facets.get(this.by) ?? this.clips.label }
 
+  /** The dimensions of the map and the numeric columns. */
+  #showAxes() {
+    const numeric = this.columns.filter(({ kind }) => kind === "numeric").map(({ key, title }) => ({ key: `c:${key}`, title }))
+    this.bar.showAxes([...this.data.axes, ...numeric], this.axes)
+  }
+
   /** Learns which columns there are, and fetches again what is in use and not known of every clip. */
   async #ask() {
     const { columns } = this.data
@@ -271,7 +283,8 @@ class ClipMap {
       if (!this.gone.signal.aborted) this.columnsOf = null // the next run asks again
       return
     }
-    this.#refresh(key => wanted.has(key) && !this.clips.facets.has(key))
+    if (this.clips) this.#refresh(key => wanted.has(key) && !this.clips.facets.has(key))
+    this.#showAxes()
     this.#soon("legend")
   }
 
@@ -750,6 +763,7 @@ class ClipMap {
     clearTimeout(this.telling)
     clearTimeout(this.later)
     clearTimeout(this.refreshing)
+    clearTimeout(this.askLater)
     this.hold.close()
     cancelAnimationFrame(this.nextFrame)
     this.frame.close()

@@ -97,11 +97,9 @@ def base(dataset: Dataset, embedding_id: int, x: str = "0", y: str = "1") -> tup
     return dataset.datasets.remember(("base", embedding_id, made_of, x, y), make)
 
 
-def axes(dataset: Dataset, embedding: Embedding) -> list[dict[str, str]]:
-    """What the axes of a map can be: its dimensions and the numeric columns."""
-    found = [{"key": str(n), "title": f"{embedding.reducer.upper()} {n + 1}"} for n in range(embedding.dimension)]
-    numeric = [entry for entry in columns.offered(dataset) if entry["kind"] == "numeric"]
-    return found + [{"key": f"c:{entry['key']}", "title": entry["title"]} for entry in numeric]
+def axes(embedding: Embedding) -> list[dict[str, str]]:
+    """The dimensions of a map as axes. Numeric columns can be axes as well: `c:` and their key."""
+    return [{"key": str(n), "title": f"{embedding.reducer.upper()} {n + 1}"} for n in range(embedding.dimension)]
 
 
 def column(dataset: Dataset, key: str) -> bytes:
