@@ -14,17 +14,17 @@ from hover_core.scale import WHITENING, Scale, unit
 Floats = NDArray[np.float32]
 Positions = NDArray[np.int64]
 
-EXACT_UP_TO: Final = 40_000_000  # numbers (rows × dimensions) that are compared one by one within 5 ms
+EXACT_UP_TO: Final = 16_000_000  # numbers (rows × dimensions) that are compared one by one within 5 ms
 RECALL: Final = 0.995  # what an inexact index must find of the true 50 on a sample of its own rows, or it is not used
 _CHUNK: Final = 65_536
 _SAMPLE: Final = 64
-_REFINED: Final = 4  # an inexact index looks up so many times k, and the exact cosine chooses among them
+_REFINED: Final = 10  # an inexact index looks up so many times k, and the exact cosine chooses among them
 
 
 class SearchIndex:
     """An index of one corpus. Safe for threads: nothing of it changes once it is built.
 
-    Up to `EXACT_UP_TO` numbers every answer is the true nearest by cosine. Above, an inverted file of rounded vectors
+    Up to `EXACT_UP_TO` numbers every answer is the true nearest by cosine. Above, an inverted file of short codes
     proposes and the true cosines choose; it is used only if it finds `RECALL` of the true 50 on a sample of its rows.
 
     Parameters
@@ -153,35 +153,43 @@ class SearchIndex:
         return rows[self.positions[rows] == positions]
 
     def _invert(self) -> None:
-        """Jégou, Douze, Schmid. Product quantization for nearest neighbor search. PAMI, 2011 (the inverted file)."""
+        """Jégou, Douze, Schmid. Product quantization for nearest neighbor search. PAMI, 2011; by 4-bit codes:
+        André, Kermarrec, Le Scouarnec. Cache locality is not enough. VLDB, 2015."""
         import faiss
 
         n, d = len(self.units), self.units.shape[1]
         lists = int(np.clip(np.sqrt(n), 1, 4_096))
         draw = np.random.default_rng(0)
-        coarse = faiss.IndexFlatIP(d)
-        inverted = faiss.IndexIVFScalarQuantizer(
-            coarse, d, lists, faiss.ScalarQuantizer.QT_8bit, faiss.METRIC_INNER_PRODUCT
-        )
-        inverted.cp.niter = 8
-        inverted.train(self.units[np.sort(draw.permutation(n)[: 40 * lists])])
-        for at in range(0, n, _CHUNK):
-            inverted.add(self.units[at : at + _CHUNK])
+        # codes of 4 bits for a few dimensions each are looked up in registers: ten times as fast as 8 bits for each
+        # dimension, which are more faithful where nothing is much nearer than the rest
+        parts = max(part for part in range(1, d // 2 + 2) if d % part == 0)
         sample = self.units[draw.permutation(n)[:_SAMPLE]]
         k = min(50, n)
         truth, _ = faiss.knn(sample, self.units, k, metric=faiss.METRIC_INNER_PRODUCT)
-        probes = 1
-        while probes <= max(1, lists // 8):
-            found = []
-            with _alone():
-                for query, true in zip(sample, truth, strict=True):
-                    rows = self._proposed(query[None], k, probes, inverted)
-                    # a clip as near as the fiftieth may stand for it: rounding decides between equals
-                    found.append((self.units[rows] @ query >= true[-1] - 1e-6).sum() / k)
-            if np.mean(found) >= RECALL:
-                inverted.nprobe, self.recall, self._inverted = probes, float(np.mean(found)), inverted
-                return
-            probes *= 2
+        for kind in ([f"PQ{parts}x4fs"] if 4 * parts >= d else []) + ["SQ8"]:
+            inverted: Any = faiss.index_factory(d, f"IVF{lists},{kind}", faiss.METRIC_INNER_PRODUCT)
+            inverted.cp.niter = 8
+            inverted.train(self.units[np.sort(draw.permutation(n)[: 40 * lists])])
+            for at in range(0, n, _CHUNK):
+                inverted.add(self.units[at : at + _CHUNK])
+            probes = 1
+            while probes <= max(1, lists // 8):
+                recall = self._recall(inverted, probes, sample, truth)
+                if recall >= RECALL:
+                    inverted.nprobe, self.recall, self._inverted = probes, recall, inverted
+                    return
+                probes *= 2
+
+    def _recall(self, inverted: Any, probes: int, sample: Floats, truth: Floats) -> float:
+        """Which share of the true nearest some queries find; a clip as near as the last of them may stand for it."""
+        k = truth.shape[1]
+        with _alone():
+            found = [self._proposed(query[None], k, probes, inverted) for query in sample]
+        near = [
+            (self.units[rows] @ query >= true[-1] - 1e-6).sum() / k
+            for rows, query, true in zip(found, sample, truth, strict=True)
+        ]
+        return float(np.mean(near))
 
     def _proposed(self, asked: Floats, k: int, probes: int, inverted: Any = None) -> Positions:
         """The best `k` rows of what an inverted file proposes, by the true cosine."""
