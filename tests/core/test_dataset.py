@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from hover_core import tables, vector_rows
+from hover_core.cuts import Cut
 from hover_core.dataset import Dataset, Datasets, SupervisableAudioDataset
 from hover_core.errors import NotAllowed, NotFound, Refused, TableError
 from hover_core.invites import ANNOTATOR, Person
@@ -26,6 +27,7 @@ ANNOTATOR_WRITES = {
 }
 OWNER_WRITES = {
     "add": lambda dataset: dataset.add(tables.Intake()),
+    "add_cut": lambda dataset: dataset.add_cut(tables.Intake(), Cut(length_s=5)),
     "commit": lambda dataset: dataset.commit([0], "train"),
     "split": lambda dataset: dataset.split({"train": 1}),
     "group_by": lambda dataset: dataset.group_by(None),

@@ -89,7 +89,8 @@ def test_the_guides_blocks_run_in_order(table_of_urls: Path, hover_data: Path) -
     reducer = dataset.compute_nd_embedding(vectorizer, "umap", dimension=2, n_neighbors=10)
     interactive_plot = simple_annotator(dataset)
 
-    assert reducer.model.n_neighbors == 10
+    assert reducer.settings["n_neighbors"] == 10
+    assert reducer.transform(dataset.vectors(dataset.vectorizer_key)[1][:3]).shape == (3, 2)
     for frame in dataset.dfs.values():
         assert np.isfinite(frame[["embed_2d_0", "embed_2d_1"]].to_numpy()).all()
     assert "streamlit run" in interactive_plot.command

@@ -86,7 +86,7 @@ def test_map_and_search_use_them(dataset) -> None:
     assert np.isfinite(placed[:25]).all()
     assert np.isnan(placed[25:]).all()
     assert len(found) == 5
-    with pytest.raises(Refused, match="only its notebook has"):
+    with pytest.raises(Refused, match="were not made here"):
         dataset.datasets.open(dataset.id).neighbours("https://example.org/x.wav")
 
 
