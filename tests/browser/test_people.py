@@ -84,11 +84,12 @@ def test_where_the_route_cannot_be_reached_the_token_works_at_the_root(
     app = start_app(address=None, HOVER_OWNER_TOKEN="a token that nobody guesses")
 
     page.goto(f"{app.url}/?t={urllib.parse.quote('a token that nobody guesses')}")
-    page.get_by_role("button", name="Continue").click()
+    with page.expect_response(lambda answer: answer.url.endswith("/device")):
+        page.get_by_role("button", name="Continue").click()
 
     expect(page.get_by_role("button", name="Try the demo")).to_be_visible()
     # our own routes know this browser as well: by a cookie that scripts cannot read
-    page.wait_for_function("async () => (await fetch('journal/none')).status === 404")
+    assert page.evaluate("async () => (await fetch('journal/none')).status") == 404
     assert page.evaluate("document.cookie").count("hover=") == 0
     page.reload()
     expect(page.get_by_role("button", name="Try the demo")).to_be_visible()
@@ -139,6 +140,7 @@ def test_a_blind_annotator_sees_no_label_of_others_and_everybody_sees_hers(
     his = acts.selected(owner)
     acts.label(owner, "hush-hush")
     owner.wait_for_function("p => window.__hoverMap.state().colours[p] !== null", arg=his[0])
+    his_colour = owner.evaluate("p => window.__hoverMap.state().colours[p]", his[0])
     labelled_before = owner.evaluate("window.__hoverMap.state().colours.filter(c => c !== null).length")
 
     # Mira sees points without labels, and no name that she did not give
@@ -162,8 +164,5 @@ def test_a_blind_annotator_sees_no_label_of_others_and_everybody_sees_hers(
         assert not [answer for answer in answers if secret in answer]
 
     # the owner sees hers without doing anything, and his own labels elsewhere stay
-    owner.wait_for_function(
-        "([p, c]) => window.__hoverMap.state().colours[p] !== c",
-        arg=[hers[0], owner.evaluate("p => window.__hoverMap.state().colours[p]", his[0])],
-    )
+    owner.wait_for_function("([p, c]) => window.__hoverMap.state().colours[p] !== c", arg=[hers[0], his_colour])
     assert owner.evaluate("window.__hoverMap.state().colours.filter(c => c !== null).length") >= labelled_before
