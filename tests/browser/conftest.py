@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[2]
 ARGUMENTS = [
@@ -26,6 +26,7 @@ ARGUMENTS = [
     "--enable-unsafe-swiftshader",
     "--autoplay-policy=no-user-gesture-required",
 ]
+expect.set_options(timeout=20_000)  # a busy machine is slow, not wrong
 
 
 @dataclass
