@@ -29,6 +29,13 @@ ARGUMENTS = [
 expect.set_options(timeout=20_000)  # a busy machine is slow, not wrong
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """On a shared machine a frame can be late: a test that fails here is tried once more, and that is printed."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.flaky(reruns=1))
+
+
 @dataclass
 class App:
     """A running app."""
