@@ -11,7 +11,7 @@ TIERS = {
     "words": {"errors", "clips", "annotations", "invites", "settings", "sources", "demo"},
     "sound": {
         "fetch", "addresses", "connections", "buckets",
-        "audio", "ear", "vectorizers", "scale", "suggest", "search", "dtw", "dtw_kernel", "alike",
+        "audio", "ear", "vectorizers", "scale", "suggest", "search", "inverted", "dtw", "dtw_kernel", "alike",
         "onnx_models", "plugins",
         "reducers", "layout", "layout_loops", "procrustes",
         "browsers", "children", "recordings", "containers", "outlines", "cuts",

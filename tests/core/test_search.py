@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from hover_core.scale import Scale
+from hover_core.inverted import Inverted
+from hover_core.scale import Scale, unit
 from hover_core.search import SearchIndex
 
 
@@ -104,6 +105,32 @@ def test_an_inverted_index_answers_more_than_its_lists_hold():
     found, _ = SearchIndex(np.arange(2_000), vectors, kind="inverted").neighbours(vectors[0], 1_900)
 
     assert len(set(found.tolist())) == 1_900
+
+
+def test_few_and_many_hits_are_found_alike():
+    vectors = clouds(20_000)
+    exact, inverted = SearchIndex(np.arange(20_000), vectors), SearchIndex(np.arange(20_000), vectors, kind="inverted")
+    queries = range(0, 20_000, 200)
+    found = {}
+    for k in (5, 64, 65, 500):
+        true = [exact.neighbours(vectors[query], k)[1][-1] for query in queries]
+        cosines = [inverted.neighbours(vectors[query], k)[1] for query in queries]
+        found[k] = np.mean([(row >= last - 1e-5).mean() for row, last in zip(cosines, true, strict=True)])
+
+    assert inverted.kind == "inverted"
+    assert {k: recall >= 0.99 for k, recall in found.items()} == dict.fromkeys((5, 64, 65, 500), True)
+
+
+def test_what_is_looked_through_follows_from_the_corpus():
+    draw = np.random.default_rng(0)
+    inner = draw.normal(size=(10_000, 2))
+    few, many = inner @ draw.normal(size=(2, 24)), clouds(10_000)  # directions in which clips differ
+    files = [Inverted.of(unit(vectors.astype(np.float32))) for vectors in (few, many)]
+    first = [file.efforts[0] for file in files if file is not None]
+
+    assert len(first) == 2
+    assert first[0].proposed != first[1].proposed
+    assert all(64 <= effort.proposed <= 640 and effort.recall >= 0.995 for effort in first)
 
 
 def test_the_size_chooses_the_kind(monkeypatch):
