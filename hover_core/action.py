@@ -136,6 +136,39 @@ class Action:
             (given if entry.verdict == "yes" else other).add(positions, code, entry.verdict, source)
         return self._append(batch_id, left, ended, given, other)
 
+    def clear(self, positions: Positions, *, how: str, token: str) -> Written:
+        """Append one batch that leaves clips without a label; those that have none are left alone.
+
+        Whoever works blind takes away what they gave themselves: where somebody else's label has taken its place
+        since, it goes from their own view and from nobody else's.
+
+        Raises
+        ------
+        Refused
+            A way is unknown, or a position is no clip.
+        """
+        if how not in HOW:
+            raise Refused(f"“{how}” is no way of labelling: use one of {', '.join(HOW)}")
+        _check_positions(positions, self.state.size)
+        earlier = self._repeated(token)
+        if earlier is not None:
+            return earlier
+        state = self.state
+        seen = self.seen or state
+        asked = distinct(positions)
+        positions = asked[seen.label[asked] >= 0]
+        left = len(asked) - len(positions)
+        if not len(positions):
+            return Written(None, 0, left, self.revision - 1)
+        batch_id = self._open_batch(token, how=how, kind="clear", note="no label")
+        code_of = {name: code for code, name in enumerate(state.names)}
+        codes = np.array([code_of[name] for name in seen.names], np.int64)  # a view has codes of its own
+        ended, cleared = _Events(batch_id), _Events(batch_id)
+        ends = state.source[positions] == seen.source[positions]
+        ended.add(positions[ends], state.label[positions[ends]], INVERSE["yes"], state.source[positions[ends]])
+        cleared.add(positions, codes[seen.label[positions]], "cleared", batch_id)
+        return self._append(batch_id, left, ended, None, cleared)
+
     def move(
         self,
         moves: Sequence[tuple[Positions, str]],
@@ -220,7 +253,7 @@ class Action:
             stands = standing[positions]
             into.add(positions[stands], codes[stands], INVERSE[verdict], sources[stands])
         if batch_id not in undone(self.connection, self.dataset_id, but=undo_id):
-            for verdict in ("no", "unsure", INVERSE["no"], INVERSE["unsure"]):
+            for verdict in ("no", "unsure", "cleared", INVERSE["no"], INVERSE["unsure"], INVERSE["cleared"]):
                 positions, codes, sources = events[verdict]
                 other.add(positions, codes, INVERSE[verdict], sources)
         position, subset, source, subset_before, source_before = moved
@@ -228,7 +261,7 @@ class Action:
         back = (position[stands], subset_before[stands], source_before[stands])
         nothing = not (len(back[0]) or ended.size or given.size or other.size)
         if self.seen is not None:
-            return self._undo_unseen(batch_id, undo_id, events["yes"], nothing, ended, given, other)
+            return self._undo_unseen(batch_id, undo_id, events, nothing, ended, given, other)
         if nothing:
             self.connection.execute(text("DELETE FROM batches WHERE id = :id"), {"id": undo_id})
             return Written(None, 0, touched, self.revision - 1)
@@ -239,7 +272,7 @@ class Action:
         self,
         batch_id: int,
         undo_id: int,
-        yes: Sequence[Positions],
+        events: dict[str, list[Positions]],
         nothing: bool,
         ended: _Events,
         given: _Events,
@@ -247,11 +280,12 @@ class Action:
     ) -> Written:
         """The end of an undo by somebody who works blind: it counts, and says, what changes in their own view."""
         assert self.seen is not None
-        mine = self.seen.source[yes[0]] == yes[2]
+        yes, cleared = events["yes"], events["cleared"][0]
+        mine = np.concatenate([self.seen.source[yes[0]] == yes[2], self.seen.label[cleared] == UNLABELLED])
         changed, left = int(mine.sum()), int((~mine).sum())
         if batch_id in undone(self.connection, self.dataset_id, but=undo_id):
             self.connection.execute(text("DELETE FROM batches WHERE id = :id"), {"id": undo_id})
-            return Written(None, 0, len(yes[0]), self.revision - 1)
+            return Written(None, 0, len(mine), self.revision - 1)
         self.wrote = True
         if not nothing:
             self._append(undo_id, 0, ended, given, other)

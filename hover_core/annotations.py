@@ -21,6 +21,8 @@ INVERSE: Final = {  # the event that takes another one back, both ways
     "withdrawn": "yes",
     "no withdrawn": "no",
     "unsure withdrawn": "unsure",
+    "cleared": "cleared withdrawn",  # the clip has no label now; says nothing about what it is or is not
+    "cleared withdrawn": "cleared",
 }
 HOW: Final = ("heard", "lasso", "search", "propagated", "imported")
 UNLABELLED: Final = -1  # the code of no label
@@ -48,7 +50,7 @@ class Batch:
     annotator: str
     at: datetime
     how: str
-    kind: str  # label, move, split, import, undo
+    kind: str  # label, clear, move, split, import, undo
     note: str
     size: int
     undone: bool = False

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hover_core import clip_rows
+from hover_core.annotations import HOW
 from hover_core.dataset import Dataset
 from hover_core.errors import NotFound
 from hover_core.invites import OWNER
@@ -67,10 +68,7 @@ def column(dataset: Dataset, key: str) -> Column:
     if key == "duration":
         return Column(values=clip_rows.durations(dataset.store, dataset.id, state.size).astype(np.float32))
     if key in ("annotator", "how"):
-        sources = dataset.datasets.journal.sources(dataset.id, np.unique(state.source).tolist())
-        place = 0 if key == "annotator" else 2
-        words = {source: parts[place] for source, parts in sources.items()}
-        return _categories([words.get(int(source), "") for source in state.source])
+        return _given(dataset, key)
     clips = dataset.clips()
     if key == "group":
         return _categories(clips["group_name"].tolist())
@@ -79,6 +77,26 @@ def column(dataset: Dataset, key: str) -> Column:
     if key.startswith("table:"):
         return _table_column(dataset, key.removeprefix("table:"))
     raise NotFound(f"there is no column {key}")
+
+
+def _given(dataset: Dataset, key: str) -> Column:
+    """Who gave the labels, in the order in which they came to the dataset, or how, in the order of `HOW`.
+
+    The place of a name is its colour, so it must not depend on who else has labelled what. Whoever works blind sees
+    themselves alone.
+    """
+    state = dataset.state()
+    used, which = np.unique(state.source, return_inverse=True)
+    journal = dataset.datasets.journal
+    sources = journal.sources(dataset.id, used.tolist())
+    names: tuple[str, ...] = HOW
+    place = 2
+    if key == "annotator":
+        names = (dataset.by.name,) if dataset.by.blind else journal.people(dataset.id)
+        place = 0
+    code_of = {name: code for code, name in enumerate(names)}
+    codes = [code_of.get(sources[source][place], NONE) if source in sources else NONE for source in used.tolist()]
+    return Column(codes=np.array(codes, np.uint16)[which.reshape(-1)], names=tuple(names))
 
 
 def predicted(dataset: Dataset) -> Column:
@@ -146,14 +164,11 @@ def _numbers(cells: Sequence[str]) -> Column | None:
 
 
 def _categories(cells: Sequence[Any]) -> Column:
+    """Words in the order in which they first come: clips are only added, so each keeps its place, and its colour."""
     names: dict[str, int] = {}
     codes = np.full(len(cells), NONE, np.uint16)
     for place, cell in enumerate(cells):
         word = str(cell)
         if word and (word in names or len(names) < NONE - 1):
             codes[place] = names.setdefault(word, len(names))
-    order = sorted(names, key=lambda word: (len(word), word) if word.isdigit() else (99, word))
-    place_of = np.full(NONE + 1, NONE, np.uint16)
-    for number, word in enumerate(order):
-        place_of[names[word]] = number
-    return Column(codes=place_of[codes], names=tuple(order))
+    return Column(codes=codes, names=tuple(names))

@@ -249,6 +249,20 @@ class Dataset:
             blind=self.by.blind,
         )
 
+    def clear(
+        self, positions: Sequence[int] | Positions, *, how: str, twins: bool = False, token: str | None = None
+    ) -> Written:
+        """Leave clips without a label, in one batch that can be undone; with `twins` their near-duplicates as well."""
+        self.by.allow("label", self.id)
+        wanted = np.asarray(positions, np.int64)
+        found = self.twins() if twins else None
+        if found is not None:
+            wanted = np.union1d(wanted, found.of(wanted))
+        token = token or secrets.token_hex(16)
+        return self.datasets.journal.clear(
+            self.id, wanted, annotator=self.by.name, how=how, token=token, blind=self.by.blind
+        )
+
     def undo(self, batch_id: int, *, token: str | None = None) -> Written:
         """Take a batch back. Annotators can undo what they did themselves; clips changed again since are left alone."""
         self.by.allow("label", self.id)
@@ -262,7 +276,7 @@ class Dataset:
         )
 
     def undo_last(
-        self, *, kinds: Sequence[str] = ("label", "move", "split", "import"), token: str | None = None
+        self, *, kinds: Sequence[str] = ("label", "clear", "move", "split", "import"), token: str | None = None
     ) -> tuple[Batch, Written] | None:
         """Take back the newest action of this person that still stands, or None. `kinds` says which actions count."""
         batch = self.datasets.journal.newest_standing(self.id, self.by.name, kinds)

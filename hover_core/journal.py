@@ -122,6 +122,13 @@ class Journal:
         with self.action(dataset_id, annotator, blind=blind) as action:
             return action.annotate(entries, how=how, token=token, note=note)
 
+    def clear(
+        self, dataset_id: str, positions: Positions, *, annotator: str, how: str, token: str, blind: bool = False
+    ) -> Written:
+        """Append one batch that leaves clips without a label; see `Action.clear`."""
+        with self.action(dataset_id, annotator, blind=blind) as action:
+            return action.clear(positions, how=how, token=token)
+
     def move(
         self,
         dataset_id: str,
@@ -157,7 +164,7 @@ class Journal:
         return [_batch(row, undone=row.id in taken_back) for row in rows]
 
     def newest_standing(
-        self, dataset_id: str, annotator: str, kinds: Sequence[str] = ("label", "move", "split", "import")
+        self, dataset_id: str, annotator: str, kinds: Sequence[str] = ("label", "clear", "move", "split", "import")
     ) -> Batch | None:
         """The newest action of an annotator that has not been undone, or None. An undo is no action here."""
         with self.store.read() as connection:
@@ -182,6 +189,15 @@ class Journal:
                 {"d": dataset_id},
             ).all()
         return {row.annotator: (int(row.clips), int(row.actions)) for row in rows}
+
+    def people(self, dataset_id: str) -> tuple[str, ...]:
+        """Everybody who ever did something here, or whose labels were imported, in the order in which they came."""
+        with self.store.read() as connection:
+            rows = connection.execute(
+                text("SELECT annotator FROM batches WHERE dataset_id = :d GROUP BY annotator ORDER BY min(id)"),
+                {"d": dataset_id},
+            )
+            return tuple(str(name) for name in rows.scalars())
 
     def sources(self, dataset_id: str, batch_ids: Iterable[int]) -> dict[int, tuple[str, str, str]]:
         """`{batch: (annotator, time, how)}` for the batches that current labels come from."""

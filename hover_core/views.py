@@ -39,27 +39,28 @@ def view_of(connection: Connection, dataset_id: str, annotator: str, everybody: 
     touched = [max(r, last.get(b, 0)) for b, r in zip(batch.tolist(), at.tolist(), strict=True)]
     np.maximum.at(changed, position, np.array(touched, np.int64))
     stands = np.array([b not in undone for b in batch.tolist()], bool)
-    yes, no = stands & (verdict == 1), stands & (verdict == 0)
-    if not no.any():
+    yes, no, cleared = (stands & (verdict == kind) for kind in (1, 0, 3))
+    if not (no | cleared).any():
         label[position[yes]], given_by[position[yes]] = theirs[code[yes]], source[yes]
     else:
         for one in np.unique(batch[stands]):
             gives, denies = yes & (batch == one), no & (batch == one)
             ended = position[denies][label[position[denies]] == theirs[code[denies]]]
+            ended = np.concatenate([ended, position[cleared & (batch == one)]])
             label[ended], given_by[ended] = UNLABELLED, 0
             label[position[gives]], given_by[position[gives]] = theirs[code[gives]], source[gives]
     return replace(everybody, label=label, source=given_by, label_changed=changed, names=tuple(names), view=annotator)
 
 
 def _own(connection: Connection, dataset_id: str, annotator: str, after: int, upto: int) -> list[Wide]:
-    """Batch, revision, position, code, verdict (1 yes, 0 no, 2 unsure) and source of their annotations, in order."""
+    """Batch, revision, position, code, verdict (1 yes, 0 no, 2 unsure, 3 cleared) and source of theirs, in order."""
     rows = connection.execute(
         text(
             "SELECT b.id, b.revision, a.position, a.code, "
-            "CASE a.verdict WHEN 'yes' THEN 1 WHEN 'no' THEN 0 ELSE 2 END, a.source "
+            "CASE a.verdict WHEN 'yes' THEN 1 WHEN 'no' THEN 0 WHEN 'cleared' THEN 3 ELSE 2 END, a.source "
             "FROM annotations a JOIN batches b ON b.id = a.batch_id JOIN batches s ON s.id = a.source "
             "WHERE b.dataset_id = :d AND b.revision > :after AND b.revision <= :upto AND b.kind <> 'undo' "
-            "AND s.annotator = :a AND a.verdict IN ('yes', 'no', 'unsure') "
+            "AND s.annotator = :a AND a.verdict IN ('yes', 'no', 'unsure', 'cleared') "
             "ORDER BY b.revision, b.id, a.code, a.position"
         ),
         {"d": dataset_id, "a": annotator, "after": after, "upto": upto},

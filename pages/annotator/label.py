@@ -128,7 +128,9 @@ def _command(desk: Desk, command: Command) -> None:
         if desk.chosen:
             desk.apply(desk.chosen)
         else:
-            desk.problem = "Choose a label first: then `l` paints with it."
+            desk.problem = "Choose a label first: then Enter gives it, and `l` paints with it."
+    elif command.kind == "clear labels":
+        desk.clear_labels()
     elif command.kind == "undo":
         desk.undo()
     elif command.kind == "grow":
@@ -257,7 +259,8 @@ def _label_bar(dataset: Dataset, desk: Desk) -> None:
 def _more(dataset: Dataset, desk: Desk) -> None:
     """What else can be done with a selection, in one row."""
     state = dataset.state()
-    ready = int(((state.label[desk.selection] >= 0) & (state.subset[desk.selection] == 0)).sum())
+    labelled = state.label[desk.selection] >= 0
+    ready = int((labelled & (state.subset[desk.selection] == 0)).sum())
     with st.container(horizontal=True, gap="xsmall"):
         st.button(
             "Grow",
@@ -281,6 +284,14 @@ def _more(dataset: Dataset, desk: Desk) -> None:
                 for subset in ("train", "dev", "test"):
                     key = f"label.commit.{subset}"
                     st.button(subset, key=key, on_click=desk.commit, args=(subset,), width="stretch")
+        if labelled.any():
+            st.button(
+                "Unlabel",
+                icon=":material/label_off:",
+                key="label.clear",
+                help=f"Take the label of {counted(int(labelled.sum()), 'clip')} away, in one step (0). u undoes.",
+                on_click=desk.clear_labels,
+            )
 
 
 def _focused(dataset: Dataset, desk: Desk) -> None:

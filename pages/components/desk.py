@@ -104,6 +104,23 @@ class Desk:
             self._wrote(written.batch_id, f"{written.changed:,} × “{label}”")
             self.said = f"Labelled {counted(written.changed, 'clip')} as “{plain(label)}”{also}. Undo with u."
 
+    def clear_labels(self) -> None:
+        """Leave the selection without labels."""
+        dataset = self._opened()
+        if dataset is None or not len(self.selection):
+            return
+        try:
+            written = dataset.clear(self.selection, how=self.how, twins=self.twins, token=session.token("clear"))
+        except HoverError as error:
+            self.problem = plain(str(error))
+            return
+        session.spend("clear")
+        if written.batch_id is None:
+            self.said = "None of these has a label."
+            return
+        self._wrote(written.batch_id, f"{written.changed:,} × “no label”")
+        self.said = f"{counted(written.changed, 'clip')} without a label now. Undo with u."
+
     def commit(self, subset: str) -> None:
         """Move the labelled raw clips of the selection to another subset."""
         dataset = self._opened()
@@ -129,7 +146,7 @@ class Desk:
                 batch_id, what = self.done.pop()
                 written = dataset.undo(batch_id, token=session.token("undo"))
             else:
-                undone = dataset.undo_last(kinds=("label", "move"), token=session.token("undo"))
+                undone = dataset.undo_last(kinds=("label", "clear", "move"), token=session.token("undo"))
                 if undone is None:
                     self.said = "There is nothing of yours left to undo here."
                     return

@@ -95,6 +95,25 @@ def test_keys_label_and_undo(on_label: Page) -> None:
     assert page.evaluate("p => window.__hoverMap.state().colours[p]", chosen[0]) is not None
 
 
+def test_a_selection_is_made_unlabelled_by_button_and_by_key_and_undo_brings_its_labels_back(on_label: Page) -> None:
+    page = on_label
+    given = "() => window.__hoverMap.state().colours.filter(Boolean).length"
+    acts.lasso_around(page, acts.pixels(page, COUNT)[:100])
+    acts.await_selected(page, range(100))
+    expect(page.get_by_role("button", name="Unlabel", exact=True)).to_have_count(0)  # there is nothing to take away
+    acts.label(page, "one")
+    page.wait_for_function(f"{given} === 100")
+
+    page.get_by_role("button", name="Unlabel", exact=True).click()
+    page.wait_for_function(f"{given} === 0")
+    expect(page.get_by_text("100 unlabelled")).to_be_visible()
+    page.get_by_role("button", name="Undo").click()
+    page.wait_for_function(f"{given} === 100")
+    page.locator(".clip-map-plot").focus()
+    page.keyboard.press("0")
+    page.wait_for_function(f"{given} === 0")
+
+
 def test_a_label_picked_in_the_bar_wins_over_the_one_typed_before(on_label: Page) -> None:
     page = on_label
     where = acts.pixels(page, COUNT)

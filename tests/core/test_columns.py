@@ -61,6 +61,35 @@ def test_categories_come_as_codes_and_an_empty_cell_has_none(dataset: Dataset) -
     assert found.codes[:5].tolist() == [0, 1, 0, 1, columns.NONE]
 
 
+def test_the_places_of_annotators_and_words_and_so_their_colours_do_not_depend_on_who_or_what_comes_later(
+    dataset: Dataset,
+) -> None:
+    def places(key: str) -> dict[str, int]:
+        return {name: code for code, name in enumerate(columns.column(dataset, key).names)}
+
+    before, words = places("annotator"), places("table:place")
+    ann = Person("Ann", ANNOTATOR, dataset.id)  # sorts before everybody who is there
+    dataset.datasets.open(dataset.id, by=ann).annotate([2], "low", how="heard")
+    url = "http://x/later.wav"
+    dataset.add(Intake(clips=[Clip(clip_id(url), url, extra={"place": "a site"})]))
+    found = columns.column(dataset, "annotator")
+
+    assert found.codes is not None
+    assert found.names[found.codes[2]] == "Ann"
+    assert places("annotator") == before | {"Ann": len(before)}
+    assert places("table:place") == words | {"a site": len(words)}
+
+
+def test_who_works_blind_finds_nobody_else_among_the_annotators(dataset: Dataset) -> None:
+    mira = dataset.datasets.open(dataset.id, by=Person("mira", ANNOTATOR, dataset.id, blind=True))
+    mira.annotate([0, 7], "hers", how="lasso")
+    found = columns.column(mira, "annotator")
+
+    assert found.names == ("mira",)
+    assert found.codes is not None
+    assert np.flatnonzero(found.codes == 0).tolist() == [0, 7]
+
+
 def test_who_labelled_and_how_follow_the_log(dataset: Dataset) -> None:
     how = columns.column(dataset, "how")
 

@@ -29,6 +29,10 @@ def undo(journal, dataset, batch, *, by="ann", only_own=False, token=None):
     return journal.undo(dataset, batch, annotator=by, token=token or next(tokens), only_own=only_own)
 
 
+def clear(journal, dataset, positions, *, by="ann", token=None):
+    return journal.clear(dataset, at(*positions), annotator=by, how="lasso", token=token or next(tokens))
+
+
 def move(journal, dataset, positions, subset, *, by="ann", **options):
     return journal.move(dataset, [(at(*positions), subset)], annotator=by, token=next(tokens), **options)
 
@@ -305,6 +309,41 @@ def test_a_no_is_taken_back_once(journal, ten):
     assert undo(journal, ten, batch).batch_id is None
 
 
+def test_clear_leaves_clips_without_a_label_and_undo_gives_it_back_to_whoever_gave_it(journal, ten):
+    label(journal, ten, [0, 1], "dog", by="ann")
+    label(journal, ten, [2], "cat", by="bob")
+    written = clear(journal, ten, [1, 2, 3], by="bob")
+    cleared = labels(journal, ten)
+    undo(journal, ten, written.batch_id, by="bob", only_own=True)
+
+    assert (written.changed, written.left) == (2, 1)
+    assert cleared == "dog - - - - - - - - -"
+    assert labels(journal, ten) == "dog dog cat - - - - - - -"
+    assert givers(journal, ten)[:4] == ["ann", "ann", "bob", "-"]
+
+
+def test_undo_of_a_clear_leaves_a_later_label_alone(journal, ten):
+    label(journal, ten, [0, 1], "dog")
+    cleared = clear(journal, ten, [0, 1])
+    label(journal, ten, [1], "cat")
+    written = undo(journal, ten, cleared.batch_id)
+
+    assert labels(journal, ten).startswith("dog cat -")
+    assert labels(Journal(journal.store), ten).startswith("dog cat -")
+    undo(journal, ten, written.batch_id)
+    assert labels(journal, ten).startswith("- cat -")
+
+
+def test_a_clear_of_what_has_no_label_leaves_no_batch_and_a_retried_one_counts_once(journal, ten):
+    nothing = clear(journal, ten, [3])
+    label(journal, ten, [0], "dog")
+    once, twice = (clear(journal, ten, [0], token="the same click") for _ in range(2))
+
+    assert (nothing.batch_id, nothing.left) == (None, 1)
+    assert (twice.batch_id, twice.repeated) == (once.batch_id, True)
+    assert events(journal, once.batch_id) == [(0, "cleared"), (0, "withdrawn")]
+
+
 def test_an_annotator_undoes_only_what_they_did(journal, ten):
     batch = label(journal, ten, [0], "dog", by="ann").batch_id
 
@@ -480,7 +519,7 @@ class Diary:
             held = self.label[position]
             if verdict == "yes" and held[0] != name:
                 done.append(("label", position, held, (name, batch)))
-            if verdict == "no" and held[0] == name:
+            if (verdict == "no" and held[0] == name) or (verdict == "cleared" and held[0] is not None):
                 done.append(("label", position, held, (None, None)))
         self._write(batch, done)
 
@@ -507,12 +546,16 @@ def test_a_long_random_history_is_what_the_rules_say_however_it_is_read(shared_s
     past: list[int] = []
     for turn in range(70):
         positions = random.integers(0, 10, random.integers(1, 6)).tolist()
-        act = random.choice(["yes", "yes", "yes", "no", "unsure", "move", "undo", "undo"])
+        act = random.choice(["yes", "yes", "yes", "no", "unsure", "move", "undo", "undo", "clear"])
         if act == "undo" and past:
             undone = int(random.choice(past[-8:]))
             written = undo(journal, ten, undone)
             if written.batch_id is not None:
                 diary.undo(written.batch_id, undone)
+        elif act == "clear":
+            written = clear(journal, ten, positions)
+            if written.batch_id is not None:
+                diary.annotate(written.batch_id, positions, None, "cleared")
         elif act == "move":
             subset = str(random.choice(["raw", "train", "dev", "test"]))
             written = move(journal, ten, positions, subset)

@@ -26,6 +26,11 @@ def undo(journal, dataset, written, *, by, only_own=True):
     )
 
 
+def clear(journal, dataset, positions, *, by):
+    where = np.array(positions, np.int64)
+    return journal.clear(dataset, where, annotator=by, how="lasso", token=next(tokens), blind=by == "mira")
+
+
 def everybody(journal, dataset):
     return " ".join(name or "-" for name in journal.state(dataset).label_names()[:4])
 
@@ -187,10 +192,38 @@ def test_two_blind_annotators_see_nothing_of_each_other(journal, ten):
     assert (hers(journal, ten), hers(journal, ten, "jon")) == ("dog - - -", "cat - - -")
 
 
+def test_a_clear_takes_ones_own_label_away_and_no_label_of_others(journal, ten):
+    label(journal, ten, [0, 1], "cat", by="mira")
+    label(journal, ten, [1, 2], "dog", by="ann")
+    written = clear(journal, ten, [0, 1, 2], by="mira")
+
+    assert (written.changed, written.left) == (2, 1)  # as she sees it: the third clip has no label
+    assert hers(journal, ten) == "- - - -"
+    assert everybody(journal, ten) == "- dog dog -"
+
+
+def test_undo_of_a_clear_gives_ones_own_labels_back(journal, ten):
+    label(journal, ten, [0, 1], "cat", by="mira")
+    label(journal, ten, [1], "dog", by="ann")
+    written = clear(journal, ten, [0, 1], by="mira")
+    back = undo(journal, ten, written, by="mira")
+
+    assert (back.changed, back.left) == (2, 0)
+    assert hers(journal, ten) == "cat cat - -"
+    assert everybody(journal, ten) == "cat dog - -"
+
+
+def test_what_others_clear_stays_in_ones_own_view(journal, ten):
+    label(journal, ten, [0], "cat", by="mira")
+    clear(journal, ten, [0], by="owner")
+
+    assert (hers(journal, ten), everybody(journal, ten)) == ("cat - - -", "- - - -")
+
+
 ACTS = st.lists(
     st.tuples(
         st.sampled_from(["mira", "ann", "owner"]),
-        st.sampled_from(["dog", "cat", "fox", "undo", "undo any", "no dog"]),
+        st.sampled_from(["dog", "cat", "fox", "undo", "undo any", "no dog", "clear"]),
         st.sets(st.integers(0, 5), min_size=1, max_size=4),
         st.booleans(),
     ),
@@ -219,6 +252,11 @@ def test_whatever_happens_a_view_is_the_fold_of_ones_own_standing_annotations(tm
                                     blind=who == "mira")  # fmt: skip
                 if told.batch_id is not None:
                     gone.add(mine[-1][0])
+        elif act == "clear":
+            written = journal.clear(dataset, np.array(sorted(clips)), annotator=who, how="lasso", token=next(tokens),
+                                    blind=who == "mira")  # fmt: skip
+            if written.batch_id is not None:
+                batches.append((written.batch_id, who, "clear", "", clips))
         else:
             verdict, name = ("no", "dog") if act == "no dog" else ("yes", act)
             if verdict == "yes":  # a clip that carries the label is left alone
@@ -246,7 +284,7 @@ def _model(batches, gone, view="mira"):
             for clip in clips:
                 if verdict == "yes":
                     shown[clip] = name
-                elif shown[clip] == name:
+                elif verdict == "clear" or shown[clip] == name:
                     shown[clip] = ""
     return shown
 

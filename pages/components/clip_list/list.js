@@ -61,7 +61,10 @@ class ClipList {
     const told = JSON.stringify(data.rows)
     if (told !== this.told) {
       this.told = told
+      const held = this.rows.contains(document.activeElement) ? placeOf(document.activeElement) : null
       this.rows.replaceChildren(...data.rows.map(row => this.#row(row)))
+      // whoever goes through the list by the keyboard goes on from there; what was left out gives way to the next
+      if (held) this.rows.children[Math.min(held.row, this.rows.children.length - 1)]?.querySelector(held.what)?.focus()
     }
     for (const item of this.rows.children) item.classList.toggle("focus", Number(item.dataset.position) === data.focus)
     this.#marked()
@@ -206,6 +209,12 @@ class ClipList {
     this.audio.pause()
     this.element.remove()
   }
+}
+
+/** Where in the list a button is: its row, and a selector for what it does there. */
+function placeOf(button) {
+  const row = button.closest(".row")
+  return row && { row: [...row.parentElement.children].indexOf(row), what: `.${button.classList[0]}` }
 }
 
 function make(tag, className, text) {

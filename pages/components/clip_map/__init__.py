@@ -34,7 +34,10 @@ class Focused:
 
 @dataclass(frozen=True)
 class Command:
-    """A key on the map: `label` (with `index`), `label chosen`, `undo`, `grow`, `map only`, `map back`; or `lost`."""
+    """A key on the map: `label` (with `index`), `label chosen`, `clear labels`, `undo`, `grow`, `map only`, `map back`.
+
+    Or `lost`: the map came new and knows of no selection.
+    """
 
     kind: str
     index: int = -1

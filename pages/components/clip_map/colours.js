@@ -55,6 +55,8 @@ export function fillRanks(ranks, clips, facet) {
   for (let clip = 0; clip < n; clip++) ranks[clip] = shown[clip] && (1 + (codes[clip] !== none) + 2 * selected[clip])
 }
 
+const inWords = new Intl.Collator(undefined, { numeric: true }).compare // take 2 comes before take 10
+
 /**
  * A legend's entries [{key, name, colour, count, on, hollow}]: subsets in their order, all else by counts.
  * A value that no clip has is left out, unless it is hidden: else nobody could show it again.
@@ -64,7 +66,7 @@ export function legendOf(facet, counts, theme) {
   const entries = [...facet.entries].map(([key, { name, colour }]) => entry(key, name, colour ? legible(colour, theme) : theme.grey))
   const seen = entries.filter(({ count, on }) => count || !on)
   if (facet.key === "subset") return seen
-  seen.sort((a, b) => b.count - a.count || a.key - b.key)
+  seen.sort((a, b) => b.count - a.count || (facet.key === "label" ? a.key - b.key : inWords(a.name, b.name)))
   const without = entry(facet.none, facet.nothing, theme.grey, true)
   if (!without.count && without.on) return seen
   return seen.length > MOST_IN_SIGHT ? [without, ...seen] : [...seen, without]

@@ -17,14 +17,15 @@ const KEYS = [
   ["hold s and move", "sweep: hear every point on the way"],
   ["hold p and drag", "paint: select with a brush"],
   ["hold l and drag", "paint with the chosen label"],
-  ["1 – 9", "label the selection"],
+  ["1 – 9 · 0", "label the selection · take its labels away"],
+  ["Enter", "label the selection with the chosen label"],
   ["u", "undo"],
   ["← →", "hear the previous or next clip of the selection"],
   ["Space", "play the clip in focus, or stop what plays"],
   ["g · i", "grow by the nearest clips · invert"],
   ["z", "zoom to the selection"],
   ["m · b", "map only these · back to the whole map"],
-  ["Esc", "clear the selection, or drop the lasso under the hand"],
+  ["Esc", "clear the selection, or drop the lasso under the hand; so does a double-click beside the points"],
   ["legend: click · double-click · Shift + click", "hide or show · show alone · select all"],
 ]
 

@@ -198,7 +198,7 @@ export class Hands {
     if (event.key === "Escape" && this.start) return this.#drop()
     if (!this.#mine(event)) return
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key
-    if (key === " " && document.activeElement?.tagName === "BUTTON") return // it presses the button
+    if ((key === " " || key === "Enter") && document.activeElement?.tagName === "BUTTON") return // it presses the button
     if ((key === "s" || key === "p" || key === "l") && !event.altKey) {
       if (event.repeat) return
       this.held.add(key)

@@ -665,6 +665,12 @@ class ClipMap {
       const index = Number(key) - 1
       if (index >= (this.clips?.labels.size ?? 0)) return false
       this.#command("label", { index })
+    } else if (key === "Enter") {
+      if (!this.clips?.count) return false
+      this.#command("label chosen")
+    } else if (key === "0") {
+      if (!this.clips?.count) return false
+      this.#command("clear labels")
     } else if (key === "u") {
       this.#command("undo")
     } else if (key === "z") {

@@ -3,10 +3,12 @@ import { css } from "./paint.js"
 
 export const BRUSH_PX = 14
 
-/** A cleared canvas of the view's size whose unit is a CSS pixel. */
-function layer(canvas, view) {
+/** A cleared canvas of the view's size whose unit is a CSS pixel; hidden if nothing will be drawn on it. */
+function layer(canvas, view, empty) {
   const ratio = Math.min(devicePixelRatio || 1, 2)
   const width = Math.round(view.width * ratio), height = Math.round(view.height * ratio)
+  // Chromium under load can show an older picture where a canvas is cleared and nothing drawn after it
+  canvas.style.visibility = empty ? "hidden" : ""
   if (canvas.width !== width) canvas.width = width
   if (canvas.height !== height) canvas.height = height
   const context = canvas.getContext("2d")
@@ -17,7 +19,7 @@ function layer(canvas, view) {
 
 /** Rings around `ring` [shape (n)] and the faint `outline` of the last lasso: they change seldom. */
 export function drawStill(canvas, { view, theme, clips, pixel, radius, outline, ring }) {
-  const context = layer(canvas, view)
+  const context = layer(canvas, view, !outline && !ring)
   if (outline) {
     context.beginPath()
     for (const [x, y] of outline) context.lineTo(...view.toPixel(x, y))
@@ -64,7 +66,8 @@ function drawStroke(context, { corners, view, theme }) {
 
 /** The clip in `focus`, the `hovered` one (stronger while it is `heard`), the `dabbed` ones, the `brush` [x, y] and the `corners` of a lasso: they change with every move. */
 export function drawMarks(canvas, { view, theme, clips, pixel, radius, focus, hovered, heard, dabbed, brush, corners }) {
-  const context = layer(canvas, view)
+  const inFocus = Number.isInteger(focus) && focus >= 0 && focus < clips.n && clips.shown[focus]
+  const context = layer(canvas, view, !(dabbed || corners || brush || inFocus || hovered !== null))
   const ink = css(theme.ink)
   context.fillStyle = context.strokeStyle = theme.accent
   for (const clip of dabbed ?? []) {
@@ -77,7 +80,7 @@ export function drawMarks(canvas, { view, theme, clips, pixel, radius, focus, ho
     context.arc(...brush, BRUSH_PX, 0, 7)
     context.stroke()
   }
-  if (Number.isInteger(focus) && focus >= 0 && focus < clips.n && clips.shown[focus]) {
+  if (inFocus) {
     const [px, py] = pixel(focus)
     context.strokeStyle = ink
     context.lineWidth = 2

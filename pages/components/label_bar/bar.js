@@ -17,18 +17,25 @@ export function mount(component, root) {
     place.append(bar)
   }
   style(new URL(`${data.assets}bar.css`, root).href, bar)
-  bar.replaceChildren(...data.labels.map(([name, colour], place) => button(component, name, colour, place)))
+  const told = JSON.stringify([data.labels, data.chosen])
+  const held = bar.contains(document.activeElement) ? document.activeElement.dataset.name : null
+  if (bar.dataset.told !== told) bar.replaceChildren(...data.labels.map(([name, colour], place) => button(bar, name, colour, place, data.chosen)))
+  bar.dataset.told = told
+  bar.component = component
+  // whoever chose by the keyboard goes on from there
+  if (held !== null && !bar.contains(document.activeElement)) [...bar.children].find(one => one.dataset.name === held)?.focus()
   return () => {
     bars.delete(place)
     bar.remove()
   }
 }
 
-function button(component, name, colour, place) {
+function button(bar, name, colour, place, chosen) {
   const one = document.createElement("button")
   one.type = "button"
+  one.dataset.name = name
   one.setAttribute("role", "radio")
-  one.setAttribute("aria-checked", String(name === component.data.chosen))
+  one.setAttribute("aria-checked", String(name === chosen))
   const dot = document.createElement("i")
   dot.style.background = colour
   const word = document.createElement("span")
@@ -41,7 +48,7 @@ function button(component, name, colour, place) {
   }
   one.title = place < 9 ? `${name} (key ${place + 1} labels at once)` : name
   one.addEventListener("click", () => {
-    component.setTriggerValue("choose", JSON.stringify({ name, nonce: Math.random().toString(36).slice(2) }))
+    bar.component.setTriggerValue("choose", JSON.stringify({ name, nonce: Math.random().toString(36).slice(2) }))
   })
   return one
 }
