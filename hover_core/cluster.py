@@ -254,7 +254,8 @@ class _Ears:
         # Sound is kept only where the operator says where: a folder that the app shares serves the players there.
         self._cache = None
         if os.environ.get("HOVER_DATA"):
-            self._cache = SoundCache(settings.data_folder() / "sounds", max_bytes=settings.cache_bytes())
+            folder = settings.data_folder() / "sounds"  # a file a sound: other machines may share the folder
+            self._cache = SoundCache(folder, max_bytes=settings.cache_bytes(), packed=False)
 
     def hear(
         self, key: str, hosts: tuple[str, ...], names: tuple[str, ...], recordings: Sequence[Recording]
@@ -318,7 +319,7 @@ class _Ears:
     def _fetch(self, fetcher: Fetcher, url: str, known: str) -> tuple[bytes | Path | SoundError, str]:
         import hashlib
 
-        kept = self._cache.path(known) if self._cache and known else None
+        kept = self._cache.get(known) if self._cache and known else None
         if kept is not None:
             return kept, known
         try:

@@ -194,10 +194,9 @@ class _Cutting:
         url = stretches[0].url
         begun = time.monotonic()
         try:
-            sha256 = listening.cache.put(fetcher.fetch(url))
-            path = listening.cache.path(sha256)
-            if path is None:
-                raise DecodeError("the sound was fetched but could not be kept: is the disk full?")
+            data = fetcher.fetch(url)
+            sha256 = listening.cache.put(data)
+            sound = listening.cache.get(sha256) or data
         except SoundError as error:
             return _Measured(url, reason=str(error))
         except OSError as error:
@@ -208,7 +207,7 @@ class _Cutting:
         try:
             found = _Measured(url, sha256)
             for clip in stretches:
-                pieces = _stretches(listening, Piece(path, clip.start_s, clip.end_s), self.cut)
+                pieces = _stretches(listening, Piece(sound, clip.start_s, clip.end_s), self.cut)
                 found.clips += [(clip, start, end) for start, end in pieces]
         except (SoundError, Refused) as error:
             return _Measured(url, reason=str(error))

@@ -48,10 +48,11 @@ class Listening:
         self._lock = threading.Lock()
 
     def close(self) -> None:
-        """End the decoders and the connections."""
+        """End the decoders and the connections, and write what the cache has not written yet."""
         self.workers.close()
         for fetcher in self._fetchers.values():
             fetcher.close()
+        self.cache.close()
 
     def fetcher(
         self, allowed_hosts: Collection[str] = (), *, names: Collection[str] = (), private: bool = True
@@ -87,24 +88,22 @@ class Listening:
         """
         return self.fetcher_of(self.store.dataset(dataset_id), private=private).fetch(url)
 
-    def recording(self, dataset_id: str, position: int) -> tuple[Clip, str, Path]:
-        """A clip, the SHA-256 of its recording, and where the recording lies."""
+    def recording(self, dataset_id: str, position: int) -> tuple[Clip, str, bytes | Path]:
+        """A clip, the SHA-256 of its recording, and the recording: the bytes of a small one, else where it lies."""
         found = clip_at(self.store, dataset_id, position)
         if found is None:
             raise NotFound(f"dataset {dataset_id} has no clip at position {position}")
         clip, heard = found
-        path = self.cache.path(heard.sha256) if heard else None
-        if heard is not None and path is not None:
-            return clip, heard.sha256, path
-        sha256 = self.cache.put(self.fetch(dataset_id, clip.url))
+        kept = self.cache.get(heard.sha256) if heard else None
+        if heard is not None and kept is not None:
+            return clip, heard.sha256, kept
+        data = self.fetch(dataset_id, clip.url)
+        sha256 = self.cache.put(data)
         if heard is None:
             with self.store.write() as connection:
                 row = {"position": position, "sha256": sha256, "duration_s": None, "sample_rate": None}
                 hear(connection, dataset_id, [row])
-        path = self.cache.path(sha256)
-        if path is None:
-            raise DecodeError("the sound was fetched but could not be kept: is the disk full?")
-        return clip, sha256, path
+        return clip, sha256, self.cache.get(sha256) or data
 
     def playable(self, dataset_id: str, position: int, *, level: bool = False, webkit: bool = False) -> Playable:
         """The clip as a file for a player: as it came where every browser plays that, else as 16-bit WAV.
@@ -112,42 +111,46 @@ class Listening:
         With `level` its loudness is evened out, so that quiet and loud clips can be compared; `webkit` as in
         `browsers.mime`.
         """
-        clip, sha256, path = self.recording(dataset_id, position)
+        clip, sha256, sound = self.recording(dataset_id, position)
         if level:
             name = f"{sha256}.{_part(clip.start_s)}-{_part(clip.end_s)}.level.wav"
-            kept = self.cache.path(name)
-            if kept is None:
-                kept = self.cache.put_named(name, _levelled(self.workers.wav(Piece(path, clip.start_s, clip.end_s))))
-            return Playable(kept, "audio/wav")
+            made = self.cache.path(name) or self._file(name, _levelled(self._wav(clip, sound)))
+            return Playable(made, "audio/wav")
         stretch = clip.start_s is not None or clip.end_s is not None
         if not stretch:
-            with path.open("rb") as file:
-                start = file.read(browsers.HEAD)
+            start = _start(sound)
             mime = browsers.mime(start, webkit=webkit)
             if not mime and containers.kind(start) == "mov" and not containers.installed():
                 mime = "audio/mp4"  # many browsers know AAC; we would not
             if mime:
-                return Playable(path, mime)
+                return Playable(sound if isinstance(sound, Path) else self._file(sha256, sound), mime)
         name = f"{sha256}.{_part(clip.start_s)}-{_part(clip.end_s)}.wav"
-        kept = self.cache.path(name)
-        if kept is None:
-            kept = self.cache.put_named(name, self.workers.wav(Piece(path, clip.start_s, clip.end_s)))
-        return Playable(kept, "audio/wav")
+        return Playable(self.cache.path(name) or self._file(name, self._wav(clip, sound)), "audio/wav")
+
+    def _wav(self, clip: Clip, sound: bytes | Path) -> bytes:
+        return self.workers.wav(Piece(sound, clip.start_s, clip.end_s))
+
+    def _file(self, name: str, data: bytes) -> Path:
+        self.cache.put_named(name, data)
+        path = self.cache.path(name)
+        if path is None:
+            raise DecodeError("the sound was made but could not be kept: is the disk full?")
+        return path
 
     def peaks(self, dataset_id: str, position: int) -> list[int]:
         """The clip's outline for a thumbnail: 96 numbers, 0 to 255."""
-        clip, sha256, path = self.recording(dataset_id, position)
+        clip, sha256, sound = self.recording(dataset_id, position)
         key = (sha256, clip.start_s, clip.end_s)
         with self._lock:
             if key in self._peaks:
                 self._peaks.move_to_end(key)
                 return self._peaks[key]
         name = f"{sha256}.{_part(clip.start_s)}-{_part(clip.end_s)}.peaks"
-        kept = self.cache.path(name)  # also of a server before this one
+        kept = self.cache.read(name)  # also of a server before this one
         if kept is None:
-            made = self.workers.peaks(Piece(path, clip.start_s, clip.end_s), n=PEAKS)
-            kept = self.cache.put_named(name, made.tobytes())
-        found = list(kept.read_bytes())
+            kept = self.workers.peaks(Piece(sound, clip.start_s, clip.end_s), n=PEAKS).tobytes()
+            self.cache.put_named(name, kept)
+        found = list(kept)
         with self._lock:
             self._peaks[key] = found
             while len(self._peaks) > _KEPT_PEAKS:
@@ -156,13 +159,13 @@ class Listening:
 
     def spectrogram(self, dataset_id: str, position: int) -> np.ndarray:
         """The clip's spectrogram. [shape=(110, 600), uint8]; see `Workers.spectrogram`"""
-        clip, sha256, path = self.recording(dataset_id, position)
+        clip, sha256, sound = self.recording(dataset_id, position)
         name = f"{sha256}.{_part(clip.start_s)}-{_part(clip.end_s)}.spectrogram"
-        kept = self.cache.path(name)
+        kept = self.cache.read(name)
         if kept is None:
-            found = self.workers.spectrogram(Piece(path, clip.start_s, clip.end_s))
-            kept = self.cache.put_named(name, found.tobytes())
-        return np.frombuffer(kept.read_bytes(), np.uint8).reshape(110, 600)
+            kept = self.workers.spectrogram(Piece(sound, clip.start_s, clip.end_s)).tobytes()
+            self.cache.put_named(name, kept)
+        return np.frombuffer(kept, np.uint8).reshape(110, 600)
 
     def vector(self, dataset_id: str, url: str, vectorizer: str, *, private: bool = True) -> np.ndarray:
         """The vector of a URL that need not be in the table. [shape=(d,), float32] `private` as in `fetch`."""
@@ -170,6 +173,13 @@ class Listening:
         if isinstance(result, Heard):
             return result.vector
         raise result
+
+
+def _start(sound: bytes | Path) -> bytes:
+    if isinstance(sound, bytes):
+        return sound[: browsers.HEAD]
+    with sound.open("rb") as file:
+        return file.read(browsers.HEAD)
 
 
 def _levelled(wav: bytes) -> bytes:

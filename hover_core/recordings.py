@@ -15,7 +15,7 @@ import stat
 from collections.abc import Iterator
 from typing import IO, Any
 
-from hover_core import containers
+from hover_core import containers, plain_wav
 from hover_core.audio import DecodeLimits
 from hover_core.errors import DecodeError
 
@@ -36,25 +36,27 @@ def opened(path: str | None, data: bytes, limits: DecodeLimits) -> Iterator[Reco
     """
     file: IO[bytes]
     if path is None:
-        file, head = io.BytesIO(data), data[:_HEAD]
+        file, head, size = io.BytesIO(data), data[:_HEAD], len(data)
     else:
         try:
             descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
         except OSError as error:
             raise DecodeError(f"the file cannot be read ({error.strerror})") from error
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
             os.close(descriptor)
             raise DecodeError("not a file")
+        size = status.st_size
         head = os.read(descriptor, _HEAD)
         os.lseek(descriptor, 0, os.SEEK_SET)
         file = os.fdopen(descriptor, "rb")
     with file:
         if not head:
             raise DecodeError("empty file")
-        container = containers.kind(head)
-        if container is not None:
-            sound: Any = containers.open_sound(file, container)
-        else:
+        sound: Any = plain_wav.opened(file, head, size)
+        if sound is None and (container := containers.kind(head)) is not None:
+            sound = containers.open_sound(file, container)
+        elif sound is None:
             try:
                 # The descriptor where there is one, so that neither the name's extension nor Python's reads matter.
                 use_descriptor = path is not None and os.name == "posix"

@@ -217,8 +217,8 @@ class _Listener:
 
     def _made(self, position: int) -> Floats | None:
         sha256 = str(self._sounds.sha256[position])
-        path = self._listening.cache.path(sha256) if sha256 else None
-        if path is None:
+        sound = self._listening.cache.get(sha256) if sha256 else None
+        if sound is None:
             return None
         start_s, end_s = self._sounds.start_s[position], self._sounds.end_s[position]
         start_s = 0.0 if np.isnan(start_s) else float(start_s)
@@ -227,7 +227,7 @@ class _Listener:
             most if np.isnan(end_s) else min(float(end_s), most)
         )  # fmt: skip
         try:
-            wav = self._listening.workers.wav(Piece(path, start_s or None, end_s), sample_rate=alike.RATE)
+            wav = self._listening.workers.wav(Piece(sound, start_s or None, end_s), sample_rate=alike.RATE)
         except DecodeError:  # its vector has to do
             return None
         channels = int.from_bytes(wav[22:24], "little")

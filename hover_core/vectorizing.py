@@ -25,6 +25,7 @@ from hover_core.audio import Heard, Piece
 from hover_core.dataset import Dataset
 from hover_core.errors import SoundError
 from hover_core.reducers import Cancelled
+from hover_core.sound_cache import SMALL_BYTES
 
 IN_FLIGHT: Final = 240  # clips fetched but not committed
 _FETCHERS: Final = 48
@@ -33,7 +34,6 @@ _FLUSH_S: Final = 0.5
 _BATCH_CLIPS: Final = 24
 _BATCH_BYTES: Final = 16_000_000
 _BYTES_IN_FLIGHT: Final = 256_000_000
-_PIPE_BYTES: Final = 1 << 18
 _PLACEHOLDER_FROM: Final = 50
 
 
@@ -271,17 +271,17 @@ class Here:
             begun = time.monotonic()
             try:
                 sha256 = known[positions[0]]
-                path = listening.cache.path(sha256) if isinstance(sha256, str) else None
-                if path is not None:
-                    result = _Fetched(positions, path, str(sha256))
-                else:
-                    data = fetcher.fetch(urls[positions[0]])
-                    sha256 = listening.cache.put(data)
-                    # a recording of many clips goes to the decoders as a file, because they keep that open; a large one
-                    # to spare it the pipe, if the cache holds whatever is under way with room to spare
-                    as_file = len(positions) > 1 or _PIPE_BYTES < len(data) < listening.cache.max_bytes / IN_FLIGHT / 2
-                    path = listening.cache.path(sha256) if as_file else None
-                    result = _Fetched(positions, path or data, sha256)
+                sound = listening.cache.get(sha256) if isinstance(sha256, str) else None
+                if sound is None:
+                    sound = fetcher.fetch(urls[positions[0]])
+                    sha256 = listening.cache.put(sound)
+                    # a large one goes to the decoders as a file, to spare it the pipe, if the cache holds whatever is
+                    # under way with room to spare
+                    if SMALL_BYTES < len(sound) < listening.cache.max_bytes / IN_FLIGHT / 2:
+                        sound = listening.cache.path(sha256) or sound
+                if len(positions) > 1:  # so does a recording of many clips, because they keep that open
+                    sound = listening.cache.path(sha256) or sound
+                result = _Fetched(positions, sound, sha256)
             except SoundError as error:
                 result = _Fetched(positions, error)
             except OSError as error:  # the cache's disk is full or read-only

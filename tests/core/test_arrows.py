@@ -14,7 +14,7 @@ TIERS = {
         "audio", "ear", "vectorizers", "scale", "suggest", "search", "inverted", "dtw", "dtw_kernel", "alike",
         "onnx_models", "plugins",
         "reducers", "layout", "layout_loops", "procrustes",
-        "browsers", "children", "recordings", "containers", "outlines", "cuts",
+        "browsers", "children", "recordings", "containers", "plain_wav", "outlines", "cuts",
     },
     "memory": {
         "migrations", "store", "journal", "clip_rows", "vector_rows", "job_rows", "members", "sound_cache",

@@ -1,5 +1,6 @@
 """Near-duplicates of a dataset: found by bytes, by ear and by vector; kept together; labelled together."""
 
+import shutil
 import time
 from pathlib import Path
 
@@ -106,8 +107,7 @@ def test_new_clips_make_a_finding_old_but_do_not_take_it_away(datasets, files):
 
 def test_what_the_cache_has_lost_is_judged_by_its_vector(datasets, files):
     dataset = vectorized(datasets, files)
-    for path in datasets.listening.cache.folder.glob("*/*"):
-        path.unlink()
+    shutil.rmtree(datasets.listening.cache.folder)
 
     found = twins.find(dataset)
 
