@@ -193,7 +193,10 @@ class Dataset:
             if fresh or widened or names:
                 action.grown()
             if fresh or widened:
-                self.store.set_settings(connection, self.id, {"clips_revision": action.revision})
+                changes: dict[str, Any] = {"clips_revision": action.revision}
+                if intake.group_column and places and places[0] == 0:  # the first clips name what their groups are
+                    changes["group_column"] = intake.group_column
+                self.store.set_settings(connection, self.id, changes)
             if intake.subset_given and known:
                 said = [clip for clip in intake.clips if clip.clip_id not in intake.unsaid]
                 moves = [

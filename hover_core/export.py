@@ -18,6 +18,7 @@ from hover_core.dataset import Dataset
 from hover_core.errors import Refused
 from hover_core.tables import OUR_COLUMNS, neutralise
 
+_SEPARATORS: Final = frozenset(";|\t")
 FORMATS: Final = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet", "jsonl": "application/jsonl"}
 
 
@@ -72,7 +73,10 @@ def to_bytes(frame: pd.DataFrame, form: str, *, card: Mapping[str, Any] | None =
     if form == "csv":
         file = io.StringIO()
         writer = csv.writer(file)  # its lines end as RFC 4180 says; only then does it quote a lone \r
-        writer.writerow([neutralise(str(name)) for name in frame.columns])
+        names = [neutralise(str(name)) for name in frame.columns]
+        # a name that holds another separator is quoted: nobody shall take the table for one of two columns
+        quoted = csv.writer(file, quoting=csv.QUOTE_ALL) if _SEPARATORS.intersection("".join(names)) else writer
+        quoted.writerow(names)
         writer.writerows([neutralise(str(cell)) for cell in row] for row in frame.itertuples(index=False, name=None))
         return file.getvalue().encode()
     if form == "jsonl":

@@ -1,31 +1,25 @@
-"""Tables in: bytes of a CSV, TSV, Parquet or JSONL file → rows of text → clips, and what was refused and why.
-
-Everything is read as text, so that `007` stays `007`. A bad row is named and left out; the rest goes on.
-"""
+"""Tables in: rows of text → clips, and what was refused and why. A bad row is named and left out; the rest goes on."""
 
 from __future__ import annotations
 
-import csv
-import io
-import itertools
-import json
 import math
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 from urllib.parse import urljoin, urlsplit
-
-import numpy as np
 
 from hover_core import buckets
 from hover_core.annotations import HOW, label_named
 from hover_core.clips import SUBSETS, Clip, clip_id, subset_named
 from hover_core.errors import Refused, TableError
-
-if TYPE_CHECKING:  # the first page does without
-    import pandas as pd
+from hover_core.table_files import NO_TEXT
+from hover_core.table_files import RawTable as RawTable
+from hover_core.table_files import Refusal as Refusal
+from hover_core.table_files import frame_table as frame_table
+from hover_core.table_files import neutralise as neutralise
+from hover_core.table_files import read_table as read_table
 
 OUR_COLUMNS: Final = (
     "id", "audio", "SUBSET", "label", "start", "end", "group", "duration", "annotator", "annotated_at", "how",
@@ -44,11 +38,13 @@ SCHEMES: Final = ("http", "https")
 FOLDERS: Final = ("local", "demo")
 MAX_URL: Final = 4_000
 _PRIORITY: Final = {name: rank for rank, name in enumerate(("raw", "train", "dev", "test"))}
-_NEUTRALISED: Final = re.compile(r"'+[=+\-@\t\r]")
 _SCHEME: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:")
-_NO_TEXT: Final = re.compile("[\x00\ud800-\udfff]")  # what no database keeps and no UTF-8 file holds
+_LIKE_AN_ADDRESS: Final = re.compile(
+    r"^(https?|s3|gs|hf)://|^(local|demo):|\.(wav|flac|ogg|oga|opus|mp3|aiff?|au|m4a|mp4|webm)(\?|$)", re.IGNORECASE
+)
+_LOOKED_AT: Final = 200  # rows
+_MOST_LOOK_LIKE_IT: Final = 0.8
 _KEPT_OF_OURS: Final = ("group", "duration")  # ours, and yet what came in is not made again by us
-_LAST_LINE: Final = "\x00the end"
 
 
 @dataclass(frozen=True)
@@ -68,24 +64,6 @@ class Columns:
     reference: str = ""
 
 
-@dataclass(frozen=True)
-class Refusal:
-    """A row that is no clip. `row` counts as in the file: the header is row 1."""
-
-    row: int
-    value: str
-    reason: str
-
-
-@dataclass
-class RawTable:
-    """The rows of a file as text, where each stood in it, and the rows that could not be read at all."""
-
-    frame: pd.DataFrame
-    rows: list[int]
-    refused: list[Refusal] = field(default_factory=list)
-
-
 @dataclass
 class Intake:
     """What will happen when a table is added."""
@@ -96,29 +74,11 @@ class Intake:
     sources: dict[str, tuple[str, str, str]] = field(default_factory=dict)  # clip_id → annotator, time, how
     subset_given: bool = False
     unsaid: set[str] = field(default_factory=set)  # clips whose subset cell is empty: they stay where they are
+    group_column: str = ""  # which of the columns that are kept the groups are from
 
     def labelled(self) -> int:
         """How many clips bring a label that will count."""
         return sum(bool(clip.label) for clip in self.clips)
-
-
-def read_table(data: bytes, name: str) -> RawTable:
-    """The rows of a CSV, TSV, JSONL or Parquet file.
-
-    Raises
-    ------
-    TableError
-        The file as a whole cannot be read; the sentence says what would be right.
-    """
-    if not data.strip():
-        raise TableError(f"{name} is empty: a table has a header row and at least one clip")
-    ending = name.rsplit(".", 1)[-1].lower()
-    if data[:4] == b"PAR1" or ending in ("parquet", "pq"):
-        return _parquet(data, name)
-    text = _text(data, name)
-    if ending in ("jsonl", "ndjson", "json") or text.lstrip().startswith("{"):
-        return _jsonl(text, name)
-    return _csv(text, name)
 
 
 def guess_columns(names: Sequence[str]) -> Columns:
@@ -134,6 +94,22 @@ def guess_columns(names: Sequence[str]) -> Columns:
                 found[wanted] = by_lower[word]
                 break
     return Columns(**found)
+
+
+def guess(table: RawTable) -> Columns:
+    """`guess_columns`, and where no name says which column holds the addresses, the one that looks like it."""
+    frame = table.frame
+    columns = guess_columns([str(name) for name in frame.columns])
+    if columns.audio:
+        return columns
+    shares = {str(name): _like_addresses(frame[name].head(_LOOKED_AT).tolist()) for name in frame.columns}
+    best = max(shares, key=shares.__getitem__, default="")
+    return replace(columns, audio=best) if shares.get(best, 0.0) >= _MOST_LOOK_LIKE_IT else columns
+
+
+def _like_addresses(cells: Sequence[str]) -> float:
+    given = [cell.strip() for cell in cells if cell.strip()]
+    return sum(bool(_LIKE_AN_ADDRESS.search(cell)) for cell in given) / len(given) if given else 0.0
 
 
 def plan(
@@ -188,6 +164,8 @@ def plan(
             kept = intake.clips[place]
             winner = clip if _PRIORITY[clip.subset] > _PRIORITY[kept.subset] else kept
             why = f"{rule} as row {earlier}"
+            if clip.own_id and clip.url != kept.url:
+                why += ", with another address"
             if clip.subset != kept.subset:
                 why += f"; {winner.subset} wins over {(kept if winner is clip else clip).subset}"
             intake.duplicates.append(Refusal(row, clip.url[:200], why))
@@ -210,6 +188,8 @@ def plan(
             intake.clips.append(clip)
         if source is not None:
             intake.sources[clip.clip_id] = source
+    intake.refused.sort(key=lambda bad: bad.row)
+    intake.group_column = columns.group if columns.group in extras else ""
     if raw_labels == "reference":
         intake.clips = [
             replace(clip, label="", reference=clip.reference or clip.label) if clip.subset == "raw" else clip
@@ -221,30 +201,6 @@ def plan(
 def is_relative(address: str) -> bool:
     """Whether an address needs a base address or a folder."""
     return bool(address.strip()) and not _SCHEME.match(address.strip())
-
-
-def frame_table(frame: pd.DataFrame) -> RawTable:
-    """A DataFrame as rows of text; rows are numbered as in a file with a header."""
-    import pandas as pd
-
-    columns = [[_cell(value) for value in frame.iloc[:, number]] for number in range(frame.shape[1])]
-    names = _unique([str(name) for name in frame.columns])
-    text = pd.DataFrame(dict(zip(names, columns, strict=True)), dtype=object)
-    return RawTable(text, list(range(2, len(frame) + 2)))
-
-
-def neutralise(value: str) -> str:
-    """A cell that a spreadsheet would run as a formula, with a leading `'`; import takes it off again."""
-    if value[:1] in ("=", "+", "-", "@", "\t", "\r") or _NEUTRALISED.match(value):
-        try:
-            float(value)
-        except ValueError:
-            return "'" + value
-    return value
-
-
-def _plain(cell: str) -> str:
-    return cell[1:] if _NEUTRALISED.match(cell) else cell
 
 
 def _clip(
@@ -279,8 +235,8 @@ def _clip(
 
 
 def _check_text(cells: dict[str, str]) -> None:
-    if _NO_TEXT.search("".join(cells.values())):
-        where = next(name for name, value in cells.items() if _NO_TEXT.search(value))
+    if NO_TEXT.search("".join(cells.values())):
+        where = next(name for name, value in cells.items() if NO_TEXT.search(value))
         raise TableError(f"the column “{where}” holds a character that is no text (NUL or half of a pair): take it out")
 
 
@@ -344,133 +300,6 @@ def _source(cells: dict[str, str], columns: Columns) -> tuple[str, str, str] | N
     except (ValueError, OverflowError) as error:
         raise TableError(f"annotated_at is “{at[:40]}”: it must be a time like 2026-03-01T12:00:00+00:00") from error
     return who[:60], moment.isoformat(timespec="microseconds"), how
-
-
-def _text(data: bytes, name: str) -> str:
-    for mark, encoding in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
-        if data.startswith(mark):
-            try:
-                return data.decode(encoding)
-            except UnicodeDecodeError as error:
-                raise TableError(f"{name} says it is {encoding} but is not: save it as UTF-8") from error
-    if b"\x00" in data[:4096]:
-        raise TableError(f"{name} is not a text table: give a CSV, TSV, JSONL or Parquet file")
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError:
-        return data.decode("cp1252", errors="replace")  # what spreadsheets on Windows write
-
-
-def _csv(text: str, name: str) -> RawTable:
-    import pandas as pd
-
-    csv.field_size_limit(10_000_000)
-    start = re.sub(r'"[^"]*"', "", text[:100_000]).lstrip("\r\n")  # a quoted name may hold separators
-    delimiter = max(",\t;|", key=re.split(r"[\r\n]", start, maxsplit=1)[0].count)
-    if name.lower().endswith((".tsv", ".tab")):
-        delimiter = "\t"
-    # An opened quote that never closes swallows the rest of the file as one cell without a word: then the last line
-    # that we add is swallowed too.
-    lines = itertools.chain(io.StringIO(text, newline=""), [_LAST_LINE])
-    reader = csv.reader(lines, delimiter=delimiter, strict=False)
-    header: list[str] = []
-    rows: list[list[str]] = []
-    numbers: list[int] = []
-    refused: list[Refusal] = []
-    before = 0
-    try:
-        for cells in reader:
-            number, before = before + 1, reader.line_num
-            if cells == [_LAST_LINE]:
-                break
-            if cells and cells[-1].endswith(_LAST_LINE):
-                raise TableError(f"{name}, row {number}: a quote is opened here and never closed")
-            if not cells or not any(cell.strip() for cell in cells):
-                continue
-            if not header:
-                header = _unique([_plain(cell).strip() for cell in cells])
-                continue
-            if len(cells) != len(header):
-                counts = f"the row has {len(cells)} cells, the header has {len(header)}"
-                reason = f"{counts}: quote cells that hold the separator"
-                refused.append(Refusal(number, cells[0][:200], reason))
-                continue
-            rows.append([_plain(cell) for cell in cells])
-            numbers.append(number)
-    except csv.Error as error:
-        raise TableError(f"{name}, row {before + 1}: {error}") from error
-    if not rows and not refused:
-        raise TableError(f"{name} has a header but no clips below it")
-    return RawTable(pd.DataFrame(rows, columns=header, dtype=object), numbers, refused)
-
-
-def _jsonl(text: str, name: str) -> RawTable:
-    import pandas as pd
-
-    records: list[dict[str, str]] = []
-    numbers: list[int] = []
-    refused: list[Refusal] = []
-    for number, line in enumerate(text.split("\n"), start=1):  # splitlines() would split at U+2028 inside a cell
-        if not line.strip():
-            continue
-        try:
-            value = json.loads(line)
-        except (ValueError, RecursionError):
-            refused.append(Refusal(number, line[:200], "the line is no JSON object: write one {…} a line"))
-            continue
-        if not isinstance(value, dict):
-            refused.append(Refusal(number, line[:200], "the line is no JSON object: write one {…} a line"))
-            continue
-        records.append({key: _cell(cell) for key, cell in value.items()})
-        numbers.append(number)
-    if not records:
-        raise TableError(f"{name} holds no line that is a JSON object")
-    keys = list(dict.fromkeys(key for record in records for key in record))
-    cells = [[record.get(key, "") for key in keys] for record in records]
-    return RawTable(pd.DataFrame(cells, columns=_unique(keys), dtype=object), numbers, refused)
-
-
-def _parquet(data: bytes, name: str) -> RawTable:
-    import pandas as pd
-    import pyarrow as pa
-    import pyarrow.parquet as parquet
-
-    try:
-        table = parquet.read_table(io.BytesIO(data))
-        columns = [[_cell(value) for value in column.to_pylist()] for column in table.columns]
-    except (pa.ArrowException, OSError, ValueError, OverflowError) as error:
-        raise TableError(f"{name} is not a Parquet file that can be read: {str(error)[:120]}") from error
-    if not table.num_rows:
-        raise TableError(f"{name} has no clips in it")
-    frame = pd.DataFrame(dict(zip(_unique(table.column_names), columns, strict=True)), dtype=object)
-    return RawTable(frame, list(range(1, table.num_rows + 1)))
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, str):
-        return str(value)
-    import pandas as pd
-
-    if isinstance(value, np.generic):
-        value = value.item()
-    if value is None or value is pd.NaT or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
-        return str(int(value))  # 3.0 where a missing value made a column of whole numbers float
-    if isinstance(value, dict | list):
-        return json.dumps(value, ensure_ascii=False, default=str)
-    return str(value)
-
-
-def _unique(names: Iterable[str]) -> list[str]:
-    result: dict[str, None] = {}
-    for number, given in enumerate(names, start=1):
-        name = free = _NO_TEXT.sub("\ufffd", given) or f"column {number}"
-        again = 2
-        while free in result:
-            free, again = f"{name} ({again})", again + 1
-        result[free] = None
-    return list(result)
 
 
 def preview(intake: Intake) -> dict[str, int]:

@@ -11,6 +11,7 @@ import streamlit as st
 
 from hover_core import containers, demo, job_rows, settings, tables
 from hover_core.audio import Piece
+from hover_core.clips import Clip
 from hover_core.cuts import Cut
 from hover_core.dataset import Dataset
 from hover_core.errors import HoverError, SoundError
@@ -37,12 +38,6 @@ def main() -> None:
         _said_done(done[1])
         return
     st.subheader("Upload")
-    if dataset is not None and dataset.row.size:
-        st.caption(f"“{plain(dataset.name)}” has {counted(dataset.row.size, 'clip')}. Nothing in it is ever deleted.")
-    else:
-        st.caption(
-            "A table with one row a clip and a column of URLs. Labels, subsets and speakers come along if it has them."
-        )
     given = _given()
     if given is None:
         return
@@ -70,63 +65,93 @@ def _recordings():
 
 def _given() -> tuple[bytes, str] | None:
     """The table that was dropped, typed, found in the operator's folder, or our own demo."""
-    file = st.file_uploader(
-        "Drop a CSV, TSV, JSONL or Parquet file",
-        type=["csv", "tsv", "txt", "jsonl", "ndjson", "parquet"],
-        key="upload.file",
-    )
+    held = st.session_state.get("upload.given")
+    if held is not None:
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown(f":material/table: **{plain(held[1])}**", width="content")
+            st.button("Another table", icon=":material/close:", key="upload.back", type="tertiary", on_click=_let_go)
+        return held
+    known = dataset is not None and dataset.row.size > 0
+    if dataset is not None and known:
+        about = f"“{plain(dataset.name)}” has {counted(dataset.row.size, 'clip')}. Nothing in it is ever deleted."
+    else:
+        about = (
+            "A table with one row a clip and a column of URLs. Labels, subsets and speakers come along if it has them."
+        )
+    above = st.empty()
+    above.caption(about)
+    file = st.file_uploader("Drop a CSV, TSV, JSON, JSONL or Parquet file", key="upload.file")
+    if file is not None:
+        above.empty()  # room for what the table is about
+        return file.getvalue(), file.name
     with st.container(horizontal=True, vertical_alignment="center"):
-        demo_type = "secondary" if dataset is not None and dataset.row.size else "primary"
-        if st.button(
-            "Try the demo", icon=":material/play_circle:", type=demo_type, key="upload.demo", help="600 clips of ours."
-        ):
-            st.session_state["upload.given"] = (demo.TABLE.read_bytes(), "demo.csv")
+        st.button(
+            "Try the demo",
+            icon=":material/play_circle:",
+            type="secondary" if known else "primary",
+            key="upload.demo",
+            help="600 short sounds of ours: spoken digits, sirens, rain, bells and engines.",
+            on_click=_hold_demo,
+        )
         with st.popover("Paste URLs", icon=":material/content_paste:"):
             text = st.text_area("One address a line", key="upload.urls", height=160)
             if st.button("Use these", key="upload.paste") and text.strip():
-                lines = [line.strip() for line in text.splitlines() if line.strip()]
-                st.session_state["upload.given"] = (_csv_of(lines), "pasted.csv")
+                _hold([line.strip() for line in text.splitlines() if line.strip()], "pasted.csv")
         root = settings.audio_root()
         if root is not None and st.button("The folder on this machine", icon=":material/folder:", key="upload.folder"):
             found = _folder(root)
             if found:
-                st.session_state["upload.given"] = (_csv_of(found), "folder.csv")
-            else:
-                st.warning("The folder that the operator named holds no sound files.")
-    if file is not None:
-        return file.getvalue(), file.name
-    return st.session_state.get("upload.given")
+                _hold(found, "folder.csv")
+            st.warning("The folder that the operator named holds no sound files.")
+    return None
+
+
+def _hold(addresses: list[str], name: str) -> None:
+    """Take addresses as the table, and look at that alone."""
+    st.session_state["upload.given"] = (_csv_of(addresses), name)
+    st.rerun()
+
+
+def _hold_demo() -> None:
+    st.session_state["upload.given"] = (demo.TABLE.read_bytes(), "demo.csv")
+
+
+def _let_go() -> None:
+    st.session_state.pop("upload.given", None)
 
 
 def _screen(table: RawTable, name: str, digest: str) -> None:
-    """Columns, the first rows, what will happen, and one button."""
-    guessed = tables.guess_columns(list(table.frame.columns))
-    columns = _columns(table, guessed, digest)
+    """Columns and the first rows; beside them what will happen, what is to be decided, and one button."""
+    left, right = st.columns([1.6, 1], gap="large")
+    with left:
+        columns = _columns(table, tables.guess(table), digest)
+        st.dataframe(table.frame.head(4), hide_index=True, width="stretch", alt="The first rows of the table")
+        heard = st.container()
     if not columns.audio:
-        st.info("Choose the column that holds the addresses of the clips.")
+        right.info("Choose the column that holds the addresses of the clips.")
         return
-    st.dataframe(table.frame.head(3), hide_index=True, width="stretch", alt="The first rows of the table")
-    addresses = table.frame[columns.audio].head(500)
-    relative = any(tables.is_relative(str(value)) for value in addresses)
-    base_url = ""
-    if relative:
-        base_url = st.text_input(
-            "Base address",
-            key=f"upload.base.{digest}",
-            placeholder="https://example.org/clips/",
-            help="Some addresses are relative; this is what they are relative to.",
-        )
-    raw_labels = _raw_labels(table, columns, digest)
-    identity_name = _identity(digest)
+    with right:
+        said = st.container()
+        base_url = _base_url(table, columns, digest)
+        raw_labels = _raw_labels(table, columns, digest)
+        target_box, asked, more = st.container(), st.container(), st.container()
+    with more:
+        identity_name = _identity(digest)
     settled = (digest, columns, raw_labels, base_url, identity_name)
-    intake, known = _plan(dataset, table, settled)
-    target = _target(known, digest)
+    with right, st.spinner("Looking at every row …", show_time=True):
+        intake, known = _plan(dataset, table, settled)
+    with target_box:
+        target = _target(known, digest)
     if target is not dataset:
-        intake, known = _plan(None, table, settled)
+        with right, st.spinner("Looking at every row …", show_time=True):
+            intake, known = _plan(None, table, settled)
     names = (target.id, target.name) if target is not None and target.row.size else (_free_name(name),)
-    hosts, answered = _listen(intake, digest, names)
-    cut, cut_labels = _recordings().choice(digest, labelled=any(clip.label or clip.reference for clip in intake.clips))
-    _say(intake, 0 if cut else known, "recording" if cut else "clip")
+    hosts, answered = _listen(intake, digest, names, heard, asked)
+    with more:
+        labelled = any(clip.label or clip.reference for clip in intake.clips)
+        cut, cut_labels = _recordings().choice(digest, labelled=labelled)
+    with said:
+        _say(intake, 0 if cut else known, "recording" if cut else "clip")
     where = f" to “{plain(target.name)}”" if target is not None and target.row.size else ""
     if cut:
         act = f"Cut {counted(len(intake.clips), 'recording')} and add the clips{where}"
@@ -134,14 +159,32 @@ def _screen(table: RawTable, name: str, digest: str) -> None:
         act = f"Add {counted(len(intake.clips) - known, 'clip')}{where}"
     else:
         act = f"Add labels, columns and subsets{where}"
-    if st.button(
-        act,
-        type="primary",
-        icon=":material/add:",
-        key="upload.add",
-        disabled=not (intake.clips and answered),
-    ):
-        _add(target, intake, name, hosts, identity_name, cut, cut_labels)
+    with right:
+        if st.button(
+            act,
+            type="primary",
+            icon=":material/add:",
+            key="upload.add",
+            disabled=not (intake.clips and answered),
+            width="stretch",
+        ):
+            _add(target, intake, name, hosts, identity_name, cut, cut_labels)
+    if intake.refused:
+        _rows("Refused rows", intake.refused, "refused.csv")
+    if intake.duplicates:
+        _rows("Duplicates", intake.duplicates, "duplicates.csv")
+
+
+def _base_url(table: RawTable, columns: Columns, digest: str) -> str:
+    """What relative addresses are relative to, asked for only if there are any."""
+    if not any(tables.is_relative(str(value)) for value in table.frame[columns.audio].head(500)):
+        return ""
+    return st.text_input(
+        "Base address",
+        key=f"upload.base.{digest}",
+        placeholder="https://example.org/clips/",
+        help="Some addresses are relative; this is what they are relative to.",
+    )
 
 
 def _columns(table: RawTable, guessed: Columns, digest: str) -> Columns:
@@ -158,7 +201,7 @@ def _columns(table: RawTable, guessed: Columns, digest: str) -> Columns:
                 chosen[part] = st.selectbox(word, names, index=place, key=f"upload.column.{part}.{digest}")
 
     menus(common)
-    with st.expander("Ids, and stretches of longer recordings"):
+    with st.expander("Ids, and stretches of longer recordings", expanded=bool(guessed.start or guessed.end)):
         menus(rare)
     picked = {part: "" if value == NONE else value for part, value in chosen.items()}
     return Columns(**{**guessed.__dict__, **picked})
@@ -221,25 +264,31 @@ def _target(known: int, digest: str) -> Dataset | None:
     return None if chosen else dataset
 
 
-def _listen(intake: Intake, digest: str, names: tuple[str, ...]) -> tuple[list[str], bool]:
+def _listen(intake: Intake, digest: str, names: tuple[str, ...], heard_box, asked_box) -> tuple[list[str], bool]:
     """Play the first clips, and ask before a private address is fetched from: `(hosts, whether that is answered)`."""
     hosts = list(dataset.row.settings.get("allowed_hosts", [])) if dataset is not None else []
     hosts += st.session_state.setdefault(f"upload.hosts.{digest}", [])
-    heard: list[bytes] = []
+    heard: list[tuple[Clip, bytes]] = []
     for clip in intake.clips[:3]:
-        sound = _first_sound(clip.url, clip.start_s, clip.end_s, tuple(hosts), names)
+        with heard_box:
+            sound = _first_sound(clip.url, clip.start_s, clip.end_s, tuple(hosts), names)
         if isinstance(sound, bytes):
-            heard.append(sound)
+            heard.append((clip, sound))
             continue
         reason, host_port = sound
         if host_port:
-            return hosts, not _offer(reason, host_port, digest)
-        st.warning(plain(f"{clip.url}: {reason}"), icon=":material/volume_off:")
+            with asked_box:
+                return hosts, not _offer(reason, host_port, digest)
+        heard_box.warning(plain(f"{clip.url}: {reason}"), icon=":material/volume_off:")
     if heard:
-        st.caption("Does this sound right?")
-        with st.grid(3, min_column_width=220):
-            for sound in heard:
-                st.audio(sound, format="audio/wav")
+        with heard_box:
+            st.caption("Does this sound right?")
+            with st.grid(3, min_column_width=200):
+                for clip, sound in heard:
+                    with st.container(gap="xsmall"):
+                        label = clip.label or clip.reference
+                        st.caption(plain(clip.url.rsplit("/", 1)[-1][:60] + (f" · {label}" if label else "")))
+                        st.audio(sound, format="audio/wav")
     return hosts, True
 
 
@@ -286,16 +335,12 @@ def _say(intake: Intake, known: int, thing: str) -> None:
     if intake.refused:
         parts.append(f"**{counted(len(intake.refused), 'row')} refused**")
     st.markdown(" · ".join(parts))
-    if intake.refused:
-        _rows("Refused rows", intake.refused, "refused.csv")
-    if intake.duplicates:
-        _rows("Duplicates", intake.duplicates, "duplicates.csv")
 
 
 def _rows(title: str, rows: list[tables.Refusal], file_name: str) -> None:
     import pandas as pd
 
-    frame = pd.DataFrame([{"row": bad.row, "value": bad.value, "why": bad.reason} for bad in rows])
+    frame = pd.DataFrame([{"row": bad.row, "why": bad.reason, "value": bad.value} for bad in rows])
     with st.expander(f"{title} ({len(rows):,})", expanded=title.startswith("Refused")):
         st.dataframe(frame.head(500), hide_index=True, width="stretch", alt=title)
         safe = frame.astype(str).map(tables.neutralise)
@@ -327,7 +372,8 @@ def _add(
             session.open_dataset(target.id)
             st.session_state.pop("upload.given", None)
             st.rerun()
-        added = target.add(intake, token=session.token("upload"))
+        with st.spinner(f"Adding {counted(len(intake.clips), 'clip')} …", show_time=True):
+            added = target.add(intake, token=session.token("upload"))
         session.spend("upload")
         session.open_dataset(target.id)
         st.session_state.pop("upload.given", None)
@@ -336,7 +382,7 @@ def _add(
 
 
 def _said_done(added) -> None:
-    words = [f"{added.new:,} clips added"]
+    words = [f"{counted(added.new, 'clip')} added"]
     if added.known:
         words.append(f"{added.known:,} were there already")
     if added.moved:

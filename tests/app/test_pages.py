@@ -114,6 +114,34 @@ def test_the_upload_page_says_beforehand_what_will_happen(run_as: Run, datasets:
     assert "ftp:" in refused["why"][0]
 
 
+def test_a_table_in_which_no_name_says_where_the_addresses_are_shows_its_rows(run_as: Run) -> None:
+    app = run_as(LOCAL_OWNER)
+    app.file_uploader[0].upload("birds.csv", b"Tier,Ort\nwren,Ulm\n")
+    app.run()
+
+    assert "Choose the column that holds the addresses" in app.info[0].value
+    assert app.dataframe[0].value.to_numpy().tolist() == [["wren", "Ulm"]]
+
+
+def test_the_demo_can_be_put_away_for_another_table(run_as: Run) -> None:
+    app = run_as(LOCAL_OWNER)
+    app.button(key="upload.demo").click().run()
+    assert not app.file_uploader
+    assert app.button(key="upload.add").label == "Add 600 clips"
+
+    app.button(key="upload.back").click().run()
+
+    assert len(app.file_uploader) == 1
+
+
+def test_a_spreadsheet_is_asked_for_as_csv(run_as: Run) -> None:
+    app = run_as(LOCAL_OWNER)
+    app.file_uploader[0].upload("clips.xlsx", b"PK\x03\x04\x14\x00\x06\x00")
+    app.run()
+
+    assert "save it as CSV" in app.error[0].value
+
+
 def test_adding_a_table_makes_a_dataset_of_its_name(run_as: Run, datasets: Datasets) -> None:
     app = run_as(LOCAL_OWNER)
     app.file_uploader[0].upload("digits.csv", b"audio,label\ndemo:d0001.ogg,one\ndemo:d0002.ogg,two\n")

@@ -8,7 +8,7 @@ import pytest
 from tests.run import ROOT
 
 TIERS = {
-    "words": {"errors", "clips", "annotations", "invites", "settings", "sources", "demo"},
+    "words": {"errors", "clips", "annotations", "invites", "settings", "sources", "demo", "table_files"},
     "sound": {
         "fetch", "addresses", "connections", "buckets",
         "audio", "ear", "vectorizers", "scale", "suggest", "search", "inverted", "dtw", "dtw_kernel", "alike",

@@ -155,6 +155,15 @@ def test_the_tables_own_group_column_can_be_taken_again(datasets):
     assert dataset.clips()["group_name"].tolist() == ["ann", ""]
 
 
+def test_the_first_table_says_what_its_groups_are_called(datasets):
+    dataset = add(datasets.new("x"), "url,speaker\nhttp://h/1,ann\n")
+    assert dataset.row.settings["group_column"] == "speaker"
+
+    add(dataset, "url,recording\nhttp://h/2,tape\n")
+    assert dataset.row.settings["group_column"] == "speaker"
+    assert dataset.clips()["group_name"].tolist() == ["ann", "tape"]
+
+
 def test_a_column_that_is_not_there_takes_no_group_away(datasets):
     dataset = add(datasets.new("x"), "url,group\nhttp://h/1,ann\n")
 

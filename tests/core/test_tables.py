@@ -11,7 +11,17 @@ from hypothesis import strategies as st
 
 from hover_core.errors import TableError
 from hover_core.export import to_bytes
-from hover_core.tables import Columns, RawTable, frame_table, guess_columns, neutralise, plan, preview, read_table
+from hover_core.tables import (
+    Columns,
+    RawTable,
+    frame_table,
+    guess,
+    guess_columns,
+    neutralise,
+    plan,
+    preview,
+    read_table,
+)
 
 
 def table(data: str | bytes, name: str = "clips.csv") -> RawTable:
@@ -90,14 +100,56 @@ def test_columns_of_one_name_are_told_apart():
     (b"", "a.csv", "is empty"),
     (b" \n ", "a.csv", "is empty"),
     (b"url,label\n", "a.csv", "header but no clips"),
-    (b"RIFF\x00\x00\x00\x00WAVEfmt ", "a.csv", "is not a text table"),
+    (b"RIFF\x00\x00\x00\x00WAVEfmt ", "a.csv", "a.csv is sound, not a table"),
+    (b"PK\x03\x04\x14\x00", "a.xlsx", "a.xlsx is a spreadsheet or an archive, .* save it as CSV"),
+    (b"\x00\x01\x02binary", "a.csv", "is not a text table"),
+    (b'[{"url": "http://h/1"},', "a.json", "starts like a list of JSON objects, but is none"),
     (b"\xff\xfea", "a.csv", "says it is utf-16 but is not"),
     (b"PAR1 but not really PAR1", "a.csv", "not a Parquet file"),
-    (b"[1, 2]", "a.jsonl", "no line that is a JSON object"),
+    (b"[1, 2]", "a.jsonl", "no JSON object"),
 ])  # fmt: skip
 def test_a_file_that_is_no_table_says_what_it_is(data, name, reason):
     with pytest.raises(TableError, match=reason):
         table(data, name)
+
+
+def test_a_table_may_begin_with_the_name_of_a_sound_format():
+    assert list(table("FORM,url\n1,http://h/1\n").frame.columns) == ["FORM", "url"]
+
+
+def test_a_json_list_of_objects_is_a_table_and_other_entries_are_refused():
+    read = table('[\n  {"url": "http://h/1", "label": null},\n  7,\n  {"url": "http://h/2", "n": 3.0}\n]', "a.json")
+
+    assert rows(read) == [["http://h/1", "", ""], ["http://h/2", "", "3"]]
+    assert [(bad.row, bad.value) for bad in read.refused] == [(2, "7")]
+
+
+@pytest.mark.parametrize(("data", "audio"), [
+    ("Klasse,Sound file,note\ndog,http://h/1.wav,x\ncat,http://h/2.wav,http://h\n", "Sound file"),
+    ("Name;Ort\na/1.flac;Ulm\na/2.FLAC;Bonn\n", "Name"),
+    ("Name;Ort\n1;Ulm\n2;Bonn\n", ""),
+    ("where,url\nhttp://h/1.wav,\n", "url"),
+])  # fmt: skip
+def test_the_column_of_addresses_is_known_by_its_cells_if_not_by_its_name(data, audio):
+    assert guess(table(data)).audio == audio
+
+
+def test_an_id_given_to_two_addresses_is_said_to_be():
+    [twice] = intake("id,url\na,http://h/1\na,http://h/2\n").duplicates
+
+    assert twice.reason == "same id as row 2, with another address"
+
+
+def test_a_name_with_another_separator_in_it_does_not_divide_the_exported_table():
+    frame = pd.DataFrame([["http://h/1", "x"]], columns=["url", "a||b;;c"], dtype=object)
+
+    assert list(table(to_bytes(frame, "csv")).frame.columns) == ["url", "a||b;;c"]
+
+
+def test_refused_rows_stand_in_the_order_of_the_file():
+    found = intake("url,label\nftp://h/1,dog\nhttp://h/2\nhttp://h/3,cat\n,ant\n")
+
+    assert [bad.row for bad in found.refused] == [2, 3, 5]
 
 
 def test_a_line_that_is_no_json_object_is_refused_with_its_number():
