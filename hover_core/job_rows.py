@@ -100,6 +100,21 @@ def job(store: Store, job_id: int) -> Job:
     return _job(row)
 
 
+def state_and_map(store: Store, job_id: int) -> tuple[str, int]:
+    """How a job stands, and the id of the newest map of its dataset (0: none): cheap enough to ask again and again."""
+    with store.read() as connection:
+        row = connection.execute(
+            text(
+                "SELECT state, (SELECT coalesce(max(e.id), 0) FROM embeddings AS e WHERE e.dataset_id = j.dataset_id) "
+                "AS newest FROM jobs AS j WHERE id = :i"
+            ),
+            {"i": job_id},
+        ).one_or_none()
+    if row is None:
+        raise NotFound(f"there is no job {job_id}")
+    return row.state, int(row.newest)
+
+
 def running_jobs(store: Store) -> list[Job]:
     """All jobs that have not ended."""
     with store.read() as connection:

@@ -36,8 +36,13 @@ DRAW: Final = ("again", "onto")
 PART_AT_LEAST: Final = 5
 PART_AT_MOST: Final = 200_000  # clips in a map of a part
 
+_LOOK_S: Final = 0.02
+_SPARE_AFTER_S: Final = 5.0  # the next spare starts up when the first map of this job stands, not beside it
+
 _children: dict[int, subprocess.Popen[bytes]] = {}
 _spare: subprocess.Popen[bytes] | None = None
+_next_spare: threading.Timer | None = None
+_sparing = threading.Lock()
 _log = logging.getLogger("hover_core.jobs")
 
 
@@ -132,17 +137,21 @@ def start_sequences(dataset: Dataset) -> Job:
 def keep_spare(store: Store) -> None:
     """Keep a process that has imported and compiled everything and waits for the next job; it ends with this one."""
     global _spare
-    if _spare is None or _spare.poll() is not None:
-        _spare = _process(store, "spare", ["wait"], stdin=subprocess.PIPE)
+    with _sparing:
+        if _spare is None or _spare.poll() is not None:
+            _spare = _process(store, "spare", ["wait"], stdin=subprocess.PIPE)
 
 
 def drop_spare() -> None:
     """End the waiting process."""
     global _spare
-    if _spare is not None and _spare.stdin is not None:
-        _spare.stdin.close()
-        _spare.wait(20)
-    _spare = None
+    if _next_spare is not None:
+        _next_spare.cancel()
+    with _sparing:
+        waiting, _spare = _spare, None
+    if waiting is not None and waiting.stdin is not None:
+        waiting.stdin.close()
+        waiting.wait(20)
 
 
 def retry_failures(dataset: Dataset) -> Job:
@@ -185,6 +194,17 @@ def tend_all(datasets: Datasets) -> None:
         tend(datasets.open(found.dataset_id))
 
 
+def await_map(dataset: Dataset, job: Job, *, seen: int, seconds: float) -> None:
+    """Return when there is a newer map than `seen`, the job has ended, or `seconds` are over."""
+    until = time.monotonic() + seconds
+    while True:
+        state, newest = job_rows.state_and_map(dataset.store, job.id)
+        left = until - time.monotonic()
+        if state != job_rows.RUNNING or newest > seen or left <= 0:
+            return
+        time.sleep(min(_LOOK_S, left))
+
+
 def cancel(dataset: Dataset) -> None:
     """Ask the running job to stop; what it has done stays."""
     dataset.by.allow("own", dataset.id)
@@ -206,8 +226,9 @@ def launch(store: Store, job_id: int, seen_attempts: int = 0) -> None:
     attempt = job_rows.take_up(store, job_id, seen_attempts=seen_attempts)
     if attempt is None:
         return  # somebody else was faster
-    global _spare
-    waiting, _spare = _spare, None
+    global _spare, _next_spare
+    with _sparing:  # two people may start jobs at once
+        waiting, _spare = _spare, None
     if waiting is not None and waiting.poll() is None and waiting.stdin is not None:
         try:
             # the sources as they are now, on the pipe: when it was started there were perhaps others
@@ -221,7 +242,9 @@ def launch(store: Store, job_id: int, seen_attempts: int = 0) -> None:
         _children[job_id] = _process(store, str(job_id), ["run", str(job_id), str(attempt)])
     else:
         _children[job_id] = waiting
-        keep_spare(store)
+        _next_spare = threading.Timer(_SPARE_AFTER_S, keep_spare, [store])
+        _next_spare.daemon = True
+        _next_spare.start()
 
 
 def _process(
@@ -258,18 +281,19 @@ def _sources() -> str:
 def _wait() -> int:
     """Warm up, and run the job that is named on standard input; end without one when the other side has gone."""
     _be_nice()
+    datasets = Datasets()
+    datasets.store.close()  # what was imported and looked up stays; no connection lies idle meanwhile
     threading.Thread(target=_warm, daemon=True).start()
     line = sys.stdin.readline().split(maxsplit=2)
     if not line:
         return 0
     os.environ["HOVER_SOURCES"] = json.loads(line[2])
-    return _run(int(line[0]), int(line[1]))
+    return _run(int(line[0]), int(line[1]), datasets)
 
 
 def _warm() -> None:
-    import pandas  # noqa: F401  # for the table of clips
-
     reducers.warm()
+    import pandas  # noqa: F401  # for the table of clips
 
 
 def _be_nice() -> None:
@@ -277,9 +301,9 @@ def _be_nice() -> None:
         os.nice(max(0, 5 - os.nice(0)))  # people who label come first
 
 
-def _run(job_id: int, attempt: int) -> int:
+def _run(job_id: int, attempt: int, datasets: Datasets | None = None) -> int:
     _be_nice()
-    datasets = Datasets()
+    datasets = datasets or Datasets()
     job = job_rows.job(datasets.store, job_id)
     dataset = datasets.open(job.dataset_id)
     progress = Progress(
@@ -338,7 +362,7 @@ def _work(dataset: Dataset, job: Job, progress: Progress, stop: _Heart) -> None:
         if old is None and len(vector_rows.vectorized(dataset.store, dataset.id, key)) >= 3:
             dataset.embed(key, "pca", placeholder=True)
 
-    if not own_vectors.brought(dataset, key):  # nothing here could make more of those
+    if _pending(dataset, key):
         Vectorizing(dataset, key, progress, stop, on_commit=progressed, on_quarter=placeholder).run()
     progress.phase, progress.done, progress.total, progress.left_s = "map", 0, 0, None
     if old is not None and old.vectorizer == key and job.settings.get("draw") == "onto":
@@ -351,6 +375,14 @@ def _work(dataset: Dataset, job: Job, progress: Progress, stop: _Heart) -> None:
         return
     begun = time.monotonic()
     dataset.embed(key, job.settings["reducer"], progress=epoch, **options)
+
+
+def _pending(dataset: Dataset, key: str) -> bool:
+    """Whether there are clips to be vectorized: asked without reading their table."""
+    if own_vectors.brought(dataset, key):
+        return False  # nothing here could make more of those
+    known = len(vector_rows.vectorized(dataset.store, dataset.id, key)) + len(dataset.failures(key))
+    return known < dataset.row.size
 
 
 class _Heart:

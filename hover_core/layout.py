@@ -33,7 +33,7 @@ Rows = NDArray[np.int32]
 Progress = Callable[[int, int], None]
 
 _EXACT_UP_TO: Final = 15_000  # rows; beyond that an inverted file, which finds 99 % of the neighbours
-_ALONE_UP_TO: Final = 1_500  # points that one core lays out faster than two that wait for each other
+ALONE_UP_TO: Final = 1_500  # points that one core lays out faster than two that wait for each other
 _LOWEST: Final = -24  # exponents of the squared distances in the table: from 2**-24, where points coincide, …
 _HIGHEST: Final = 24
 _STEPS: Final = 128  # in the table, for each doubling
@@ -256,7 +256,7 @@ def _descend(
 def _shares(starts: NDArray[np.int64]) -> list[tuple[int, int]]:
     """Rows divided among the cores, with about as many edges each."""
     n = len(starts) - 1
-    cores = 1 if n <= _ALONE_UP_TO else max(1, cores_free())
+    cores = 1 if n <= ALONE_UP_TO else max(1, cores_free())
     edges = np.linspace(0, starts[-1], cores + 1)
     at = np.searchsorted(starts, edges[1:-1]).tolist()
     ends = [0, *at, n]

@@ -82,8 +82,9 @@ class Lens:
 
 def look(dataset: Dataset, embedding: Embedding) -> Lens:
     """The lens on one map; remembered until the labels, the groups or the map are others."""
-    row = dataset.row
-    key = ("lens", dataset.id, embedding.id, row.revision, row.size, corpus.is_per_group(dataset.store, dataset.id))
+    state = dataset.state()  # for whoever works blind other labels than for everybody
+    what = (embedding.id, embedding.clips, corpus.is_per_group(dataset.store, dataset.id))
+    key = ("lens", dataset.id, *what, state.revision, state.view)
     return dataset.datasets.remember(key, lambda: _look(dataset, embedding))
 
 

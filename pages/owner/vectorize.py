@@ -8,7 +8,7 @@ import streamlit as st
 from hover_core import corpus, job_rows, jobs, mapping, own_vectors, reducers, vector_rows, vectorizers
 from hover_core.dataset import DEFAULT_VECTORIZER
 from hover_core.job_rows import Job
-from pages.components import recordings, session
+from pages.components import early, recordings, session
 from pages.components.clip_map import clip_map
 from pages.components.confounds import confounds
 from pages.components.own_vectors import own_vectors_box
@@ -20,6 +20,9 @@ LIMITS = {
     "workers": "the Dask workers are the limit",
 }
 
+EVERY_S = 0.4  # the bar moves
+LOOK_S = 0.3  # of these a run waits for the next map, which is then drawn at once
+
 dataset = session.needs()
 
 
@@ -27,16 +30,36 @@ def main() -> None:
     """Settings folded away, one button, then the bar and the map as soon as it can be drawn."""
     st.subheader("Map")
     job = jobs.tend(dataset)
-    if job is not None and job.running:
-        _running()
-    else:
-        last = job_rows.newest_job(dataset.store, dataset.id, kind="map")
-        _start(last)
-        if last is not None:
-            _ended(last)
-    own_vectors_box(dataset, running=job is not None and job.running)
-    _failures()
-    _preview()
+    running = job is not None and job.running
+    st.fragment(_work, run_every=EVERY_S if running else None)(running)
+    if running:
+        _failures(running=True)
+    own_vectors_box(dataset, running=running)
+    if dataset.embedding() is None:
+        early.map_soon()
+
+
+def _work(running: bool) -> None:
+    """What to do or what is being done, and the map; while a job runs, it runs again and again, without the page."""
+    job = jobs.tend(dataset)
+    if running != (job is not None and job.running):
+        st.rerun()
+    # a place for each, so that the map is the same element in every run and stays as it is
+    work, failed, about, drawn = st.container(), st.container(), st.container(), st.container()
+    if job is None or not running:
+        with work:
+            last = job_rows.newest_job(dataset.store, dataset.id, kind="map")
+            _start(last)
+            if last is not None:
+                _ended(last)
+        with failed:
+            _failures(running=False)
+        _map(about, drawn, busy=False)
+        return
+    with work:
+        _bar(job)
+    jobs.await_map(dataset, job, seen=st.session_state.get("vectorize.drawn", 0), seconds=LOOK_S)
+    _map(about, drawn, busy=True)
 
 
 def _start(job: Job | None) -> None:
@@ -177,16 +200,7 @@ def _reducer(job: Job | None) -> tuple[str, dict[str, Any]]:
     }
 
 
-@st.fragment(run_every=0.3)  # a map that stands within a second is not shown a second later
-def _running() -> None:
-    job = jobs.tend(dataset)
-    if job is None or not job.running:
-        st.rerun()
-        return
-    newest = dataset.embedding()
-    if newest is not None and newest.id != st.session_state.get("vectorize.drawn"):
-        st.session_state["vectorize.drawn"] = newest.id
-        st.rerun()
+def _bar(job: Job) -> None:
     progress = job.progress
     phase, done, total = progress.get("phase", "starting"), progress.get("done", 0), progress.get("total", 0)
     left = progress.get("left_s")
@@ -221,7 +235,7 @@ def _ended(job: Job) -> None:
         st.info("Cancelled. What was done is kept; start again to go on from there.", icon=":material/stop:")
 
 
-def _failures() -> None:
+def _failures(*, running: bool) -> None:
     failures = dataset.failures()
     if not failures:
         return
@@ -235,24 +249,23 @@ def _failures() -> None:
         expanded=len(failures) < 20,
     ):
         st.dataframe(rows, hide_index=True, width="stretch", alt="Clips without a vector, and why")
-        running = jobs.tend(dataset)
-        if st.button(
-            "Retry these", icon=":material/refresh:", key="vectorize.retry", disabled=bool(running and running.running)
-        ):
+        if st.button("Retry these", icon=":material/refresh:", key="vectorize.retry", disabled=running):
             with session.said():
                 jobs.retry_failures(dataset)
                 st.rerun()
 
 
-def _preview() -> None:
+def _map(about: Any, drawn: Any, *, busy: bool) -> None:
     embedding = dataset.embedding()
     if embedding is None:
         return
+    st.session_state["vectorize.drawn"] = embedding.id
+    with drawn:  # first: what is said about it takes longer
+        clip_map(dataset, embedding, key="vectorize.map", height=420)
     if not embedding.placeholder:
-        st.page_link("annotator/label.py", label="Next: label", icon=":material/arrow_forward:")
-        job = jobs.tend(dataset)
-        confounds(dataset, embedding, busy=job is not None and job.running)
-    clip_map(dataset, embedding, key="vectorize.map", height=420)
+        with about:
+            st.page_link("annotator/label.py", label="Next: label", icon=":material/arrow_forward:")
+            confounds(dataset, embedding, busy=busy)
 
 
 def _span(seconds: float) -> str:

@@ -42,9 +42,15 @@ def test_a_file_of_vectors_becomes_a_map(
     page.get_by_text("Settings", exact=True).click()
     page.get_by_text("clap", exact=True).click()
     expect(page.get_by_text("10 clips without one will not be on the map")).to_be_visible()
+    asked = "() => performance.getEntriesByType('resource').map(entry => entry.name.split('/').pop())"
+    page.wait_for_function(f"() => ({asked})().some(name => name.startsWith('plotly'))")  # before there is any map
+    assert "map.js" in page.evaluate(asked)
     page.get_by_role("button", name="Draw the map").click()
+    page.wait_for_function("() => window.__hoverMap")
+    page.evaluate("() => { window.__first = window.__hoverMap.of }")  # the first sketch, or already the map itself
     expect(page.get_by_role("link", name="Next: label")).to_be_visible(timeout=90_000)
     acts.map_ready(page, 80)
+    assert page.evaluate("window.__hoverMap.of === window.__first && !window.__first.data.placeholder")
 
     embedding = dataset.embedding()
     assert embedding is not None

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hover_core import clip_rows, jobs, vector_rows, vectorizing
+from hover_core import clip_rows, job_rows, jobs, vector_rows, vectorizing
 from hover_core.clips import Clip, clip_id
 from hover_core.dataset import Dataset, Datasets
 from hover_core.errors import Refused
@@ -29,8 +29,8 @@ def datasets(hover_data: Path):
     opened.close()
 
 
-def _dataset(datasets: Datasets, server: SoundServer, paths: list[str]) -> Dataset:
-    dataset = datasets.new("clips")
+def _dataset(datasets: Datasets, server: SoundServer, paths: list[str], name: str = "clips") -> Dataset:
+    dataset = datasets.new(name)
     urls = [server.url(path) for path in paths]
     subset = ["test" if number % 10 == 0 else "raw" for number in range(len(urls))]
     dataset.add(Intake(clips=[Clip(clip_id(url), url, subset=where) for url, where in zip(urls, subset, strict=True)]))
@@ -221,3 +221,52 @@ def test_the_bar_tells_the_network_from_the_machine(
     assert (progress.shares["waiting"] > 0.5) == (limit == "network")
     assert progress.shares["computing"] > 0
     assert progress.shares["decoding"] > 0
+
+
+def test_who_waits_for_a_map_goes_on_when_it_is_there_or_the_job_has_ended(datasets: Datasets) -> None:
+    with SoundServer(_files(5)) as server:
+        dataset = _dataset(datasets, server, [*_files(5)])
+    job = job_rows.job(datasets.store, job_rows.add_job(datasets.store, dataset.id, "map", {}))
+    waited = []
+
+    def wait(seen: int, seconds: float) -> None:
+        begun = time.monotonic()
+        jobs.await_map(dataset, job, seen=seen, seconds=seconds)
+        waited.append(time.monotonic() - begun)
+
+    wait(0, 0.2)
+    drawn = vector_rows.add_embedding(
+        datasets.store,
+        dataset.id,
+        vectorizer=KEY,
+        reducer="pca",
+        settings={},
+        positions=np.arange(5),
+        coordinates=np.zeros((5, 2), np.float32),
+        placeholder=True,
+    )
+    wait(0, 60)
+    wait(drawn, 0.2)
+    attempt = job_rows.take_up(datasets.store, job.id, seen_attempts=0)
+    assert attempt is not None
+    job_rows.end_job(datasets.store, job.id, attempt, "done", {})
+    wait(drawn, 60)
+
+    assert waited[0] >= 0.2
+    assert waited[2] >= 0.2
+    assert max(waited) < 50
+
+
+def test_one_spare_process_does_one_job(datasets: Datasets) -> None:
+    with SoundServer(_files(5)) as server:
+        first, second = (_dataset(datasets, server, [*_files(5)], name=name) for name in ("one", "two"))
+        jobs.keep_spare(datasets.store)
+        try:
+            ids = [jobs.start(dataset, vectorizer=KEY, reducer="pca").id for dataset in (first, second)]
+            ended = [_until(dataset, lambda job: not job.running) for dataset in (first, second)]
+        finally:
+            jobs.drop_spare()
+
+    assert [job.id for job in ended] == ids
+    assert [job.state for job in ended] == ["done", "done"]
+    assert ended[0].process != ended[1].process

@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from sqlalchemy import text
 
-from hover_core import clip_rows, lens
+from hover_core import clip_rows, lens, mapping, vector_rows
+from hover_core.invites import ANNOTATOR, Person
 from tests.core.test_corpus import spoken
 
 __all__ = ["spoken"]
@@ -120,6 +122,34 @@ def test_the_lens_is_remembered_until_something_changes(spoken):
 
     assert again is first
     assert lens.look(dataset, dataset.embedding()) is not first
+
+
+def test_whoever_works_blind_is_told_nothing_of_the_labels_of_others(spoken):
+    dataset, _, _ = spoken
+    dataset.embed("v", "pca")
+    everybody = lens.look(dataset, dataset.embedding())
+    blind = dataset.datasets.open(dataset.id, by=Person("ann", ANNOTATOR, dataset.id, blind=True))
+
+    seen = lens.look(blind, blind.embedding())
+
+    assert everybody.label.clips == 90
+    assert (seen.label, seen.across) == (None, None)
+    assert seen.group == everybody.group
+
+
+def test_the_lens_looks_again_when_clips_were_placed(spoken):
+    dataset, _, _ = spoken
+    positions, vectors = dataset.vectors("v")
+    with dataset.store.write() as connection:
+        connection.execute(text("DELETE FROM vector_blocks"))
+        vector_rows.add_vectors(connection, dataset.id, "v", positions[:45].tolist(), vectors[:45])
+    dataset.embed("v", "pca")
+    before = lens.look(dataset, dataset.embedding())
+    with dataset.store.write() as connection:
+        vector_rows.add_vectors(connection, dataset.id, "v", positions[45:].tolist(), vectors[45:])
+    mapping.place(dataset, dataset.embedding())
+
+    assert (before.group.clips, lens.look(dataset, dataset.embedding()).group.clips) == (45, 90)
 
 
 def test_more_clips_than_the_sample_are_sampled(spoken, monkeypatch):

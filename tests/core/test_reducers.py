@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info
 
 from hover_core.errors import Refused
 from hover_core.reducers import Cancelled, Reducer, principal_axes
@@ -149,3 +150,18 @@ def test_near_on_a_map_is_the_angle_and_not_the_length():
     near = np.argsort(((placed[:, None] - placed) ** 2).sum(axis=2), axis=1)[:, 1:20]
     assert (near % 2 == np.arange(80)[:, None] % 2).all()
     assert abs((near // 2 % 2 == np.arange(80)[:, None] // 2 % 2).mean() - 0.5) < 0.15
+
+
+def threads():
+    return [pool["num_threads"] for pool in threadpool_info()]
+
+
+def test_the_algebra_of_few_clips_runs_in_one_thread():
+    fit("umap", clouds(), n_epochs=2)  # what it imports brings threads of its own
+    before = threads()
+    seen = []
+    for n in (60, 2_000):
+        Reducer("umap", 2, {"n_epochs": 1}).fit(clouds(n), progress=lambda epoch, epochs: seen.append(threads()))
+
+    assert seen == [[1] * len(before), before]
+    assert threads() == before
