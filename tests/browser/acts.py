@@ -10,6 +10,29 @@ import numpy as np
 from numpy.typing import NDArray
 from playwright.sync_api import Page, expect
 
+from hover_core import vector_rows
+from hover_core.dataset import Dataset
+
+KEY = "mfcc-mean-32-22050-v1"
+
+
+def give_map(dataset: Dataset, vectors: NDArray[np.float32], coordinates: NDArray[np.float32]) -> None:
+    """A dataset whose first clips have these vectors, and lie at these coordinates of a finished map."""
+    positions = np.arange(len(vectors))
+    with dataset.store.write() as connection:
+        vector_rows.add_vectors(connection, dataset.id, KEY, positions.tolist(), vectors)
+    dataset.change_settings(vectorizer=KEY)
+    vector_rows.add_embedding(
+        dataset.store,
+        dataset.id,
+        vectorizer=KEY,
+        reducer="umap",
+        settings={},
+        positions=positions,
+        coordinates=coordinates,
+        placeholder=False,
+    )
+
 
 def load_demo(page: Page, url: str) -> None:
     """Try the demo, up to the 600 clips."""

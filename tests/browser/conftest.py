@@ -1,4 +1,8 @@
-"""A real server in a process of its own, and a real Chromium."""
+"""Real servers in processes of their own, and a real Chromium.
+
+Most tests are guests of one app that stands for the whole run (`standing`), each with a dataset of its own; a test that
+needs a fresh app, or one with settings of its own, starts it (`app`, `start_app`).
+"""
 
 import os
 import socket
@@ -7,11 +11,16 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from hover_core.dataset import Dataset, Datasets
+from hover_core.store import Store
+from tests.servers import SoundServer
 
 ROOT = Path(__file__).resolve().parents[2]
 ARGUMENTS = [
@@ -21,9 +30,8 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--use-gl=angle",
-    "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader",
+    "--disable-gpu",  # drawn by the CPU itself: a GPU emulated by it takes ten times as much for every page
+    "--enable-unsafe-swiftshader",  # WebGL all the same, for the classic map
     "--autoplay-policy=no-user-gesture-required",
 ]
 expect.set_options(timeout=20_000)  # a busy machine is slow, not wrong
@@ -43,50 +51,56 @@ class App:
     url: str
     data: Path
     log: Path
+    process: subprocess.Popen[bytes]
 
     def said(self) -> str:
         """What it printed so far."""
         return self.log.read_text()
 
 
+@dataclass
+class Standing:
+    """The app that stands for the whole run, its store seen from here, and a server of sound that it may fetch from."""
+
+    app: App
+    datasets: Datasets
+    server: SoundServer
+
+    def at(self, page: str, dataset: Dataset) -> str:
+        """The address of a page with a dataset open."""
+        return f"{self.app.url}/{page}?dataset={dataset.id}"
+
+
+@pytest.fixture(scope="session")
+def _standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
+    folder = tmp_path_factory.mktemp("standing")
+    (folder / "data").mkdir()
+    with SoundServer() as server, ExitStack() as stack:
+        datasets = Datasets(Store(f"sqlite:///{folder / 'data' / 'hover.sqlite'}"))
+        stack.callback(datasets.close)
+        app = stack.enter_context(_running(folder, HOVER_ALLOWED_HOSTS=server.host_port))
+        yield Standing(app, datasets, server)
+
+
+@pytest.fixture
+def standing(_standing: Standing, monkeypatch: pytest.MonkeyPatch) -> Standing:
+    """An app bound to loopback that many tests share; each makes a dataset of its own in it, by the library."""
+    assert _standing.app.process.poll() is None, f"the app ended:\n{_standing.app.said()}"
+    monkeypatch.setenv("HOVER_DATA", str(_standing.app.data))
+    monkeypatch.setenv("HOVER_ALLOWED_HOSTS", _standing.server.host_port)
+    return _standing
+
+
 @pytest.fixture
 def start_app(tmp_path: Path) -> Iterator[Callable[..., App]]:
     """Start the app as the README does; further arguments and environment are the test's."""
-    started: list[subprocess.Popen[bytes]] = []
-
-    def start(*arguments: str, address: str | None = "localhost", base: str = "", **environment: str) -> App:
-        data = tmp_path / "data"
-        data.mkdir(exist_ok=True)
-        log = tmp_path / f"app-{len(started)}.log"
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        where = ["--server.address", address] if address else []
-        where += ["--server.baseUrlPath", base] if base else []
-        command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", *where, "--server.port", str(port)]
-        with log.open("wb") as file:
-            started.append(
-                subprocess.Popen(
-                    [*command, "--server.headless", "true", *arguments],
-                    cwd=ROOT,
-                    env={**os.environ, "HOVER_DATA": str(data), **environment},
-                    stdout=file,
-                    stderr=file,
-                )
-            )
-        app = App(f"http://localhost:{port}/{base}".rstrip("/"), data, log)
-        _await(app, started[-1])
-        return app
-
-    yield start
-    for process in started:
-        process.terminate()
-        process.wait(20)
+    with ExitStack() as stack:
+        yield lambda *arguments, **options: stack.enter_context(_running(tmp_path, *arguments, **options))
 
 
 @pytest.fixture
 def app(start_app: Callable[..., App]) -> App:
-    """The app, bound to loopback: whoever opens it is the owner."""
+    """A fresh app, bound to loopback: whoever opens it is the owner."""
     return start_app()
 
 
@@ -125,10 +139,40 @@ def page(open_page: Callable[..., Page]) -> Page:
     return open_page()
 
 
-def _await(app: App, process: subprocess.Popen[bytes]) -> None:
+@contextmanager
+def _running(
+    folder: Path, *arguments: str, address: str | None = "localhost", base: str = "", **environment: str
+) -> Iterator[App]:
+    data = folder / "data"
+    data.mkdir(exist_ok=True)
+    log = folder / "app.log"
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    where = ["--server.address", address] if address else []
+    where += ["--server.baseUrlPath", base] if base else []
+    command = [sys.executable, "-m", "streamlit", "run", "streamlit_app.py", *where, "--server.port", str(port)]
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            [*command, "--server.headless", "true", *arguments],
+            cwd=ROOT,
+            env={**os.environ, "HOVER_DATA": str(data), **environment},
+            stdout=file,
+            stderr=file,
+        )
+    try:
+        app = App(f"http://localhost:{port}/{base}".rstrip("/"), data, log, process)
+        _await(app)
+        yield app
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _await(app: App) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
-        if process.poll() is not None:
+        if app.process.poll() is not None:
             raise AssertionError(f"the app ended:\n{app.said()}")
         try:
             with urllib.request.urlopen(f"{app.url}/_stcore/health", timeout=2) as answer:

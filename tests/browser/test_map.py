@@ -1,31 +1,25 @@
 """What only a real browser can show of the map."""
 
 import re
+import secrets
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from hover_core import vector_rows
 from hover_core.clips import Clip, clip_id
-from hover_core.dataset import Datasets
-from hover_core.store import Store
 from hover_core.tables import Intake
 from tests.browser import acts
-from tests.browser.conftest import App
+from tests.browser.conftest import Standing
 
 COUNT = 300
 
 
 @pytest.fixture
-def mapped_app(start_app: Callable[..., App], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> App:
-    """An app whose store holds 300 demo clips in three clouds of a map, nothing labelled."""
-    (tmp_path / "data").mkdir()
-    monkeypatch.setenv("HOVER_DATA", str(tmp_path / "data"))
-    datasets = Datasets(Store(f"sqlite:///{tmp_path / 'data' / 'hover.sqlite'}"))
-    dataset = datasets.new("clouds")
+def address(standing: Standing) -> str:
+    """The Label page of a dataset of 300 demo clips in three clouds of a map, nothing labelled."""
+    dataset = standing.datasets.new(f"clouds {secrets.token_hex(4)}")
     urls = [f"demo:d{number:04d}.ogg" for number in range(COUNT)]
     clips = [
         Clip(clip_id(url), url, subset="raw" if n % 2 else "train", extra={"take": str(n % 4), "snr": str(n / 3)})
@@ -33,29 +27,16 @@ def mapped_app(start_app: Callable[..., App], tmp_path: Path, monkeypatch: pytes
     ]
     dataset.add(Intake(clips=clips))
     vectors = np.random.default_rng(1).normal(size=(COUNT, 8)).astype(np.float32)
-    with dataset.store.write() as connection:
-        vector_rows.add_vectors(connection, dataset.id, "mfcc-mean-32-22050-v1", list(range(COUNT)), vectors)
-    dataset.change_settings(vectorizer="mfcc-mean-32-22050-v1")
     # a map with gaps wide enough for a lasso, so that each test knows what is inside
     clouds = vectors[:, :2] + np.repeat([[0, 0], [20, 15], [40, 0]], COUNT // 3, axis=0).astype(np.float32)
-    vector_rows.add_embedding(
-        dataset.store,
-        dataset.id,
-        vectorizer="mfcc-mean-32-22050-v1",
-        reducer="umap",
-        settings={},
-        positions=np.arange(COUNT),
-        coordinates=clouds,
-        placeholder=False,
-    )
-    datasets.close()
-    return start_app()
+    acts.give_map(dataset, vectors, clouds)
+    return standing.at("label", dataset)
 
 
 @pytest.fixture
-def on_label(mapped_app: App, page: Page) -> Page:
+def on_label(address: str, page: Page) -> Page:
     """The Label page of that dataset, its map standing still."""
-    page.goto(f"{mapped_app.url}/label")
+    page.goto(address)
     acts.map_ready(page, COUNT)
     return page
 
@@ -64,16 +45,26 @@ def test_hovering_plays_one_sound_and_runs_no_script(on_label: Page) -> None:
     page = on_label
     where = acts.pixels(page, COUNT)
     sent: list[str] = []
-    page.on("websocket", lambda socket: socket.on("framesent", lambda frame: sent.append("frame")))
+    network = page.context.new_cdp_session(page)
+    network.send("Network.enable")
+    network.on("Network.webSocketFrameSent", lambda frame: sent.append("frame"))
+    # how many sound whenever one begins: a short clip may be over before a test has asked
+    page.evaluate(
+        "() => { window.began = []; addEventListener('playing', () => window.began.push("
+        "[...document.querySelectorAll('audio')].filter(a => !a.paused).length), true) }"
+    )
 
     for number, position in enumerate((3, 120, 250), start=1):
         page.mouse.move(*where[position])
         page.wait_for_function("n => window.__hoverMap.state().sounds_started === n", arg=number)
-        assert page.evaluate("[...document.querySelectorAll('audio')].filter(a => !a.paused).length") == 1
         page.mouse.move(5, 5)
         page.wait_for_function("() => window.__hoverMap.state().sounds_playing === 0")
 
+    assert page.evaluate("[...new Set(window.began)]") == [1]
     assert sent == []
+    page.mouse.click(*where[3])  # this does run one
+    expect(page.locator(".clip-spectrogram .name")).to_have_text("d0003.ogg")
+    assert sent != []
 
 
 def test_keys_label_and_undo(on_label: Page) -> None:
@@ -175,10 +166,10 @@ def test_a_key_right_after_a_lasso_labels_what_was_lassoed(on_label: Page) -> No
 
 
 def test_neither_a_label_of_others_nor_a_resize_nor_a_new_script_run_disturbs_a_lasso(
-    on_label: Page, mapped_app: App, open_page: Callable[..., Page]
+    on_label: Page, address: str, open_page: Callable[..., Page]
 ) -> None:
     page, other = on_label, open_page()
-    other.goto(f"{mapped_app.url}/label")
+    other.goto(address)
     acts.map_ready(other, COUNT)
     acts.lasso_around(other, acts.pixels(other, COUNT)[200:])
     acts.await_selected(other, range(200, 300))
