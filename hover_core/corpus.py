@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from hover_core import clip_rows, vector_rows
 from hover_core.clips import SUBSETS
 from hover_core.journal import Journal
-from hover_core.scale import WHITENING, without_groups
+from hover_core.scale import WHITENING, GroupEffects
 from hover_core.store import Store
 
 Floats = NDArray[np.float32]
@@ -36,12 +36,14 @@ class Corpus:
     vectors : raw, or without their groups [shape=(n, d), float32]
     shapes : whether a clip may say what the corpus is like, which a test clip may not [shape=(n,)]
     per_group : whether groups were taken out
+    effects : what was taken out with them, to be taken out of a query as well; None if nothing was
     """
 
     positions: Positions
     vectors: Floats
     shapes: NDArray[np.bool_]
     per_group: bool
+    effects: GroupEffects | None = None
 
     @property
     def whitening(self) -> float:
@@ -69,9 +71,13 @@ def read(store: Store, journal: Journal, dataset_id: str, vectorizer: str, *, pe
     if not known.all():  # clips have come in between
         positions, vectors = positions[known], vectors[known]
     shapes = subset[positions] != SUBSETS.index("test")
-    if any(groups):
-        vectors = without_groups(vectors, [groups[position] for position in positions], shapes=shapes)
-    return Corpus(positions, vectors, shapes, any(groups))
+    if not any(groups):
+        return Corpus(positions, vectors, shapes, per_group=False)
+    names = [groups[position] for position in positions]
+    effects = GroupEffects.of(vectors, names, shapes=shapes)
+    if effects is not None:
+        vectors = effects.taken_out(vectors, names)
+    return Corpus(positions, vectors, shapes, per_group=True, effects=effects)
 
 
 def is_per_group(store: Store, dataset_id: str) -> bool:

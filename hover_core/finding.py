@@ -61,6 +61,7 @@ class Sought:
     vectors : raw, of everything else that was given [shape=(m, d), float32]
     silent : positions of clips that do not answer: those asked for, and those of which a stretch was
     frames : of each sound in `vectors` its sequence, if the dataset has sequences [shape=(frames, 12) each]
+    groups : of each of `vectors` its group; None where nobody knows
     """
 
     vectorizer: str
@@ -68,6 +69,7 @@ class Sought:
     vectors: Floats
     silent: Positions
     frames: tuple[Floats, ...] = ()
+    groups: tuple[str | None, ...] = ()
 
     def __len__(self) -> int:
         return len(self.clips) + len(self.vectors)
@@ -145,6 +147,7 @@ def sought(dataset: Dataset, query: Query) -> Sought:
     if not parts:
         raise Refused("there is nothing to search by: give a clip, a URL, a file, a stretch or a vector")
     vectors, clips, silent, frames = [], [], [], []
+    groups: list[str | None] = []
     in_frames = has_sequences(dataset)
     for part in parts:
         if isinstance(part, int | np.integer):
@@ -154,11 +157,13 @@ def sought(dataset: Dataset, query: Query) -> Sought:
             silent.append(int(part))
         elif isinstance(part, str):
             vectors.append(dataset.vector_of(part) if key == dataset.vectorizer_key else of_url(dataset, part, key))
+            groups.append(_group_of(dataset, part))
             if in_frames:
                 frames.append(_frames_of(dataset, Piece(fetched(dataset, part))))
         elif isinstance(part, bytes | Stretch):
             sound = Piece(_small_enough(part)) if isinstance(part, bytes) else piece(dataset, part)
             vectors.append(_of_sound(dataset, sound, key))
+            groups.append(_group_of(dataset, part))
             if in_frames:
                 frames.append(_frames_of(dataset, sound))
             if isinstance(part, Stretch):
@@ -166,7 +171,7 @@ def sought(dataset: Dataset, query: Query) -> Sought:
         else:
             raise Refused(f"{type(part).__name__} is nothing to search by: give positions, URLs, bytes or stretches")
     stacked = np.stack(vectors).astype(np.float32) if vectors else np.zeros((0, width), np.float32)
-    return Sought(key, np.array(clips, np.int64), stacked, np.array(silent, np.int64), tuple(frames))
+    return Sought(key, np.array(clips, np.int64), stacked, np.array(silent, np.int64), tuple(frames), tuple(groups))
 
 
 def find(
@@ -217,7 +222,7 @@ def find(
     if key != asked.vectorizer:
         raise Refused("the clips have other vectors now: ask again")
     begun = time.perf_counter()
-    units = np.concatenate([index.units[index.rows_of(asked.clips)], index.asked(asked.vectors)])
+    units = np.concatenate([index.units[index.rows_of(asked.clips)], index.asked(asked.vectors, asked.groups)])
     by = "cosine"
     for_rows, against_rows = index.rows_of(np.asarray(like, np.int64)), index.rows_of(np.asarray(unlike, np.int64))
     if len(for_rows) or len(against_rows):
@@ -427,6 +432,18 @@ def _of_sound(dataset: Dataset, sound: Piece, key: str) -> Floats:
     if isinstance(answer, Heard):
         return answer.vector
     raise answer
+
+
+def _group_of(dataset: Dataset, part: str | bytes | Stretch) -> str | None:
+    """Whose voice a query has, or what microphone: known of a stretch, and of a URL that the table has as well."""
+    if isinstance(part, Stretch):
+        found = clip_at(dataset.store, dataset.id, part.position)
+        return None if found is None else found[0].group
+    if isinstance(part, str):
+        clips = dataset.clips()
+        same = clips["group_name"][clips["url"] == part]
+        return str(same.iloc[0]) if same.nunique() == 1 else None
+    return None
 
 
 def _can_hear(key: str) -> None:

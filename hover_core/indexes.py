@@ -108,7 +108,13 @@ class Indexes:
                 return built.index
             begun = time.perf_counter()
             found = corpus.read(self.store, self.journal, dataset_id, vectorizer)
-            index = SearchIndex(found.positions, found.vectors, whitening=found.whitening, shapes=found.shapes)
+            index = SearchIndex(
+                found.positions,
+                found.vectors,
+                whitening=found.whitening,
+                shapes=found.shapes,
+                effects=found.effects,
+            )
             place.built = _Built(vectorizer, version, index, time.perf_counter() - begun)
             return index
 

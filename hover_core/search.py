@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hover_core.inverted import Inverted, alone
-from hover_core.scale import WHITENING, Scale, unit
+from hover_core.scale import WHITENING, GroupEffects, Scale, unit
 
 Floats = NDArray[np.float32]
 Positions = NDArray[np.int64]
@@ -35,6 +36,8 @@ class SearchIndex:
         As in `Scale.of`.
     shapes
         Which rows the scale is measured on, those outside test; by default, and if there are none, all. [shape=(n,)]
+    effects
+        What was taken out of `vectors` with their groups; it is taken out of a query as well.
 
     Attributes
     ----------
@@ -52,8 +55,9 @@ class SearchIndex:
         kind: str | None = None,
         whitening: float = WHITENING,
         shapes: NDArray[np.bool_] | None = None,
+        effects: GroupEffects | None = None,
     ) -> None:
-        self.positions = positions
+        self.positions, self.effects = positions, effects
         if not len(vectors):
             vectors = np.zeros((0, 1), np.float32)
             self.scale = Scale(np.zeros(1, np.float32), np.ones(1, np.float32))
@@ -80,11 +84,16 @@ class SearchIndex:
         keep = self.positions[rows] != leave_out if leave_out is not None else np.ones(len(rows), bool)
         return self.positions[rows[keep][:k]], cosines[keep][:k]
 
-    def asked(self, vectors: Floats) -> Floats:
-        """Raw vectors [shape=(d,) or (m, d)] as queries: standardised as the corpus is, at length 1. [shape=(m, d)]"""
+    def asked(self, vectors: Floats, groups: Sequence[str | None] | None = None) -> Floats:
+        """Raw vectors [shape=(d,) or (m, d)] as queries: standardised as the corpus is, at length 1. [shape=(m, d)]
+
+        `groups` are theirs, where they are known: what a group has in common is taken out if it is of the corpus.
+        """
         given = np.atleast_2d(np.asarray(vectors, np.float32))
         if not len(self.positions):
             return np.zeros((len(given), 1), np.float32)
+        if self.effects is not None and len(given):
+            given = self.effects.taken_out(given, groups or [None] * len(given))
         return unit(self.scale.standardise(given))
 
     def nearest(self, asked: Floats, k: int) -> tuple[Positions, Floats]:

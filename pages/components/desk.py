@@ -18,7 +18,7 @@ from hover_core.dataset import Dataset
 from hover_core.errors import HoverError
 from hover_core.finding import Stretch, fetched, matching, playable, sought
 from pages.components import session
-from pages.components.search import Row, Search, Words
+from pages.components.search import Row, Search, Words, joined
 from pages.components.words import counted, plain
 
 Positions = NDArray[np.int64]
@@ -41,7 +41,7 @@ class Desk:
     part_job: int | None = None  # the job that draws one
     twins: bool = False  # near-duplicates of what is labelled get the label too
     chosen: str = ""  # the label that the button will give
-    done: list[tuple[int, str]] = field(default_factory=list)  # batches of this sitting, the newest last
+    done: list[tuple[list[int], str]] = field(default_factory=list)  # batches of each act here, the newest act last
     said: str = ""
     problem: str = ""
     stale: bool = False  # the frame's counts are older than what was written
@@ -85,7 +85,7 @@ class Desk:
         if written.batch_id is None:
             self.said = f"All {written.left:,} were “{plain(label)}” already."
             return
-        self._wrote(written.batch_id, f"{written.changed:,} × “{label}”")
+        self._wrote([written.batch_id], f"{written.changed:,} × “{label}”")
         self.said = f"Labelled {written.changed:,} as “{plain(label)}”{also}. Undo with u."
 
     def patch(self, position: int, label: str) -> None:
@@ -101,7 +101,7 @@ class Desk:
             return
         session.spend("patch")
         if written.batch_id is not None:
-            self._wrote(written.batch_id, f"{written.changed:,} × “{label}”")
+            self._wrote([written.batch_id], f"{written.changed:,} × “{label}”")
             self.said = f"Labelled {counted(written.changed, 'clip')} as “{plain(label)}”{also}. Undo with u."
 
     def clear_labels(self) -> None:
@@ -133,7 +133,7 @@ class Desk:
             return
         session.spend("commit")
         if written.batch_id is not None:
-            self._wrote(written.batch_id, f"{written.changed:,} moved to {subset}")
+            self._wrote([written.batch_id], f"{written.changed:,} moved to {subset}")
         self.said = f"Moved {counted(written.changed, 'clip')} to {subset}. Undo with u."
 
     def undo(self) -> None:
@@ -143,19 +143,22 @@ class Desk:
             return
         try:
             if self.done:
-                batch_id, what = self.done.pop()
-                written = dataset.undo(batch_id, token=session.token("undo"))
+                batch_ids, what = self.done.pop()
+                left = 0
+                for batch_id in reversed(batch_ids):
+                    left += dataset.undo(batch_id, token=session.token(f"undo {batch_id}")).left
+                    session.spend(f"undo {batch_id}")
             else:
                 undone = dataset.undo_last(kinds=("label", "clear", "move"), token=session.token("undo"))
                 if undone is None:
                     self.said = "There is nothing of yours left to undo here."
                     return
-                what, written = f"{undone[0].size:,} × “{undone[0].note}”", undone[1]
+                what, left = f"{undone[0].size:,} × “{undone[0].note}”", undone[1].left
+                session.spend("undo")
         except HoverError as error:
             self.problem = plain(str(error))
             return
-        session.spend("undo")
-        kept = f" {written.left:,} have been changed again since and stay." if written.left else ""
+        kept = f" {left:,} have been changed again since and stay." if left else ""
         self.said = f"Taken back: {plain(what)}.{kept}"
         self.stale = True
 
@@ -242,13 +245,7 @@ class Desk:
 
     def take(self, hits: Positions, *, mode: str = "replace") -> None:
         """Select what a search found; or add it, or keep only what is in both, or take it out."""
-        if mode == "add":
-            hits = np.union1d(self.selection, hits)
-        elif mode == "both":
-            hits = np.intersect1d(self.selection, hits)
-        elif mode == "without":
-            hits = np.setdiff1d(self.selection, hits)
-        self.select(hits, "search", tell_map=True)
+        self.select(joined(self.selection, hits).get(mode, hits), "search", tell_map=True)
 
     def play_in_a_row(self, hits: Positions) -> None:
         """Start to play hits one after the other."""
@@ -277,7 +274,7 @@ class Desk:
         row = self.search.row if self.search is not None else None
         if dataset is None or row is None or not (label and row.kept):
             return
-        changed = 0
+        changed, batch_ids = 0, []
         for how, wanted in (("heard", True), ("search", False)):
             positions = [position for position, heard in row.kept.items() if heard is wanted]
             if not positions:
@@ -287,15 +284,19 @@ class Desk:
                 written = dataset.annotate(positions, label, how=how, twins=self.twins, token=token)
             except HoverError as error:
                 self.problem = plain(str(error))
-                return
+                break
             session.spend(f"kept {how}")
             changed += written.changed
             if written.batch_id is not None:
-                self._wrote(written.batch_id, f"{written.changed:,} × “{label}”")
+                batch_ids.append(written.batch_id)
             for position in positions:
                 row.done.add(position)
                 del row.kept[position]
-        self.said = f"Labelled {changed:,} as “{plain(label)}”. Undo with u."
+        if batch_ids:
+            self._wrote(batch_ids, f"{changed:,} × “{label}”")
+            self.said = f"Labelled {changed:,} as “{plain(label)}”. Undo with u."
+        elif not self.problem:
+            self.said = f"All of them were “{plain(label)}” already."
 
     def _words(self) -> Words | None:
         """The words stay when another sound is asked for."""
@@ -313,6 +314,6 @@ class Desk:
             self.problem = "You are not signed in any more: nothing was written."
         return found
 
-    def _wrote(self, batch_id: int, what: str) -> None:
-        self.done.append((batch_id, what))
+    def _wrote(self, batch_ids: list[int], what: str) -> None:
+        self.done.append((batch_ids, what))
         self.stale = True

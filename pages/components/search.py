@@ -17,6 +17,15 @@ MOST_HITS = 500
 _ids = count(1)
 
 
+def joined(selection: Positions, hits: Positions) -> dict[str, Positions]:
+    """What hits and a selection give together, by the way they are joined."""
+    return {
+        "add": np.union1d(selection, hits),
+        "both": np.intersect1d(selection, hits),
+        "without": np.setdiff1d(selection, hits),
+    }
+
+
 @dataclass
 class Words:
     """Text that hits must have, or must not have."""

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from hover_core import columns
+from hover_core import columns, corpus
 from hover_core.clip_rows import clip_at
 from hover_core.clips import clip_name
 from hover_core.dataset import Dataset
@@ -16,7 +16,7 @@ from pages.components import rerank
 from pages.components.clip_list import Act, clip_list
 from pages.components.desk import Desk
 from pages.components.hands_free import hands_free
-from pages.components.search import MOST_HITS, Search, Words
+from pages.components.search import MOST_HITS, Search, Words, joined
 from pages.components.words import counted, plain
 
 Positions = NDArray[np.int64]
@@ -25,10 +25,9 @@ LIST_ROWS = 10
 MOST_QUERY_CLIPS = 500
 MOST_IN_A_ROW = 200
 MODES = {
-    "replace": "Select",
-    "add": "Add to the selection",
-    "both": "Keep only these of it",
-    "without": "Take out of it",
+    "add": "Add these to the selection",
+    "both": "Keep only these of the selection",
+    "without": "Take these out of the selection",
 }
 
 
@@ -270,8 +269,8 @@ def _tuning(dataset: Dataset, desk: Desk, search: Search, hits: Ranking) -> None
         st.toggle("Nearest to any of them, not to their mean", key="label.nearest")
     if len(desk.selection):
         st.toggle("Only among the selected", key="label.among")
-        for mode in ("add", "both", "without"):
-            name = f"{MODES[mode]} ({len(hits):,})"
+        for mode, then in joined(desk.selection, hits.positions).items():
+            name = f"{MODES[mode]} → {len(then):,}"
             st.button(name, key=f"label.take.{mode}", on_click=desk.take, args=(hits.positions,), kwargs={"mode": mode})
     if search.like or search.unlike:
 
@@ -288,9 +287,21 @@ def _tuning(dataset: Dataset, desk: Desk, search: Search, hits: Ranking) -> None
         "words": "by words, in the order of the table",
     }[hits.by]
     again = f", and anew frame by frame in {hits.reranked_s * 1000:.1f} ms" if hits.distances is not None else ""
-    st.caption(f"Ranked {how}, among {counted(hits.of, 'clip')}, in {hits.took_s * 1000:.1f} ms{again}.")
+    among = counted(hits.of, "clip")
+    st.caption(f"Ranked {how}, among {among}, in {hits.took_s * 1000:.1f} ms{again}.{_voice(dataset, search)}")
     if search.sought is not None:
         rerank.controls(dataset)
+
+
+def _voice(dataset: Dataset, search: Search) -> str:
+    """What to say of a sound that nobody knows the group of, where groups are taken out of the search."""
+    if search.sought is None or None not in search.sought.groups or not corpus.is_per_group(dataset.store, dataset.id):
+        return ""
+    group = plain(str(dataset.row.settings.get("group_column") or "group"))
+    return (
+        f" What each {group} has in common is taken out of the clips; out of a sound from elsewhere only as much of it "
+        "as one sound tells: a stretch of a clip, or an address of the table, is compared better."
+    )
 
 
 def _in_a_row(dataset: Dataset, desk: Desk, search: Search) -> None:

@@ -267,9 +267,27 @@ def test_keys_judge_hits_in_a_row_and_what_was_heard_is_labelled_as_heard(heard:
         row[1]: ("hum", "heard"),
         row[2]: ("hum", "search"),
     }
+    page.keyboard.press("u")  # one act, whatever of it was heard
+    expect(page.get_by_text("Taken back: 2 × “hum”")).to_be_visible()
+    assert heard.labelled() == {COUNT - 1: ("hum", "heard")}
     page.keyboard.press("Escape")
     expect(player).to_have_count(0)
     expect(page.locator(".clip-list .row").first).to_be_visible()
+
+
+def test_hits_join_the_selection_by_buttons_that_say_what_comes_out(heard: Heard, on_label: Page) -> None:
+    page = on_label
+    where = acts.pixels(page, COUNT)
+    page.mouse.click(*where[NOISE])
+    page.get_by_role("button", name="More like this", exact=True).first.click()
+    first(page, 10)
+    found = hits(page, 10)
+    tune = page.get_by_test_id("stPopover").last.get_by_role("button")
+    tune.click()
+    expect(page.get_by_role("button", name="Keep only these of the selection → 0")).to_be_visible()
+    page.get_by_role("button", name="Add these to the selection → 11").click()
+
+    acts.await_selected(page, sorted([NOISE, *found]))
 
 
 def test_words_find_clips_and_narrow_the_hits_of_a_sound(heard: Heard, on_label: Page) -> None:

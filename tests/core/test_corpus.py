@@ -49,6 +49,23 @@ def test_search_hears_the_word_and_not_the_speaker_once_groups_are_taken_out(spo
     assert of_other_speakers(*spoken) > max(0.95, before + 0.2)
 
 
+def test_a_query_from_outside_owes_to_its_group_what_one_clip_tells_of_it(spoken):
+    dataset, speakers, _ = spoken
+    _, raw = dataset.vectors("v")
+    dataset.normalise_per_group(on=True)
+    index = dataset.index()
+    own = index.units[:30]
+    asked = {
+        "known": index.asked(raw[:30], [f"speaker {s}" for s in speakers[:30]]),
+        "unknown": index.asked(raw[:30]),
+        "none": index.asked(raw[:30], [""] * 30),
+    }
+    near = {kind: float((own * units).sum(axis=1).mean()) for kind, units in asked.items()}
+
+    np.testing.assert_allclose(asked["known"], own, atol=1e-4)
+    assert near["none"] < near["unknown"] < near["known"]
+
+
 def test_stored_vectors_stay_raw_and_the_setting_can_be_taken_back(spoken):
     dataset, _, _ = spoken
     stored = dataset.vectors("v")[1].copy()

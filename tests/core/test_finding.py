@@ -102,6 +102,24 @@ def test_a_stretch_is_a_query_of_that_part_alone(heard):
     assert 30 not in noise.positions
 
 
+def test_a_stretch_and_an_address_of_the_table_have_the_group_of_their_clip(heard):
+    dataset, server = heard
+    whole = server.files["/4.wav"]
+    dataset.group_by("room")
+    dataset.normalise_per_group(on=True)
+    try:
+        asked = sought(dataset, [Stretch(4, 0.0, 0.4), server.url("/5.wav"), server.url("/two.wav"), whole])
+        index = dataset.index()
+        own = index.units[index.vector_row(4)]
+        cosines = index.asked(asked.vectors, asked.groups) @ own
+    finally:
+        dataset.normalise_per_group(on=False)
+        dataset.group_by(None)
+
+    assert asked.groups == ("kitchen", "hall", "", None)
+    assert cosines[0] > 0.999  # the stretch is the whole clip
+
+
 def test_several_clips_are_asked_by_their_mean_or_by_the_nearest_to_any(heard):
     index = heard[0].index()
     asked = index.asked(np.stack([index.raw(index.rows_of(np.array([p])))[0] for p in (0, 1)]))

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hover_core.scale import WHITENING, Scale, unit, without_groups
+from hover_core.scale import WHITENING, GroupEffects, Scale, unit, without_groups
 
 
 def corpus(n=300, d=20, seed=0):
@@ -183,3 +183,23 @@ def test_a_group_of_test_clips_alone_is_described_by_them():
 
 def test_taking_groups_out_of_nothing_is_nothing():
     assert without_groups(np.zeros((0, 4), np.float32), []).shape == (0, 4)
+
+
+def test_a_clip_of_an_unknown_group_is_a_group_of_one():
+    draw = np.random.default_rng(3)
+    speakers = np.arange(400) % 20
+    vectors = (3 * draw.normal(size=(20, 6))[speakers] + draw.normal(size=(400, 6))).astype(np.float32)
+    new = 3 * draw.normal(size=(1, 6)).astype(np.float32)
+    effects = GroupEffects.of(vectors, speakers.astype(str).tolist())
+    as_one = without_groups(np.concatenate([vectors, new]), [*speakers.astype(str), "somebody"])[-1]
+
+    assert effects is not None
+    # the corpus that knows of it differs by one clip in 401
+    np.testing.assert_allclose(effects.taken_out(new, [None])[0], as_one, atol=0.3)
+    np.testing.assert_array_equal(effects.taken_out(new, [None]), effects.taken_out(new, ["somebody"]))
+    np.testing.assert_array_equal(effects.taken_out(new, [""]), new)
+    np.testing.assert_array_equal(effects.taken_out(new, ["7"]), new - effects.offsets["7"])
+
+
+def test_a_corpus_without_groups_has_no_effects():
+    assert GroupEffects.of(np.ones((5, 3), np.float32), [""] * 5) is None

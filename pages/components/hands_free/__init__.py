@@ -53,6 +53,8 @@ def _take_over(desk: Desk, key: str) -> None:
             desk.apply_kept(desk.chosen)
             if not desk.chosen:
                 desk.problem = "Choose a label first: nothing was written."
+        elif kind == "take back":
+            desk.undo()
         elif kind == "end" and desk.search is not None:
             desk.search.row = None
 

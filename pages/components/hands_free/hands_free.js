@@ -1,6 +1,6 @@
 /**
  * Plays hits one after the other; keys decide. Up to Python go, by an Outbox, acts
- * {kind: "keep" | "drop" | "skip" | "undo", position, heard, at}, {kind: "label", index} and {kind: "end"}. Playing on sends nothing.
+ * {kind: "keep" | "drop" | "skip" | "undo", position, heard, at}, {kind: "label", index}, {kind: "take back"} and {kind: "end"}. Playing on sends nothing.
  */
 import { Outbox } from "./outbox.js"
 import { Row, isHeard } from "./row.js"
@@ -9,7 +9,7 @@ import { addressOf, voice } from "./voice.js"
 const players = new WeakMap() // by parentElement
 const PAUSE_MS = 700 // between a clip and the next: time for a late key
 const MOST_S = 10 // of a clip; the rest is heard with the space bar
-const KEYS = { ArrowUp: "keep", ArrowDown: "drop", ArrowLeft: "undo", ArrowRight: "skip", " ": "again", Enter: "label", Escape: "end" }
+const KEYS = { ArrowUp: "keep", ArrowDown: "drop", ArrowLeft: "undo", ArrowRight: "skip", " ": "again", Enter: "label", u: "take back", Escape: "end" }
 const BUTTONS = [["undo", "←", "Undo"], ["drop", "↓", "Drop"], ["again", "␣", "Again"], ["keep", "↑", "Keep"], ["skip", "→", "Skip"]]
 
 /** Mounts or updates the player in component.parentElement. */
@@ -96,6 +96,7 @@ class HandsFree {
       clearTimeout(this.timer)
       return void this.outbox.say(this.component, { kind: "end" })
     }
+    if (kind === "take back") return void this.outbox.say(this.component, { kind })
     if (kind === "label") return void this.outbox.say(this.component, { kind: "label", index })
     const act = kind === "undo" ? this.row.undo() : this.row.decide(kind, this.#heard())
     if (!act) return
