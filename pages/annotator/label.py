@@ -9,6 +9,7 @@ import numpy as np
 import streamlit as st
 
 from hover_core import jobs
+from hover_core.annotations import colour
 from hover_core.dataset import Dataset
 from hover_core.errors import HoverError
 from hover_core.invites import OWNER
@@ -16,7 +17,7 @@ from hover_core.vector_rows import Embedding
 from pages.components import search_panel, session
 from pages.components.classic_map import classic_map
 from pages.components.clip_list import Act, clip_list
-from pages.components.clip_map import Command, Focused, Said, Selected, clip_map, said
+from pages.components.clip_map import Command, Focused, Offer, Said, Selected, clip_map, said
 from pages.components.desk import GROW_BY, Desk
 from pages.components.label_bar import label_bar
 from pages.components.spectrogram import spectrogram
@@ -73,7 +74,18 @@ def _map(dataset: Dataset, desk: Desk) -> None:
         ring=ring,
         scores=scores,
         focus=desk.focus,
+        offer=_offer(dataset, desk.chosen),
+        attempts=desk.attempts,
     )
+
+
+def _offer(dataset: Dataset, chosen: str) -> Offer | None:
+    """What the button under the labels does."""
+    if not chosen:
+        return None
+    names = dataset.state().names
+    code = names.index(chosen) if chosen in names else len(names)
+    return Offer(code, chosen, colour(code), by="st-key-label-apply")
 
 
 def _map_key(desk: Desk) -> str:

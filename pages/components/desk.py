@@ -41,6 +41,7 @@ class Desk:
     part_job: int | None = None  # the job that draws one
     twins: bool = False  # near-duplicates of what is labelled get the label too
     chosen: str = ""  # the label that the button will give
+    attempts: int = 0  # to label, also those that were refused
     done: list[tuple[list[int], str]] = field(default_factory=list)  # batches of each act here, the newest act last
     said: str = ""
     problem: str = ""
@@ -70,6 +71,7 @@ class Desk:
 
     def apply(self, label: str) -> None:
         """Give the selection a label."""
+        self.attempts += 1
         dataset = self._opened()
         if dataset is None or not (label and len(self.selection)):
             return

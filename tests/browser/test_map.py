@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
+from sqlalchemy import text
 
 from hover_core.clips import Clip, clip_id
 from hover_core.tables import Intake
@@ -103,6 +104,68 @@ def test_a_selection_is_made_unlabelled_by_button_and_by_key_and_undo_brings_its
     page.locator(".clip-map-plot").focus()
     page.keyboard.press("0")
     page.wait_for_function(f"{given} === 0")
+
+
+def test_a_label_is_shown_at_once_and_then_written(on_label: Page) -> None:
+    page = on_label
+    acts.lasso_around(page, acts.pixels(page, COUNT)[:100])
+    acts.await_selected(page, range(100))
+    page.route("**/journal/**", lambda route: None)  # no answer until it is unrouted
+
+    acts.label(page, "one")
+    page.wait_for_function("() => window.__hoverMap.colour(50) !== null")
+    expect(page.get_by_text("writing", exact=True)).to_be_visible()
+    assert page.evaluate("window.__hoverMap.state().colours[50]") is None  # nobody has said yet that it is written
+    expect(page.get_by_text("100 one")).to_be_visible()
+    page.unroute("**/journal/**")
+
+    page.wait_for_function("() => window.__hoverMap.state().colours.filter(Boolean).length === 100")
+    expect(page.get_by_text("live", exact=True)).to_be_visible()
+
+
+def test_a_label_that_is_refused_is_taken_off_again(on_label: Page) -> None:
+    page = on_label
+    acts.lasso_around(page, acts.pixels(page, COUNT)[:100])
+    acts.await_selected(page, range(100))
+    page.evaluate(
+        "() => { window.shown = new Set(); const look = () => { window.shown.add(window.__hoverMap?.colour(50));"
+        " requestAnimationFrame(look) }; look() }"
+    )
+
+    acts.label(page, "x" * 201)
+
+    expect(page.get_by_text("has 201 characters")).to_be_visible()
+    page.wait_for_function("() => window.__hoverMap.colour(50) === null")
+    assert page.evaluate("window.shown.size") == 2  # its colour, and none again
+    expect(page.get_by_text("live", exact=True)).to_be_visible()
+
+
+def test_a_map_that_was_replaced_meanwhile_is_found_again(on_label: Page) -> None:
+    page = on_label
+    datasets = Datasets()
+    [row] = datasets.rows()
+    dataset = datasets.open(row.id)
+    [old] = dataset.embeddings()
+    with dataset.store.write() as connection:
+        connection.execute(text("DELETE FROM embedding_blocks"))
+        connection.execute(text("DELETE FROM embeddings"))
+    vector_rows.add_embedding(
+        dataset.store,
+        dataset.id,
+        vectorizer=old.vectorizer,
+        reducer="umap",
+        settings={},
+        positions=np.arange(COUNT),
+        coordinates=np.random.default_rng(2).normal(size=(COUNT, 2)).astype(np.float32),
+        placeholder=False,
+    )
+    datasets.close()
+
+    page.get_by_label("x axis").select_option(index=1)  # asks for the map again
+
+    page.wait_for_function("id => window.__hoverMap.of.data.map.split('?')[0] !== `map/${id}`", arg=old.id)
+    page.wait_for_function("() => window.__hoverMap.of.shownMap === window.__hoverMap.of.loadingMap")
+    expect(page.get_by_role("alert")).to_have_count(0)
 
 
 def test_a_label_picked_in_the_bar_wins_over_the_one_typed_before(on_label: Page) -> None:

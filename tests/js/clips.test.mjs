@@ -210,3 +210,58 @@ test("filters that were set can be brought back", () => {
 test("a histogram counts numbers and leaves out what is none", () => {
   assert.deepEqual([...numbers().histogram(5)], [1, 1, 1, 1, 1])
 })
+
+test("a promised label is shown at once, and the journal that has it makes it true", () => {
+  const map = labelled()
+  map.choose("new", mask(3, 4))
+
+  map.promise(1, map.labels.get(1))
+  assert.deepEqual([...map.codes], [0, 0, 1, 1, 1, -1])
+  assert.deepEqual([...map.written], [0, 0, 1, -1, -1, -1])
+  assert.ok(map.apply({ revision: 5, n: N, changes: [[1, set(3, 4)]] }))
+
+  assert.deepEqual([...map.codes], [0, 0, 1, 1, 1, -1])
+  assert.equal(map.promised.length, 0)
+})
+
+test("labels of others come in beneath a promise, and what is not written is taken back whole", () => {
+  const map = labelled()
+  map.choose("new", mask(2, 3))
+  const promise = map.promise(2, { name: "new", colour: "#123456" })
+  assert.equal(map.labels.get(2).name, "new")
+
+  map.apply({ revision: 5, n: N, labels: [[1, "one", "#56b4e9"]], changes: [[1, set(3, 4)]] })
+  assert.deepEqual([...map.codes], [0, 0, 2, 2, 1, -1])
+
+  assert.ok(map.break(promise))
+  assert.deepEqual([...map.codes], [0, 0, 1, 1, 1, -1])
+  assert.ok(!map.labels.has(2))
+  assert.ok(!map.break(promise))
+})
+
+test("a promise ends with the revision that should have had it", () => {
+  const map = labelled()
+  map.choose("new", mask(4))
+  map.promise(0, map.labels.get(0)).until = 6
+
+  map.apply({ revision: 5, n: N })
+  assert.equal(map.codes[4], 0)
+  map.apply({ revision: 6, n: N })
+  assert.equal(map.codes[4], UNLABELLED)
+})
+
+test("two promises follow each other, and clips that have the label already need none", () => {
+  const map = labelled()
+  map.choose("new", mask(0, 1))
+  assert.equal(map.promise(0, map.labels.get(0)), null)
+  const first = map.promise(1, map.labels.get(1))
+  map.choose("new", mask(1, 4))
+  map.promise(2, { name: "two", colour: "#123456" })
+  assert.deepEqual([...map.codes], [1, 2, 1, -1, 2, -1])
+
+  map.break(first)
+  assert.deepEqual([...map.codes], [0, 2, 1, -1, 2, -1])
+  map.apply({ revision: 5, n: N, labels: [[2, "two", "#009e73"]], changes: [[2, set(1, 4)]] })
+  assert.deepEqual([...map.codes], [0, 2, 1, -1, 2, -1])
+  assert.equal(map.labels.get(2).colour, "#009e73")
+})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,7 @@ class Focused:
 class Command:
     """A key on the map: `label` (with `index`), `label chosen`, `clear labels`, `undo`, `grow`, `map only`, `map back`.
 
-    Or `lost`: the map came new and knows of no selection.
+    Or the selection is `lost`, or the map itself `gone`, and a run should bring them.
     """
 
     kind: str
@@ -44,6 +44,16 @@ class Command:
 
 
 Said = Selected | Focused | Command
+
+
+@dataclass(frozen=True)
+class Offer:
+    """The label that a button gives: its code for whoever is here, and the CSS class of what holds the button."""
+
+    code: int
+    name: str
+    colour: str
+    by: str
 
 
 def clip_map(
@@ -59,6 +69,8 @@ def clip_map(
     ring: NDArray[np.int64] | None = None,
     scores: NDArray[np.float32] | None = None,
     focus: int | None = None,
+    offer: Offer | None = None,
+    attempts: int = 0,
 ) -> None:
     """Draw the map.
 
@@ -78,6 +90,10 @@ def clip_map(
         How well each of them fits, for a colour and a filter by score. [shape=(k,)]
     focus
         The clip that is being listened to.
+    offer
+        What a button elsewhere on the page gives the selection: shown when it is clicked, before it is written.
+    attempts
+        How often this person tried to label, also in vain: a label that is shown and came to nothing goes again.
     height
         Pixels; None: as tall as the window allows.
     """
@@ -94,6 +110,8 @@ def clip_map(
         "count": count,
         "part": part,
         "focus": focus,
+        "offer": None if offer is None else asdict(offer),
+        "attempts": attempts,
         "heard": elements.acknowledged(key),
         "columns": f"columns/{dataset.id}",
         "column": f"column/{dataset.id}/",

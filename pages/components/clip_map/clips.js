@@ -17,7 +17,7 @@ export class Clips {
     Object.assign(this, blank(base.n))
     if (before && before.n <= base.n) {
       for (const name of ["codes", "subsets", "kept", "selected"]) this[name].set(before[name])
-      for (const name of ["labels", "people", "revision", "count"]) this[name] = before[name]
+      for (const name of ["labels", "people", "revision", "count", "promised"]) this[name] = before[name]
     }
     this.label = new Categories({ key: "label", title: "label", codes: this.codes, entries: this.labels, none: UNLABELLED, nothing: "unlabelled" })
     this.subset = new Categories({ key: "subset", title: "subset", codes: this.subsets, entries: SUBSET_ENTRIES, none: NO_SUBSET })
@@ -33,8 +33,63 @@ export class Clips {
     this.#see()
   }
 
+  /**
+   * Shows a label on what is selected before the journal has told that it is written. The journal stays the truth: its answers are applied beneath,
+   * and a promise ends when they have the label, when the journal has come to `until`, or by `break`.
+   * @param {{name, colour}} entry of a label that the journal does not know yet
+   * @returns {{code, clips, until}|null} null if every clip has it already
+   */
+  promise(code, entry) {
+    const clips = []
+    for (let clip = 0; clip < this.n; clip++) if (this.selected[clip] && this.codes[clip] !== code) clips.push(clip)
+    if (!clips.length) return null
+    const promise = { code, entry, clips, until: Infinity }
+    this.promised.push(promise)
+    this.#impose(promise)
+    this.#see()
+    return promise
+  }
+
+  /** Takes a promise back. Answers whether it still stood. */
+  break(promise) {
+    if (!this.promised.includes(promise)) return false
+    this.#settle()
+    this.#keep(other => other !== promise)
+    this.#see()
+    return true
+  }
+
+  /** The codes of the labels as far as the journal has told. [shape (n)] */
+  get written() {
+    const codes = this.codes.slice()
+    for (const { clips, before } of this.promised.toReversed()) for (let at = 0; at < clips.length; at++) codes[clips[at]] = before[at]
+    return codes
+  }
+
+  #impose(promise) {
+    const { code, entry, clips } = promise
+    promise.before = Int32Array.from(clips, clip => this.codes[clip])
+    for (const clip of clips) this.codes[clip] = code
+    promise.invented = !this.labels.has(code)
+    if (promise.invented) this.labels.set(code, entry)
+  }
+
+  #settle() {
+    for (const { code, clips, before, invented } of this.promised.toReversed()) {
+      for (let at = 0; at < clips.length; at++) this.codes[clips[at]] = before[at]
+      if (invented) this.labels.delete(code)
+    }
+  }
+
+  #keep(which) {
+    this.promised = this.promised.filter(which)
+    for (const promise of this.promised) this.#impose(promise)
+  }
+
   /** Takes in a journal answer. Answers whether anything that is drawn has changed. */
   apply(journal) {
+    const promised = this.promised.length
+    this.#settle()
     if (journal.reset || this.revision < 0) {
       this.codes.fill(UNLABELLED)
       this.subsets.fill(0)
@@ -46,9 +101,10 @@ export class Clips {
     }
     for (const [code, set] of journal.changes ?? []) eachOf(set, this.n, clip => { this.codes[clip] = code })
     for (const [subset, set] of journal.subsets ?? []) eachOf(set, this.n, clip => { this.subsets[clip] = subset })
-    const fresh = Boolean(journal.reset || this.revision < 0 || journal.changes?.length || journal.subsets?.length || this.labels.size !== known)
+    const fresh = Boolean(journal.reset || this.revision < 0 || journal.changes?.length || journal.subsets?.length || this.labels.size !== known || promised)
     this.revision = journal.revision
     this.people = journal.people ?? []
+    this.#keep(({ code, clips, until }) => this.codes[clips[0]] !== code && this.revision < until)
     if (fresh) this.#see()
     return fresh
   }
@@ -147,6 +203,7 @@ function blank(n) {
     n,
     labels: new Map(),
     people: [],
+    promised: [],
     revision: -1,
     codes: new Int32Array(n).fill(UNLABELLED),
     subsets: new Uint8Array(n),

@@ -151,8 +151,8 @@ export class Bar {
   showLive(state, people) {
     const names = people.map(person => String(person.name))
     const who = names.slice(0, 2).join(", ") + (names.length > 2 ? ` +${names.length - 2}` : "")
-    this.live.textContent = state === "live" ? who || "live" : { offline: "offline", refused: "signed out" }[state] ?? "…"
-    this.live.title = { live: ["Labels of others appear by themselves", ...names].join("\n"), offline: "The server does not answer; trying again", refused: "The server refuses: sign in again" }[state] ?? ""
+    this.live.textContent = state === "live" ? who || "live" : { offline: "offline", refused: "signed out", writing: "writing" }[state] ?? "…"
+    this.live.title = { live: ["Labels of others appear by themselves", ...names].join("\n"), offline: "The server does not answer; trying again", refused: "The server refuses: sign in again", writing: "Your labels are being written" }[state] ?? ""
     this.live.dataset.state = state ?? "waiting"
   }
 }

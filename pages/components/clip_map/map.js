@@ -31,6 +31,8 @@ const MOST_COLOURS_IN_STATE = 20000
 
 const COLUMNS_MS = 1500 // so long after the first painting the menus of columns are asked for, if nobody wanted them before
 const REFRESH_MS = 400 // columns that follow the labels: so long after the last label
+const MISSED_MS = 2500 // a map that the server did not know is asked for once more after so long
+const PROMISE_MS = 15000 // a label that is shown and by then neither written nor refused is taken off again
 const WAITING = ["legend", "colours", "ranks", "points"]
 
 const maps = new WeakMap() // by parentElement
@@ -117,7 +119,7 @@ class ClipMap {
     this.hands.setOp("new")
     const { signal } = this.gone
     // a button elsewhere on the page may write labels: the journal knows before the page has run
-    document.addEventListener("click", event => this.element.contains(event.target) || !event.target.closest?.("button") || this.feed?.expect(), { signal, capture: true })
+    document.addEventListener("click", event => this.#clicked(event), { signal, capture: true })
     addEventListener("resize", () => this.#resized(), { signal })
     this.sized = new ResizeObserver(() => this.#resized())
     this.sized.observe(this.box)
@@ -150,8 +152,9 @@ class ClipMap {
       this.hover.forget()
       const address = new URL(data.journal, root)
       address.searchParams.set("embedding", new URL(data.map, root).pathname.split("/").pop())
-      this.feed = new Feed(address.href, journal => this.#take(journal), state => this.bar.showLive(state, this.clips?.people ?? []))
+      this.feed = new Feed(address.href, journal => this.#take(journal), () => this.#showLive())
     } else {
+      this.#kept()
       this.feed.hear(data.revision ?? -1)
     }
     const sameMap = data.map.split("?")[0] === before?.map.split("?")[0]
@@ -170,11 +173,13 @@ class ClipMap {
     const map = new URL(this.data.map, this.root)
     if (x !== "0" || y !== "1") for (const [axis, key] of [["x", x], ["y", y]]) map.searchParams.set(axis, key)
     this.problem.hidden = true
+    this.loadingMap = map.href
     this.element.classList.add("clip-map-loading")
     try {
       const bundle = loadPlotly(new URL(plotly, this.root).href)
       bundle.catch(() => {}) // awaited below; a base that fails first must not leave this one unhandled
       const answer = await fetch(map, { signal })
+      if (!answer.ok && this.missed !== map.href) return this.#miss(map.href)
       if (!answer.ok) throw new Error(`HTTP ${answer.status}`)
       const base = decodeBase(await answer.arrayBuffer())
       await this.styled
@@ -207,6 +212,14 @@ class ClipMap {
         make("button", { type: "button", click: () => this.#load() }, "Try again"))
       this.problem.hidden = false
     }
+  }
+
+  /** A map that is not there any more has been replaced while the page was on its way: a run brings the new address. */
+  #miss(address) {
+    this.missed = address
+    this.#say({ kind: "gone" })
+    clearTimeout(this.missing)
+    this.missing = setTimeout(() => this.gone.signal.aborted || this.shownMap === this.loadingMap || this.#load(), MISSED_MS)
   }
 
   /** What a run asks for that holds for the clips that are loaded. */
@@ -248,7 +261,7 @@ class ClipMap {
       this.grown = journal.n
       this.#load().then(() => this.feed.again(-1))
     }
-    this.bar.showLive("live", this.clips.people)
+    this.#showLive()
     if (fresh) {
       this.#soon("colours", "legend")
       this.#now() // the page's own redraw after a label would keep the next frame waiting
@@ -257,6 +270,44 @@ class ClipMap {
       clearTimeout(this.refreshing)
       this.refreshing = setTimeout(() => this.#refresh(key => LIVE.has(key)), REFRESH_MS)
     }
+  }
+
+  #showLive() {
+    const { state } = this.feed, { promised, people } = this.clips ?? {}
+    this.bar.showLive(state === "live" && promised?.length ? "writing" : state, people ?? [])
+  }
+
+  // ── Labels that are on their way ───
+
+  /** A button elsewhere on the page may write labels: the journal knows before the page has run, and we know before the journal. */
+  #clicked({ target }) {
+    const button = this.element.contains(target) ? null : target.closest?.("button")
+    if (!button) return
+    this.feed?.expect()
+    const { offer } = this.data ?? {}
+    if (offer && button.closest(`.${offer.by}`)) this.#promise(offer.code, offer)
+  }
+
+  /** Shows what is being written: nobody should wait to see what they have done. */
+  #promise(code, entry) {
+    const promise = this.clips?.promise(code, entry)
+    if (!promise) return
+    // each attempt is counted by Python, also one that is refused
+    promise.due = Math.max(this.data.attempts ?? 0, ...this.clips.promised.filter(({ due }) => due).map(({ due }) => due)) + 1
+    setTimeout(() => { if (!this.gone.signal.aborted && this.clips.break(promise)) this.#soon("colours", "legend") }, PROMISE_MS)
+    this.#showLive()
+    this.#soon("colours", "legend")
+  }
+
+  /** Python has tried: what its revision does not bring was refused. */
+  #kept() {
+    const { clips, data } = this
+    for (const promise of clips?.promised ?? []) {
+      if ((data.attempts ?? 0) < promise.due) continue
+      promise.until = Math.min(promise.until, data.revision ?? 0)
+      if (clips.revision >= promise.until && clips.break(promise)) this.#soon("colours", "legend")
+    }
+    this.#showLive()
   }
 
   // ── Columns ───
@@ -598,7 +649,7 @@ class ClipMap {
   #painted(mask, op, label) {
     this.clips.choose(label ? "new" : op, mask)
     this.#chosen("paint", { op })
-    if (label && this.clips.count) this.#command("label chosen")
+    if (label && this.clips.count) this.#labelChosen()
   }
 
   #click(px, py, event, twice) {
@@ -663,11 +714,13 @@ class ClipMap {
   #key(key) {
     if (key >= "1" && key <= "9") {
       const index = Number(key) - 1
-      if (index >= (this.clips?.labels.size ?? 0)) return false
+      const entry = this.clips?.labels.get(index)
+      if (!entry) return false
       this.#command("label", { index })
+      this.#promise(index, entry)
     } else if (key === "Enter") {
       if (!this.clips?.count) return false
-      this.#command("label chosen")
+      this.#labelChosen()
     } else if (key === "0") {
       if (!this.clips?.count) return false
       this.#command("clear labels")
@@ -720,6 +773,12 @@ class ClipMap {
     return true
   }
 
+  #labelChosen() {
+    const { offer } = this.data
+    this.#command("label chosen")
+    if (offer) this.#promise(offer.code, offer)
+  }
+
   #command(kind, more = {}) {
     this.#say({ kind, ...more })
     this.feed.expect()
@@ -735,7 +794,8 @@ class ClipMap {
   /**
    * What a browser test may ask: n clips; painted, points in the last painting (0 before the first); paints, how many paintings; painted_at and paint_ms, its end
    * (performance.now()) and length; ready, Plotly listens; selected [positions]; zoom [x0, x1, y0, y1]; revision; live, the journal's state;
-   * sounds_playing and sounds_started; hover and focus, positions or null; colours [#rrggbb or null by position], up to 20,000 clips.
+   * sounds_playing and sounds_started; hover and focus, positions or null; colours [#rrggbb or null by position] as written, up to 20,000 clips.
+   * `colour(position)` is what is shown, also while it is being written.
    */
   #state() {
     const { clips, view, hover } = this
@@ -745,7 +805,7 @@ class ClipMap {
       n: clips?.n ?? 0, painted: this.painter.drawn, paints: this.paints ?? 0, painted_at: this.paintedAt ?? null, paint_ms: this.painter.took, ready: this.frame.ready, selected,
       zoom: view ? [view.x0, view.x1, view.y0, view.y1] : null, revision: clips?.revision ?? -1, live: this.feed?.state ?? null,
       sounds_playing: hover.sound.sounding ? 1 : 0, sounds_started: hover.sound.started, hover: hover.clip, focus: this.focus ?? null,
-      colours: clips && clips.n <= MOST_COLOURS_IN_STATE ? Array.from(clips.codes, (_, clip) => this.#colourNow(clip)) : null,
+      colours: clips && clips.n <= MOST_COLOURS_IN_STATE ? Array.from(clips.written, code => clips.labels.get(code)?.colour ?? null) : null,
     }
   }
 
@@ -770,6 +830,7 @@ class ClipMap {
     clearTimeout(this.later)
     clearTimeout(this.refreshing)
     clearTimeout(this.askLater)
+    clearTimeout(this.missing)
     this.hold.close()
     cancelAnimationFrame(this.nextFrame)
     this.frame.close()
