@@ -190,8 +190,9 @@ class Plot:
         seam = "window.__hoverMap.of.outline" if self.ours else "window.__bench.outline"
         return np.array(self.frame.evaluate(seam), np.float64)
 
-    def label(self, run: int, clip: int) -> float:
-        """Label what is selected; from the click on Apply until a clip of it has its new colour."""
+    def label(self, run: int, clip: int) -> tuple[float, float]:
+        """Label what is selected; from the click on Apply until a clip of it has its new colour, and until it is
+        written as well: ours shows a label before the server has said so."""
         if self.ours:
             box = self.page.get_by_role("combobox", name=re.compile("Another label"))
             box.fill(f"label {run}")
@@ -203,19 +204,22 @@ class Plot:
             self.page.evaluate(
                 "([p, old]) => { const map = window.__hoverMap.of, { until } = window.__bench;"
                 " window.__bench.recoloured = until(() =>"
-                " map.clips.codes[p] !== old && !map.dirty.colours && !map.dirty.points && map.nextFrame === null) }",
+                " map.clips.codes[p] !== old && !map.dirty.colours && !map.dirty.points && map.nextFrame === null);"
+                " window.__bench.written = until(() => map.clips.codes[p] !== old && !map.clips.promised.length && !map.dirty.colours) }",
                 [clip, before],
             )
         else:
             button = self.page.get_by_role("button", name="Label")
             self.frame.evaluate(
                 "p => { const colour = () => document.querySelector('.js-plotly-plot')._fullData[0].marker.color[p];"
-                " const old = colour(); window.__bench.recoloured = window.__bench.until(() => colour() !== old) }",
+                " const old = colour();"
+                " window.__bench.written = window.__bench.recoloured = window.__bench.until(() => colour() !== old) }",
                 clip,
             )
         button.click()
-        recoloured: float = self.frame.evaluate("window.__bench.recoloured")
-        return (recoloured - self.page.evaluate("window.__bench.click")) / 1000
+        recoloured, written = self.frame.evaluate("Promise.all([window.__bench.recoloured, window.__bench.written])")
+        clicked = self.page.evaluate("window.__bench.click")
+        return (recoloured - clicked) / 1000, (written - clicked) / 1000
 
     def _place(self) -> ElementHandle:
         found = self.frame.query_selector(".clip-map-plot" if self.ours else ".nsewdrag")
@@ -304,6 +308,7 @@ class Trial:
     gaps: list[float] = field(default_factory=list)
     panels: list[float] = field(default_factory=list)
     recolours: list[float] = field(default_factory=list)
+    writes: list[float] = field(default_factory=list)
     zoom_kept: int = 1
     selection_kept: int = 1
     difference: int = 0
@@ -336,7 +341,9 @@ class Trial:
         self.gaps.append(plot.lasso(run))
         self.panels.append(plot.panel_s(plot.frame.evaluate("window.__hoverMap.of.clips.count") if plot.ours else None))
         outline, selected = plot.outline(), plot.selected()
-        self.recolours.append(plot.label(run, int(selected[0])))
+        recolour, written = plot.label(run, int(selected[0]))
+        self.recolours.append(recolour)
+        self.writes.append(written)
         page.wait_for_timeout(1_000)  # what the page does after it: counts in its frame, Plotly's own redraw
         self.zoom_kept &= int(np.allclose(plot.zoom(), zoom, rtol=1e-6))
         self.selection_kept &= int(np.array_equal(plot.selected(), selected))
@@ -348,6 +355,7 @@ class Trial:
     def row(self, setting: str) -> Row:
         """What was measured."""
         figures = {"drag_gap_s": self.gaps, "panel_s": self.panels, "recolour_s": self.recolours}
+        figures["written_s"] = self.writes
         return {
             **row("M1", setting, self.paints, [], "s"),
             "engine": self.engine,
