@@ -8,8 +8,9 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hover_core.invites import OWNER
-from pages.server import identity
+from pages.server import assets, identity
 
+WITH_A_MAP = ("/label", "/vectorize")  # how the addresses of pages end that show one
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",  # an invite's token must not reach the hosts of the clips
@@ -40,6 +41,11 @@ class SecurityHeaders:
                 frames = "'self'" if identity.bound_to_loopback() else "'self' https://*.streamlit.app"
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value.format(frames=frames))
+                if scope["path"].endswith(WITH_A_MAP) and headers.get("content-type", "").startswith("text/html"):
+                    # fetched while the browser reads Streamlit's own scripts, instead of after them
+                    root = scope["path"].rpartition("/")[0]
+                    links = (f"<{root}/{address}>; rel={rel}" for address, rel in assets.of_the_map())
+                    headers.append("link", ", ".join(links))
             await send(message)
 
         if "/_stcore/upload_file" in scope["path"] and scope["method"] in ("PUT", "POST"):

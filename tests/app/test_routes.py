@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 from starlette.applications import Starlette
+from starlette.responses import Response
+from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from hover_core import demo, members
@@ -14,7 +16,7 @@ from hover_core.dataset import Dataset, Datasets
 from hover_core.invites import LOCAL_OWNER, Person
 from hover_core.listening import Listening
 from pages.components.clip_map import wire
-from pages.server import identity, routes
+from pages.server import assets, identity, routes
 from pages.server.headers import MIDDLEWARE
 
 
@@ -199,14 +201,37 @@ def test_undo_is_in_the_journal(as_annotator: TestClient, mapped: Dataset) -> No
 
 
 def test_assets_are_found_by_their_hash_alone(client: TestClient) -> None:
-    from pages.server import assets
-
     good = client.get("/" + assets.folder() + "map.js")
     assert good.status_code == 200
     assert "immutable" in good.headers["cache-control"]
     assert client.get("/" + assets.plotly_bundle()).status_code == 200
     for bad in ("map.js", "../streamlit_app.py", "%2e%2e/streamlit_app.py", "0000/map.js", "/etc/passwd"):
         assert client.get("/assets/" + bad).status_code == 404
+
+
+def test_what_the_map_is_made_of_is_named_in_full_and_found() -> None:
+    named = dict(assets.of_the_map())
+    found = [assets.find(address.removeprefix("assets/")) for address in named]
+    assert None not in found
+    assert {f"{assets.folder()}map.js", f"{assets.folder()}outbox.js", assets.plotly_bundle()} <= set(named)
+    script = assets.PLOTLY.read_text()
+    assert "Licensed under the MIT license" in script[:300]
+    assert f"v{assets.PLOTLY.stem.split('-')[-1].removesuffix('.min')}" in script[:300]
+
+
+@pytest.mark.parametrize(("path", "kind", "ahead"), [
+    ("/tools/label", "text/html; charset=utf-8", True),
+    ("/vectorize", "text/html", True),
+    ("/label", "application/json", False),
+    ("/", "text/html", False),
+])  # fmt: skip
+def test_a_page_with_a_map_says_ahead_what_it_will_need(path: str, kind: str, ahead: bool) -> None:
+    bare = Starlette(routes=[Route(path, lambda request: Response("<p>", media_type=kind))], middleware=MIDDLEWARE)
+    told = TestClient(bare).get(path).headers.get("link", "")
+
+    root = path.rpartition("/")[0]
+    assert (f"<{root}/{assets.plotly_bundle()}>; rel=preload; as=script" in told) is ahead
+    assert bool(told) is ahead
 
 
 # the way in -----------------------------------------------------------------------------------------------------------

@@ -205,7 +205,8 @@ class Plot:
                 "([p, old]) => { const map = window.__hoverMap.of, { until } = window.__bench;"
                 " window.__bench.recoloured = until(() =>"
                 " map.clips.codes[p] !== old && !map.dirty.colours && !map.dirty.points && map.nextFrame === null);"
-                " window.__bench.written = until(() => map.clips.codes[p] !== old && !map.clips.promised.length && !map.dirty.colours) }",
+                " window.__bench.written = until(() =>"
+                " map.clips.codes[p] !== old && !map.clips.promised.length && !map.dirty.colours) }",
                 [clip, before],
             )
         else:
