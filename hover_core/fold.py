@@ -113,7 +113,10 @@ def _empty() -> State:
 
 def numbers(connection: Connection, query: str, values: dict[str, Any], width: int) -> list[NDArray[np.int64]]:
     """The columns of a query whose cells are whole numbers."""
-    rows = connection.execute(text(query), values).all()
+    result = connection.execute(text(query), values)
+    assert result.cursor is not None  # these queries have rows
+    rows = result.cursor.fetchall()  # plain tuples: a Row of SQLAlchemy for each of a million takes four times as long
+    result.close()
     flat = np.fromiter(chain.from_iterable(rows), np.int64, count=len(rows) * width)
     return [np.ascontiguousarray(column) for column in flat.reshape(-1, width).T]
 
