@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import text
 
+from hover_core import vector_rows
 from hover_core.clips import Clip, clip_id
 from hover_core.tables import Intake
 from tests.browser import acts
@@ -140,15 +141,13 @@ def test_a_label_that_is_refused_is_taken_off_again(on_label: Page) -> None:
     expect(page.get_by_text("live", exact=True)).to_be_visible()
 
 
-def test_a_map_that_was_replaced_meanwhile_is_found_again(on_label: Page) -> None:
+def test_a_map_that_was_replaced_meanwhile_is_found_again(on_label: Page, standing: Standing) -> None:
     page = on_label
-    datasets = Datasets()
-    [row] = datasets.rows()
-    dataset = datasets.open(row.id)
+    dataset = standing.datasets.open(page.url.rpartition("=")[2])
     [old] = dataset.embeddings()
     with dataset.store.write() as connection:
-        connection.execute(text("DELETE FROM embedding_blocks"))
-        connection.execute(text("DELETE FROM embeddings"))
+        connection.execute(text("DELETE FROM embedding_blocks WHERE embedding_id = :e"), {"e": old.id})
+        connection.execute(text("DELETE FROM embeddings WHERE id = :e"), {"e": old.id})
     vector_rows.add_embedding(
         dataset.store,
         dataset.id,
@@ -159,7 +158,6 @@ def test_a_map_that_was_replaced_meanwhile_is_found_again(on_label: Page) -> Non
         coordinates=np.random.default_rng(2).normal(size=(COUNT, 2)).astype(np.float32),
         placeholder=False,
     )
-    datasets.close()
 
     page.get_by_label("x axis").select_option(index=1)  # asks for the map again
 
