@@ -166,7 +166,8 @@ class Action:
         ended, cleared = _Events(batch_id), _Events(batch_id)
         ends = state.source[positions] == seen.source[positions]
         ended.add(positions[ends], state.label[positions[ends]], INVERSE["yes"], state.source[positions[ends]])
-        cleared.add(positions, codes[seen.label[positions]], "cleared", batch_id)
+        aside = positions[~ends]  # somebody else's label stands there: this row is for the view alone
+        cleared.add(aside, codes[seen.label[aside]], "cleared", batch_id)
         return self._append(batch_id, left, ended, None, cleared)
 
     def move(
@@ -261,7 +262,7 @@ class Action:
         back = (position[stands], subset_before[stands], source_before[stands])
         nothing = not (len(back[0]) or ended.size or given.size or other.size)
         if self.seen is not None:
-            return self._undo_unseen(batch_id, undo_id, events, nothing, ended, given, other)
+            return self._undo_unseen(batch_id, found.kind, undo_id, events, nothing, ended, given, other)
         if nothing:
             self.connection.execute(text("DELETE FROM batches WHERE id = :id"), {"id": undo_id})
             return Written(None, 0, touched, self.revision - 1)
@@ -271,6 +272,7 @@ class Action:
     def _undo_unseen(
         self,
         batch_id: int,
+        kind: str,
         undo_id: int,
         events: dict[str, list[Positions]],
         nothing: bool,
@@ -281,6 +283,8 @@ class Action:
         """The end of an undo by somebody who works blind: it counts, and says, what changes in their own view."""
         assert self.seen is not None
         yes, cleared = events["yes"], events["cleared"][0]
+        if kind == "clear":
+            cleared = np.concatenate([cleared, events[INVERSE["yes"]][0]])
         mine = np.concatenate([self.seen.source[yes[0]] == yes[2], self.seen.label[cleared] == UNLABELLED])
         changed, left = int(mine.sum()), int((~mine).sum())
         if batch_id in undone(self.connection, self.dataset_id, but=undo_id):

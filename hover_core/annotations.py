@@ -21,7 +21,7 @@ INVERSE: Final = {  # the event that takes another one back, both ways
     "withdrawn": "yes",
     "no withdrawn": "no",
     "unsure withdrawn": "unsure",
-    "cleared": "cleared withdrawn",  # the clip has no label now; says nothing about what it is or is not
+    "cleared": "cleared withdrawn",  # gone from the view of whoever works blind, while somebody else's label stands
     "cleared withdrawn": "cleared",
 }
 HOW: Final = ("heard", "lasso", "search", "propagated", "imported")

@@ -118,11 +118,12 @@ def predicted(dataset: Dataset) -> Column:
             found, cosines = index.among(known, asked, min(_NEIGHBOURS, len(known)))
             votes = state.label[index.positions[found]]
             weight = np.maximum(cosines, 0) ** 2 + 1e-6
-            total = np.zeros((len(asked), len(state.names)), np.float32)
-            np.add.at(total, (np.arange(len(asked))[:, None], votes), weight)
-            best = total.argmax(axis=1)
-            share = total[np.arange(len(asked)), best] / total.sum(axis=1)
-            codes[index.positions[asked]] = best
+            for_it = np.zeros(weight.shape, np.float32)  # what the label of each neighbour has got from all of them
+            for voter in range(weight.shape[1]):  # a table of clips × labels would be too large for thousands of labels
+                for_it += weight[:, [voter]] * (votes == votes[:, [voter]])
+            best = for_it.argmax(axis=1)[:, None]
+            share = np.take_along_axis(for_it, best, axis=1)[:, 0] / weight.sum(axis=1)
+            codes[index.positions[asked]] = np.take_along_axis(votes, best, axis=1)[:, 0]
             sure[index.positions[asked]] = np.rint(share * 255)
     return Column(codes=codes, names=state.names, confidence=sure)
 

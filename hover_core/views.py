@@ -57,10 +57,11 @@ def _own(connection: Connection, dataset_id: str, annotator: str, after: int, up
     rows = connection.execute(
         text(
             "SELECT b.id, b.revision, a.position, a.code, "
-            "CASE a.verdict WHEN 'yes' THEN 1 WHEN 'no' THEN 0 WHEN 'cleared' THEN 3 ELSE 2 END, a.source "
+            "CASE a.verdict WHEN 'yes' THEN 1 WHEN 'no' THEN 0 WHEN 'unsure' THEN 2 ELSE 3 END, a.source "
             "FROM annotations a JOIN batches b ON b.id = a.batch_id JOIN batches s ON s.id = a.source "
             "WHERE b.dataset_id = :d AND b.revision > :after AND b.revision <= :upto AND b.kind <> 'undo' "
-            "AND s.annotator = :a AND a.verdict IN ('yes', 'no', 'unsure', 'cleared') "
+            "AND s.annotator = :a AND (a.verdict IN ('yes', 'no', 'unsure', 'cleared') "
+            "OR (a.verdict = 'withdrawn' AND b.kind = 'clear' AND b.annotator = :a)) "
             "ORDER BY b.revision, b.id, a.code, a.position"
         ),
         {"d": dataset_id, "a": annotator, "after": after, "upto": upto},

@@ -18,7 +18,7 @@ from pages.components import search_panel, session
 from pages.components.classic_map import classic_map
 from pages.components.clip_list import Act, clip_list
 from pages.components.clip_map import Command, Focused, Offer, Said, Selected, clip_map, said
-from pages.components.desk import GROW_BY, Desk
+from pages.components.desk import Desk
 from pages.components.label_bar import label_bar
 from pages.components.spectrogram import spectrogram
 from pages.components.words import counted, plain
@@ -201,6 +201,16 @@ def _panel(dataset: Dataset, desk: Desk) -> None:
             key="label.classic",
             help="A plain Plotly chart, slower and silent, for browsers in which the map stays empty.",
         )
+        desk.grow_by = int(
+            st.number_input(
+                "Grow by",
+                1,
+                10_000,
+                20,
+                key="label.grow_by",
+                help="How many of the nearest clips “Grow” (g) adds to the selection.",
+            )
+        )
         desk.twins = st.toggle(
             "Label near-duplicates too",
             key="label.twins",
@@ -278,7 +288,7 @@ def _more(dataset: Dataset, desk: Desk) -> None:
             "Grow",
             icon=":material/zoom_out_map:",
             key="label.grow",
-            help=f"Add the {GROW_BY} clips nearest to what is selected (g).",
+            help=f"Add the {desk.grow_by} clips nearest to what is selected (g).",
             on_click=desk.grow,
         )
         st.button(

@@ -22,7 +22,6 @@ from pages.components.search import Row, Search, Words, joined
 from pages.components.words import counted, plain
 
 Positions = NDArray[np.int64]
-GROW_BY = 20
 _ids = count(1)
 
 
@@ -42,6 +41,7 @@ class Desk:
     twins: bool = False  # near-duplicates of what is labelled get the label too
     chosen: str = ""  # the label that the button will give
     attempts: int = 0  # to label, also those that were refused
+    grow_by: int = 20  # how many of the nearest clips `grow` adds
     done: list[tuple[list[int], str]] = field(default_factory=list)  # batches of each act here, the newest act last
     said: str = ""
     problem: str = ""
@@ -120,7 +120,7 @@ class Desk:
         if written.batch_id is None:
             self.said = "None of these has a label."
             return
-        self._wrote(written.batch_id, f"{written.changed:,} × “no label”")
+        self._wrote([written.batch_id], f"{written.changed:,} × “no label”")
         self.said = f"{counted(written.changed, 'clip')} without a label now. Undo with u."
 
     def commit(self, subset: str) -> None:
@@ -170,7 +170,7 @@ class Desk:
         if dataset is None or not len(self.selection):
             return
         try:
-            near = dataset.near(self.selection, GROW_BY)
+            near = dataset.near(self.selection, self.grow_by)
         except HoverError as error:
             self.problem = plain(str(error))
             return

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from hover_core import clip_rows, columns, vector_rows
+from hover_core.action import Entry
 from hover_core.clips import Clip, clip_id
 from hover_core.dataset import Dataset, Datasets
 from hover_core.errors import NotFound
@@ -107,6 +108,30 @@ def test_an_unlabelled_clip_is_predicted_by_its_neighbours_with_a_confidence(dat
     assert [found.names[code] for code in found.codes[15:]] == ["high"] * 15
     assert found.confidence[0] == 255
     assert (found.confidence[2:15] > 128).all()
+
+
+def test_thousands_of_labels_are_voted_on_as_two_are(hover_data: Path) -> None:
+    datasets = Datasets()
+    opened = datasets.new("many labels")
+    urls = [f"http://x/{number}.wav" for number in range(3_000)]
+    opened.add(Intake(clips=[Clip(clip_id(url), url) for url in urls]))
+    turn = np.arange(3_000) / 3_000 * np.pi  # along half a circle, three clips to a label
+    vectors = np.stack([np.cos(turn), np.sin(turn)], axis=1).astype(np.float32)
+    with opened.store.write() as connection:
+        vector_rows.add_vectors(connection, opened.id, "v", list(range(3_000)), vectors)
+    opened.change_settings(vectorizer="v")
+    with datasets.journal.action(opened.id, "owner") as action:
+        known = [Entry(np.array([3 * n, 3 * n + 2]), f"label {n}") for n in range(1_000)]
+        action.annotate(known, how="lasso", token="all of them")
+    found = columns.predicted(opened)
+
+    assert found.codes is not None
+    assert found.confidence is not None
+    asked = np.arange(1, 3_000, 3)[5:-5]
+    # ten neighbours are those of five labels, two each: its own are not further away than any others
+    assert (np.abs(found.codes[asked].astype(int) - asked // 3) <= 2).all()
+    assert (found.confidence[asked] >= 255 // 5).all()
+    datasets.close()
 
 
 def test_nothing_is_predicted_without_labels(hover_data: Path) -> None:

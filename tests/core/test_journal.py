@@ -341,7 +341,7 @@ def test_a_clear_of_what_has_no_label_leaves_no_batch_and_a_retried_one_counts_o
 
     assert (nothing.batch_id, nothing.left) == (None, 1)
     assert (twice.batch_id, twice.repeated) == (once.batch_id, True)
-    assert events(journal, once.batch_id) == [(0, "cleared"), (0, "withdrawn")]
+    assert events(journal, once.batch_id) == [(0, "withdrawn")]
 
 
 def test_an_annotator_undoes_only_what_they_did(journal, ten):

@@ -76,11 +76,15 @@ export class Ramp {
     this.low = end("Smallest value shown")
     this.high = end("Largest value shown")
     this.words = make("span.range")
-    this.element = make("div.ramp", {}, make("div.scale", {}, this.canvas, this.low, this.high), this.words)
+    this.scale = make("div.scale", {}, this.canvas, this.low, this.high)
+    this.element = make("div.ramp", {}, this.scale, this.words)
   }
 
   show(facet, bins, theme) {
     this.facet = facet
+    const known = facet.values.some(value => value === value)
+    this.scale.hidden = !known
+    if (!known) return void (this.words.textContent = `No clip has a value for “${facet.title}” yet.`)
     const span = facet.max - facet.min || 1
     const place = value => Math.round(Math.min(1, Math.max(0, (value - facet.min) / span)) * STEPS)
     if (document.activeElement !== this.low) this.low.value = place(facet.low)
