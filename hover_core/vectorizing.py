@@ -8,12 +8,12 @@ a kill -9 can cost.
 
 from __future__ import annotations
 
+import math
 import os
 import queue
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -28,7 +28,12 @@ from hover_core.reducers import Cancelled
 from hover_core.sound_cache import SMALL_BYTES
 
 IN_FLIGHT: Final = 240  # clips fetched but not committed
-_FETCHERS: Final = 48
+_FETCHERS: Final = 128
+_FETCHERS_AT_FIRST: Final = 4
+_FETCHERS_AT_LEAST: Final = 16  # if it has to be waited for at all, however large the recordings are
+_BYTES_ASKED: Final = 8_000_000  # so that a slow line ends each of them before its time is over
+_HIRE_EVERY_S: Final = 0.005
+_SOON_S: Final = 0.002  # what is answered sooner keeps the decoders busy with four
 _FLUSH_ROWS: Final = 96
 _FLUSH_S: Final = 0.5
 _BATCH_CLIPS: Final = 24
@@ -226,12 +231,15 @@ class Here:
         from hover_core.listening import Listening
 
         self.dataset, self.clips, self.key, self.progress = dataset, clips, key, progress
+        self._starts, self._ends = (clips[name].tolist() for name in ("start_s", "end_s"))
         self.cores = max(1, os.cpu_count() or 1)
         self._listening = Listening(dataset.store, workers=self.cores)
         self._slots = slots
         self._halt = threading.Event()
         self._bytes_lock = threading.Condition()
         self._bytes = 0
+        self._answered = self._answered_bytes = 0
+        self._shortest_s = math.inf  # of the answers of the last few ms
         self._started = time.monotonic()
         self._at_work: dict[int, float] = {}  # thread → since when
 
@@ -239,7 +247,8 @@ class Here:
         """Begin with these clips."""
         self._started = time.monotonic()
         fetched: queue.Queue[_Fetched | None] = queue.Queue()
-        threads = [(self._feed, pending, fetched)] + [(self._decode, fetched, results)] * self.cores
+        threads: list[Any] = [(self._feed, pending, fetched, results)]
+        threads += [(self._decode, fetched, results)] * self.cores
         for work, *given in threads:
             threading.Thread(target=told, args=(results, work, *given), daemon=True).start()
 
@@ -260,15 +269,16 @@ class Here:
     def close(self) -> None:
         """Stop."""
         self._halt.set()
+        with self._bytes_lock:
+            self._bytes_lock.notify_all()
         self._listening.close()
 
-    def _feed(self, pending: Sequence[int], fetched: queue.Queue[_Fetched | None]) -> None:
+    def _feed(self, pending: Sequence[int], fetched: queue.Queue[_Fetched | None], results: queue.Queue[Any]) -> None:
         listening = self._listening
         fetcher = listening.fetcher_of(self.dataset.row)
-        urls, known = self.clips["url"], self.clips["sha256"]
+        urls, known = self.clips["url"].tolist(), self.clips["sha256"].tolist()
 
-        def fetch(positions: list[int]) -> None:
-            begun = time.monotonic()
+        def fetch(positions: list[int]) -> _Fetched:
             try:
                 sha256 = known[positions[0]]
                 sound = listening.cache.get(sha256) if isinstance(sha256, str) else None
@@ -281,35 +291,52 @@ class Here:
                         sound = listening.cache.path(sha256) or sound
                 if len(positions) > 1:  # so does a recording of many clips, because they keep that open
                     sound = listening.cache.path(sha256) or sound
-                result = _Fetched(positions, sound, sha256)
+                return _Fetched(positions, sound, sha256)
             except SoundError as error:
-                result = _Fetched(positions, error)
+                return _Fetched(positions, error)
             except OSError as error:  # the cache's disk is full or read-only
-                result = _Fetched(positions, SoundError(f"the sound could not be kept on this machine: {error}"))
-            self.progress.waiting_s += time.monotonic() - begun
-            size = len(result.data) if isinstance(result.data, bytes) else 0
-            with self._bytes_lock:
-                self._bytes_lock.wait_for(
-                    lambda: self._bytes + size <= _BYTES_IN_FLIGHT or not self._bytes or self._halt.is_set()
-                )
-                self._bytes += size
-            fetched.put(result)
+                return _Fetched(positions, SoundError(f"the sound could not be kept on this machine: {error}"))
 
-        with ThreadPoolExecutor(_FETCHERS) as pool:
-            under_way: set[Future[None]] = set()
-            for positions in by_recording(pending, urls):
-                for _ in positions:
-                    while not self._slots.acquire(timeout=0.2):
-                        if self._halt.is_set():
-                            return
-                if self._halt.is_set():
-                    return
-                under_way = {future for future in under_way if not _settled(future)}
-                under_way.add(pool.submit(fetch, positions))
-            for future in under_way:
-                future.result()
+        def work() -> None:
+            for positions in todo:
+                begun = time.monotonic()
+                result = fetch(positions)
+                self._answer(result.data, time.monotonic() - begun)
+                fetched.put(result)
+
+        todo = _Todo(by_recording(pending, urls), self._slots, self._halt)
+        crew: list[threading.Thread] = []
+
+        def hire(count: int) -> None:
+            for _ in range(count):
+                crew.append(threading.Thread(target=told, args=(results, work), daemon=True))
+                crew[-1].start()
+
+        hire(_FETCHERS_AT_FIRST)
+        while len(crew) < _FETCHERS and not todo.ended:
+            time.sleep(_HIRE_EVERY_S)
+            # Each thread more takes computing time from the others, so there are no more of them than waiting asks for.
+            enough = max(_FETCHERS_AT_LEAST, _BYTES_ASKED * self._answered // max(self._answered_bytes, 1))
+            if fetched.empty() and self._shortest_s > _SOON_S and len(crew) < enough:
+                hire(_FETCHERS_AT_FIRST)
+            self._shortest_s = math.inf
+        for thread in crew:
+            thread.join()
         for _ in range(self.cores):
             fetched.put(None)
+
+    def _answer(self, data: bytes | Path | SoundError, waited_s: float) -> None:
+        """Count an answer; wait until there is room for it."""
+        size = len(data) if isinstance(data, bytes) else 0
+        with self._bytes_lock:
+            self.progress.waiting_s += waited_s
+            self._shortest_s = min(self._shortest_s, waited_s)
+            self._answered += 1
+            self._answered_bytes += _size(data)
+            self._bytes_lock.wait_for(
+                lambda: self._bytes + size <= _BYTES_IN_FLIGHT or not self._bytes or self._halt.is_set()
+            )
+            self._bytes += size
 
     def _decode(self, fetched: queue.Queue[_Fetched | None], results: queue.Queue[Any]) -> None:
         last = False
@@ -340,7 +367,7 @@ class Here:
                     self._bytes_lock.notify_all()
 
     def _hear(self, batch: list[_Fetched]) -> list[Answer]:
-        starts, ends = self.clips["start_s"], self.clips["end_s"]
+        starts, ends = self._starts, self._ends
         pieces: list[Piece] = []
         for one in batch:
             if not isinstance(one.data, SoundError):
@@ -352,6 +379,31 @@ class Here:
             clips = [bad if bad is not None else next(heard) for _ in one.positions]
             answers.append(Answer(one.positions, clips, one.sha256))
         return answers
+
+
+class _Todo:
+    """The recordings that are left, for many threads; a slot is taken for each clip before its recording is given."""
+
+    def __init__(
+        self, recordings: Iterator[list[int]], slots: threading.BoundedSemaphore, halt: threading.Event
+    ) -> None:
+        self._recordings, self._slots, self._halt = recordings, slots, halt
+        self._lock = threading.Lock()  # one takes slots at a time: two that hold half of theirs would wait for ever
+        self.ended = False
+
+    def __iter__(self) -> _Todo:
+        return self
+
+    def __next__(self) -> list[int]:
+        with self._lock:
+            positions = [] if self.ended else next(self._recordings, [])
+            for _ in positions:
+                while not self._halt.is_set() and not self._slots.acquire(timeout=0.2):
+                    pass
+            self.ended = not positions or self._halt.is_set()
+            if self.ended:
+                raise StopIteration
+            return positions
 
 
 def told(results: queue.Queue[Any], work: Callable[..., None], *given: Any) -> None:
@@ -396,13 +448,6 @@ def by_recording(pending: Sequence[int], urls: Any) -> Iterator[list[int]]:
             yield positions[start : start + _BATCH_CLIPS]
 
 
-def _settled(future: Future[None]) -> bool:
-    if future.done():
-        future.result()  # an error of ours ends the run instead of vanishing
-        return True
-    return False
-
-
 def number(value: Any) -> float | None:
     """Seconds, or None where the table has none."""
-    return None if value is None or np.isnan(value) else float(value)
+    return None if value is None or math.isnan(value) else float(value)
