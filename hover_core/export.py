@@ -5,13 +5,14 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
 from hover_core import clip_rows
+from hover_core.annotations import HOW
 from hover_core.clips import SUBSETS
 from hover_core.data_card import KEY
 from hover_core.dataset import Dataset
@@ -22,23 +23,50 @@ _SEPARATORS: Final = frozenset(";|\t")
 FORMATS: Final = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet", "jsonl": "application/jsonl"}
 
 
-def export_table(dataset: Dataset, *, only_labelled: bool = False, reference: bool = True) -> pd.DataFrame:
+def labels_by_how(dataset: Dataset) -> dict[str, int]:
+    """How many current labels came about in each way that there is, in the order of `annotations.HOW`."""
+    dataset.by.allow("own", dataset.id)
+    state = dataset.state()
+    used, counts = np.unique(state.source[state.label >= 0], return_counts=True)
+    sources = dataset.datasets.journal.sources(dataset.id, used.tolist())
+    found = dict.fromkeys(HOW, 0)
+    for source, count in zip(used.tolist(), counts.tolist(), strict=True):
+        found[sources[source][2]] += count
+    return {how: count for how, count in found.items() if count}
+
+
+def export_table(
+    dataset: Dataset, *, only_labelled: bool = False, reference: bool = True, hows: Collection[str] = HOW
+) -> pd.DataFrame:
     """One row a clip, in clip order, every cell text: our columns first, then the columns that came in, untouched.
 
     `id, audio, SUBSET, label, start, end, group, duration, annotator, annotated_at, how` and, if asked for and there
-    are any, `reference`. Empty means none.
+    are any, `reference`. Empty means none. A label that came about in no way of `hows` (of `annotations.HOW`: `heard`,
+    `lasso`, `search`, `propagated`, `imported`) is left out, and its clip goes as one without a label.
+
+    Raises
+    ------
+    Refused
+        `hows` names a way that there is not.
     """
+    for how in hows:
+        if how not in HOW:
+            raise Refused(f"hows has “{how}”: labels come about as {', '.join(HOW)}")
     dataset.by.allow("own", dataset.id)
     state = dataset.state()
     clips = clip_rows.table(dataset.store, dataset.id).iloc[: state.size]
     sources = dataset.datasets.journal.sources(dataset.id, np.unique(state.source).tolist())
     by = [sources.get(int(source), ("", "", "")) for source in state.source]
+    labels = state.label_names()
+    if len(set(hows)) < len(HOW):
+        by = [source if source[2] in hows else ("", "", "") for source in by]
+        labels = np.array([label if source[2] else "" for label, source in zip(labels, by, strict=True)], dtype=object)
     frame = pd.DataFrame(
         {
             "id": [own or made for own, made in zip(clips["own_id"], clips["clip_id"], strict=True)],
             "audio": clips["url"].to_numpy(),
             "SUBSET": np.array(SUBSETS, dtype=object)[state.subset],
-            "label": state.label_names(),
+            "label": labels,
             "start": [_number(value) for value in clips["start_s"]],
             "end": [_number(value) for value in clips["end_s"]],
             "group": clips["group_name"].to_numpy(),

@@ -31,10 +31,12 @@ def leak_report(dataset: Dataset) -> None:
 
 
 def leak_sentence(dataset: Dataset) -> None:
-    """The sentence of the report alone; nothing while it is being measured."""
+    """The sentence of the report alone; it comes as soon as it is measured."""
     with session.said():
         found = leaks.asked(dataset)
-        if found is not None and not found.missing:
+        if found is None:
+            _under_way(dataset.id)
+        elif not found.missing:
             st.caption(plain(f"Leak report: {found.sentence} {found.as_split}"))
 
 
@@ -44,7 +46,7 @@ def _under_way(dataset_id: str) -> None:
     if dataset is None or leaks.asked(dataset) is not None:
         st.rerun()
         return
-    st.caption("Measuring it with nearest neighbours …")
+    st.caption("Measuring with nearest neighbours what a random split would hide …")
 
 
 def _report(found: Leak) -> None:

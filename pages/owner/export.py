@@ -6,14 +6,22 @@ import streamlit as st
 
 from hover_core.clip_rows import heard_count
 from hover_core.data_card import data_card
-from hover_core.export import FORMATS, export_table, to_bytes
+from hover_core.export import FORMATS, export_table, labels_by_how, to_bytes
 from pages.components import session
 from pages.components.leak_report import leak_sentence
+from pages.components.words import counted
 
 WORDS = {
     "csv": ("CSV", "Opens everywhere. Cells that a spreadsheet would run as a formula are made harmless."),
     "parquet": ("Parquet", "Small and fast; for pandas, Polars, DuckDB. Every cell is text. The data card is inside."),
     "jsonl": ("JSONL", "One JSON object a line; for pipelines."),
+}
+HOWS = {
+    "heard": "heard one by one",
+    "lasso": "from a lasso",
+    "search": "from a search",
+    "propagated": "propagated",
+    "imported": "imported",
 }
 
 dataset = session.needs()
@@ -25,9 +33,22 @@ st.caption(
     f"{state.size:,} clips, {labelled:,} labelled. "
     "What comes out can be uploaded again: the same clips, labels and subsets."
 )
-only = st.segmented_control(
-    "Rows", ["All clips", "Only labelled"], default="All clips", key="export.rows", required=True
-)
+hows = labels_by_how(dataset)
+with st.container(horizontal=True, gap="large"):
+    only = st.segmented_control(
+        "Rows", ["All clips", "Only labelled"], default="All clips", key="export.rows", required=True
+    )
+    if len(hows) > 1:
+        chosen = st.pills(
+            "Labels that were",
+            list(hows),
+            selection_mode="multi",
+            default=list(hows),
+            format_func=lambda how: f"{HOWS[how]} {hows[how]:,}",
+            key=f"export.hows.{dataset.id}.{'.'.join(hows)}",
+            help="A clip whose label is left out goes as one without a label.",
+        )
+        hows = {how: hows[how] for how in chosen}
 form = st.radio(
     "Format",
     list(WORDS),
@@ -39,9 +60,9 @@ form = st.radio(
 
 
 @st.cache_data(max_entries=4, show_spinner="Preparing …")
-def _file(dataset_id: str, made_of: tuple[int, int], only_labelled: bool, form: str):
+def _file(dataset_id: str, made_of: tuple[int, int], only_labelled: bool, hows: tuple[str, ...], form: str):
     opened = session.datasets().open(dataset_id)
-    frame = export_table(opened, only_labelled=only_labelled)
+    frame = export_table(opened, only_labelled=only_labelled, hows=hows)
     card = data_card(opened) if form == "parquet" else None
     return to_bytes(frame, form, card=card), frame.head(8), len(frame)
 
@@ -51,11 +72,11 @@ def _card() -> bytes:
 
 
 data, head, rows = _file(
-    dataset.id, (state.revision, heard_count(dataset.store, dataset.id)), only == "Only labelled", form
+    dataset.id, (state.revision, heard_count(dataset.store, dataset.id)), only == "Only labelled", tuple(hows), form
 )
 with st.container(horizontal=True):
     st.download_button(
-        f"Download {rows:,} rows ({max(1, len(data) // 1000):,} kB)",
+        f"Download {counted(rows, 'row')} ({max(1, len(data) // 1000):,} kB)",
         data,
         f"{dataset.name}.{form}",
         FORMATS[form],
@@ -74,8 +95,15 @@ with st.container(horizontal=True):
         on_click="ignore",
         help="Counts, how and by whom the clips were labelled, how far people agree, and the leak report, as JSON.",
     )
+raw = int(((state.label >= 0) & (state.subset == 0)).sum())
+if raw and state.subset.any():
+    st.caption(
+        f"{counted(raw, 'labelled clip')} {'is' if raw == 1 else 'are'} still raw. Move them to train, dev or test on "
+        "Label if a model is to be trained or tested on them."
+    )
 leak_sentence(dataset)
 st.dataframe(head, hide_index=True, width="stretch", alt="The first rows of the export")
 if labelled < state.size:
-    st.caption(f"{state.size - labelled:,} clips have no label yet.")
-    st.page_link("annotator/label.py", label="Label more", icon=":material/arrow_back:")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.caption(f"{counted(state.size - labelled, 'clip')} without a label.", width="content")
+        st.page_link("annotator/label.py", label="Label more", icon=":material/arrow_back:")

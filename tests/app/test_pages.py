@@ -186,6 +186,22 @@ def test_the_export_page_shows_the_rows_that_it_downloads(run_as: Run, mapped: D
     assert "40 rows" in app.get("download_button")[0].label
 
 
+def test_the_export_leaves_out_the_labels_that_are_not_chosen(run_as: Run, mapped: Dataset) -> None:
+    mapped.annotate([20, 21], "robin", how="lasso")
+    app = run_as(LOCAL_OWNER)
+    app.switch_page("owner/export.py").run()
+    pills = next(control for control in app.button_group if str(control.key).startswith("export.hows."))
+    assert pills.options == ["from a lasso 2", "imported 10"]
+    assert "2 labelled clips are still raw" in _text(app)
+
+    app.segmented_control(key="export.rows").set_value("Only labelled").run()
+    pills.set_value(["lasso"]).run()
+
+    assert not app.exception
+    assert list(app.dataframe[0].value["label"]) == ["robin", "robin"]
+    assert app.get("download_button")[0].label.startswith("Download 2 rows")
+
+
 def test_an_invite_is_shown_once_as_a_link(run_as: Run, mapped: Dataset) -> None:
     app = run_as(LOCAL_OWNER)
     app.switch_page("owner/share.py").run()

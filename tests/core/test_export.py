@@ -7,7 +7,7 @@ import pytest
 
 from hover_core import clip_rows, tables
 from hover_core.errors import NotAllowed, Refused
-from hover_core.export import export_table, to_bytes
+from hover_core.export import export_table, labels_by_how, to_bytes
 from hover_core.invites import ANNOTATOR, Person
 
 TABLE = """url,SUBSET,label,start,end,speaker,duration,note,=odd name
@@ -151,3 +151,21 @@ def test_an_empty_dataset_exports_a_header(datasets):
 
     assert len(frame) == 0
     assert to_bytes(frame, "csv").decode().startswith("id,audio,SUBSET,label")
+
+
+def test_labels_of_some_ways_can_be_left_out(worked_on):
+    found = labels_by_how(worked_on)
+    assert found == {"heard": 2, "search": 2, "imported": 1}
+
+    frame = export_table(worked_on, hows=("heard",))
+    assert len(frame) == 5
+    assert frame.loc[frame["label"] != "", ["label", "annotator", "how"]].to_numpy().tolist() == [
+        ["cow", "Ann", "heard"],
+        ["cow", "Ann", "heard"],
+    ]
+    assert len(export_table(worked_on, hows=("search",), only_labelled=True)) == 2
+
+
+def test_a_way_that_there_is_not_is_refused(worked_on):
+    with pytest.raises(Refused, match="hows has “guessed”: labels come about as heard, lasso"):
+        export_table(worked_on, hows=("guessed",))
