@@ -131,6 +131,15 @@ def guests(store: Store, invite_id: int) -> list[tuple[str, int, str]]:
     return [(row.name, int(row.devices), row.seen) for row in rows]
 
 
+def people(store: Store, dataset_id: str) -> int:
+    """How many people have come in by the invites of a dataset."""
+    with store.read() as connection:
+        query = text(
+            "SELECT count(DISTINCT d.name) FROM devices d JOIN invites i ON i.id = d.invite_id WHERE i.dataset_id = :d"
+        )
+        return int(connection.execute(query, {"d": dataset_id}).scalar_one())
+
+
 def sign_in_owner(store: Store, name: str = "owner") -> str:
     """Let this device be the owner's; return the secret of its cookie. The caller has checked the owner's token."""
     return _add_device(store, None, OWNER, name)

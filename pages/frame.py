@@ -5,6 +5,8 @@ from pathlib import Path
 
 import streamlit as st
 
+from hover_core import mapping, members
+from hover_core.clips import SUBSETS
 from hover_core.errors import HoverError
 from hover_core.invites import OWNER
 from pages.components import session
@@ -34,22 +36,21 @@ def main() -> None:
 
 def _pages(current, *, owner: bool) -> list:
     """The steps in the order of the work, each with its state."""
-    size = labelled = 0
-    subsets = False
+    size = labelled = subsets = 0
     if current is not None:
         state = current.state()
         size, labelled = state.size, int((state.label >= 0).sum())
-        subsets = size and state.subset.any()
+        subsets = sum(bool((state.subset == code).any()) for code in range(len(SUBSETS)))
     label_title = f"Label {labelled:,}/{size:,}" if size else "Label"
     label = _page("annotator/label.py", label_title, "lasso_select", first=not owner)
     if not owner:
         return [label, _alias("label")]
     return [
         _page("owner/upload.py", f"Upload {size:,}" if size else "Upload", "upload_file", first=True),
-        _page("owner/split.py", "Split ✓" if subsets else "Split", "call_split"),
+        _page("owner/split.py", f"Split {subsets} subsets" if subsets > 1 else "Split", "call_split"),
         _page("owner/vectorize.py", _map_title(current), "scatter_plot"),
         label,
-        _page("owner/share.py", "Share", "group_add"),
+        _page("owner/share.py", _share_title(current), "group_add"),
         _page("owner/export.py", "Export", "download"),
         _alias("upload"),
     ]
@@ -67,10 +68,17 @@ def _alias(name: str):
 
 
 def _map_title(current) -> str:
-    if current is None:
+    """With the share of the clips that lie on the map."""
+    standing = mapping.standing(current) if current is not None else None
+    if standing is None:
         return "Map"
-    embedding = current.embedding()
-    return "Map ✓" if embedding is not None and not embedding.placeholder else "Map"
+    return f"Map {min(100, 100 * standing.clips // max(1, current.row.size))} %"
+
+
+def _share_title(current) -> str:
+    """With the number of those who came by an invite."""
+    count = members.people(current.store, current.id) if current is not None else 0
+    return f"Share {'1 person' if count == 1 else f'{count:,} people'}" if count else "Share"
 
 
 def _header(current, *, owner: bool, name: str) -> None:

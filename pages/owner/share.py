@@ -50,15 +50,38 @@ def main() -> None:
         st.code(f"{session.root()}join?t={link[1]}", language=None)
         st.caption(f"If your host does not pass that path on, this one works as well: `{session.root()}?t={link[1]}`")
     invites = dataset.invites()
+    _people(invites)
     if not invites:
-        st.info("Nobody is invited yet.")
-    tally = dataset.datasets.journal.tally(dataset.id)
+        st.info("Nobody is invited yet. Give a name if you like, and make a link.")
+        return
+    st.markdown("**Invites**")
     for invite in invites:
-        _row(invite, tally)
+        _row(invite)
 
 
-def _row(invite: Invite, tally: dict[str, tuple[int, int]]) -> None:
-    """One invite: until when, and everybody who came by it."""
+def _people(invites: list[Invite]) -> None:
+    """Everybody who came or labelled, whoever did most first."""
+    tally = dataset.datasets.journal.tally(dataset.id)
+    rows = []
+    for invite in invites:
+        for name, devices, seen in guests(dataset.store, invite.id):
+            role = "annotator, blind" if invite.blind else "annotator"
+            at = datetime.fromisoformat(seen).astimezone(UTC)
+            rows.append((name, role, *tally.get(name, (0, 0)), str(devices), f"{at:%d %b %H:%M}"))
+    if not rows:
+        return
+    own = dataset.by.name
+    came = {row[0] for row in rows}
+    others = [(name, done) for name, done in tally.items() if name not in came]
+    rows += [(name, "owner" if name == own else "–", *done, "", "") for name, done in others]
+    st.markdown("**People**")
+    columns = ["name", "role", "clips labelled", "actions", "devices", "last seen (UTC)"]
+    frame = pd.DataFrame(rows, columns=columns).sort_values("clips labelled", ascending=False)
+    st.dataframe(frame, hide_index=True, width="stretch", alt="Who came and what they labelled")
+
+
+def _row(invite: Invite) -> None:
+    """One invite: for whom, until when, and whether anybody came by it."""
     good = invite.good(now())
     with st.container(horizontal=True, vertical_alignment="center", border=True):
         icon = ":material/person:" if good else ":material/person_off:"
@@ -70,17 +93,8 @@ def _row(invite: Invite, tally: dict[str, tuple[int, int]]) -> None:
             if not good
             else f"until {invite.expires_at[:10] or 'revoked'}"
         )
-        people = guests(dataset.store, invite.id)
         words = ["blind", ends] if invite.blind else [ends]
-        words += [] if people else ["nobody came yet"]
-        for name, devices, seen in people:
-            at = datetime.fromisoformat(seen).astimezone(UTC)
-            clips, actions = tally.get(name, (0, 0))
-            who = "" if invite.name else f"{plain(name)}: "
-            words.append(
-                f"{who}{counted(devices, 'device')}, last seen {pd.Timestamp(at):%d %b %H:%M} UTC, "
-                f"{counted(clips, 'clip')} labelled in {counted(actions, 'action')}"
-            )
+        words.append(f"on {counted(invite.devices, 'device')}" if invite.devices else "nobody came yet")
         st.caption(" · ".join(words), width="stretch")
         if good and st.button("Revoke", icon=":material/block:", key=f"share.revoke.{invite.id}"):
             dataset.revoke(invite.id)

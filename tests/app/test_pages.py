@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from hover_core import jobs
+from hover_core import jobs, members
 from hover_core.dataset import Dataset, Datasets
 from hover_core.invites import ANNOTATOR, LOCAL_OWNER, Person
 from pages.components.clip_map import wire
@@ -375,6 +375,23 @@ def test_a_blind_invite_is_made_by_one_switch(run_as: Run, mapped: Dataset) -> N
 
     assert mapped.invites()[0].blind
     assert "blind · until" in _text(app)
+
+
+def test_share_lists_everybody_who_came_or_labelled(run_as: Run, mapped: Dataset, datasets: Datasets) -> None:
+    mapped.annotate([20], "robin", how="lasso")
+    token = mapped.invite("Mira")
+    for _ in range(2):
+        members.join(mapped.store, token)
+    mapped.invite("Jon")
+    datasets.open(mapped.id, by=Person("Mira", ANNOTATOR, mapped.id)).annotate([21, 22, 23], "owl", how="lasso")
+    app = run_as(LOCAL_OWNER)
+    app.switch_page("owner/share.py").run()
+
+    assert not app.exception
+    rows = app.dataframe[0].value.iloc[:, :5].to_numpy().tolist()
+    assert rows == [["Mira", "annotator", 3, 1, "2"], ["owner", "owner", 1, 1, ""]]
+    assert "nobody came yet" in _text(app)
+    assert "on 2 devices" in _text(app)
 
 
 def _speakers(dataset: Dataset, *, labels: bool) -> None:

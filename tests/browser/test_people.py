@@ -57,6 +57,9 @@ def test_a_second_browser_with_an_invite_labels_beside_the_owner(app: App, open_
     # revoked: out at once
     acts.to(owner, "Share")
     owner.get_by_role("button", name="Revoke").click()
+    steps = owner.get_by_test_id("stTopNavLink")
+    for words in ("Upload 600", "Split 4 subsets", "Map 100 %", "Share 1 person"):
+        expect(steps.filter(has_text=words)).to_have_count(1)
     expect(owner.get_by_text("revoked")).to_be_visible()
     mira.goto(f"{app.url}/label")
     expect(mira.get_by_text("You are Mira")).to_have_count(0)

@@ -38,6 +38,17 @@ def test_one_invite_lets_in_many_devices(shared_store, ten):
     assert invite.last_seen
 
 
+def test_people_are_counted_by_their_names_not_their_devices(shared_store, ten):
+    open_to_all = members.add_invite(shared_store, ten, "", days=1)
+    for name in ("Ann", "Ben"):
+        members.join(shared_store, open_to_all, name)
+    mira = members.add_invite(shared_store, ten, "Mira", days=1)
+    for _ in range(2):
+        members.join(shared_store, mira)
+
+    assert members.people(shared_store, ten) == 3
+
+
 def test_revoking_an_invite_puts_everybody_out_at_once(shared_store, ten):
     token = members.add_invite(shared_store, ten, "Ann", days=1)
     cookie = members.join(shared_store, token)
