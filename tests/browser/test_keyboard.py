@@ -3,7 +3,7 @@
 from playwright.sync_api import Page, expect
 
 from tests.browser import acts
-from tests.browser.test_map import COUNT, mapped_app, on_label  # noqa: F401 - fixtures
+from tests.browser.test_map import COUNT, address, on_label  # noqa: F401 - fixtures
 
 FOCUSED = "() => document.activeElement.textContent"
 
