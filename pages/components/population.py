@@ -6,10 +6,12 @@ import streamlit as st
 from hover_core.clips import SUBSETS
 
 _MOST = 200
+_AT_ONCE = 11  # rows with the header; more are scrolled to, so that what lies under the table is seen
+_ROW_PX = 35
 
 
 def population_table(population: dict[str, dict[str, int]]) -> None:
-    """Draw label × subset, the unlabelled last, with sums."""
+    """Draw label × subset: the sums first, then the unlabelled, then labels by their size."""
     rows = [{"label": name, **counts, "all": sum(counts.values())} for name, counts in population.items() if name]
     rows = [row for row in rows if row["all"]]
     rows.sort(key=lambda row: -row["all"])
@@ -17,12 +19,11 @@ def population_table(population: dict[str, dict[str, int]]) -> None:
     without = population.get("", dict.fromkeys(SUBSETS, 0))
     everything = {name: sum(counts[name] for counts in population.values()) for name in SUBSETS}
     rows = [
-        *rows[:_MOST],
-        {"label": "unlabelled", **without, "all": sum(without.values())},
         {"label": "all", **everything, "all": sum(everything.values())},
+        {"label": "unlabelled", **without, "all": sum(without.values())},
+        *rows[:_MOST],
     ]
-    st.dataframe(
-        pd.DataFrame(rows), hide_index=True, width="stretch", height="content", alt="Clips by label and subset"
-    )
+    height = _AT_ONCE * _ROW_PX + 2 if len(rows) >= _AT_ONCE else "content"
+    st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", height=height, alt="Clips by label and subset")
     if left_out > 0:
-        st.caption(f"The {_MOST} largest labels are shown; {left_out:,} smaller ones are counted in the last row.")
+        st.caption(f"The {_MOST} largest labels are shown; {left_out:,} smaller ones are counted in the first row.")

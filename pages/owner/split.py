@@ -99,6 +99,9 @@ if done:
                 dataset.undo(done[0])
             st.session_state.pop(f"split.done.{dataset.id}")
             st.rerun()
-twin_groups(dataset)
-leak_report(dataset)
+left, right = st.columns([1, 1.4], gap="large")
+with left:
+    twin_groups(dataset)
+with right:
+    leak_report(dataset)
 st.page_link("owner/vectorize.py", label="Next: the map", icon=":material/arrow_forward:")
