@@ -162,7 +162,8 @@ class Action:
             return Written(None, 0, left, self.revision - 1)
         batch_id = self._open_batch(token, how=how, kind="clear", note="no label")
         code_of = {name: code for code, name in enumerate(state.names)}
-        codes = np.array([code_of[name] for name in seen.names], np.int64)  # a view has codes of its own
+        # a view has codes of its own, also of labels that were offered and that nobody gave yet
+        codes = np.array([code_of.get(name, UNLABELLED) for name in seen.names], np.int64)
         ended, cleared = _Events(batch_id), _Events(batch_id)
         ends = state.source[positions] == seen.source[positions]
         ended.add(positions[ends], state.label[positions[ends]], INVERSE["yes"], state.source[positions[ends]])

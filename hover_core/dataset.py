@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from hover_core import clip_rows, finding, mapping, members, own_vectors, tables, vector_rows
+from hover_core import clip_rows, finding, mapping, members, offers, own_vectors, tables, vector_rows
 from hover_core.annotations import Batch, label_named, now
 from hover_core.clips import IDENTITIES, SUBSETS, Clip
 from hover_core.errors import NotFound, Refused, SoundError, TableError
@@ -400,6 +400,10 @@ class Dataset:
         """
         self.by.allow("own", self.id)
         return members.add_invite(self.store, self.id, name, days=days, blind=blind)
+
+    def offer_labels(self, labels: Sequence[str]) -> list[str]:
+        """Offer labels by name to those who work blind; which of them are new. Refused as `offers.offer` says."""
+        return offers.offer(self, labels)
 
     def invites(self) -> list[Invite]:
         """All invites, the newest first."""

@@ -1,12 +1,13 @@
 """The view of one annotator in blind mode: a fold of their own annotations alone, with label codes of their own.
 
-Subsets are those of everybody. Nothing that others annotated shows: not their labels, not the names or number of those,
-not which clips they touched. An annotation is one's own if its source names one as its annotator; what is undone, by
-whomever, does not count.
+Subsets are those of everybody. Labels that the owner offers (`offers`) are known by name from then on. Nothing that
+others annotated shows: not their labels, not the names or number of those, not which clips they touched. An annotation
+is one's own if its source names one as its annotator; what is undone, by whomever, does not count.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from itertools import chain
 
@@ -28,7 +29,7 @@ def view_of(connection: Connection, dataset_id: str, annotator: str, everybody: 
         kept, after = None, -1  # an undo may bring back what lies anywhere in the log
     batch, at, position, code, verdict, source = _own(connection, dataset_id, annotator, after, upto)
     names = list(kept.names) if kept is not None else []
-    theirs = _codes(names, code, everybody.names)
+    theirs = _codes(names, code, at, everybody.names, _offered(connection, dataset_id, after, upto))
     label = np.full(everybody.size, UNLABELLED, np.int32)
     given_by = np.zeros(everybody.size, np.int64)
     changed = np.zeros(everybody.size, np.int64)
@@ -70,18 +71,33 @@ def _own(connection: Connection, dataset_id: str, annotator: str, after: int, up
     return [np.ascontiguousarray(column) for column in flat.reshape(-1, 6).T]
 
 
-def _codes(names: list[str], code: Wide, everybody: tuple[str, ...]) -> Wide:
-    """Their code of each label, in the order of their first use: `names` grows by those that are new."""
-    of = {name: number for number, name in enumerate(names)}
+def _codes(names: list[str], code: Wide, at: Wide, everybody: tuple[str, ...], offered: list[tuple[str, int]]) -> Wide:
+    """Their code of each label, in the order of their first use or of its offer: `names` grows by those that are new.
+
+    By revision, so that a label has one code in every process, also in those that saw less of the log before.
+    """
     theirs = np.full(len(everybody), UNLABELLED, np.int64)
     used, first = np.unique(code, return_index=True)
-    for label in used[np.argsort(first)].tolist():
-        name = everybody[label]
+    came = [(revision, number, name) for number, (name, revision) in enumerate(offered)]
+    came += [
+        (int(at[place]), len(offered) + int(place), everybody[label])
+        for label, place in zip(used.tolist(), first.tolist(), strict=True)
+    ]
+    of = {name: number for number, name in enumerate(names)}
+    for _, _, name in sorted(came):
         if name not in of:
             of[name] = len(names)
             names.append(name)
-        theirs[label] = of[name]
+    for label in used.tolist():
+        theirs[label] = of[everybody[label]]
     return theirs
+
+
+def _offered(connection: Connection, dataset_id: str, after: int, upto: int) -> list[tuple[str, int]]:
+    """The labels that were offered since a revision, and when, in their order."""
+    kept = connection.execute(text("SELECT settings FROM datasets WHERE id = :d"), {"d": dataset_id}).scalar_one()
+    offered = json.loads(kept).get("offered_labels", [])
+    return [(str(name), int(revision)) for name, revision in offered if after < revision <= upto]
 
 
 def _undos(connection: Connection, dataset_id: str, after: int, upto: int) -> bool:

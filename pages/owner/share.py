@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pandas as pd
 import streamlit as st
 
+from hover_core import offers
 from hover_core.annotations import now
 from hover_core.invites import Invite
 from hover_core.members import guests
@@ -42,6 +43,7 @@ def main() -> None:
     if make:
         with session.said():
             st.session_state[made] = (name.strip(), dataset.invite(name, days=days, blind=blind))
+    _offer()
     link = st.session_state.get(made)
     if link:
         st.markdown(
@@ -78,6 +80,32 @@ def _people(invites: list[Invite]) -> None:
     columns = ["name", "role", "clips labelled", "actions", "devices", "last seen (UTC)"]
     frame = pd.DataFrame(rows, columns=columns).sort_values("clips labelled", ascending=False)
     st.dataframe(frame, hide_index=True, width="stretch", alt="Who came and what they labelled")
+
+
+def _offer() -> None:
+    """Labels that whoever is blind can choose from at once."""
+    known = offers.offered(dataset)
+    with st.expander(f"Labels offered to blind people: {len(known)}", icon=":material/label:"):
+        st.caption(
+            "Who works blind sees no label of anybody else's, so each would spell their own. What you offer here is on "
+            "their Label page with a colour and a key. It cannot be taken back."
+        )
+        if known:
+            st.markdown(" · ".join(plain(name) for name in known))
+        with st.form("share.offer", border=False, clear_on_submit=True):
+            others = [name for name in dataset.state().names if name not in known]
+            chosen = st.multiselect(
+                "Labels",
+                others,
+                key="share.labels",
+                accept_new_options=True,
+                placeholder="labels that there are, or new ones …",
+            )
+            given = st.form_submit_button("Offer them", icon=":material/add:")
+        if given and chosen:
+            with session.said():
+                dataset.offer_labels(chosen)
+                st.rerun()
 
 
 def _row(invite: Invite) -> None:

@@ -366,6 +366,18 @@ def test_label_shows_a_blind_annotator_no_label_of_others(run_as: Run, mapped: D
     assert [box.options for box in app.selectbox if box.key != "label.words_in"] == [[]]
 
 
+def test_labels_that_the_owner_offers_are_there_for_a_blind_annotator(run_as: Run, mapped: Dataset) -> None:
+    app = run_as(LOCAL_OWNER)
+    app.switch_page("owner/share.py").run()
+    app.multiselect(key="share.labels").set_value(["wren"])
+    next(button for button in app.button if button.label == "Offer them").click().run()
+    assert "Labels offered to blind people: 1" in str(app.main)
+    blind = run_as(Person("Mira", ANNOTATOR, mapped.id, blind=True))
+
+    assert not blind.exception
+    assert [box.options for box in blind.selectbox if box.key != "label.words_in"] == [["wren"]]
+
+
 def test_a_blind_invite_is_made_by_one_switch(run_as: Run, mapped: Dataset) -> None:
     app = run_as(LOCAL_OWNER)
     app.switch_page("owner/share.py").run()

@@ -24,7 +24,7 @@ TIERS = {
         "tables", "split", "listening", "columns", "indexes", "finding", "dataset", "jobs", "export", "recipes",
         "memoize", "vectorizing", "cluster",
         "mapping", "own_vectors",
-        "twins", "leaks", "data_card",
+        "twins", "leaks", "data_card", "offers",
         "corpus", "lens",
         "cutting",
     },

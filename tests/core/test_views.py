@@ -3,13 +3,18 @@
 import secrets
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hover_core import clip_rows
 from hover_core.clips import Clip
+from hover_core.errors import HoverError, Refused
+from hover_core.invites import ANNOTATOR, Person
 from hover_core.journal import Entry, Journal
+from hover_core.offers import offered
 from hover_core.store import Store
+from hover_core.tables import Intake
 
 tokens = iter(secrets.token_hex, None)
 
@@ -61,6 +66,38 @@ def test_names_and_codes_are_those_of_ones_own_labels_in_the_order_of_their_firs
     assert state.names == ("whale", "ant")
     assert state.label.tolist()[:4] == [-1, 0, 1, -1]
     assert state.view == "mira"
+
+
+def test_labels_that_the_owner_offers_are_known_by_name_in_every_view_and_keep_their_codes(datasets):
+    dataset = datasets.new("ten")
+    dataset.add(Intake(clips=[Clip(f"c{n}", f"http://host/{n}.wav") for n in range(10)]))
+    journal = datasets.journal
+    label(journal, dataset.id, [0], "whale", by="mira")
+    label(journal, dataset.id, [0], "secret", by="ann")
+    assert journal.state(dataset.id, "mira").names == ("whale",)
+    first = dataset.offer_labels(["dog", " cat ", "dog", "whale"])
+    assert journal.state(dataset.id, "mira").names == ("whale", "dog", "cat")
+    label(journal, dataset.id, [1], "ant", by="mira")
+    second = dataset.offer_labels(["cat", "fox"])
+    label(journal, dataset.id, [2], "fox", by="mira")
+    clear(journal, dataset.id, [2], by="mira")
+
+    assert (first, second) == (["dog", "cat", "whale"], ["fox"])
+    assert hers(journal, dataset.id) == "whale ant - -"
+    assert journal.state(dataset.id, "mira").names == ("whale", "dog", "cat", "ant", "fox")
+    assert journal.state(dataset.id, "jon").names == ("dog", "cat", "whale", "fox")
+    assert journal.state(dataset.id).names == ("whale", "secret", "ant", "fox")
+
+
+def test_only_the_owner_offers_labels(datasets):
+    dataset = datasets.new("ten")
+    guest = datasets.open(dataset.id, by=Person("Mira", ANNOTATOR, dataset.id, blind=True))
+
+    with pytest.raises(HoverError):
+        guest.offer_labels(["dog"])
+    with pytest.raises(Refused, match="at most 500"):
+        dataset.offer_labels([f"label {n}" for n in range(501)])
+    assert offered(dataset) == []
 
 
 def test_imported_labels_show_only_to_whom_they_are_by(journal, ten):
