@@ -40,9 +40,9 @@ def test_the_readmes_formats_are_those_that_are_exported() -> None:
 
 
 def test_every_file_that_the_documents_link_to_is_there() -> None:
-    for name in ("README.md", "CHANGELOG.md", "SECURITY.md"):
-        for target in re.findall(r"\]\(([^)#:]+)\)", (ROOT / name).read_text()):
-            assert (ROOT / target).exists(), f"{name} links to {target}"
+    for page in (*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")):
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
 def test_the_readmes_python_runs_as_far_as_names_go() -> None:
