@@ -43,7 +43,6 @@ def main() -> None:
     if make:
         with session.said():
             st.session_state[made] = (name.strip(), dataset.invite(name, days=days, blind=blind))
-    _offer()
     link = st.session_state.get(made)
     if link:
         st.markdown(
@@ -51,6 +50,7 @@ def main() -> None:
         )
         st.code(f"{session.root()}join?t={link[1]}", language=None)
         st.caption(f"If your host does not pass that path on, this one works as well: `{session.root()}?t={link[1]}`")
+    _offer()
     invites = dataset.invites()
     _people(invites)
     if not invites:
