@@ -30,6 +30,7 @@ class _Ear:
         self._limits = limits
         self._resamplers = Resamplers()
         self._recordings = LastOpened(limits)
+        self._vectorizers: dict[str, Any] = {}
 
     def answer(self, header: dict[str, Any], data: bytes, send: Any) -> None:
         """Calls send(header, buffer), once, or for "wav" several times."""
@@ -66,7 +67,7 @@ class _Ear:
     def _vectorize(self, recording: Recording, start_s: Any, end_s: Any, key: str) -> tuple[dict[str, Any], bytes]:
         from hover_core.vectorizers import get
 
-        vectorizer = get(key)
+        vectorizer = self._vectorizers.get(key) or self._vectorizers.setdefault(key, get(key))
         stream = vectorizer.stream()
         frames = 0
         computing_s, begun = 0.0, time.perf_counter()

@@ -345,10 +345,11 @@ class _Raising:
         blocks = -(-len(clip) // step)
         padded = np.zeros(blocks * step + 2 * margin, np.float32)
         padded[margin : margin + len(clip)] = clip
-        rows = np.lib.stride_tricks.as_strided(padded, (blocks, block), (step * padded.itemsize, padded.itemsize))
-        spectrum = scipy.fft.rfft(rows, axis=1)
-        spectrum *= self._filter
-        raised = scipy.fft.irfft(spectrum, self._raised(block), axis=1, overwrite_x=True)
+        rows = np.ndarray((blocks, block), np.float32, padded, strides=(step * padded.itemsize, padded.itemsize))
+        made = self._raised(block)
+        spectrum = np.zeros((blocks, made // 2 + 1), np.complex64)  # nothing lies above half the old rate
+        np.multiply(scipy.fft.rfft(rows, axis=1), self._filter, out=spectrum[:, : len(self._filter)])
+        raised = scipy.fft.irfft(spectrum, made, axis=1, overwrite_x=True)
         ahead = self._raised(margin)
         out = raised[:, ahead : raised.shape[1] - ahead].reshape(-1)[: -(-len(clip) * self._gives // self._every)]
         first = clip[:_REACH]

@@ -224,7 +224,7 @@ class _Spectrogram:
         wave = np.concatenate(self._held)
         frames, room = (1 + (length - N_FFT) // HOP for length in (self._length, wave.size))
         # One frame a column: rfft and the sparse filter then both work on contiguous rows.
-        view = np.lib.stride_tricks.as_strided(wave, (N_FFT, room), (wave.itemsize, HOP * wave.itemsize))
+        view = np.ndarray((N_FFT, room), wave.dtype, wave, strides=(wave.itemsize, HOP * wave.itemsize))
         for first in range(0, frames, _BLOCK_FRAMES):
             last = min(first + _BLOCK_FRAMES, frames)
             filled = min(-(-last // _AT_ONCE) * _AT_ONCE, room)
