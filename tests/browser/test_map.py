@@ -69,6 +69,18 @@ def test_hovering_plays_one_sound_and_runs_no_script(on_label: Page) -> None:
     assert sent != []
 
 
+def test_points_in_one_place_are_told_of_under_the_mouse(on_label: Page) -> None:
+    page = on_label
+    where = acts.pixels(page, COUNT)
+    page.evaluate("const { of } = window.__hoverMap; of.clips.base.places.copyWithin(2, 0, 2); of.grid = null")
+    page.mouse.move(*where[0])
+
+    expect(page.locator(".clip-map-tip")).to_contain_text("one of 2 in this place")
+    page.mouse.move(*where[5])
+    expect(page.locator(".clip-map-tip")).to_contain_text("d0005.ogg")
+    assert "in this place" not in page.locator(".clip-map-tip").inner_text()
+
+
 def test_keys_label_and_undo(on_label: Page) -> None:
     page = on_label
     where = acts.pixels(page, COUNT)

@@ -8,10 +8,11 @@ const REACH_PX = 10
 const SWEEP_MS = 70 // between two sounds of a sweep
 const SWEEP_LENGTH_MS = 260
 const MOST_CARDS = 400
+const SAME_PLACE_PX = 0.5
 
 export class Hover {
   /**
-   * @param map answers for what is on the map: near(px, py, radius, k), pixel(clip), label(clip), clipAddress(clip, what), theme
+   * @param map answers for what is on the map: near(px, py, radius, k), around(px, py, radius, visit), clips, pixel(clip), label(clip), clipAddress(clip, what), theme
    * @param told called when the point under the mouse, or what is heard, has changed
    */
   constructor(map, told) {
@@ -116,7 +117,7 @@ export class Hover {
     this.name.textContent = card ? card.name : "…"
     this.label.textContent = label
     this.label.style.setProperty("--dot", colour)
-    this.facts.textContent = [card && Number.isFinite(card.duration) ? `${card.duration < 10 ? card.duration.toFixed(2) : Math.round(card.duration)} s` : "", SUBSETS[this.map.subset(clip)], this.map.fact(clip)].filter(Boolean).join(" · ")
+    this.facts.textContent = [card && Number.isFinite(card.duration) ? `${card.duration < 10 ? card.duration.toFixed(2) : Math.round(card.duration)} s` : "", SUBSETS[this.map.subset(clip)], this.map.fact(clip), this.#crowd(clip)].filter(Boolean).join(" · ")
     this.#draw(card?.peaks ?? [])
     this.#voice()
     this.tip.hidden = false
@@ -125,6 +126,14 @@ export class Hover {
     const wide = this.tip.offsetWidth, high = this.tip.offsetHeight
     const left = px + 16 + wide < width ? px + 16 : Math.max(4, px - 16 - wide)
     this.tip.style.transform = `translate(${Math.round(left)}px, ${Math.round(Math.min(Math.max(4, py - high / 2), height - high - 4))}px)`
+  }
+
+  /** How many points lie in one place with this one: only one of them is heard under the mouse. */
+  #crowd(clip) {
+    const { shown } = this.map.clips
+    let here = 0
+    this.map.around(...this.map.pixel(clip), SAME_PLACE_PX, other => { here += shown[other] })
+    return here > 1 ? `one of ${here.toLocaleString("en-US")} in this place` : ""
   }
 
   #draw(peaks) {
