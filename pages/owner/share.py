@@ -85,7 +85,7 @@ def _people(invites: list[Invite]) -> None:
 def _offer() -> None:
     """Labels that whoever is blind can choose from at once."""
     known = offers.offered(dataset)
-    with st.expander(f"Labels offered to blind people: {len(known)}", icon=":material/label:"):
+    with st.expander(f"Labels offered to those who work blind: {len(known)}", icon=":material/label:"):
         st.caption(
             "Who works blind sees no label of anybody else's, so each would spell their own. What you offer here is on "
             "their Label page with a colour and a key. It cannot be taken back."
