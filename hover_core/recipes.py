@@ -40,7 +40,16 @@ def simple_annotator(dataset: Dataset, *, port: int = 8501) -> AnnotatorApp:
     >>> interactive_plot  # doctest: +SKIP
     """
     script = Path(__file__).resolve().parent.parent / "streamlit_app.py"
-    words = ["streamlit", "run", str(script), "--server.address", "localhost", "--server.port", str(port)]
+    # from a wheel the library comes alone, and the app is run in a clone
+    words = [
+        "streamlit",
+        "run",
+        str(script) if script.is_file() else script.name,
+        "--server.address",
+        "localhost",
+        "--server.port",
+        str(port),
+    ]
     command = shlex.join([f"HOVER_DATA={settings.data_folder()}", *words])
     if dataset.store.url != f"sqlite:///{settings.data_folder() / 'hover.sqlite'}":
         # without the password: notebooks are shown around

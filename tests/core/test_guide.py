@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 import requests
 
+from hover_core import recipes
 from hover_core.dataset import SupervisableAudioDataset
 from hover_core.memoize import memoize
 from hover_core.recipes import simple_annotator
@@ -114,6 +115,18 @@ def test_the_same_table_again_opens_the_same_dataset_with_its_labels(table_of_ur
 
     assert again.id == first.id
     assert list(again.to_pandas()["label"][:3]) == ["hum", "hum", ""]
+
+
+def test_where_only_the_library_is_installed_the_command_names_the_script_of_a_clone(
+    table_of_urls: Path, hover_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    dataset = SupervisableAudioDataset.from_pandas(pd.read_csv(table_of_urls))
+    beside = simple_annotator(dataset).command
+
+    monkeypatch.setattr(recipes, "__file__", str(tmp_path / "hover_core" / "recipes.py"))
+
+    assert f"streamlit run {Path(__file__).resolve().parents[2] / 'streamlit_app.py'} " in beside
+    assert "streamlit run streamlit_app.py " in simple_annotator(dataset).command
 
 
 def test_a_clip_that_raises_is_a_failure_and_the_others_go_on(table_of_urls: Path, hover_data: Path) -> None:
