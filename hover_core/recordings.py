@@ -313,6 +313,7 @@ class _Raising:
         import numpy as np
 
         common = math.gcd(rate, wanted)
+        self._ratio = rate / wanted
         self._every, self._gives = rate // common, wanted // common  # so many samples become so many
         self._margin = self._every * -(-_MARGIN // self._every)
         self._block = 8 * self._margin
@@ -336,7 +337,7 @@ class _Raising:
         return samples * self._gives // self._every
 
     def of(self, clip: Any) -> Any:
-        """The clip [shape=(n,), float32] at the wanted rate: ceil(n * ratio) samples."""
+        """The clip [shape=(n,), float32] at the wanted rate: as many samples as soxr makes of it."""
         import numpy as np
         import scipy.fft
 
@@ -351,7 +352,7 @@ class _Raising:
         np.multiply(scipy.fft.rfft(rows, axis=1), self._filter, out=spectrum[:, : len(self._filter)])
         raised = scipy.fft.irfft(spectrum, made, axis=1, overwrite_x=True)
         ahead = self._raised(margin)
-        out = raised[:, ahead : raised.shape[1] - ahead].reshape(-1)[: -(-len(clip) * self._gives // self._every)]
+        out = raised[:, ahead : raised.shape[1] - ahead].reshape(-1)[: int(len(clip) / self._ratio + 0.5)]
         first = clip[:_REACH]
         out[:_BENT] += (self._bend[:, : len(first)] @ first)[: len(out)]
         return out
