@@ -17,6 +17,8 @@ from pages.components.clip_list import Act, clip_list
 from pages.components.desk import Desk
 from pages.components.hands_free import hands_free
 from pages.components.search import MOST_HITS, Search, Words, joined
+from pages.components.threshold import chosen as threshold_chosen
+from pages.components.threshold import threshold
 from pages.components.words import counted, plain
 
 Positions = NDArray[np.int64]
@@ -237,7 +239,7 @@ def _how_many(search: Search) -> None:
         if st.session_state.get("label.cut_by", "first") == "first":
             st.slider("Most similar clips", 5, MOST_HITS, 50, 5, key="label.k", label_visibility="collapsed")
         else:
-            st.slider("Cosine above", 0.0, 1.0, 0.5, 0.01, key="label.cut", label_visibility="collapsed")
+            threshold("Cosine above", key="label.cut")
 
 
 def _acts(dataset: Dataset, desk: Desk, search: Search, hits: Ranking) -> None:
@@ -332,7 +334,7 @@ def _ranking(dataset: Dataset, desk: Desk, search: Search) -> Ranking:
     return search.ranking(
         dataset,
         k=None if above or search.sought is None else int(st.session_state.get("label.k", 50)),
-        at_least=float(st.session_state.get("label.cut", 0.5)) if above else None,
+        at_least=threshold_chosen("label.cut") if above else None,
         nearest=bool(st.session_state.get("label.nearest")),
         rerank=rerank.chosen(dataset),
         among=among,

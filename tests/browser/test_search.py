@@ -151,6 +151,14 @@ def test_an_address_that_is_not_in_the_table_and_its_threshold(heard: Heard, on_
     expect(page.get_by_text(re.compile("^Select these (1[0-9]|20)$"))).to_be_visible()
     found = page.evaluate("[...window.__hoverMap.of.ring].flatMap((ring, clip) => ring ? [clip] : [])")
     assert {clip % 3 for clip in found} == {NOISE}
+    # it moves the hits while it is held
+    box = threshold.bounding_box()
+    assert box is not None
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.98, box["y"] + box["height"] / 2, steps=6)
+    page.wait_for_function("n => [...window.__hoverMap.of.ring].filter(Boolean).length < n", arg=len(found))
+    page.mouse.up()
     threshold.focus()
     threshold.press("End")
     expect(page.get_by_text("No clip answers")).to_be_visible()

@@ -1,0 +1,33 @@
+"""A slider whose value goes up while it is moved; `st.slider` tells Python only where it was let go."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+
+from pages.server import assets
+
+DEFAULT = 0.5
+
+
+def threshold(label: str, *, key: str) -> float:
+    """Draw a slider from 0 to 1 in hundredths; where it is."""
+    data = {"label": label, "value": chosen(key)}
+    _element()(key=key, data=data, height="content", default={"value": DEFAULT}, on_value_change=_nothing)
+    return chosen(key)
+
+
+def chosen(key: str) -> float:
+    """Where the slider with this key is, also before it is drawn in a run."""
+    found = getattr(st.session_state.get(key), "value", None)
+    return min(1.0, max(0.0, float(found))) if isinstance(found, int | float) else DEFAULT
+
+
+@st.cache_resource
+def _element() -> Any:
+    return st.components.v2.component("threshold", js=assets.inline("threshold"), isolate_styles=False)
+
+
+def _nothing() -> None:
+    """Streamlit keeps a value in the result only if a callback is named for it."""
