@@ -3,6 +3,7 @@
  *
  * Up to Python go, by an Outbox, acts {kind: "focus" | "similar" | "evict" | "up" | "down" | "label", position, label}. Playing sends nothing.
  */
+import { leaving } from "./leaving.js"
 import { Outbox } from "./outbox.js"
 import { style } from "./style.js"
 import { addressOf, voice } from "./voice.js"
@@ -25,10 +26,7 @@ export function mount(component, root) {
   let list = lists.get(place)
   if (!list) lists.set(place, list = new ClipList(place))
   list.update(component, root)
-  return () => {
-    lists.delete(place)
-    list.close()
-  }
+  return leaving(lists, place, list => list.close())
 }
 
 class ClipList {

@@ -21,6 +21,7 @@ import { Hold } from "./hold.js"
 import { Hover } from "./hover.js"
 import { BINS, Filters, Legend, Ramp, summaryOf } from "./legend.js"
 import { drawMarks, drawStill } from "./marks.js"
+import { leaving } from "./leaving.js"
 import { Outbox } from "./outbox.js"
 import { style } from "./style.js"
 import { sounding } from "./voice.js"
@@ -38,7 +39,7 @@ const WAITING = ["legend", "colours", "ranks", "points"]
 const maps = new WeakMap() // by parentElement
 const seen = new Map() // by address of the base: the zoom to come back to
 
-/** Mounts or updates the map in component.parentElement. Answers a function that takes it away, unless a later call has taken over. */
+/** Mounts or updates the map in component.parentElement. Answers a function that takes it away. */
 export function mount(component) {
   const place = component.parentElement
   if (!maps.has(place)) {
@@ -46,18 +47,12 @@ export function mount(component) {
     for (const older of place.querySelectorAll(":scope > .clip-map")) older.clipMap.close()
     maps.set(place, new ClipMap(place))
   }
-  const map = maps.get(place)
-  const turn = map.update(component)
-  return () => {
-    if (turn !== map.turn) return
-    maps.delete(place)
-    map.close()
-  }
+  maps.get(place).update(component)
+  return leaving(maps, place, map => map.close())
 }
 
 class ClipMap {
   constructor(place) {
-    this.turn = 0
     this.gone = new AbortController()
     this.dirty = {}
     this.hold = new Hold()
@@ -163,7 +158,6 @@ class ClipMap {
     if (data.map !== before?.map || data.journal !== before?.journal) this.#load()
     else this.#obey()
     window.__hoverMap = { of: this, state: () => this.#state(), pixel: clip => this.#onScreen(clip), colour: clip => this.#colourNow(clip) }
-    return ++this.turn
   }
 
   async #load() {

@@ -2,6 +2,7 @@
  * Plays hits one after the other; keys decide. Up to Python go, by an Outbox, acts
  * {kind: "keep" | "drop" | "skip" | "undo", position, heard, at}, {kind: "label", index}, {kind: "take back"} and {kind: "end"}. Playing on sends nothing.
  */
+import { leaving } from "./leaving.js"
 import { Outbox } from "./outbox.js"
 import { Row, isHeard } from "./row.js"
 import { addressOf, voice } from "./voice.js"
@@ -18,10 +19,7 @@ export function mount(component, root) {
   let player = players.get(place)
   if (!player) players.set(place, player = new HandsFree(place))
   player.update(component, root)
-  return () => {
-    players.delete(place)
-    player.close()
-  }
+  return leaving(players, place, player => player.close())
 }
 
 class HandsFree {

@@ -1,4 +1,5 @@
 /** The known labels as buttons with their colours and keys. Up to Python goes one trigger, "choose" (JSON {name, nonce}). */
+import { leaving } from "./leaving.js"
 import { style } from "./style.js"
 
 const bars = new WeakMap() // by parentElement
@@ -24,10 +25,7 @@ export function mount(component, root) {
   bar.component = component
   // whoever chose by the keyboard goes on from there
   if (held !== null && !bar.contains(document.activeElement)) [...bar.children].find(one => one.dataset.name === held)?.focus()
-  return () => {
-    bars.delete(place)
-    bar.remove()
-  }
+  return leaving(bars, place, bar => bar.remove())
 }
 
 function button(bar, name, colour, place, chosen) {

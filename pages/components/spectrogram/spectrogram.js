@@ -2,6 +2,7 @@
  * The spectrogram of the clip in focus. Its play head follows whichever player on the page plays this clip: the map, a list, or Streamlit's own.
  * Speed and even loudness hold for all of them. Nothing of this tells Python anything.
  */
+import { leaving } from "./leaving.js"
 import { style } from "./style.js"
 import { addressOf, change, clipOf, voice } from "./voice.js"
 
@@ -14,10 +15,7 @@ export function mount(component, root) {
   let player = players.get(place)
   if (!player) players.set(place, player = new Spectrogram(place))
   player.update(component.data, root)
-  return () => {
-    players.delete(place)
-    player.close()
-  }
+  return leaving(players, place, player => player.close())
 }
 
 class Spectrogram {
