@@ -1,8 +1,7 @@
 """Clips that are added to a mapped dataset come to lie on its map; what was there stays where it was."""
 
 import re
-from collections.abc import Callable
-from pathlib import Path
+import secrets
 
 import numpy as np
 import pytest
@@ -10,11 +9,10 @@ from playwright.sync_api import Page, expect
 
 from hover_core import vector_rows
 from hover_core.clips import Clip, clip_id
-from hover_core.dataset import Dataset, Datasets
-from hover_core.store import Store
+from hover_core.dataset import Dataset
 from hover_core.tables import Intake
 from tests.browser import acts
-from tests.browser.conftest import App
+from tests.browser.conftest import Standing
 
 KEY = "mfcc-mean-32-22050-v1"
 
@@ -29,13 +27,8 @@ def _add(dataset: Dataset, numbers: range, *, vectors: bool) -> None:
 
 
 @pytest.mark.timeout(240)
-def test_new_clips_are_placed_on_the_map_and_a_new_one_is_drawn_by_a_button(
-    start_app: Callable[..., App], page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "data").mkdir()
-    monkeypatch.setenv("HOVER_DATA", str(tmp_path / "data"))
-    datasets = Datasets(Store(f"sqlite:///{tmp_path / 'data' / 'hover.sqlite'}"))
-    dataset = datasets.new("growing")
+def test_new_clips_are_placed_on_the_map_and_a_new_one_is_drawn_by_a_button(standing: Standing, page: Page) -> None:
+    dataset = standing.datasets.new(f"growing {secrets.token_hex(4)}")
     _add(dataset, range(100), vectors=True)
     dataset.change_settings(vectorizer=KEY)
     dataset.embed(KEY)
@@ -43,9 +36,8 @@ def test_new_clips_are_placed_on_the_map_and_a_new_one_is_drawn_by_a_button(
     assert old is not None
     before = dataset.coordinates(old).copy()
     _add(dataset, range(100, 120), vectors=False)
-    app = start_app()
 
-    page.goto(f"{app.url}/vectorize")
+    page.goto(standing.at("vectorize", dataset))
     acts.map_ready(page, 120)
     expect(page.get_by_text("20 clips have no place on this map yet")).to_be_visible()
     expect(page.get_by_role("button", name="Draw the map again")).to_be_visible()
@@ -67,4 +59,3 @@ def test_new_clips_are_placed_on_the_map_and_a_new_one_is_drawn_by_a_button(
     assert again is not None
     assert again.clips == 120
     assert "fitted" in again.settings
-    datasets.close()

@@ -1,37 +1,28 @@
 """Vectors brought along in the browser: dropped, read back in a sentence, added, drawn."""
 
 import io
-from collections.abc import Callable
-from pathlib import Path
+import secrets
 
 import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
 from hover_core.clips import Clip, clip_id
-from hover_core.dataset import Datasets
-from hover_core.store import Store
 from hover_core.tables import Intake
 from tests.browser import acts
-from tests.browser.conftest import App
+from tests.browser.conftest import Standing
 
 
 @pytest.mark.timeout(240)
-def test_a_file_of_vectors_becomes_a_map(
-    start_app: Callable[..., App], page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "data").mkdir()
-    monkeypatch.setenv("HOVER_DATA", str(tmp_path / "data"))
-    datasets = Datasets(Store(f"sqlite:///{tmp_path / 'data' / 'hover.sqlite'}"))
-    dataset = datasets.new("brought")
+def test_a_file_of_vectors_becomes_a_map(standing: Standing, page: Page) -> None:
+    dataset = standing.datasets.new(f"brought {secrets.token_hex(4)}")
     urls = [f"demo:d{number:04d}.ogg" for number in range(80)]
     dataset.add(Intake(clips=[Clip(clip_id(url), url) for url in urls]))
     file = io.BytesIO()
     vectors = np.random.default_rng(0).normal(size=(71, 12)).astype(np.float32)
     np.savez(file, ids=np.array([*urls[:70], "https://example.org/none.wav"]), vectors=vectors)
-    app = start_app()
 
-    page.goto(f"{app.url}/vectorize")
+    page.goto(standing.at("vectorize", dataset))
     page.get_by_text("Bring your own vectors").click()
     buffer = {"name": "clap.npz", "mimeType": "application/octet-stream", "buffer": file.getvalue()}
     page.locator("input[type=file]").set_input_files(buffer)  # type: ignore[arg-type]
@@ -55,4 +46,3 @@ def test_a_file_of_vectors_becomes_a_map(
     embedding = dataset.embedding()
     assert embedding is not None
     assert (embedding.vectorizer, embedding.clips) == ("own-clap", 70)
-    datasets.close()

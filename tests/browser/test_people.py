@@ -1,43 +1,64 @@
 """Who is here: the owner's link, invites, two people on one map."""
 
 import re
+import secrets
 import urllib.parse
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
+from hover_core.clips import Clip, clip_id
+from hover_core.dataset import Dataset
+from hover_core.tables import Intake
 from tests.browser import acts
-from tests.browser.conftest import App
+from tests.browser.conftest import App, Standing
+
+COUNT = 600
+NAMES = ("seven", "siren", "owl")
 
 
-@pytest.mark.timeout(300)
-def test_a_second_browser_with_an_invite_labels_beside_the_owner(app: App, open_page: Callable[..., Page]) -> None:
+@pytest.fixture
+def shared(standing: Standing) -> Dataset:
+    """600 demo clips on a map, half of them labelled by the owner."""
+    dataset = standing.datasets.new(f"shared {secrets.token_hex(4)}")
+    urls = [f"demo:d{number:04d}.ogg" for number in range(COUNT)]
+    labels = [NAMES[number % 3] if number % 2 else "" for number in range(COUNT)]
+    clips = [Clip(clip_id(url), url, label=label) for url, label in zip(urls, labels, strict=True)]
+    dataset.add(Intake(clips=clips))
+    vectors = np.random.default_rng(1).normal(size=(COUNT, 8)).astype(np.float32)
+    acts.give_map(dataset, vectors, vectors[:, :2])
+    return dataset
+
+
+@pytest.mark.timeout(240)
+def test_a_second_browser_with_an_invite_labels_beside_the_owner(
+    standing: Standing, shared: Dataset, open_page: Callable[..., Page]
+) -> None:
     owner = open_page()
-    acts.load_demo(owner, app.url)
-    acts.vectorize(owner)
-    acts.to(owner, "Share")
+    owner.goto(standing.at("share", shared))
     owner.get_by_role("textbox", name="Who is it for?").fill("Mira")
     owner.get_by_role("button", name="Make a link").click()
     link = owner.get_by_text(re.compile("/join\\?t=")).first.text_content()
     assert link is not None
     acts.to(owner, "Label")
-    acts.map_ready(owner, 600)
+    acts.map_ready(owner, COUNT)
 
     # Mira comes in: a page with a button, then Label and nothing else
     mira = open_page()
     mira.goto(link.strip())
     mira.get_by_role("button", name="Continue as Mira").click()
     expect(mira.get_by_text("You are Mira")).to_be_visible()
-    acts.map_ready(mira, 600)
+    acts.map_ready(mira, COUNT)
     expect(mira.get_by_text("Export")).to_have_count(0)
-    mira.goto(f"{app.url}/export")
+    mira.goto(standing.at("export", shared))
     expect(mira.get_by_text("Download")).to_have_count(0)
-    mira.goto(f"{app.url}/label")
-    acts.map_ready(mira, 600)
+    mira.goto(standing.at("label", shared))
+    acts.map_ready(mira, COUNT)
 
     # she labels; the owner sees it without doing anything
-    where = acts.pixels(mira, 600)
+    where = acts.pixels(mira, COUNT)
     acts.lasso_around(mira, where[where[:, 0].argsort()[:30]])
     expect(mira.locator(".clip-list .row").first).to_be_visible()
     hers = acts.selected(mira)
@@ -47,7 +68,7 @@ def test_a_second_browser_with_an_invite_labels_beside_the_owner(app: App, open_
     assert owner.evaluate("p => window.__hoverMap.state().colours[p]", hers[0]) == colour
 
     # and the other way round
-    where = acts.pixels(owner, 600)
+    where = acts.pixels(owner, COUNT)
     acts.lasso_around(owner, where[where[:, 0].argsort()[-30:]])
     expect(owner.locator(".clip-list .row").first).to_be_visible()
     his = acts.selected(owner)
@@ -61,7 +82,7 @@ def test_a_second_browser_with_an_invite_labels_beside_the_owner(app: App, open_
     for words in ("Upload 600", "Split 4 subsets", "Map 100 %", "Share 1 person"):
         expect(steps.filter(has_text=words)).to_have_count(1)
     expect(owner.get_by_text("revoked")).to_be_visible()
-    mira.goto(f"{app.url}/label")
+    mira.goto(standing.at("label", shared))
     expect(mira.get_by_text("You are Mira")).to_have_count(0)
 
 
@@ -121,14 +142,12 @@ def test_a_deep_link_is_locked_on_a_fresh_server(start_app: Callable[..., App], 
         expect(page.get_by_text("This app is locked")).to_be_visible()
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(240)
 def test_a_blind_annotator_sees_no_label_of_others_and_everybody_sees_hers(
-    app: App, open_page: Callable[..., Page]
+    standing: Standing, shared: Dataset, open_page: Callable[..., Page]
 ) -> None:
     owner = open_page()
-    acts.load_demo(owner, app.url)
-    acts.vectorize(owner)
-    acts.to(owner, "Share")
+    owner.goto(standing.at("share", shared))
     owner.get_by_role("textbox", name="Who is it for?").fill("Mira")
     owner.get_by_text("Blind", exact=True).click()
     owner.get_by_role("button", name="Make a link").click()
@@ -136,8 +155,8 @@ def test_a_blind_annotator_sees_no_label_of_others_and_everybody_sees_hers(
     assert link is not None
     expect(owner.get_by_text("blind · until")).to_be_visible()
     acts.to(owner, "Label")
-    acts.map_ready(owner, 600)
-    where = acts.pixels(owner, 600)
+    acts.map_ready(owner, COUNT)
+    where = acts.pixels(owner, COUNT)
     acts.lasso_around(owner, where[where[:, 0].argsort()[:30]])
     expect(owner.locator(".clip-list .row").first).to_be_visible()
     his = acts.selected(owner)
@@ -152,9 +171,9 @@ def test_a_blind_annotator_sees_no_label_of_others_and_everybody_sees_hers(
     mira.on("response", lambda got: answers.append(got.text()) if "/journal/" in got.url else None)
     mira.goto(link.strip())
     mira.get_by_role("button", name="Continue as Mira").click()
-    acts.map_ready(mira, 600)
+    acts.map_ready(mira, COUNT)
     assert mira.evaluate("window.__hoverMap.state().colours.filter(c => c !== null).length") == 0
-    where = acts.pixels(mira, 600)
+    where = acts.pixels(mira, COUNT)
     acts.lasso_around(mira, where[where[:, 0].argsort()[:30]])
     expect(mira.locator(".clip-list .row").first).to_be_visible()
     hers = acts.selected(mira)

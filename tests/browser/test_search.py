@@ -1,7 +1,7 @@
 """Search by ear in a real browser: ask with anything that sounds, refine, take the hits, judge them by keys."""
 
 import re
-from collections.abc import Callable, Iterator
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,14 +9,13 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from hover_core import jobs
+from hover_core import clip_rows, jobs, vector_rows
 from hover_core.clips import Clip, clip_id
-from hover_core.dataset import Dataset, Datasets
-from hover_core.store import Store
+from hover_core.dataset import Dataset
 from hover_core.tables import Intake
 from tests import sounds
 from tests.browser import acts
-from tests.browser.conftest import ARGUMENTS, App
+from tests.browser.conftest import ARGUMENTS, Standing
 from tests.servers import SoundServer
 
 COUNT = 60
@@ -34,9 +33,9 @@ def sound(number: int) -> np.ndarray:
 
 @dataclass
 class Heard:
-    """An app with clips that really sound, and a view into its store."""
+    """A dataset of clips that really sound, in the app that stands, and a folder for files."""
 
-    app: App
+    address: str
     dataset: Dataset
     server: SoundServer
     folder: Path
@@ -51,33 +50,49 @@ class Heard:
         }
 
 
-@pytest.fixture
-def heard(start_app: Callable[..., App], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Heard]:
-    """Sixty clips behind a real server, vectorized and on a map, none labelled; one label is known."""
-    (tmp_path / "data").mkdir()
-    monkeypatch.setenv("HOVER_DATA", str(tmp_path / "data"))
-    files = {f"/{number}.wav": sounds.encode(sound(number)) for number in range(COUNT)}
-    files["/new.wav"] = sounds.encode(sounds.noise(0.6, seed=777))
-    with SoundServer(files) as server:
-        monkeypatch.setenv("HOVER_ALLOWED_HOSTS", server.host_port)
-        datasets = Datasets(Store(f"sqlite:///{tmp_path / 'data' / 'hover.sqlite'}"))
-        dataset = datasets.new("sounds")
-        urls = [server.url(f"/{number}.wav") for number in range(COUNT)]
-        clips = [Clip(clip_id(url), url, extra={"kind": "tnc"[n % 3], "n": str(n)}) for n, url in enumerate(urls)]
-        dataset.add(Intake(clips=clips))
-        dataset.change_settings(vectorizer=KEY)
+@pytest.fixture(scope="module")
+def vectorized(_standing: Standing) -> Dataset:
+    """The sixty clips, vectorized once, for each test to copy; from then on their server has them."""
+    server = _standing.server
+    server.files.update({f"/{number}.wav": sounds.encode(sound(number)) for number in range(COUNT)})
+    server.files["/new.wav"] = sounds.encode(sounds.noise(0.6, seed=777))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HOVER_DATA", str(_standing.app.data))
+        patch.setenv("HOVER_ALLOWED_HOSTS", server.host_port)
+        dataset = new(_standing)
         jobs.run_here(dataset, vectorizer=KEY)
-        dataset.embed(KEY, "pca")
-        yield Heard(start_app(), dataset, server, tmp_path)
-        datasets.close()
+    return dataset
+
+
+@pytest.fixture
+def heard(standing: Standing, vectorized: Dataset, tmp_path: Path) -> Heard:
+    """Sixty clips behind a real server, vectorized and on a map, none labelled; one label is known."""
+    dataset = new(standing)
+    positions, vectors = vectorized.vectors(KEY)
+    facts = vectorized.clips()[["sha256", "duration_s"]].assign(position=range(COUNT), sample_rate=22_050)
+    with dataset.store.write() as connection:
+        vector_rows.add_vectors(connection, dataset.id, KEY, positions.tolist(), vectors)
+        clip_rows.hear(connection, dataset.id, facts.to_dict("records"))
+    dataset.embed(KEY, "pca")
+    return Heard(standing.at("label", dataset), dataset, standing.server, tmp_path)
 
 
 @pytest.fixture
 def on_label(heard: Heard, page: Page) -> Page:
     """The Label page, its map standing still."""
-    page.goto(f"{heard.app.url}/label")
+    page.goto(heard.address)
     acts.map_ready(page, COUNT)
     return page
+
+
+def new(standing: Standing) -> Dataset:
+    """A dataset of the sixty clips, without vectors."""
+    dataset = standing.datasets.new(f"sounds {secrets.token_hex(4)}")
+    urls = [standing.server.url(f"/{number}.wav") for number in range(COUNT)]
+    clips = [Clip(clip_id(url), url, extra={"kind": "tnc"[n % 3], "n": str(n)}) for n, url in enumerate(urls)]
+    dataset.add(Intake(clips=clips))
+    dataset.change_settings(vectorizer=KEY)
+    return dataset
 
 
 def search(page: Page) -> None:
@@ -188,7 +203,7 @@ def test_the_microphone_asks(heard: Heard, browser: Browser, chromium_path: str)
     try:
         page = listening.new_context(viewport={"width": 1400, "height": 900}, permissions=["microphone"]).new_page()
         page.set_default_timeout(30_000)
-        page.goto(f"{heard.app.url}/label")
+        page.goto(heard.address)
         acts.map_ready(page, COUNT)
         search(page)
         page.get_by_role("button", name="Record").click()
