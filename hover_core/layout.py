@@ -34,6 +34,8 @@ Progress = Callable[[int, int], None]
 
 _EXACT_UP_TO: Final = 15_000  # rows; beyond that an inverted file, which finds 99 % of the neighbours
 ALONE_UP_TO: Final = 1_500  # points that one core lays out faster than two that wait for each other
+_PARTS_A_CORE: Final = 6
+_ROWS_A_PART: Final = 2_000
 _LOWEST: Final = -24  # exponents of the squared distances in the table: from 2**-24, where points coincide, …
 _HIGHEST: Final = 24
 _STEPS: Final = 128  # in the table, for each doubling
@@ -234,10 +236,10 @@ def _descend(
     often = graph.weights / max(float(graph.weights.max(initial=0)), 1e-12)
     # an edge that moves both its ends is in the graph twice, once for each: each end is drawn twice
     draws = 2 if fixed is None else 1
-    bounds = _shares(graph.starts)
+    bounds, workers = _shares(graph.starts)
     dice = np.arange(len(begin)) if dice is None else dice
     given = dice, graph.starts, graph.others, often, pull, push, draws, plan.negative_sample_rate
-    with ThreadPoolExecutor(len(bounds)) as pool:
+    with ThreadPoolExecutor(workers) as pool:
         for epoch in range(epochs):
             if progress is not None:
                 progress(epoch, epochs)
@@ -253,14 +255,18 @@ def _descend(
     return now
 
 
-def _shares(starts: NDArray[np.int64]) -> list[tuple[int, int]]:
-    """Rows divided among the cores, with about as many edges each."""
+def _shares(starts: NDArray[np.int64]) -> tuple[list[tuple[int, int]], int]:
+    """Rows divided into parts with about as many edges each, and how many are moved side by side.
+
+    Large maps have more parts than cores: who is held up by something else on the machine holds up only a small one.
+    """
     n = len(starts) - 1
     cores = 1 if n <= ALONE_UP_TO else max(1, cores_free())
-    edges = np.linspace(0, starts[-1], cores + 1)
+    parts = cores if cores == 1 else cores * max(1, min(_PARTS_A_CORE, n // (_ROWS_A_PART * cores)))
+    edges = np.linspace(0, starts[-1], parts + 1)
     at = np.searchsorted(starts, edges[1:-1]).tolist()
     ends = [0, *at, n]
-    return [(low, high) for low, high in itertools.pairwise(ends) if high > low] or [(0, n)]
+    return [(low, high) for low, high in itertools.pairwise(ends) if high > low] or [(0, n)], cores
 
 
 def cores_free() -> int:

@@ -42,7 +42,10 @@ def main() -> None:
 def _work(running: bool) -> None:
     """What to do or what is being done, and the map; while a job runs, it runs again and again, without the page."""
     job = jobs.tend(dataset)
-    if running != (job is not None and job.running):
+    newest = dataset.embedding()
+    unseen = newest is not None and newest.id != st.session_state.get("vectorize.drawn")
+    # the last map of a job is drawn before the page is made anew, which keeps the browser busy
+    if running != (job is not None and job.running) and not (running and unseen):
         st.rerun()
     # a place for each, so that the map is the same element in every run and stays as it is
     work, failed, about, drawn = st.container(), st.container(), st.container(), st.container()
@@ -134,7 +137,7 @@ def _begin(key: str, reducer: str, draw: str, options: dict[str, Any], *, per_gr
 
 
 def _about(pending: int, *, grows: bool) -> str:
-    estimate = _span(pending / 120 + 4 + dataset.row.size / 4000)
+    estimate = _span(pending / 120 + 1 + dataset.row.size / 4000)
     if grows and pending:
         return "placing moves nothing that is there; drawn again, the map is laid on the old one"
     if grows:

@@ -125,3 +125,14 @@ def test_beyond_what_is_searched_exactly_most_neighbours_are_found(monkeypatch):
 
     same = [len(set(a) & set(b)) for a, b in zip(exact.tolist(), found.tolist(), strict=True)]
     assert np.mean(same) / 15 > 0.95
+
+
+@pytest.mark.parametrize(("n", "parts", "workers"), [(1_000, 1, 1), (3_000, 2, 2), (60_000, 12, 2)])
+def test_a_large_map_is_moved_in_more_parts_than_there_are_cores(monkeypatch, n, parts, workers):
+    monkeypatch.setattr(layout, "cores_free", lambda: 2)
+    starts = np.arange(0, 5 * n + 1, 5, dtype=np.int64)
+
+    bounds, side_by_side = layout._shares(starts)
+
+    assert (len(bounds), side_by_side) == (parts, workers)
+    assert [row for low, high in bounds for row in range(low, high)] == list(range(n))
