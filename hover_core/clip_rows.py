@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, bindparam, text
 
-from hover_core.clips import SUBSETS, Clip
+from hover_core.clips import SUBSETS, Clip, clip_name
 from hover_core.store import Store, insert
 
 if TYPE_CHECKING:  # the first page does without
@@ -117,20 +117,57 @@ def table(store: Store, dataset_id: str) -> pd.DataFrame:
     import pandas as pd
 
     with store.read() as connection:
-        rows = connection.execute(
+        result = connection.execute(
             text(
                 "SELECT c.position, c.clip_id, c.own_id, c.url, c.start_s, c.end_s, c.group_name, c.subset, "
                 "c.reference, c.extra, s.duration_s, s.sha256 FROM clips c LEFT JOIN sounds s "
                 "ON s.dataset_id = c.dataset_id AND s.position = c.position WHERE c.dataset_id = :d ORDER BY c.position"
             ),
             {"d": dataset_id},
-        ).all()
-    columns = ["position", "clip_id", "own_id", "url", "start_s", "end_s", "group_name", "subset", "reference", "extra"]
-    frame = pd.DataFrame([tuple(row) for row in rows], columns=[*columns, "duration_s", "sha256"])
-    frame["extra"] = [json.loads(extra) for extra in frame["extra"]]
+        )
+        columns = list(result.keys())
+        assert result.cursor is not None
+        rows = result.cursor.fetchall()  # plain tuples, for speed
+        result.close()
+    cells: Sequence[Sequence[Any]] = list(zip(*rows, strict=True)) if rows else [()] * len(columns)
+    frame = pd.DataFrame(dict(zip(columns, cells, strict=True)), columns=columns)
+    read = {one: json.loads(one) for one in dict.fromkeys(cells[columns.index("extra")])}
+    frame["extra"] = pd.Series([read[one] for one in cells[columns.index("extra")]], dtype=object)
     for column in ("start_s", "end_s", "duration_s"):
         frame[column] = frame[column].astype("float64")
     return frame.set_index("position")
+
+
+def names(store: Store, dataset_id: str, positions: Sequence[int]) -> dict[int, tuple[str, str]]:
+    """`{position: (name, url)}` of some clips, without a look at all the others."""
+    found: dict[int, tuple[str, str]] = {}
+    query = text(
+        "SELECT position, url, start_s, end_s FROM clips WHERE dataset_id = :d AND position IN :positions"
+    ).bindparams(bindparam("positions", expanding=True))
+    with store.read() as connection:
+        for first in range(0, len(positions), _AT_ONCE):
+            some = [int(position) for position in positions[first : first + _AT_ONCE]]
+            for row in connection.execute(query, {"d": dataset_id, "positions": some}):
+                found[row.position] = (clip_name(row.url, row.start_s, row.end_s), row.url)
+    return found
+
+
+def extras(store: Store, dataset_id: str) -> dict[str, list[str]]:
+    """`{column: its cells in clip order}` of the table's own columns; an empty text where a clip has no such cell."""
+    with store.read() as connection:
+        query = text("SELECT extra FROM clips WHERE dataset_id = :d ORDER BY position")
+        written = list(connection.execute(query, {"d": dataset_id}).scalars())
+    # cells of a clip are kept as JSON: what many clips share is read once
+    read: dict[str, dict[str, Any]] = {one: json.loads(one) for one in dict.fromkeys(written)}
+    columns = dict.fromkeys(name for cells in read.values() for name in cells)
+    return {name: [str(read[one].get(name, "")) for one in written] for name in columns}
+
+
+def has_reference(store: Store, dataset_id: str) -> bool:
+    """Whether any clip came with a label that was set aside."""
+    with store.read() as connection:
+        query = text("SELECT 1 FROM clips WHERE dataset_id = :d AND reference != '' LIMIT 1")
+        return connection.execute(query, {"d": dataset_id}).first() is not None
 
 
 def clip_at(store: Store, dataset_id: str, position: int) -> tuple[Clip, Heard | None] | None:

@@ -129,26 +129,27 @@ def predicted(dataset: Dataset) -> Column:
 
 
 def _offered(dataset: Dataset) -> list[dict[str, str]]:
-    clips = dataset.clips()
     kinds = {"duration": "numeric"}
     found = [{"key": key, "title": title, "kind": kinds.get(key, "categorical")} for key, title in _OWN.items()]
-    if dataset.by.role == OWNER and (clips["reference"] != "").any():
+    if dataset.by.role == OWNER and clip_rows.has_reference(dataset.store, dataset.id):
         found.append({"key": "reference", "title": "reference", "kind": "categorical"})
-    names = dict.fromkeys(name for extra in clips["extra"] for name in extra)
-    found += [{"key": f"table:{name}", "title": name, "kind": _table_column(dataset, name).kind} for name in names]
+    found += [{"key": f"table:{name}", "title": name, "kind": one.kind} for name, one in _of_the_table(dataset).items()]
     return found
 
 
 def _table_column(dataset: Dataset, name: str) -> Column:
-    clips = dataset.clips()
+    found = _of_the_table(dataset).get(name)
+    if found is None:
+        raise NotFound(f"the table has no column “{name}”")
+    return found
 
-    def make() -> Column:
-        cells = [str(extra.get(name, "")) for extra in clips["extra"]]
-        if not any(name in extra for extra in clips["extra"]):
-            raise NotFound(f"the table has no column “{name}”")
-        return _numbers(cells) or _categories(cells)
 
-    return dataset.datasets.remember(("column", dataset.id, name, dataset.clips_revision), make, at_most=48)
+def _of_the_table(dataset: Dataset) -> dict[str, Column]:
+    def make() -> dict[str, Column]:
+        cells = clip_rows.extras(dataset.store, dataset.id)
+        return {name: _numbers(words) or _categories(words) for name, words in cells.items()}
+
+    return dataset.datasets.remember(("table columns", dataset.id, dataset.clips_revision), make)
 
 
 def _numbers(cells: Sequence[str]) -> Column | None:

@@ -69,6 +69,7 @@ class Datasets:
         self.indexes = Indexes(self.store, self.journal)
         self._listening: Listening | None = None
         self._kept: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
+        self._making: dict[tuple[Any, ...], threading.RLock] = {}
         self._lock = threading.Lock()
 
     @property
@@ -103,16 +104,28 @@ class Datasets:
         return Dataset(self, dataset_id, by)
 
     def remember(self, key: tuple[Any, ...], make: Callable[[], T], *, at_most: int = 24) -> T:
-        """`make()` once for each key; the least recently used goes when there are more than `at_most`."""
+        """`make()` once for each key; the least recently used goes when there are more than `at_most`.
+
+        Who asks while another thread makes it waits for that one.
+        """
         with self._lock:
             if key in self._kept:
                 self._kept.move_to_end(key)
                 return self._kept[key]
-        value = make()
-        with self._lock:
-            self._kept[key] = value
-            while len(self._kept) > at_most:
-                self._kept.popitem(last=False)
+            making = self._making.setdefault(key, threading.RLock())
+        with making:
+            with self._lock:
+                if key in self._kept:
+                    return self._kept[key]
+            try:
+                value = make()
+                with self._lock:
+                    self._kept[key] = value
+                    while len(self._kept) > at_most:
+                        self._kept.popitem(last=False)
+            finally:
+                with self._lock:
+                    self._making.pop(key, None)
         return value
 
 
@@ -149,6 +162,10 @@ class Dataset:
         """
         key = ("clips", self.id, self.clips_revision)
         return self.datasets.remember(key, lambda: clip_rows.table(self.store, self.id))
+
+    def names(self, positions: Sequence[int]) -> dict[int, tuple[str, str]]:
+        """`{position: (name, url)}` of some clips; a million others are not read for it."""
+        return clip_rows.names(self.store, self.id, positions)
 
     @property
     def clips_revision(self) -> int:

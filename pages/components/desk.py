@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hover_core import jobs
-from hover_core.clips import clip_name
 from hover_core.dataset import Dataset
 from hover_core.errors import HoverError
 from hover_core.finding import Stretch, fetched, matching, playable, sought
@@ -198,8 +197,7 @@ class Desk:
             return
         clips = [int(position) for position in positions]
         if len(clips) == 1:
-            clip = dataset.clips().loc[clips[0]]
-            title = f"Like **{plain(clip_name(clip['url']))}**"
+            title = f"Like **{plain(dataset.names(clips)[clips[0]][0])}**"
         else:
             title = f"Like {counted(len(clips), 'clip')}"
         try:

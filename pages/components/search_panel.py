@@ -40,12 +40,16 @@ def entry(dataset: Dataset, desk: Desk) -> None:
     """A small button that opens every way to ask."""
     # another key closes it: after a sound was given the hits are what a person wants to see
     turn = 0 if desk.search is None or desk.search.sought is None else desk.search.id
-    with st.popover("Search", icon=":material/search:", key=f"label.search.{turn}", help="By ear, or by words"):
+    box = st.popover(
+        "Search", icon=":material/search:", key=f"label.search.{turn}", help="By ear, or by words", on_change="rerun"
+    )
+    with box:
         by_ear, by_words = st.tabs(["By ear", "By words"])
         with by_ear:
             _by_ear(dataset, desk)
         with by_words:
-            _by_words(dataset, desk)
+            # which columns there are takes reading them all: not before somebody looks
+            _by_words(dataset, desk, _table_columns(dataset) if box.open or _column_sought() else [])
 
 
 def _by_ear(dataset: Dataset, desk: Desk) -> None:
@@ -105,7 +109,11 @@ def _stretch(dataset: Dataset, desk: Desk, position: int) -> None:
     st.button("Like this stretch", key="label.like_stretch", on_click=ask)
 
 
-def _by_words(dataset: Dataset, desk: Desk) -> None:
+def _column_sought() -> bool:
+    return bool(st.session_state.get("label.words_in"))
+
+
+def _by_words(dataset: Dataset, desk: Desk, columns_there: list[str]) -> None:
     def ask() -> None:
         text = st.session_state["label.words"].strip()
         words = Words(
@@ -119,7 +127,7 @@ def _by_words(dataset: Dataset, desk: Desk) -> None:
     st.text_input("Text", key="label.words", placeholder="part of a name, a label, a cell …", on_change=ask)
     st.selectbox(
         "In",
-        ["", "url", "label", *_table_columns(dataset)],
+        ["", "url", "label", *columns_there],
         format_func=lambda name: name or "anything",
         key="label.words_in",
         on_change=ask,

@@ -18,10 +18,11 @@ from hover_core.store import Store
 READS = {
     "row", "name", "state", "clips", "batches", "plan", "proposed_split", "vectors", "failures", "vectorizer_key",
     "embeddings", "embedding", "coordinates", "index", "near", "clips_revision",
-    "neighbours", "find", "twins", "vector_of", "has_groups",
+    "neighbours", "find", "twins", "vector_of", "has_groups", "names",
 }  # fmt: skip
 ANNOTATOR_WRITES = {
     "annotate": lambda dataset: dataset.annotate([0], "dog", how="lasso"),
+    "clear": lambda dataset: dataset.clear([0], how="lasso"),
     "undo": lambda dataset: dataset.undo(1),
     "undo_last": lambda dataset: dataset.undo_last(),
 }
@@ -36,6 +37,7 @@ OWNER_WRITES = {
     "archive": lambda dataset: dataset.archive(),
     "invite": lambda dataset: dataset.invite("Ann"),
     "invites": lambda dataset: dataset.invites(),
+    "offer_labels": lambda dataset: dataset.offer_labels(["dog"]),
     "revoke": lambda dataset: dataset.revoke(1),
     "normalise_per_group": lambda dataset: dataset.normalise_per_group(on=True),
     "embed": lambda dataset: dataset.embed("v", "pca"),

@@ -7,11 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import numpy as np
 import streamlit as st
 
 from hover_core.annotations import colour
-from hover_core.clips import clip_name
 from hover_core.dataset import Dataset
 from pages.components import elements
 from pages.server import assets
@@ -45,16 +43,16 @@ def clip_list(
     Of several acts each run answers one: whoever does it asks for another run.
     """
     state = dataset.state()
-    clips = dataset.clips()
+    named = dataset.names(positions)
     rows = []
     for number, position in enumerate(int(p) for p in positions):
-        clip = clips.loc[position]
+        name, url = named[position]
         code = int(state.label[position])
         rows.append(
             {
                 "position": position,
-                "name": clip_name(clip["url"], _number(clip["start_s"]), _number(clip["end_s"])),
-                "url": clip["url"],
+                "name": name,
+                "url": url,
                 "label": state.names[code] if code >= 0 else "",
                 "colour": colour(code) if code >= 0 else "",
                 "score": None if scores is None else f"{scores[number]:.3f}",
@@ -89,10 +87,6 @@ def _collect(key: str) -> None:
 def _percent(share: float) -> str:
     """Rounded down: nothing is closer than 100 % of all clips."""
     return f"{int(share * 1000) / 10:.1f} %"
-
-
-def _number(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)
 
 
 @st.cache_resource

@@ -5,10 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-import numpy as np
 import streamlit as st
 
-from hover_core.clips import clip_name
 from hover_core.dataset import Dataset
 from pages.components import elements
 from pages.components.desk import Desk
@@ -20,12 +18,8 @@ _VERDICTS = ("keep", "drop", "skip", "undo")
 
 def hands_free(dataset: Dataset, desk: Desk, row: Row, *, key: str) -> None:
     """Draw the player of a row. What is decided is taken over before the run, in the order in which it was done."""
-    clips = dataset.clips()
-    rows = []
-    for position in row.positions:
-        clip = clips.loc[position]
-        name = clip_name(clip["url"], _number(clip["start_s"]), _number(clip["end_s"]))
-        rows.append([position, name])
+    named = dataset.names(row.positions)
+    rows = [[position, named[position][0]] for position in row.positions]
     data = {
         "assets": assets.folder(),
         "clips": f"clips/{dataset.id}/",
@@ -57,10 +51,6 @@ def _take_over(desk: Desk, key: str) -> None:
             desk.undo()
         elif kind == "end" and desk.search is not None:
             desk.search.row = None
-
-
-def _number(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)
 
 
 @st.cache_resource

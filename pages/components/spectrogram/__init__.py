@@ -6,20 +6,18 @@ from typing import Any
 
 import streamlit as st
 
-from hover_core.clips import clip_name
 from hover_core.dataset import Dataset
 from pages.server import assets
 
 
 def spectrogram(dataset: Dataset, position: int, *, key: str) -> None:
     """Draw the clip at `position`. Its head follows every player of the page that plays this clip."""
-    clip = dataset.clips().loc[position]
-    start, end = (None if clip[name] != clip[name] else float(clip[name]) for name in ("start_s", "end_s"))
+    name, url = dataset.names([position])[position]
     data = {
         "assets": assets.folder(),
         "clip": f"clips/{dataset.id}/{position}/",
-        "name": clip_name(clip["url"], start, end),
-        "url": clip["url"],
+        "name": name,
+        "url": url,
     }
     _element()(key=key, data=data, height="content")
 
