@@ -45,12 +45,12 @@ def _work(desk: Desk) -> None:
         _map(dataset, desk)
     with right:
         _panel(dataset, desk)
+    if desk.stale:  # what is written is on the map already; now the counts in the frame follow
+        desk.stale = False
+        st.rerun()  # whose run says it: a toast of this one would go with it
     if desk.said:
         st.toast(desk.said, icon=":material/check:")
         desk.said = ""
-    if desk.stale:  # what is written is on the map already; now the counts in the frame follow
-        desk.stale = False
-        st.rerun()
 
 
 # the map --------------------------------------------------------------------------------------------------------------
