@@ -17,6 +17,10 @@ from tests.browser.conftest import App, Standing
 
 COUNT = 600
 NAMES = ("seven", "siren", "owl")
+SUBSETS = ("raw", "train", "dev", "test")
+COLOUR = "p => window.__hoverMap.state().colours[p]"
+HAS = "([p, c]) => window.__hoverMap.state().colours[p] === c"
+HAS_NOT = "([p, c]) => window.__hoverMap.state().colours[p] !== c"
 
 
 @pytest.fixture
@@ -25,7 +29,10 @@ def shared(standing: Standing) -> Dataset:
     dataset = standing.datasets.new(f"shared {secrets.token_hex(4)}")
     urls = [f"demo:d{number:04d}.ogg" for number in range(COUNT)]
     labels = [NAMES[number % 3] if number % 2 else "" for number in range(COUNT)]
-    clips = [Clip(clip_id(url), url, label=label) for url, label in zip(urls, labels, strict=True)]
+    clips = [
+        Clip(clip_id(url), url, label=label, subset=SUBSETS[number % 4])
+        for number, (url, label) in enumerate(zip(urls, labels, strict=True))
+    ]
     dataset.add(Intake(clips=clips))
     vectors = np.random.default_rng(1).normal(size=(COUNT, 8)).astype(np.float32)
     acts.give_map(dataset, vectors, vectors[:, :2])
@@ -62,18 +69,20 @@ def test_a_second_browser_with_an_invite_labels_beside_the_owner(
     acts.lasso_around(mira, where[where[:, 0].argsort()[:30]])
     expect(mira.locator(".clip-list .row").first).to_be_visible()
     hers = acts.selected(mira)
+    before = mira.evaluate(COLOUR, hers[0])
     acts.label(mira, "from Mira")
-    owner.wait_for_function("p => window.__hoverMap.state().colours[p] !== null", arg=hers[0])
-    colour = mira.evaluate("p => window.__hoverMap.state().colours[p]", hers[0])
-    assert owner.evaluate("p => window.__hoverMap.state().colours[p]", hers[0]) == colour
+    mira.wait_for_function(HAS_NOT, arg=[hers[0], before])
+    owner.wait_for_function(HAS, arg=[hers[0], mira.evaluate(COLOUR, hers[0])])
 
     # and the other way round
     where = acts.pixels(owner, COUNT)
     acts.lasso_around(owner, where[where[:, 0].argsort()[-30:]])
     expect(owner.locator(".clip-list .row").first).to_be_visible()
     his = acts.selected(owner)
+    before = owner.evaluate(COLOUR, his[0])
     acts.label(owner, "from the owner")
-    mira.wait_for_function("p => window.__hoverMap.state().colours[p] !== null", arg=his[0])
+    owner.wait_for_function(HAS_NOT, arg=[his[0], before])
+    mira.wait_for_function(HAS, arg=[his[0], owner.evaluate(COLOUR, his[0])])
 
     # revoked: out at once
     acts.to(owner, "Share")
@@ -160,9 +169,10 @@ def test_a_blind_annotator_sees_no_label_of_others_and_everybody_sees_hers(
     acts.lasso_around(owner, where[where[:, 0].argsort()[:30]])
     expect(owner.locator(".clip-list .row").first).to_be_visible()
     his = acts.selected(owner)
+    before = owner.evaluate(COLOUR, his[0])
     acts.label(owner, "hush-hush")
-    owner.wait_for_function("p => window.__hoverMap.state().colours[p] !== null", arg=his[0])
-    his_colour = owner.evaluate("p => window.__hoverMap.state().colours[p]", his[0])
+    owner.wait_for_function(HAS_NOT, arg=[his[0], before])
+    his_colour = owner.evaluate(COLOUR, his[0])
     labelled_before = owner.evaluate("window.__hoverMap.state().colours.filter(c => c !== null).length")
 
     # Mira sees points without labels, and no name that she did not give
