@@ -190,11 +190,13 @@ def _panel(dataset: Dataset, desk: Desk) -> None:
     _label_bar(dataset, desk)
     if desk.part_job is not None:
         _part_under_way(desk)
-    _focused(dataset, desk)
     if search_panel.is_shown(desk):
         _act(desk, search_panel.search_panel(dataset, desk))
-    elif len(desk.selection):
-        _list(dataset, desk)
+        _focused(dataset, desk)  # below the hits, which have players of their own: a row of them is in sight
+    else:
+        _focused(dataset, desk)
+        if len(desk.selection):
+            _list(dataset, desk)
     with st.expander("Settings", icon=":material/settings:"):
         st.toggle(
             "Classic map",
