@@ -432,8 +432,13 @@ def test_no_answer_to_a_blind_annotator_holds_a_label_of_others(
     answer = as_blind.get(address.format(id=mapped.id))
 
     assert answer.status_code == 200
+    told = answer.content
+    if address.endswith("/how"):  # its words are the same for everybody; what is said of clips comes behind them
+        start = 4 + int.from_bytes(told[:4], "little")
+        told = told[start:]
+        assert set(told) == {0xFF}
     for word in (b"wren", b"secret", b"owner", b"imported", b"lasso"):
-        assert word not in answer.content
+        assert word not in told
 
 
 def test_a_blind_journal_names_ones_own_labels_with_codes_and_colours_of_their_own(

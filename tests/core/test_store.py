@@ -46,7 +46,10 @@ def test_the_database_has_every_column_that_the_code_inserts(shared_store):
     columns = {
         table: {column["name"] for column in inspector.get_columns(table)} for table in inspector.get_table_names()
     }
-    source = "\n".join(path.read_text() for path in Path(hover_core.__file__).parent.glob("*.py"))
+    modules = Path(hover_core.__file__).parent.glob("*.py")
+    source = "\n".join(
+        path.read_text() for path in modules if path.name != "sound_cache.py"
+    )  # it has a file of its own
     statements = re.findall(r"INSERT INTO (\w+)\s*\"?\s*\"?\(([\w, ]+)\)", source)
 
     assert len(statements) >= 7
