@@ -136,3 +136,10 @@ def test_a_large_map_is_moved_in_more_parts_than_there_are_cores(monkeypatch, n,
 
     assert (len(bounds), side_by_side) == (parts, workers)
     assert [row for low, high in bounds for row in range(low, high)] == list(range(n))
+
+
+def test_as_many_points_must_begin_as_there_are_vectors():
+    vectors = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
+
+    with pytest.raises(ValueError, match="10 points to begin with, 60 in the graph"):
+        layout.lay_out(vectors, vectors[:10, :2], layout.Plan(n_neighbors=5))
