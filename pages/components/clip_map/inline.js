@@ -3,7 +3,10 @@ export default async function (component) {
   const script = document.querySelector('script[type="module"][src*="static/js/index"]')
   const root = script ? script.src.split("static/js/index")[0] : new URL(".", location.href).href
   try {
-    return (await import(root + component.data.assets + "map.js")).mount(component)
+    // while the script is on its way a later run may call as well, and must not be overtaken by this one
+    const place = component.parentElement, turn = place.hoverTurn = (place.hoverTurn ?? 0) + 1
+    const element = await import(root + component.data.assets + "map.js")
+    if (turn === place.hoverTurn) return element.mount(component)
   } catch (error) {
     const note = component.parentElement.appendChild(document.createElement("p"))
     note.textContent = `The map could not be loaded: ${error.message}. Reload the page to try again.`
