@@ -94,7 +94,7 @@ class Fetcher:
     sources : what opens private sound, by its address; see `hover_core.sources`. Buckets need an optional package each.
     limits : see `FetchLimits`.
     resolver : called as `socket.getaddrinfo(host, port, type=SOCK_STREAM)`.
-    pool : kept-alive connections per host.
+    pool : kept-alive connections per host; with fewer than there are threads, each burst of answers hangs some up.
     tls : for https; by default the certificates that this system trusts.
 
     Examples
@@ -111,7 +111,7 @@ class Fetcher:
         sources: Sequence[Source] = (),
         limits: FetchLimits = FetchLimits(),
         resolver: Callable[..., Any] = socket.getaddrinfo,
-        pool: int = 32,
+        pool: int = 128,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self._sources = tuple(sources)
