@@ -7,6 +7,7 @@ import ipaddress
 import re
 import urllib.parse
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from hover_core.errors import FetchError
 
@@ -72,14 +73,48 @@ def target_of(url: str, redirected: bool = False) -> Target:
     url = url.strip()
     if _CONTROL(url):
         raise FetchError("the address contains control characters")
+    end = re.search("[/?#]", url[8:])  # behind the longer of http:// and https://
+    server, rest = (url[: 8 + end.start()], url[8 + end.start() :]) if end else (url, "")
+    place = _place(server)
+    path, mark, query = rest.partition("#")[0].partition("?")
+    path = (path or "/") + (mark + query if query else "")
+    if not _PLAIN_TARGET(path):
+        path = urllib.parse.quote(path, safe=_SAFE_IN_TARGET)
+    return Target(
+        url=url,
+        scheme=place.scheme,
+        host=place.host,
+        port=place.port,
+        host_port=place.host_port,
+        origin=place.origin,
+        path=path,
+        head=place.head,
+        request=b"GET %b %b" % (path.encode("ascii"), place.head),
+        redirected=redirected,
+    )
+
+
+class _Place(NamedTuple):
+    """A server, as an address names it."""
+
+    scheme: str
+    host: str
+    port: int
+    host_port: str
+    origin: tuple[str, str]
+    head: bytes
+
+
+@functools.lru_cache(maxsize=1024)
+def _place(server: str) -> _Place:
     try:
-        parts = urllib.parse.urlsplit(url)
+        parts = urllib.parse.urlsplit(server)
         port = parts.port
         host = parts.hostname or ""
     except ValueError as error:
         raise FetchError("the address cannot be read as a URL") from error
     if parts.scheme not in ("http", "https"):
-        named = f"{parts.scheme}://" if "://" in url else "an address without http://"
+        named = f"{parts.scheme}://" if "://" in server else "an address without http://"
         raise FetchError(f"only http:// and https:// addresses are fetched, not {named}")
     if "@" in parts.netloc or "\\" in parts.netloc:
         raise FetchError("the address contains a user name or password: take it out")
@@ -89,22 +124,8 @@ def target_of(url: str, redirected: bool = False) -> Target:
     host, written = _ascii_host(host), host
     netloc = f"[{host}]" if ":" in host else host
     host_port = f"[{written}]:{port}" if ":" in written else f"{written}:{port}"
-    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    if not _PLAIN_TARGET(path):
-        path = urllib.parse.quote(path, safe=_SAFE_IN_TARGET)
-    request = _head(netloc if port == (443 if parts.scheme == "https" else 80) else f"{netloc}:{port}")
-    return Target(
-        url=url,
-        scheme=parts.scheme,
-        host=host,
-        port=port,
-        host_port=host_port,
-        origin=(parts.scheme, host_port),
-        path=path,
-        head=request,
-        request=b"GET %b %b" % (path.encode("ascii"), request),
-        redirected=redirected,
-    )
+    head = _head(netloc if port == (443 if parts.scheme == "https" else 80) else f"{netloc}:{port}")
+    return _Place(parts.scheme, host, port, host_port, (parts.scheme, host_port), head)
 
 
 def asking(target: Target, path: str, headers: tuple[tuple[str, str], ...]) -> Target:

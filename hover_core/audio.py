@@ -23,7 +23,7 @@ import os
 import struct
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _GROUP_PIECES = 32
+_ANSWERS_BYTES = 48_000  # what the answers to a group may take at most, so that a pipe of 64 kB holds them
 
 
 @dataclass(frozen=True)
@@ -79,11 +80,12 @@ class Probe(NamedTuple):
 
 
 class Spent(NamedTuple):
-    """Seconds that children took to start, to decode, and to compute vectors."""
+    """Seconds that children took to start, to decode, to compute vectors, and had something to do at all."""
 
     starting_s: float
     decoding_s: float
     computing_s: float
+    at_work_s: float
 
 
 @dataclass(frozen=True)
@@ -130,7 +132,8 @@ class Workers:
         self._idle: list[Child] = []
         self._all: set[Child] = set()
         self._count = 0
-        self._spent = [0.0, 0.0, 0.0]
+        self._spent = (0.0, 0.0, 0.0)  # to start, to decode, to compute
+        self._worked = 0.0
         self._free = threading.Condition()
         self._closed = False
         self._watch: threading.Thread | None = None
@@ -150,25 +153,20 @@ class Workers:
         from hover_core.vectorizers import get
 
         vectorizer = get(vectorizer_key)
-        ask = {"op": "vectorize", "key": vectorizer.key}
-        answers: list[Heard | DecodeError | None] = [None] * len(pieces)
-        child = self._take()
+        answers: list[Heard | DecodeError] = []
+        left: list[Piece] = []
         try:
-            for number, answer in self._in_groups(child, pieces, ask):
-                self._note(answer[0])
-                answers[number] = _heard(answer, vectorizer.dimensions)
+            self._hear(pieces, vectorizer.key, vectorizer.dimensions, answers)
         except ChildDied as death:
             if len(pieces) == 1 and death.over_limit:
-                answers[0] = DecodeError(str(death))
-        finally:
-            self._give(child)
-        for number, piece in enumerate(pieces):
-            if answers[number] is None:
-                try:
-                    answers[number] = _heard(self._one(piece, ask), vectorizer.dimensions)
-                except ChildDied as death:
-                    answers[number] = DecodeError(str(death))
-        return [answer for answer in answers if answer is not None]
+                return [DecodeError(str(death))]
+            left = list(pieces[len(answers) :])
+        for piece in left:
+            try:
+                self._hear([piece], vectorizer.key, vectorizer.dimensions, answers)
+            except ChildDied as death:
+                answers.append(DecodeError(str(death)))
+        return answers
 
     def wav(self, piece: Piece, *, sample_rate: int | None = None) -> bytes:
         """The clip as 16-bit PCM WAV, which every browser plays.
@@ -252,7 +250,10 @@ class Workers:
 
     def spent(self) -> Spent:
         """What the children have taken so far, summed over them."""
-        return Spent(*self._spent)
+        now = time.monotonic()
+        with self._free:
+            under_way = sum(now - child.taken_at for child in self._all.difference(self._idle))
+            return Spent(*self._spent, self._worked + under_way)
 
     def pids(self) -> list[int]:
         """Process ids of the living children, for measuring."""
@@ -278,39 +279,56 @@ class Workers:
         self.close()
 
     def _note(self, header: dict[str, Any]) -> None:
-        for number, name in enumerate(("decoding", "computing"), start=1):
-            seconds = header.get(name)
-            if isinstance(seconds, float) and 0 <= seconds <= self._limits.wall_s:
-                self._spent[number] += seconds
+        decoding, computing = (
+            seconds if isinstance(seconds, float) and 0 <= seconds <= self._limits.wall_s else 0.0
+            for seconds in (header.get("decoding"), header.get("computing"))
+        )
+        self._spend(0.0, decoding, computing)
+
+    def _spend(self, starting: float, decoding: float, computing: float) -> None:
+        with self._free:
+            before = self._spent
+            self._spent = (before[0] + starting, before[1] + decoding, before[2] + computing)
 
     # -- conversation -----------------------------------------------------------------------------------------------
 
-    def _in_groups(
-        self, child: Child, pieces: Sequence[Piece], ask: dict[str, Any]
-    ) -> Iterator[tuple[int, tuple[dict[str, Any], bytes]]]:
-        # Two groups are under way: the child never waits for us, and their answers always fit into the pipe, so that
-        # child and parent cannot both wait for the other to read.
+    def _hear(self, pieces: Sequence[Piece], key: str, dimensions: int, answers: list[Heard | DecodeError]) -> None:
+        """Append the answers to `pieces`, as many as there are before the child dies.
+
+        Two groups are under way: the child never waits for us, and the answers to one fit into the pipe, so that child
+        and parent cannot both wait for the other to read.
+        """
+        most = max(1, min(_GROUP_PIECES, _ANSWERS_BYTES // (4 * dimensions + 100)))
         groups: list[range] = []
         first = size = 0
         for number, piece in enumerate(pieces):
             length = len(piece.data) if isinstance(piece.data, bytes) else 0
-            if number > first and (number - first >= _GROUP_PIECES or size + length > GROUP_BYTES):
+            if number > first and (number - first >= most or size + length > GROUP_BYTES):
                 groups.append(range(first, number))
                 first, size = number, 0
             size += length
         groups.append(range(first, len(pieces)))
-        for turn in range(len(groups) + 1):
-            if turn < len(groups):
-                group = groups[turn]
-                child.send([_message(pieces[number], ask, flush=number == group[-1]) for number in group])
-            if turn > 0:
-                for number in groups[turn - 1]:
-                    yield number, child.receive()
+        begun = len(answers)
+        child = self._take()
+        try:
+            for turn in range(len(groups) + 1):
+                if turn < len(groups):
+                    child.send([_group([pieces[number] for number in groups[turn]], key)])
+                while turn > 0 and len(answers) - begun < groups[turn - 1].stop:
+                    header, buffer = child.receive()
+                    self._note(header)
+                    found = _heard(header, buffer, dimensions)
+                    if not 0 < len(found) <= groups[turn - 1].stop - (len(answers) - begun):
+                        child.kill()
+                        raise ChildDied("the decoder's answer cannot be read", over_limit=False)
+                    answers += found
+        finally:
+            self._give(child)
 
     def _one(self, piece: Piece, ask: dict[str, Any], parts: list[bytes] | None = None) -> tuple[dict[str, Any], bytes]:
         child = self._take()
         try:
-            child.send([_message(piece, ask, flush=True)])
+            child.send([_message(piece, ask)])
             size = 0
             while True:
                 answer, buffer = child.receive()
@@ -352,6 +370,7 @@ class Workers:
                 while self._idle:
                     child = self._idle.pop()
                     if child.process.poll() is None:
+                        child.taken_at = time.monotonic()
                         return child
                     self._drop(child)
                 if self._count < self._most:
@@ -379,11 +398,12 @@ class Workers:
             child.usable = False
             self._give(child)
             raise
-        self._spent[0] += time.monotonic() - begun
+        self._spend(time.monotonic() - begun, 0.0, 0.0)
         return child
 
     def _give(self, child: Child) -> None:
         with self._free:
+            self._worked += time.monotonic() - child.taken_at
             if child.usable and not self._closed:
                 child.deadline = None
                 self._idle.append(child)
@@ -414,28 +434,53 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _message(piece: Piece, ask: dict[str, Any], *, flush: bool) -> tuple[dict[str, Any], bytes]:
-    header = {**ask, "start": piece.start_s, "end": piece.end_s, "flush": flush}
+def _message(piece: Piece, ask: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    header = {**ask, "start": piece.start_s, "end": piece.end_s}
     if isinstance(piece.data, bytes):
         return header, piece.data
     header["path"] = os.path.abspath(piece.data)
     return header, b""
 
 
-def _heard(answer: tuple[dict[str, Any], bytes], dimensions: int) -> Heard | DecodeError:
+def _group(pieces: Sequence[Piece], key: str) -> tuple[dict[str, Any], bytes]:
+    """One question about many pieces: `[bytes, start, end, path]` of each, and their bytes in a row."""
+    listed: list[tuple[int, float | None, float | None, str | None]] = []
+    data: list[bytes] = []
+    for piece in pieces:
+        if isinstance(piece.data, bytes):
+            listed.append((len(piece.data), piece.start_s, piece.end_s, None))
+            data.append(piece.data)
+        else:
+            listed.append((0, piece.start_s, piece.end_s, os.path.abspath(piece.data)))
+    return {"op": "vectorize", "key": key, "pieces": listed}, b"".join(data)
+
+
+def _heard(header: dict[str, Any], buffer: bytes, dimensions: int) -> list[Heard | DecodeError]:
+    """An answer about some pieces: of each `[seconds, Hz]`, or why there is no vector; and the vectors in a row."""
     import numpy as np
 
-    header, buffer = answer
-    if "error" in header:
-        return DecodeError(str(header["error"]))
-    try:
-        duration_s, sample_rate = float(header["duration"]), int(header["rate"])
-    except (KeyError, TypeError, ValueError):
-        return DecodeError("the decoder's answer cannot be read")
-    vector = np.frombuffer(buffer, np.float32) if len(buffer) == 4 * dimensions else None
-    if vector is None or not np.isfinite(vector).all():
-        return DecodeError("the decoder's answer cannot be read")
-    return Heard(vector, duration_s, sample_rate)
+    said = header.get("answers")
+    if not isinstance(said, list):
+        return []
+    good = sum(not isinstance(one, str) for one in said)
+    if len(buffer) != 4 * dimensions * good:
+        return [DecodeError("the decoder's answer cannot be read") for _ in said]
+    vectors = np.frombuffer(buffer, np.float32).reshape(good, dimensions)
+    finite = np.isfinite(vectors).min(axis=1, initial=True).tolist()
+    found: list[Heard | DecodeError] = []
+    row = 0
+    for one in said:
+        if isinstance(one, str):
+            found.append(DecodeError(one))
+            continue
+        try:
+            seconds, rate = one
+            heard = Heard(vectors[row], float(seconds), int(rate))
+        except (TypeError, ValueError):
+            heard = None
+        found.append(heard if heard and finite[row] else DecodeError("the decoder's answer cannot be read"))
+        row += 1
+    return found
 
 
 def _wav_header(size: int, rate: int, channels: int) -> bytes:

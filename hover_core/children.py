@@ -47,6 +47,7 @@ class Child:
         self.deadline: float | None = time.monotonic() + _START_S
         self.overdue = False
         self.usable = True
+        self.taken_at = time.monotonic()
         root = Path(__file__).resolve().parents[1]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "hover_core.ear"],

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, bindparam, text
 
 from hover_core.clips import SUBSETS, Clip, clip_name
-from hover_core.store import Store, insert
+from hover_core.store import Store, insert, run_for_all
 
 if TYPE_CHECKING:  # the first page does without
     import pandas as pd
@@ -196,18 +196,15 @@ def clip_at(store: Store, dataset_id: str, position: int) -> tuple[Clip, Heard |
     return clip, Heard(row.sha256, row.duration_s, row.sample_rate) if row.sha256 else None
 
 
-def hear(connection: Connection, dataset_id: str, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Record what the sounds at some positions are: rows with position, sha256, duration_s, sample_rate."""
-    if rows:
-        connection.execute(
-            text(
-                "INSERT INTO sounds (dataset_id, position, sha256, duration_s, sample_rate) "
-                "VALUES (:d, :position, :sha256, :duration_s, :sample_rate) "
-                "ON CONFLICT (dataset_id, position) DO UPDATE SET sha256 = excluded.sha256, "
-                "duration_s = excluded.duration_s, sample_rate = excluded.sample_rate"
-            ),
-            [{"d": dataset_id, **row} for row in rows],
-        )
+def hear(connection: Connection, dataset_id: str, heard: Mapping[int, Heard]) -> None:
+    """Record what the sounds at some positions are."""
+    run_for_all(
+        connection,
+        "INSERT INTO sounds (dataset_id, position, sha256, duration_s, sample_rate) VALUES (?, ?, ?, ?, ?) "
+        "ON CONFLICT (dataset_id, position) DO UPDATE SET sha256 = excluded.sha256, "
+        "duration_s = excluded.duration_s, sample_rate = excluded.sample_rate",
+        [(dataset_id, at, one.sha256, one.duration_s, one.sample_rate) for at, one in heard.items()],
+    )
 
 
 def heard_count(store: Store, dataset_id: str) -> int:

@@ -237,16 +237,11 @@ class _Cutting:
             result.new, result.known = result.new + added.new, result.known + added.known
             with self.dataset.store.write() as connection:
                 at = clip_rows.positions_of(connection, self.dataset.id, list(made))
-                rows = [
-                    {
-                        "position": at[key],
-                        "sha256": sha256,
-                        "duration_s": (clip.end_s or 0.0) - (clip.start_s or 0.0),
-                        "sample_rate": None,
-                    }
+                heard = {
+                    at[key]: clip_rows.Heard(sha256, (clip.end_s or 0.0) - (clip.start_s or 0.0), None)
                     for key, (clip, sha256) in made.items()
-                ]
-                clip_rows.hear(connection, self.dataset.id, rows)
+                }
+                clip_rows.hear(connection, self.dataset.id, heard)
         self.finished |= {number for number, _ in ready}
         self.progress.done, self.progress.failed = result.recordings, len(result.failures)
         # read again by the process that takes the work up: what it names is in the dataset

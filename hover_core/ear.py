@@ -12,7 +12,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from typing import Any
+from typing import IO, Any, NamedTuple
 
 from hover_core import outlines, recordings
 from hover_core.audio import DecodeLimits
@@ -21,6 +21,16 @@ from hover_core.errors import DecodeError
 from hover_core.recordings import LastOpened, Moved, Recording, Resamplers, mono, sane
 
 _FLUSH_S = 0.02
+
+
+class Vectorized(NamedTuple):
+    """A vector, seconds and Hz of the clip, and the seconds that it took to decode it and to compute the vector."""
+
+    vector: bytes
+    duration_s: float
+    rate: int
+    decoding_s: float
+    computing_s: float
 
 
 class _Ear:
@@ -42,9 +52,7 @@ class _Ear:
     def _answer(self, header: dict[str, Any], data: bytes, send: Any) -> None:
         start, end = header.get("start"), header.get("end")
         with self._recordings.opened(header.get("path"), data) as recording:
-            if header["op"] == "vectorize":
-                send(*self._vectorize(recording, start, end, header["key"]))
-            elif header["op"] == "wav":
+            if header["op"] == "wav":
                 self._wav(recording, start, end, header["rate"], send)
             elif header["op"] == "peaks":
                 send({}, outlines.peaks(recording, start, end, header["n"]))
@@ -64,7 +72,16 @@ class _Ear:
             else:
                 raise DecodeError(f"unknown question {header['op']!r}")
 
-    def _vectorize(self, recording: Recording, start_s: Any, end_s: Any, key: str) -> tuple[dict[str, Any], bytes]:
+    def vector(self, path: str | None, data: bytes, start_s: Any, end_s: Any, key: str) -> Vectorized:
+        """The vector of a clip."""
+        try:
+            with self._recordings.opened(path, data) as recording:
+                return self._vectorize(recording, start_s, end_s, key)
+        except Moved:
+            with self._recordings.opened(path, data) as recording:
+                return self._vectorize(recording, start_s, end_s, key)
+
+    def _vectorize(self, recording: Recording, start_s: Any, end_s: Any, key: str) -> Vectorized:
         from hover_core.vectorizers import get
 
         vectorizer = self._vectorizers.get(key) or self._vectorizers.setdefault(key, get(key))
@@ -86,8 +103,9 @@ class _Ear:
         vector = stream.finish()
         ended = time.perf_counter()
         computing_s += ended - finishing
-        answer = {"duration": frames / recording.rate, "rate": recording.rate}
-        return {**answer, "decoding": ended - begun - computing_s, "computing": computing_s}, vector.tobytes()
+        return Vectorized(
+            vector.tobytes(), frames / recording.rate, recording.rate, ended - begun - computing_s, computing_s
+        )
 
     def _wav(self, recording: Recording, start_s: Any, end_s: Any, wanted: int | None, send: Any) -> None:
         import numpy as np
@@ -144,18 +162,18 @@ def _main() -> None:
     os.dup2(nothing, 0)
     os.dup2(nothing, 1)
 
-    def read() -> tuple[dict[str, Any], bytes] | None:
+    def asked() -> tuple[dict[str, Any], int] | None:
         lengths = source.read(FRAME.size)
         if len(lengths) < FRAME.size:
             return None
         header_length, buffer_length = FRAME.unpack(lengths)
-        return json.loads(source.read(header_length)), source.read(buffer_length)
+        return json.loads(source.read(header_length)), buffer_length
 
     def send(header: dict[str, Any], buffer: bytes) -> None:
         text = json.dumps(header).encode()
         sink.write(FRAME.pack(len(text), len(buffer)) + text + buffer)
 
-    first = read()
+    first = asked()
     if first is None:
         return
     limits = DecodeLimits(**first[0])
@@ -182,30 +200,78 @@ def _main() -> None:
         sink.flush()
         return
     sink.flush()
-    flushed = time.monotonic()
     while True:
         _renew_cpu(limits)
-        try:
-            question = read()
-            if question is None:
-                break
-            header, data = question
-            del question
-            ear.answer(header, data, send)
-        except DecodeError as error:
-            send({"error": str(error)}, b"")
-        except MemoryError:
-            # Libraries may be in any state after a failed allocation: answer, and make room for a fresh child.
-            send({"error": f"needs more than {limits.memory_bytes / 1e6:.0f} MB of memory", "last": 1}, b"")
+        question = asked()
+        if question is None:
             break
-        except Exception as error:
-            send({"error": f"cannot be decoded ({type(error).__name__}: {error})"[:300]}, b"")
-        data = b""
-        now = time.monotonic()
-        if header.get("flush") or now - flushed > _FLUSH_S:
+        header, size = question
+        if header["op"] == "vectorize":
+            alive = _answer_all(ear, header, source, send, sink, limits)
+        else:
+            alive = _answer_one(ear, header, source, size, send, limits)
             sink.flush()
-            flushed = now
+        if not alive:
+            break
     sink.flush()
+
+
+def _answer_one(
+    ear: _Ear, header: dict[str, Any], source: IO[bytes], size: int, send: Any, limits: DecodeLimits
+) -> bool:
+    """Answer a question about one sound. Returns whether this process can go on."""
+    try:
+        ear.answer(header, source.read(size), send)
+    except MemoryError:
+        send({"error": _too_much(limits), "last": 1}, b"")
+        return False
+    except Exception as error:
+        send({"error": _why(error)}, b"")
+    return True
+
+
+def _answer_all(
+    ear: _Ear, header: dict[str, Any], source: IO[bytes], send: Any, sink: IO[bytes], limits: DecodeLimits
+) -> bool:
+    """Vectorize the pieces of a group; what takes long is answered at once, the rest together."""
+    answers: list[tuple[float, int] | str] = []
+    vectors: list[bytes] = []
+    decoding_s = computing_s = 0.0
+    alive = True
+    flushed = time.monotonic()
+    for number, (length, start_s, end_s, path) in enumerate(header["pieces"], start=1):
+        try:
+            found = ear.vector(path, source.read(length), start_s, end_s, header["key"])
+            answers.append((found.duration_s, found.rate))
+            vectors.append(found.vector)
+            decoding_s += found.decoding_s
+            computing_s += found.computing_s
+        except MemoryError:
+            answers.append(_too_much(limits))
+            alive = False
+        except Exception as error:
+            answers.append(_why(error))
+        if number == len(header["pieces"]) or not alive or time.monotonic() - flushed > _FLUSH_S:
+            answer = {"answers": answers, "decoding": decoding_s, "computing": computing_s}
+            send(answer if alive else {**answer, "last": 1}, b"".join(vectors))
+            sink.flush()
+            if not alive:
+                return False
+            answers, vectors, decoding_s, computing_s = [], [], 0.0, 0.0
+            flushed = time.monotonic()
+            _renew_cpu(limits)
+    return True
+
+
+def _too_much(limits: DecodeLimits) -> str:
+    # Libraries may be in any state after a failed allocation: whoever says this makes room for a fresh child.
+    return f"needs more than {limits.memory_bytes / 1e6:.0f} MB of memory"
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, DecodeError):
+        return str(error)
+    return f"cannot be decoded ({type(error).__name__}: {error})"[:300]
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ from hover_core import dtw, job_rows, mapping, own_vectors, reducers, settings, 
 from hover_core.dataset import DEFAULT_VECTORIZER, Dataset, Datasets
 from hover_core.errors import HoverError, Refused
 from hover_core.job_rows import Job
+from hover_core.receipts import Receipts
 from hover_core.reducers import Cancelled
 from hover_core.store import Store
 from hover_core.vector_rows import Embedding
@@ -352,7 +353,7 @@ def _work(dataset: Dataset, job: Job, progress: Progress, stop: _Heart) -> None:
         return
 
     if job.kind == "sequences":
-        Vectorizing(dataset, key, progress, stop, on_commit=progressed).run()
+        Vectorizing(dataset, key, progress, stop, on_commit=progressed, receipts=_receipts(job)).run()
         dtw.kernel()  # compiled here, and kept on disk, so that no page waits for it
         return
 
@@ -363,7 +364,9 @@ def _work(dataset: Dataset, job: Job, progress: Progress, stop: _Heart) -> None:
             dataset.embed(key, "pca", placeholder=True)
 
     if _pending(dataset, key):
-        Vectorizing(dataset, key, progress, stop, on_commit=progressed, on_quarter=placeholder).run()
+        Vectorizing(
+            dataset, key, progress, stop, on_commit=progressed, on_quarter=placeholder, receipts=_receipts(job)
+        ).run()
     progress.phase, progress.done, progress.total, progress.left_s = "map", 0, 0, None
     if old is not None and old.vectorizer == key and job.settings.get("draw") == "onto":
         mapping.place(dataset, old)
@@ -375,6 +378,10 @@ def _work(dataset: Dataset, job: Job, progress: Progress, stop: _Heart) -> None:
         return
     begun = time.monotonic()
     dataset.embed(key, job.settings["reducer"], progress=epoch, **options)
+
+
+def _receipts(job: Job) -> Receipts:
+    return Receipts(settings.data_folder() / "jobs" / f"{job.id}.fetched")
 
 
 def _pending(dataset: Dataset, key: str) -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 
 from hover_core import browsers, containers, settings
 from hover_core.audio import Heard, Piece, Workers
+from hover_core.clip_rows import Heard as Known
 from hover_core.clip_rows import clip_at, hear
 from hover_core.clips import Clip
 from hover_core.errors import DecodeError, FetchError, NotFound, Refused
@@ -101,8 +102,7 @@ class Listening:
         sha256 = self.cache.put(data)
         if heard is None:
             with self.store.write() as connection:
-                row = {"position": position, "sha256": sha256, "duration_s": None, "sample_rate": None}
-                hear(connection, dataset_id, [row])
+                hear(connection, dataset_id, {position: Known(sha256, None, None)})
         return clip, sha256, self.cache.get(sha256) or data
 
     def playable(self, dataset_id: str, position: int, *, level: bool = False, webkit: bool = False) -> Playable:

@@ -26,6 +26,7 @@ from typing import Any, Final
 SMALL_BYTES: Final = 1 << 18
 _NAME = re.compile(r"[0-9a-f]{64}(\.[a-z0-9.-]{1,60})?")
 _PENDING_BYTES: Final = 1 << 20
+_PENDING_SOUNDS: Final = 8  # so few for the sake of a killed process; 100 at once would be no faster
 _PENDING_S: Final = 1.0
 _WAIT_S: Final = 30.0  # for another process that writes
 _DELETED_AT_ONCE: Final = 1000
@@ -84,7 +85,7 @@ class SoundCache:
             if name not in self._pending:
                 self._pending[name] = data
                 self._pending_bytes += len(data)
-            full = self._pending_bytes >= _PENDING_BYTES
+            full = self._pending_bytes >= _PENDING_BYTES or len(self._pending) >= _PENDING_SOUNDS
             if not full and self._timer is None:
                 self._timer = threading.Timer(_PENDING_S, self._flush_late)
                 self._timer.daemon = True
@@ -123,12 +124,9 @@ class SoundCache:
         """Write what was put; until then only this process knows it, and at most for a second."""
         with self._pack_lock:
             with self._lock:
-                timer, self._timer = self._timer, None
                 self._writing, self._pending = self._pending, {}
                 size, self._pending_bytes = self._pending_bytes, 0
                 used, self._used = self._used, set()
-            if timer is not None:
-                timer.cancel()
             try:
                 if self._writing or used:
                     self._change(functools.partial(_add, sounds=self._writing, used=used))
@@ -141,6 +139,9 @@ class SoundCache:
         """Write what was put, and let go of the file. Small sounds are not kept any more."""
         with self._lock:
             self._closed = True
+            timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
         self.flush()
         with self._pack_lock:
             if self._pack is not None:
@@ -216,6 +217,8 @@ class SoundCache:
     # -- the pack ------------------------------------------------------------------------------------------------------
 
     def _flush_late(self) -> None:
+        with self._lock:
+            self._timer = None
         # in a thread of its own: a full disk is told to the next one who puts something that is written at once
         with contextlib.suppress(OSError):
             self.flush()

@@ -194,6 +194,13 @@ def insert_tuples(connection: Connection, table: str, columns: Sequence[str], ro
             copy.write_row(row)
 
 
+def run_for_all(connection: Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Run a statement with `?` for its cells once for each row, without what SQLAlchemy does for each of them."""
+    if rows:
+        marked = statement if connection.dialect.name == "sqlite" else statement.replace("?", "%s")
+        connection.exec_driver_sql(marked, list(rows))
+
+
 def dump(value: Any) -> str:
     """JSON text, the same for the same value."""
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))

@@ -17,7 +17,7 @@ from sqlalchemy import Connection, text
 
 from hover_core.annotations import now
 from hover_core.errors import Refused
-from hover_core.store import Store, dump, insert
+from hover_core.store import Store, dump, insert, run_for_all
 
 BLOCK_ROWS: Final = 256
 _EMBEDDING_ROWS: Final = 65_536
@@ -289,10 +289,12 @@ def _stack(blocks: Sequence[tuple[bytes, bytes]]) -> tuple[Positions, Floats]:
 
 
 def _forget_failures(connection: Connection, dataset_id: str, vectorizer: str, positions: Sequence[int]) -> None:
-    if len(positions):
-        connection.execute(
-            text("DELETE FROM failures WHERE dataset_id = :d AND vectorizer = :v AND position = :p"),
-            [{"d": dataset_id, "v": vectorizer, "p": int(position)} for position in positions],
+    query = text("SELECT 1 FROM failures WHERE dataset_id = :d AND vectorizer = :v LIMIT 1")
+    if connection.execute(query, {"d": dataset_id, "v": vectorizer}).first() is not None:
+        run_for_all(
+            connection,
+            "DELETE FROM failures WHERE dataset_id = ? AND vectorizer = ? AND position = ?",
+            [(dataset_id, vectorizer, int(position)) for position in positions],
         )
 
 

@@ -24,6 +24,7 @@ from hover_core import clip_rows, settings, vector_rows
 from hover_core.audio import Heard, Piece
 from hover_core.dataset import Dataset
 from hover_core.errors import SoundError
+from hover_core.receipts import Receipts
 from hover_core.reducers import Cancelled
 from hover_core.sound_cache import SMALL_BYTES
 
@@ -37,6 +38,7 @@ _SOON_S: Final = 0.002  # what is answered sooner keeps the decoders busy with f
 _FLUSH_ROWS: Final = 96
 _FLUSH_S: Final = 0.5
 _BATCH_CLIPS: Final = 24
+_BATCH_S: Final = 0.05
 _BATCH_BYTES: Final = 16_000_000
 _BYTES_IN_FLIGHT: Final = 256_000_000
 _PLACEHOLDER_FROM: Final = 50
@@ -99,6 +101,7 @@ class Vectorizing:
     progress : kept up to date.
     stop : asked often; when it says True, `run` raises `Cancelled`.
     on_commit, on_quarter : called after each commit, and each time that another quarter of the clips is done.
+    receipts : of the job, if it is one that may be killed and taken up again; they go when `run` ends otherwise.
     """
 
     def __init__(
@@ -110,9 +113,11 @@ class Vectorizing:
         *,
         on_commit: Callable[[], None] = lambda: None,
         on_quarter: Callable[[], None] = lambda: None,
+        receipts: Receipts | None = None,
     ) -> None:
         self.dataset, self.key, self.progress, self.stop = dataset, key, progress, stop
         self.on_commit, self.on_quarter = on_commit, on_quarter
+        self.receipts = receipts or Receipts(None)
         self.slots = threading.BoundedSemaphore(IN_FLIGHT)
 
     def run(self) -> None:
@@ -142,6 +147,7 @@ class Vectorizing:
             self._collect(engine, results, len(pending))
         finally:
             engine.close()
+            self.receipts.discard()
 
     def _engine(self, clips: Any) -> Engine:
         scheduler = settings.dask_scheduler()
@@ -149,7 +155,7 @@ class Vectorizing:
             from hover_core.cluster import Cluster
 
             return Cluster(scheduler, self.dataset.row, clips, self.key, self.progress, self.slots)
-        return Here(self.dataset, clips, self.key, self.progress, self.slots)
+        return Here(self.dataset, clips, self.key, self.progress, self.slots, self.receipts)
 
     def _collect(self, engine: Engine, results: queue.Queue[Any], pending: int) -> None:
         good: list[tuple[int, Heard, str]] = []
@@ -202,16 +208,8 @@ class Vectorizing:
                 vectors = np.stack([heard.vector for _, heard, _ in good]).astype(np.float32)
                 positions = [position for position, _, _ in good]
                 vector_rows.add_vectors(connection, dataset.id, self.key, positions, vectors)
-                rows = [
-                    {
-                        "position": position,
-                        "sha256": sha256,
-                        "duration_s": heard.duration_s,
-                        "sample_rate": heard.sample_rate,
-                    }
-                    for position, heard, sha256 in good
-                ]
-                clip_rows.hear(connection, dataset.id, rows)
+                known = {p: clip_rows.Heard(sha256, heard.duration_s, heard.sample_rate) for p, heard, sha256 in good}
+                clip_rows.hear(connection, dataset.id, known)
             vector_rows.add_failures(connection, dataset.id, self.key, bad)
 
 
@@ -226,7 +224,13 @@ class Here:
     """The engine of this machine: many downloads in flight, decoding in limited children."""
 
     def __init__(
-        self, dataset: Dataset, clips: Any, key: str, progress: Progress, slots: threading.BoundedSemaphore
+        self,
+        dataset: Dataset,
+        clips: Any,
+        key: str,
+        progress: Progress,
+        slots: threading.BoundedSemaphore,
+        receipts: Receipts,
     ) -> None:
         from hover_core.listening import Listening
 
@@ -234,21 +238,22 @@ class Here:
         self._starts, self._ends = (clips[name].tolist() for name in ("start_s", "end_s"))
         self.cores = max(1, os.cpu_count() or 1)
         self._listening = Listening(dataset.store, workers=self.cores)
-        self._slots = slots
+        self._decoders = self.cores + 1  # threads: one has the next batch ready when a process has done its own
+        self._slots, self._receipts = slots, receipts
         self._halt = threading.Event()
         self._bytes_lock = threading.Condition()
         self._bytes = 0
         self._answered = self._answered_bytes = 0
+        self._heard = 0  # clips that were decoded, or refused
         self._shortest_s = math.inf  # of the answers of the last few ms
         self._started = time.monotonic()
-        self._at_work: dict[int, float] = {}  # thread → since when
 
     def start(self, pending: Sequence[int], results: queue.Queue[Any]) -> None:
         """Begin with these clips."""
         self._started = time.monotonic()
         fetched: queue.Queue[_Fetched | None] = queue.Queue()
         threads: list[Any] = [(self._feed, pending, fetched, results)]
-        threads += [(self._decode, fetched, results)] * self.cores
+        threads += [(self._decode, fetched, results)] * self._decoders
         for work, *given in threads:
             threading.Thread(target=told, args=(results, work, *given), daemon=True).start()
 
@@ -260,8 +265,7 @@ class Here:
         """What the time of this machine's decoders goes to."""
         spent, now = self._listening.workers.spent(), time.monotonic()
         at_hand = self.cores * (now - self._started) - spent.starting_s
-        at_work = self.progress.computing_s + sum(now - since for since in list(self._at_work.values()))
-        busy = min(1.0, max(0.0, at_work - spent.starting_s) / max(at_hand, 1e-3))
+        busy = min(1.0, max(0.0, spent.at_work_s - spent.starting_s) / max(at_hand, 1e-3))
         decoding, computing = spent.decoding_s, spent.computing_s
         part = decoding / (decoding + computing) if decoding + computing else 1.0
         return {"waiting": 1 - busy, "decoding": busy * part, "computing": busy * (1 - part)}
@@ -277,6 +281,8 @@ class Here:
         listening = self._listening
         fetcher = listening.fetcher_of(self.dataset.row)
         urls, known = self.clips["url"].tolist(), self.clips["sha256"].tolist()
+        for position, sha256 in self._receipts.read().items():
+            known[position] = sha256
 
         def fetch(positions: list[int]) -> _Fetched:
             try:
@@ -285,6 +291,8 @@ class Here:
                 if sound is None:
                     sound = fetcher.fetch(urls[positions[0]])
                     sha256 = listening.cache.put(sound)
+                    for position in positions:
+                        self._receipts.add(position, sha256)
                     # a large one goes to the decoders as a file, to spare it the pipe, if the cache holds whatever is
                     # under way with room to spare
                     if SMALL_BYTES < len(sound) < listening.cache.max_bytes / IN_FLIGHT / 2:
@@ -322,7 +330,7 @@ class Here:
             self._shortest_s = math.inf
         for thread in crew:
             thread.join()
-        for _ in range(self.cores):
+        for _ in range(self._decoders):
             fetched.put(None)
 
     def _answer(self, data: bytes | Path | SoundError, waited_s: float) -> None:
@@ -343,7 +351,8 @@ class Here:
         while not last and not self._halt.is_set():
             batch: list[_Fetched] = []
             size = clips = 0
-            while clips < _BATCH_CLIPS and size < _BATCH_BYTES:
+            most = self._batch_clips()
+            while clips < most and size < _BATCH_BYTES:
                 try:
                     found = fetched.get(timeout=0.2 if not batch else 0.005)
                 except queue.Empty:
@@ -357,14 +366,17 @@ class Here:
                 clips += len(found.positions)
                 size += _size(found.data)
             if batch:
-                begun = self._at_work[threading.get_ident()] = time.monotonic()
-                answers = self._hear(batch)
-                self.progress.computing_s += time.monotonic() - begun
-                del self._at_work[threading.get_ident()]
-                results.put(answers)
+                results.put(self._hear(batch))
+                self.progress.computing_s = self._listening.workers.spent().at_work_s
                 with self._bytes_lock:
                     self._bytes -= sum(len(one.data) for one in batch if isinstance(one.data, bytes))
                     self._bytes_lock.notify_all()
+
+    def _batch_clips(self) -> int:
+        """So many clips as take a moment, so that no process still has a long batch when the others have done all."""
+        spent, heard = self._listening.workers.spent(), self._heard
+        seconds = (spent.decoding_s + spent.computing_s) / heard if heard else 0.0
+        return int(min(_BATCH_CLIPS, max(1, _BATCH_S / seconds))) if seconds else _BATCH_CLIPS
 
     def _hear(self, batch: list[_Fetched]) -> list[Answer]:
         starts, ends = self._starts, self._ends
@@ -373,6 +385,7 @@ class Here:
             if not isinstance(one.data, SoundError):
                 pieces += [Piece(one.data, number(starts[p]), number(ends[p])) for p in one.positions]
         heard = iter(self._listening.workers.vectorize(pieces, self.key) if pieces else [])
+        self._heard += len(pieces)
         answers: list[Answer] = []
         for one in batch:
             bad = one.data if isinstance(one.data, SoundError) else None

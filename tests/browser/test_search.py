@@ -69,10 +69,11 @@ def heard(standing: Standing, vectorized: Dataset, tmp_path: Path) -> Heard:
     """Sixty clips behind a real server, vectorized and on a map, none labelled; one label is known."""
     dataset = new(standing)
     positions, vectors = vectorized.vectors(KEY)
-    facts = vectorized.clips()[["sha256", "duration_s"]].assign(position=range(COUNT), sample_rate=22_050)
+    facts = vectorized.clips()
+    known = {at: clip_rows.Heard(facts["sha256"][at], float(facts["duration_s"][at]), 22_050) for at in range(COUNT)}
     with dataset.store.write() as connection:
         vector_rows.add_vectors(connection, dataset.id, KEY, positions.tolist(), vectors)
-        clip_rows.hear(connection, dataset.id, facts.to_dict("records"))
+        clip_rows.hear(connection, dataset.id, known)
     dataset.embed(KEY, "pca")
     return Heard(standing.at("label", dataset), dataset, standing.server, tmp_path)
 

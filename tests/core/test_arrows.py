@@ -10,11 +10,11 @@ from tests.run import ROOT
 TIERS = {
     "words": {"errors", "clips", "annotations", "invites", "settings", "sources", "demo", "table_files"},
     "sound": {
-        "fetch", "addresses", "connections", "buckets",
+        "fetch", "addresses", "connections", "responses", "buckets",
         "audio", "ear", "vectorizers", "scale", "suggest", "search", "inverted", "dtw", "dtw_kernel", "alike",
         "onnx_models", "plugins",
         "reducers", "layout", "layout_loops", "procrustes",
-        "browsers", "children", "recordings", "containers", "plain_wav", "outlines", "cuts",
+        "browsers", "children", "recordings", "receipts", "containers", "plain_wav", "outlines", "cuts",
     },
     "memory": {
         "migrations", "store", "journal", "clip_rows", "vector_rows", "job_rows", "members", "sound_cache",

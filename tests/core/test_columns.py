@@ -29,8 +29,7 @@ def dataset(hover_data: Path):
     vectors[15:] += 8
     with opened.store.write() as connection:
         vector_rows.add_vectors(connection, opened.id, "v", list(range(30)), vectors)
-        heard = {"position": 3, "sha256": "0" * 64, "duration_s": 1.5, "sample_rate": 8000}
-        clip_rows.hear(connection, opened.id, [heard])
+        clip_rows.hear(connection, opened.id, {3: clip_rows.Heard("0" * 64, 1.5, 8000)})
     opened.change_settings(vectorizer="v")
     opened.annotate([0, 1], "low", how="heard")
     opened.annotate([15, 16], "high", how="lasso")

@@ -37,8 +37,7 @@ def worked_on(datasets):
     dataset.commit([0], "train")
     dataset.annotate([0], "dog", how="propagated", verdict="no")
     with dataset.store.write() as connection:
-        row = {"position": 2, "sha256": "0" * 64, "duration_s": 1.25, "sample_rate": 8000}
-        clip_rows.hear(connection, dataset.id, [row])
+        clip_rows.hear(connection, dataset.id, {2: clip_rows.Heard("0" * 64, 1.25, 8000)})
     return dataset
 
 

@@ -78,7 +78,7 @@ def test_a_job_vectorizes_and_maps_every_clip_and_records_the_others(datasets: D
     assert len(table["sha256"][0]) == 64
 
 
-def test_a_killed_job_resumes_and_fetches_few_clips_again(datasets: Datasets) -> None:
+def test_a_killed_job_resumes_and_fetches_few_clips_again(datasets: Datasets, hover_data: Path) -> None:
     count = 900
     files = _files(count)
     with SoundServer(files, latency_s=0.005) as server:
@@ -95,7 +95,10 @@ def test_a_killed_job_resumes_and_fetches_few_clips_again(datasets: Datasets) ->
     assert job.state == "done"
     assert job.attempts == 2
     assert _done(dataset) == count
+    # what the kill can cost: the sounds that the cache had not written yet, and those on their way
+    assert fetched - count <= 16 + server.connections
     assert fetched - count <= 256
+    assert not list((hover_data / "jobs").glob("*.fetched"))
 
 
 def test_a_cancelled_job_stops_and_keeps_what_it_did(datasets: Datasets) -> None:
