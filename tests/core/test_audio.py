@@ -244,6 +244,14 @@ def test_one_bad_piece_costs_one_piece(workers):
     assert [isinstance(answer, Heard) for answer in answers] == [True, False, True, False, True]
 
 
+def test_long_answers_to_large_questions_never_wait_for_each_other(workers):
+    word = sounds.encode(sounds.speech(3, 2.5, 8_000), 8_000)
+
+    heard = workers.vectorize([Piece(word)] * 80, "frames")
+
+    assert len({one.vector.tobytes() for one in heard}) == 1
+
+
 def test_an_empty_batch_is_an_empty_answer(workers):
     assert workers.vectorize([], GUIDE) == []
 
