@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float32]
 WHITENING: Final = 0.3  # the share of the measured covariance that a large corpus is whitened by
 _MOST_DIMENSIONS: Final = 1_024  # whitening takes time with the cube of these
-_SAMPLE: Final = 100_000  # rows that a covariance is measured on
-_CHUNK: Final = 65_536
+_SAMPLE: Final = 50_000  # rows that a covariance is measured on
+_CHUNK: Final = 2_048  # rows at a time: in float64 they stay in the cache, and a copy of a million takes a gigabyte
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class Scale:
         `whitening` is the share of the measured covariance, 0 (each dimension for itself) to 1; with few vectors for
         their length it counts for less, `n / (n + d)` of it, because their covariance is mostly chance.
         """
-        chunks = range(0, len(vectors), _CHUNK)  # in pieces: a copy of a million rows in float64 takes a gigabyte
+        chunks = range(0, len(vectors), _CHUNK)
         mean = sum(vectors[at : at + _CHUNK].sum(axis=0, dtype=np.float64) for at in chunks) / len(vectors)
         squares = sum(((vectors[at : at + _CHUNK] - mean) ** 2).sum(axis=0) for at in chunks)
         deviation = np.sqrt(squares / len(vectors))
@@ -77,8 +77,9 @@ class Scale:
 def _whitening(plain: Scale, vectors: Floats, share: float) -> Floats:
     """The inverse root of `share × covariance + (1 - share) × identity` [shape=(d, d)], 0 where nothing changes."""
     rows = vectors[:: -(-len(vectors) // _SAMPLE)]
-    standard = plain.standardise(rows).astype(np.float64)
-    values, axes = np.linalg.eigh(standard.T @ standard / len(standard))
+    standard = plain.standardise(rows)
+    parts = (standard[at : at + _CHUNK] for at in range(0, len(standard), _CHUNK))
+    values, axes = np.linalg.eigh(sum((part.T @ part).astype(np.float64) for part in parts) / len(standard))
     root = (axes / np.sqrt(share * np.maximum(values, 0) + 1 - share)) @ axes.T
     changes = np.isfinite(plain.deviation)
     return np.where(changes[:, None] & changes, root, 0).astype(np.float32)

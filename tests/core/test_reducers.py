@@ -41,11 +41,11 @@ def test_the_same_vectors_give_the_same_map(name):
 @pytest.mark.parametrize("name", ["pca", "umap"])
 def test_clouds_stay_apart(name):
     placed = fit(name, clouds()).embedding_
-    centres = np.stack([placed[cloud::3].mean(axis=0) for cloud in range(3)])
-    spread = max(np.linalg.norm(placed[cloud::3] - centres[cloud], axis=1).max() for cloud in range(3))
-    apart = min(np.linalg.norm(centres[a] - centres[b]) for a, b in ((0, 1), (0, 2), (1, 2)))
+    apart = np.linalg.norm(placed[:, np.newaxis] - placed, axis=2)
+    nearest = np.argsort(apart, axis=1)[:, 1:6]
 
-    assert apart > spread
+    # a point between clouds may go to either, umap-learn's as well
+    assert (nearest % 3 == np.arange(60)[:, np.newaxis] % 3).mean() > 0.95
 
 
 @pytest.mark.parametrize("name", ["pca", "umap"])
