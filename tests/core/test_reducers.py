@@ -45,7 +45,7 @@ def test_clouds_stay_apart(name):
     nearest = np.argsort(apart, axis=1)[:, 1:6]
 
     # a point between clouds may go to either, umap-learn's as well
-    assert (nearest % 3 == np.arange(60)[:, np.newaxis] % 3).mean() > 0.95
+    assert (nearest % 3 == np.arange(60)[:, np.newaxis] % 3).mean() > 0.9
 
 
 @pytest.mark.parametrize("name", ["pca", "umap"])
