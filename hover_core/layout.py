@@ -36,6 +36,7 @@ _EXACT_UP_TO: Final = 15_000  # rows; beyond that an inverted file, which finds 
 ALONE_UP_TO: Final = 1_500  # points that one core lays out faster than two that wait for each other
 _PARTS_A_CORE: Final = 6
 _ROWS_A_PART: Final = 2_000
+_ASKED_AT_ONCE: Final = 65_536  # rows: a copy of a million takes half a gigabyte
 _LOWEST: Final = -24  # exponents of the squared distances in the table: from 2**-24, where points coincide, …
 _HIGHEST: Final = 24
 _STEPS: Final = 128  # in the table, for each doubling
@@ -148,10 +149,11 @@ class Neighbours:
         n, d = self._vectors.shape
         if n <= _EXACT_UP_TO:
             self._index: Any = faiss.IndexFlatL2(d)
+            self._cells: Any = None
         else:
             cells = int(2 * np.sqrt(n))
             self._quantizer = faiss.IndexFlatL2(d)
-            self._index = faiss.IndexIVFFlat(self._quantizer, d, cells)
+            self._index = self._cells = faiss.IndexIVFFlat(self._quantizer, d, cells)
             self._index.cp.niter = 6
             self._index.cp.max_points_per_centroid = 40
             self._index.cp.min_points_per_centroid = 1
@@ -163,8 +165,14 @@ class Neighbours:
 
     def of_themselves(self, k: int) -> tuple[Rows, Floats]:
         """Each row's `k` nearest, itself first, and their distances. [shape=(n, k)]"""
-        rows, distances = self._search(self._vectors, k)
-        own = np.arange(len(rows), dtype=np.int32)
+        n = len(self._vectors)
+        rows, distances = np.empty((n, k), np.int32), np.empty((n, k), np.float32)
+        # Those of one cell after another look into the same cells, which then lie in the cache: half the time.
+        order = self._by_cells()
+        for first in range(0, n, _ASKED_AT_ONCE):
+            asked = order[first : first + _ASKED_AT_ONCE]
+            rows[asked], distances[asked] = self._search(self._vectors[asked], k)
+        own = np.arange(n, dtype=np.int32)
         # among equal rows another may come first: each is put before all others
         for row in np.flatnonzero(rows[:, 0] != own):
             at = np.flatnonzero(rows[row] == row)
@@ -173,6 +181,17 @@ class Neighbours:
             distances[row, 1 : last + 1] = distances[row, :last]
             rows[row, 0], distances[row, 0] = row, 0
         return rows, distances
+
+    def _by_cells(self) -> NDArray[np.int64]:
+        """The rows, those of one cell after those of another. [shape=(n,)]"""
+        if self._cells is None:
+            return np.arange(len(self._vectors))
+        import faiss
+
+        lists = self._cells.invlists
+        sizes = [lists.list_size(cell) for cell in range(lists.nlist)]
+        parts = [faiss.rev_swig_ptr(lists.get_ids(cell), size) for cell, size in enumerate(sizes) if size]
+        return np.concatenate(parts)
 
     def query(self, vectors: Floats, k: int) -> tuple[Rows, Floats]:
         """The `k` rows nearest to other vectors, and their distances. [shape=(m, k)]"""

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hover_core import layout
+from hover_core import layout, layout_loops
 from hover_core.reducers import principal_axes
 from tests.benchmarks.maps import clouds, trustworthiness
 
@@ -143,3 +143,32 @@ def test_as_many_points_must_begin_as_there_are_vectors():
 
     with pytest.raises(ValueError, match="10 points to begin with, 60 in the graph"):
         layout.lay_out(vectors, vectors[:10, :2], layout.Plan(n_neighbors=5))
+
+
+def test_the_loop_for_two_dimensions_moves_points_as_the_one_for_any():
+    draw = np.random.default_rng(0)
+    now = draw.normal(size=(300, 2)).astype(np.float32)
+    starts = np.arange(0, 300 * 5 + 1, 5, dtype=np.int64)
+    others, often = draw.integers(0, 300, 1_500).astype(np.int32), draw.random(1_500).astype(np.float32)
+    epoch, alpha, seed, low, high = 3, np.float32(0.7), 0, 0, 300
+    given = (np.arange(300), starts, others, often, *layout._forces(layout.Plan()), 2, 5, epoch, alpha, seed, low, high)
+    two, any_ = np.empty_like(now), np.empty_like(now)
+
+    layout_loops.move_2d(now, two, now, *given)
+    layout_loops.move(now, any_, now, *given)
+
+    assert np.abs(two - now).max() > 0.1
+    np.testing.assert_allclose(two, any_, atol=1e-4)
+
+
+def test_neighbours_come_in_the_order_of_the_rows_however_they_were_asked(monkeypatch):
+    vectors = np.random.default_rng(0).normal(size=(3_000, 8)).astype(np.float32)
+    exact, _ = layout.Neighbours(vectors).of_themselves(5)
+    monkeypatch.setattr(layout, "_EXACT_UP_TO", 1_000)
+    monkeypatch.setattr(layout, "_ASKED_AT_ONCE", 700)
+
+    rows, distances = layout.Neighbours(vectors).of_themselves(5)
+
+    assert (rows[:, 0] == np.arange(3_000)).all()
+    assert (rows == exact).mean() > 0.6  # cells lose some in a cloud without clusters
+    np.testing.assert_allclose(distances[:, 1], np.linalg.norm(vectors - vectors[rows[:, 1]], axis=1), rtol=1e-4)
