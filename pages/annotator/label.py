@@ -122,11 +122,21 @@ def _heard(desk: Desk) -> None:
 def _obey(desk: Desk, acts: Iterable[Said]) -> None:
     for act in acts:
         if isinstance(act, Selected):
-            desk.select(act.positions, "lasso", tell_map=False)
+            _take_over(desk, act)
         elif isinstance(act, Focused):
             desk.focus = act.position
         else:
             _command(desk, act)
+
+
+def _take_over(desk: Desk, act: Selected) -> None:
+    """A selection of the map; one that a filter has only narrowed or widened is not a new one."""
+    if act.how == "filter":
+        desk.filter(act.positions)
+        return
+    desk.select(act.positions, "lasso", tell_map=False)
+    if len(act.positions):
+        search_panel.show_selected(desk)  # the hits stay on the map, a click away in the panel
 
 
 def _command(desk: Desk, command: Command) -> None:

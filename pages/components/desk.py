@@ -54,10 +54,13 @@ class Desk:
         """Take over a selection; `tell_map` if it was not made there."""
         self.selection, self.how = np.asarray(positions, np.int64), how
         self.turn = next(_ids)
-        if how != "search":
-            self.search = None
         if tell_map:
             self.imposed = f"{self.turn}"
+
+    def filter(self, positions: Positions) -> None:
+        """Take over what the filters of the map leave of a selection; how it was made, and the search, stay."""
+        self.selection = np.asarray(positions, np.int64)
+        self.turn = next(_ids)
 
     def tell_map(self) -> None:
         """Have the map take over the selection as it is here."""

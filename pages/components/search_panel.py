@@ -152,18 +152,28 @@ def more_like_focus(desk: Desk) -> None:
 # the hits -------------------------------------------------------------------------------------------------------------
 
 
+def show_selected(desk: Desk) -> None:
+    """Turn the panel from the hits to what was just selected; the search stays open."""
+    if desk.search is not None:
+        st.session_state[_shown_key(desk.search)] = "selected"
+
+
+def _shown_key(search: Search) -> str:
+    return f"label.shown.{search.id}"
+
+
 def is_shown(desk: Desk) -> bool:
     """Whether the panel shows the hits of a search; while there is one, a control to go to the selection and back."""
     if desk.search is None:
         return False
+    st.session_state.setdefault(_shown_key(desk.search), "similar")
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
         shown = st.segmented_control(
             "Clips",
             ["selected", "similar"],
             format_func={"selected": "Selected", "similar": "Hits"}.__getitem__,
-            default="similar",
             required=True,
-            key=f"label.shown.{desk.search.id}",
+            key=_shown_key(desk.search),
             label_visibility="collapsed",
         )
         st.button("Close", key="label.close", type="tertiary", icon=":material/close:", on_click=desk.close_search)

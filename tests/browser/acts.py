@@ -106,6 +106,11 @@ def await_selected(page: Page, expected: Iterable[int]) -> None:
     expect(page.get_by_text(f"{len(wanted):,} clips", exact=True).first).to_be_visible()
 
 
+def rings(page: Page) -> list[int]:
+    """The hits of a search, as the map marks them."""
+    return list(page.evaluate("[...window.__hoverMap.of.ring ?? []].flatMap((ring, clip) => ring ? [clip] : [])"))
+
+
 def outline(page: Page) -> NDArray[np.float64]:
     """The polygon that the last lasso was, in data coordinates. [shape=(k, 2)]"""
     return np.array(page.evaluate("window.__hoverMap.of.outline"), np.float64)

@@ -349,7 +349,7 @@ def test_search_hits_are_a_filter_and_their_scores_a_colour(on_label: Page) -> N
     acts.await_selected(page, range(100))
     page.locator(".clip-list .similar").first.click()
     page.wait_for_function("() => window.__hoverMap.of.ring?.some(Boolean)")
-    hits = page.evaluate("[...window.__hoverMap.of.ring.keys()].filter(clip => window.__hoverMap.of.ring[clip])")
+    hits = acts.rings(page)
 
     page.get_by_label("Colour by").select_option("search score")
     expect(page.get_by_label("Largest value shown")).to_be_visible()
@@ -359,7 +359,15 @@ def test_search_hits_are_a_filter_and_their_scores_a_colour(on_label: Page) -> N
 
     wanted = [clip for clip in hits if clip < 100]
     assert 0 < len(wanted) < 100
-    acts.await_selected(page, wanted)
+    acts.await_selected(page, wanted)  # also in the panel: the run that heard of the filter has ended
+    expect(page.get_by_role("group", name="Filter by search hits")).to_be_visible()
+    assert acts.rings(page) == hits
+
+    # what is drawn among the hits alone leaves the search open as well
+    acts.lasso_around(page, acts.pixels(page, COUNT)[100:200])
+    acts.await_selected(page, [clip for clip in hits if 100 <= clip < 200])
+    expect(page.locator(".clip-list .row")).to_have_count(10)
+    assert acts.rings(page) == hits
 
 
 def test_axes_can_be_numeric_columns(on_label: Page) -> None:

@@ -780,7 +780,9 @@ class ClipMap {
 
   /** Tells Python. Of selections and focuses that it has not heard yet, only the last counts. */
   #say(act) {
-    this.outbox.say(this.component, act, before => before.kind === act.kind && ["selection", "focus"].includes(act.kind))
+    const newer = before => before.kind === act.kind && ["selection", "focus"].includes(act.kind)
+    // how a selection was made must not be lost to the filter that came after it
+    this.outbox.say(this.component, act, before => newer(before) && (act.how !== "filter" || before.how === "filter"))
   }
 
   // ── The test seam ───
