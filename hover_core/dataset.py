@@ -563,13 +563,16 @@ class Dataset:
         """The same as a `finding.Ranking`; options are those of `finding.find`."""
         return finding.find(self, query, k, **options)
 
-    def near(self, positions: Sequence[int] | Positions, k: int) -> Positions:
-        """The `k` clips nearest to the middle of some clips, best first; those clips themselves do not answer."""
+    def near(self, positions: Sequence[int] | Positions, k: int, *, among: Positions | None = None) -> Positions:
+        """The `k` clips nearest to the middle of some clips, best first; those clips themselves do not answer.
+
+        `among`: only these clips answer.
+        """
         index = self.index()
         rows = np.flatnonzero(np.isin(index.positions, np.asarray(positions, np.int64)))
         if not len(rows):
             raise NotFound("none of these clips has a vector")
-        return index.near_all(rows, k)
+        return index.near_all(rows, k, among)
 
     def vector_of(self, url: str) -> Floats:
         """The vector of a URL by the vectorizer in use."""

@@ -129,9 +129,16 @@ class SearchIndex:
         cosines, rows = faiss.knn(np.ascontiguousarray(self.units[asked]), there, k, metric=faiss.METRIC_INNER_PRODUCT)
         return corpus[rows], cosines
 
-    def near_all(self, rows: Positions, k: int) -> Positions:
-        """The `k` positions nearest to the middle of some rows, best first; those rows themselves do not answer."""
+    def near_all(self, rows: Positions, k: int, among: Positions | None = None) -> Positions:
+        """The `k` positions nearest to the middle of some rows, best first; those rows themselves do not answer.
+
+        `among`: only these positions answer.
+        """
         middle = unit(self.units[rows].mean(axis=0, keepdims=True))
+        if among is not None:
+            others = np.setdiff1d(self.rows_of(among), rows)
+            best = np.argsort(-self.cosines(middle)[others], kind="stable")[:k]
+            return self.positions[others[best]]
         found, _ = self.nearest(middle, k + len(rows))
         return self.positions[found[~np.isin(found, rows)][:k]]
 

@@ -17,7 +17,7 @@ from hover_core.vector_rows import Embedding
 from pages.components import search_panel, session
 from pages.components.classic_map import classic_map
 from pages.components.clip_list import Act, clip_list
-from pages.components.clip_map import Command, Focused, Offer, Said, Selected, clip_map, said
+from pages.components.clip_map import Command, Focused, Imposed, Offer, Said, Selected, clip_map, said
 from pages.components.desk import Desk
 from pages.components.label_bar import label_bar
 from pages.components.spectrogram import spectrogram
@@ -39,7 +39,7 @@ def _work(desk: Desk) -> None:
     if dataset is None:
         st.rerun()
         return
-    desk.selection = desk.selection[desk.selection < dataset.state().size]
+    desk.trim(dataset.state().size)
     left, right = st.columns([2, 1], gap="medium")
     with left:
         _map(dataset, desk)
@@ -68,8 +68,9 @@ def _map(dataset: Dataset, desk: Desk) -> None:
         key=_map_key(desk),
         on_said=partial(_heard, desk),
         height=None,
-        select=(desk.imposed, desk.selection) if desk.imposed else None,
-        count=len(desk.selection),
+        select=Imposed(desk.imposed, desk.kept, desk.selection, desk.imposed_how) if desk.imposed else None,
+        count=len(desk.kept),
+        narrowed=desk.passes is not None,
         part=desk.part is not None,
         ring=ring,
         scores=scores,
@@ -130,12 +131,8 @@ def _obey(desk: Desk, acts: Iterable[Said]) -> None:
 
 
 def _take_over(desk: Desk, act: Selected) -> None:
-    """A selection of the map; one that a filter has only narrowed or widened is not a new one."""
-    if act.how == "filter":
-        desk.filter(act.positions)
-        return
-    desk.select(act.positions, "lasso", tell_map=False)
-    if len(act.positions):
+    desk.drawn(act)
+    if act.how != "filter" and len(act.positions):
         search_panel.show_selected(desk)  # the hits stay on the map, a click away in the panel
 
 

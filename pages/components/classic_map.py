@@ -61,5 +61,5 @@ def _asked(came: list[dict[str, Any]], drawn: Any, key: str) -> list[Said]:
         return []
     positions = drawn[rows].astype(np.int64)
     if len(rows) == 1:
-        return [Selected(positions, "click"), Focused(int(positions[0]))]
-    return [Selected(positions, "lasso")]
+        return [Selected(positions, "click", positions), Focused(int(positions[0]))]
+    return [Selected(positions, "lasso", positions)]

@@ -17,10 +17,12 @@ from hover_core.dataset import Dataset
 from hover_core.errors import HoverError
 from hover_core.finding import Stretch, fetched, matching, playable, sought
 from pages.components import session
+from pages.components.clip_map import Selected
 from pages.components.search import Row, Search, Words, joined
 from pages.components.words import counted, plain
 
 Positions = NDArray[np.int64]
+_NONE: Positions = np.zeros(0, np.int64)
 _ids = count(1)
 
 
@@ -29,9 +31,12 @@ class Desk:
     """Selection, focus, search and what was said last. `said` and `problem` are Markdown."""
 
     dataset_id: str
-    selection: Positions = field(default_factory=lambda: np.zeros(0, np.int64))
+    selection: Positions = field(default_factory=lambda: _NONE)
+    kept: Positions = field(default_factory=lambda: _NONE)  # what would be selected without the filters of the map
+    passes: Positions | None = None  # what those let through; None: everything
     how: str = "lasso"
     imposed: str = ""  # id of a selection that the map has to take over from us
+    imposed_how: str = "replace"
     turn: int = 0  # counts selections: each starts on its first page
     focus: int | None = None
     search: Search | None = None
@@ -50,26 +55,39 @@ class Desk:
         """The dataset in the hands of whoever is here now, or None if they may not label it (any more)."""
         return session.still(self.dataset_id)
 
+    def trim(self, size: int) -> None:
+        """Forget clips that the dataset has not."""
+        self.selection, self.kept = self.selection[self.selection < size], self.kept[self.kept < size]
+
+    def shown(self, positions: Positions) -> Positions:
+        """What the filters of the map leave of some clips, in their order."""
+        return positions if self.passes is None else positions[np.isin(positions, self.passes)]
+
     def select(self, positions: Positions, how: str, *, tell_map: bool) -> None:
-        """Take over a selection; `tell_map` if it was not made there."""
-        self.selection, self.how = np.asarray(positions, np.int64), how
+        """Select of some clips what the filters of the map let through; `tell_map` if that was not done there."""
+        self.kept, self.how = np.asarray(positions, np.int64), how
+        self.selection = self.shown(self.kept)
         self.turn = next(_ids)
         if tell_map:
-            self.imposed = f"{self.turn}"
+            self.tell_map()
 
-    def filter(self, positions: Positions) -> None:
-        """Take over what the filters of the map leave of a selection; how it was made, and the search, stay."""
-        self.selection = np.asarray(positions, np.int64)
-        self.turn = next(_ids)
+    def drawn(self, act: Selected) -> None:
+        """Take over a selection of the map; of one that a filter has made of it, how it came about stays."""
+        if not np.array_equal(act.positions, self.selection):
+            self.turn = next(_ids)
+        self.selection, self.kept, self.passes = act.positions, act.kept, act.passes
+        if act.how != "filter":
+            self.how = "lasso"
 
-    def tell_map(self) -> None:
-        """Have the map take over the selection as it is here."""
-        self.imposed = f"{next(_ids)}"
+    def tell_map(self, how: str = "replace") -> None:
+        """Have the map take over the selection as it is here, or what has changed in it."""
+        self.imposed, self.imposed_how = f"{next(_ids)}", how
 
     def leave_out(self, position: int) -> None:
         """Take one clip out of the selection; the page of the list stays."""
         self.selection = self.selection[self.selection != position]
-        self.imposed = f"{next(_ids)}"
+        self.kept = self.kept[self.kept != position]
+        self.tell_map("change")
 
     def apply(self, label: str) -> None:
         """Give the selection a label."""
@@ -167,16 +185,18 @@ class Desk:
         self.stale = True
 
     def grow(self) -> None:
-        """Add the clips nearest to what is selected."""
+        """Add the clips nearest to what is selected, of those that the map shows."""
         dataset = self._opened()
         if dataset is None or not len(self.selection):
             return
         try:
-            near = dataset.near(self.selection, self.grow_by)
+            near = dataset.near(self.selection, self.grow_by, among=self.passes)
         except HoverError as error:
             self.problem = plain(str(error))
             return
-        self.select(np.union1d(self.selection, near), self.how, tell_map=True)
+        self.selection, self.kept = np.union1d(self.selection, near), np.union1d(self.kept, near)
+        self.turn = next(_ids)
+        self.tell_map("change")
 
     def map_only(self) -> None:
         """Start a map of just the selection."""
@@ -248,7 +268,7 @@ class Desk:
 
     def take(self, hits: Positions, *, mode: str = "replace") -> None:
         """Select what a search found; or add it, or keep only what is in both, or take it out."""
-        self.select(joined(self.selection, hits).get(mode, hits), "search", tell_map=True)
+        self.select(joined(self.kept, hits).get(mode, np.sort(hits)), "search", tell_map=True)
 
     def play_in_a_row(self, hits: Positions) -> None:
         """Start to play hits one after the other."""

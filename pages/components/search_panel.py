@@ -262,12 +262,15 @@ def _how_many(search: Search) -> None:
 
 def _acts(dataset: Dataset, desk: Desk, search: Search, hits: Ranking) -> None:
     """What can be done with all hits, in one row."""
+    shown = len(desk.shown(hits.positions))
+    hidden = len(hits) - shown
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.button(
-            f"Select these {len(hits):,}",
+            f"Select these {shown:,}",
             icon=":material/select_all:",
             key="label.hits",
-            disabled=not len(hits),
+            disabled=not shown,
+            help=f"The filters of the map hide {counted(hidden, 'hit')} more." if hidden else None,
             on_click=desk.take,
             args=(hits.positions,),
         )
@@ -289,7 +292,7 @@ def _tuning(dataset: Dataset, desk: Desk, search: Search, hits: Ranking) -> None
         st.toggle("Nearest to any of them, not to their mean", key="label.nearest")
     if len(desk.selection):
         st.toggle("Only among the selected", key="label.among")
-        for mode, then in joined(desk.selection, hits.positions).items():
+        for mode, then in joined(desk.selection, desk.shown(hits.positions)).items():
             name = f"{MODES[mode]} → {len(then):,}"
             st.button(name, key=f"label.take.{mode}", on_click=desk.take, args=(hits.positions,), kwargs={"mode": mode})
     if search.like or search.unlike:

@@ -158,7 +158,7 @@ def test_the_base_of_a_map_is_a_header_and_four_bytes_a_clip(as_annotator: TestC
     length = int.from_bytes(body[:4], "little")
     header = json.loads(body[4 : 4 + length])
     points = np.frombuffer(body[4 + length :], "<u2").reshape(-1, 2)
-    assert (header["n"], header["missing"]) == (40, 0)
+    assert (header["n"], header["part"], header["missing"], header["without"]) == (40, False, 0, [0, 0])
     assert points.shape == (40, 2)
     x = header["x0"] + points[:, 0] / 65534 * (header["x1"] - header["x0"])
     assert np.abs(x - mapped.coordinates(embedding)[:, 0]).max() < 1e-3

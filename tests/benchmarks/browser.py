@@ -178,7 +178,7 @@ class Plot:
         if self.ours:
             from pages.components.clip_map.wire import decode_set
 
-            text = self.frame.evaluate("window.__hoverMap.of.told")
+            text = self.frame.evaluate("window.__hoverMap.of.told.set")
             return decode_set(text, self.frame.evaluate("window.__hoverMap.of.clips.n"))
         found = self.frame.evaluate(
             "Array.from(document.querySelector('.js-plotly-plot')._fullData[0].selectedpoints ?? [])"

@@ -71,6 +71,16 @@ def test_a_clip_without_a_vector_has_no_row():
     assert [index.vector_row(position) for position in (2, 3, 5, 9)] == [0, None, 1, None]
 
 
+def test_the_nearest_among_some_are_the_nearest_of_all_without_the_others():
+    index = SearchIndex(np.arange(0, 600, 2), clouds(300))
+    every = index.near_all(np.array([5, 7]), 298)
+    among = np.arange(0, 600, 3)  # half of them have no vector
+
+    found = index.near_all(np.array([5, 7]), 20, among)
+
+    assert found.tolist() == [position for position in every.tolist() if position % 3 == 0][:20]
+
+
 def clouds(n, d=24, seed=0):
     draw = np.random.default_rng(seed)
     return (draw.normal(0, 2, (30, d))[draw.integers(0, 30, n)] + draw.normal(size=(n, d))).astype(np.float32)

@@ -113,13 +113,44 @@ test("inverting selects what is shown and was not selected", () => {
   assert.deepEqual(selected(map), [1, 3, 4])
 })
 
-test("a selection imposed by the server holds whatever the filters say, also for a clip without a place", () => {
+test("of a selection that Python imposes, filters let through what they show, and give back the rest", () => {
   const map = labelled()
   map.toggleSubset(1)
 
-  map.impose(set(1, 5))
+  map.impose(set(1, 2, 5)) // the last has no place, but is in the panel's list of hits
+  assert.deepEqual([selected(map), map.count], [[2, 5], 2])
+  assert.deepEqual(map.report(), { set: set(2, 5), kept: set(1, 2, 5), passes: set(0, 2, 4, 5) })
+  map.toggleSubset(1)
 
-  assert.deepEqual([selected(map), map.count], [[1, 5], 2])
+  assert.deepEqual(map.report(), { set: set(1, 2, 5), kept: null, passes: null })
+})
+
+test("what Python adds and takes away holds also for what a filter hides, and leaves all else as it is", () => {
+  const map = labelled()
+  map.isolateLabel(UNLABELLED)
+  map.choose("new", mask(3, 4))
+  map.apply({ revision: 5, labels: [], changes: [[0, set(3)]], subsets: [] }) // labelled, and so hidden, but still selected
+
+  map.impose(set(2, 3, 5), "change")
+  assert.deepEqual(selected(map), [3, 5])
+  map.isolateLabel(UNLABELLED)
+
+  assert.deepEqual(selected(map), [2, 3, 5])
+})
+
+test("the map of a part holds back what is not on it, and an axis what has no value for it, until the whole map is back", () => {
+  const all = { n: N, x0: 0, x1: 1, y0: 0, y1: 1, missing: 1 }, places = [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 65535, 65535]
+  const whole = labelled()
+  whole.choose("new", mask(0, 1, 2))
+  whole.impose(set(0, 1, 2, 5), "change")
+
+  const part = new Clips(decodeBase(base({ ...all, part: true }, [0, 0, 65535, 65535, 2, 2, 65535, 65535, 65535, 65535, 65535, 65535])), whole)
+  assert.deepEqual(part.report(), { set: set(0, 2), kept: set(0, 1, 2, 5), passes: set(0, 2) })
+  const again = new Clips(decodeBase(base(all, places)), part)
+  assert.deepEqual(again.report(), { set: set(0, 1, 2, 5), kept: null, passes: null })
+  const axis = new Clips(decodeBase(base(all, [65535, 0, ...places.slice(2)])), again)
+
+  assert.deepEqual(axis.report(), { set: set(1, 2, 5), kept: set(0, 1, 2, 5), passes: set(1, 2, 3, 4, 5) })
 })
 
 test("a label that arrives leaves the selection alone", () => {

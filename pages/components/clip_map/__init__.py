@@ -19,10 +19,22 @@ from pages.server import assets
 
 @dataclass(frozen=True)
 class Selected:
-    """A selection that a person made on the map."""
+    """A selection that a person made on the map, or what a `filter` there has made of it."""
 
     positions: NDArray[np.int64]
-    how: str  # lasso, box, click, legend, invert, paint …
+    how: str  # lasso, box, click, legend, invert, paint … filter
+    kept: NDArray[np.int64]  # what would be selected without any filter
+    passes: NDArray[np.int64] | None = None  # what the filters let through; None: everything
+
+
+@dataclass(frozen=True)
+class Imposed:
+    """A selection that was made elsewhere (search hits, a clip left out): the map takes it over when the id changes."""
+
+    id: str
+    kept: NDArray[np.int64]  # without any filter; those of the map have the last word
+    selected: NDArray[np.int64]  # what Python takes them to leave of it
+    how: str = "replace"  # or "change": clips came to it or were taken away, all others stay as they are
 
 
 @dataclass(frozen=True)
@@ -63,8 +75,9 @@ def clip_map(
     key: str,
     on_said: Callable[[], None] | None = None,
     height: int | None = 560,
-    select: tuple[str, NDArray[np.int64]] | None = None,
+    select: Imposed | None = None,
     count: int = 0,
+    narrowed: bool = False,
     part: bool = False,
     ring: NDArray[np.int64] | None = None,
     scores: NDArray[np.float32] | None = None,
@@ -79,9 +92,12 @@ def clip_map(
     on_said
         Called before the run when a person did something there; `said(key, size)` tells what. None: only looked at.
     select
-        A selection made elsewhere (search hits, a label), with an id: it is applied when the id changes.
+        A selection made elsewhere.
     count
-        How many clips are selected as far as Python knows: a map that comes new and knows of none asks for them.
+        How many clips are selected, filtered or not, as far as Python knows: a map that comes new and knows of none
+        asks for them.
+    narrowed
+        Python takes filters to be set: a map that comes new says that there are none.
     part
         The map shows a part, and there is a way back.
     ring
@@ -105,9 +121,10 @@ def clip_map(
         "journal": f"journal/{dataset.id}",
         "clips": f"clips/{dataset.id}/",
         "revision": state.revision,
-        "select": None if select is None else {"id": select[0], "set": wire.encode_set(select[1])},
+        "select": None if select is None else _imposed(select),
         "ring": None if ring is None else _ring(ring, scores),
         "count": count,
+        "narrowed": narrowed,
         "part": part,
         "focus": focus,
         "offer": None if offer is None else asdict(offer),
@@ -122,6 +139,11 @@ def clip_map(
         else None,
     }
     _element()(key=key, data=data, height="content", on_said_change=on_said or _nothing)
+
+
+def _imposed(select: Imposed) -> dict[str, Any]:
+    chosen = None if np.array_equal(select.kept, select.selected) else wire.encode_set(select.selected)
+    return {"id": select.id, "set": wire.encode_set(select.kept), "chosen": chosen, "how": select.how}
 
 
 def _ring(ring: NDArray[np.int64], scores: NDArray[np.float32] | None) -> dict[str, Any]:
@@ -146,7 +168,12 @@ def said(key: str, size: int) -> list[Said]:
 def _read(given: dict[str, Any], size: int) -> Said | None:
     kind = given.get("kind")
     if kind == "selection":
-        return Selected(wire.decode_set(str(given["set"]), size), str(given.get("how", "lasso")))
+        kept, passes = (
+            None if (sent := given.get(what)) is None else wire.decode_set(str(sent), size)
+            for what in ("kept", "passes")
+        )
+        positions = wire.decode_set(str(given["set"]), size)
+        return Selected(positions, str(given.get("how", "lasso")), positions if kept is None else kept, passes)
     if kind == "focus":
         position = given.get("position")
         return Focused(position) if isinstance(position, int) and 0 <= position < size else None

@@ -1,5 +1,5 @@
 /** The clips of one map as the browser knows them: labels, subsets, filters, and which are selected. No DOM. */
-import { NOWHERE, decodeSet, eachOf } from "./codec.js"
+import { NOWHERE, decodeSet, eachOf, encodeSet } from "./codec.js"
 import { Categories } from "./facets.js"
 
 export const SUBSETS = ["raw", "train", "dev", "test"]
@@ -10,6 +10,7 @@ const SUBSET_COLOURS = [null, "#0072b2", "#e69f00", "#cc79a7"] // raw is grey
 /**
  * Filters are joint: each facet (label, subset, and whatever columns were asked for) has one. `kept` remembers what was chosen, `selected` is what of it the filters let through; a filter taken off brings the rest back.
  * What a filter hides cannot be chosen, so nothing gets selected that nobody saw. `passes` is what the filters let through, `shown` what of it has a place.
+ * The map itself is a filter as well: the map of a part lets its part through, and an axis those that have a value for it.
  */
 export class Clips {
   /** @param {Clips} [before] the same clips, perhaps fewer, on another map: what is known of them stays */
@@ -31,6 +32,34 @@ export class Clips {
     this.base = base
     this.shown = new Uint8Array(this.n)
     this.#see()
+    if (before) this.#move(before)
+  }
+
+  /** Whether this map, by what it is a map of, holds a clip back. */
+  away(clip) {
+    const { places, part } = this.base
+    return places[2 * clip] === NOWHERE && (part || places[2 * clip + 1] !== NOWHERE)
+  }
+
+  /** What this map holds back leaves the selection, and what the one before held back comes back. */
+  #move(before) {
+    for (let clip = 0; clip < Math.min(this.n, before.n); clip++) {
+      if (this.away(clip)) this.selected[clip] = 0
+      else if (before.away(clip)) this.selected[clip] = this.kept[clip] & this.passes[clip]
+    }
+    this.count = total(this.selected)
+  }
+
+  /**
+   * What Python is told, as encoded sets: `set` is selected; `kept` would be without any filter, null if that is the same;
+   * `passes` is what may be selected, null if that is everything.
+   */
+  report() {
+    return {
+      set: encodeSet(this.selected),
+      kept: this.count === total(this.kept) ? null : encodeSet(this.kept),
+      passes: this.passing === this.n ? null : encodeSet(this.passes),
+    }
   }
 
   /**
@@ -166,10 +195,18 @@ export class Clips {
     this.#select()
   }
 
-  /** Selects exactly an encoded set, whatever the filters say: the server has decided. */
-  impose(encoded) {
+  /**
+   * Takes over from Python what would be selected without any filter, an encoded set; of it is selected what the filters let through.
+   * `how` "replace" selects anew. "change" has added or taken away some: all others stay as they are, also those that a filter by labels hides since they were labelled.
+   */
+  impose(encoded, how = "replace") {
+    const before = this.kept
     this.kept = decodeSet(encoded, this.n)
-    this.selected = this.kept.slice()
+    if (how === "replace") return this.#select()
+    for (let clip = 0; clip < this.n; clip++) {
+      if (!this.kept[clip]) this.selected[clip] = 0
+      else if (!before[clip]) this.selected[clip] = this.passes[clip]
+    }
     this.count = total(this.selected)
   }
 
@@ -185,7 +222,12 @@ export class Clips {
     const { places } = this.base
     passes.fill(1)
     for (const facet of this.facets.values()) facet.narrow(passes)
-    for (let clip = 0; clip < n; clip++) shown[clip] = places[2 * clip] !== NOWHERE ? passes[clip] : 0
+    for (let clip = 0; clip < n; clip++) {
+      const nowhere = places[2 * clip] === NOWHERE
+      if (nowhere && this.away(clip)) passes[clip] = 0
+      shown[clip] = nowhere ? 0 : passes[clip]
+    }
+    this.passing = total(passes)
   }
 
   #select() {
@@ -211,6 +253,7 @@ function blank(n) {
     kept: new Uint8Array(n),
     selected: new Uint8Array(n),
     count: 0,
+    passing: n,
   }
 }
 

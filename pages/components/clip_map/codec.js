@@ -1,6 +1,6 @@
 /** What travels between the server and the map: the app's root address, the base, and sets of clips as few bytes. No DOM. */
 
-/** A coordinate of 65535 means: this clip has no place on the map. */
+/** An x of 65535 means: this clip has no place. With a y of 65535 it is not on the map, with a y of 0 it has no value for an axis. */
 export const NOWHERE = 65535
 const STEPS = 65534
 
@@ -15,9 +15,9 @@ export function siteRoot(page = document) {
 
 /**
  * The base: where every clip of an embedding lies, in the data set's fixed clip order.
- * Bytes: uint32 L, then L bytes of JSON {n, x0, x1, y0, y1, missing} padded with spaces to a multiple of 4 in all, then n × (uint16 x, uint16 y).
+ * Bytes: uint32 L, then L bytes of JSON {n, x0, x1, y0, y1, part, missing, without: [x, y]} padded with spaces to a multiple of 4 in all, then n × (uint16 x, uint16 y).
  * @param {ArrayBuffer} buffer
- * @returns {{n, missing, x0, x1, y0, y1, places: Uint16Array, xs: Float64Array, ys: Float64Array}}
+ * @returns {{n, part, missing, without, x0, x1, y0, y1, places: Uint16Array, xs: Float64Array, ys: Float64Array}}
  *   places [shape (2n)] as sent; xs and ys [shape 65535] the real coordinate of each step, exactly `x0 + step / 65534 * (x1 - x0)` in float64.
  * @throws {Error} when the bytes are not a base
  */

@@ -2,7 +2,7 @@
  * The lasso map. Plotly has axes, mode bar, zoom and pan; canvases of ours beneath it draw points, lasso and box; our script tests the polygon.
  * It is mounted by the few lines of inline.js with every run of the page and keeps itself between runs: a run brings news, never a new map.
  *
- * Up to Python go, by an Outbox, acts {kind: "selection", set, n, how, polygon}, {kind: "focus", position} and the commands of keys, {kind, …}.
+ * Up to Python go, by an Outbox, acts {kind: "selection", set, kept, passes, n, how, polygon}, {kind: "focus", position} and the commands of keys, {kind, …}.
  * Looking, hearing, zooming and other people's labels send nothing and run no script.
  *
  * Test seam: window.__hoverMap = {state(), pixel(position), colour(position)} of the map mounted last. See the end of this file.
@@ -138,7 +138,7 @@ class ClipMap {
     this.#readTheme()
     if (data.focus !== before?.focus) this.focus = data.focus
     if (data.journal !== before?.journal) {
-      this.clips = null
+      this.clips = this.told = null
       this.feed?.close()
       this.by = "label"
       this.filtered.clear()
@@ -183,7 +183,7 @@ class ClipMap {
       this.found = new Uint8Array(base.n)
       this.colours = new Uint32Array(base.n)
       this.ranks = new Uint8Array(base.n)
-      this.told = encodeSet(this.clips.selected)
+      this.told ??= { ...this.clips.report(), passes: this.data.narrowed ? "" : null } // what Python knows
       this.ringTold = undefined
       this.grid = null
       this.outline = null
@@ -192,7 +192,7 @@ class ClipMap {
       if (this.columnsOf === this.data.columns) this.#ask()
       this.#measure()
       for (const journal of this.early.splice(0)) this.clips.apply(journal)
-      this.#obey()
+      this.#obey({ fresh: true })
       this.#soon("colours", "legend", "still", "marks")
       const Plotly = await bundle
       await this.hold.free()
@@ -216,19 +216,20 @@ class ClipMap {
     this.missing = setTimeout(() => this.gone.signal.aborted || this.shownMap === this.loadingMap || this.#load(), MISSED_MS)
   }
 
-  /** What a run asks for that holds for the clips that are loaded. */
-  #obey() {
+  /** What a run asks for that holds for the clips that are loaded; `fresh` if they were loaded just now. */
+  #obey({ fresh = false } = {}) {
     const { data, clips } = this
     if (!clips) return
-    if (data.select && data.select.id !== this.obeyed) {
+    const imposed = data.select && data.select.id !== this.obeyed
+    if (imposed) {
       this.obeyed = data.select.id
-      clips.impose(data.select.set)
-      this.told = encodeSet(clips.selected)
+      this.#impose(data.select)
       this.outline = null
       this.#soon("ranks", "still")
       this.bar.showCount(clips.count, clips.n)
     }
     if (!this.asked && data.count && !clips.count) this.#say({ kind: "lost" }) // a page that was left and came back
+    else if (fresh || imposed) this.#tellNews()
     this.asked = true
     if (data.columns !== this.columnsOf) {
       // the server reads the whole table for it: after what is on the screen
@@ -245,6 +246,15 @@ class ClipMap {
     const notes = [data.placeholder, clips.base.missing ? `${clips.base.missing} ${clips.base.missing === 1 ? "clip has" : "clips have"} no place on this map yet` : "", clips.n ? "" : "No clips yet"]
     this.note.textContent = notes.filter(Boolean).join("\n")
     this.#soon("marks")
+  }
+
+  /** Takes over a selection from Python, which knows it as `chosen` of `set`; the filters have the last word. */
+  #impose({ set, chosen, how }) {
+    const { clips } = this
+    const known = chosen ?? set
+    clips.impose(set, how)
+    const again = encoded => encodeSet(decodeSet(encoded, clips.n))
+    this.told = { ...this.told, set: again(known), kept: chosen === null ? null : again(set) }
   }
 
   #take(journal) {
@@ -391,12 +401,13 @@ class ClipMap {
       }
     }
     if (ring) {
-      clips.take(new Categories({ key: "hits", title: "search hits", codes: this.ring, entries: new Map([[1, { name: "hit", colour: "#d55e00" }]]), none: 0, nothing: "no hit" }))
+      const take = facet => clips.facets.get(facet.key)?.active ? this.#filter(() => clips.take(facet)) : clips.take(facet)
+      take(new Categories({ key: "hits", title: "search hits", codes: this.ring, entries: new Map([[1, { name: "hit", colour: "#d55e00" }]]), none: 0, nothing: "no hit" }))
       if (ring.scores) {
         const values = new Float32Array(clips.n).fill(NaN)
         let at = 0
         this.ring.forEach((hit, clip) => { if (hit) values[clip] = ring.scores[at++] })
-        clips.take(new Numbers({ key: "score", title: "search score", values, min: Math.min(...ring.scores), max: Math.max(...ring.scores) }))
+        take(new Numbers({ key: "score", title: "search score", values, min: Math.min(...ring.scores), max: Math.max(...ring.scores) }))
       }
     }
     this.#soon("colours", "legend")
@@ -672,13 +683,21 @@ class ClipMap {
     if (!clips) return
     clearTimeout(this.telling)
     if (!more.polygon) this.outline = null
-    this.told = encodeSet(clips.selected)
-    this.#say({ kind: "selection", set: this.told, n: clips.count, how, ...more })
+    this.told = clips.report()
+    this.#say({ kind: "selection", ...this.told, n: clips.count, how, ...more })
     this.bar.showCount(clips.count, clips.n)
     setTimeout(() => this.#soon("ranks", "still", "marks")) // Streamlit sends what it was told in its next task: the server works while we paint
   }
 
-  /** Changes what is shown; Python hears of it a little later, once, and only when that changes the selection. */
+  /** Tells Python what is selected if filters, or another map, have changed that or what may be selected. */
+  #tellNews() {
+    clearTimeout(this.telling)
+    if (!this.clips || !this.told) return
+    const news = this.clips.report()
+    if (Object.keys(news).some(what => news[what] !== this.told[what])) this.#chosen("filter")
+  }
+
+  /** Changes what is shown; Python hears of it a little later, once. */
   #filter(change, event) {
     const { clips } = this
     if (!clips) return
@@ -689,7 +708,7 @@ class ClipMap {
     this.#soon("ranks", "legend", "still", "marks")
     this.hover.leave()
     clearTimeout(this.telling)
-    this.telling = setTimeout(() => encodeSet(clips.selected) !== this.told && this.#chosen("filter"), 320)
+    this.telling = setTimeout(() => this.#tellNews(), 320)
   }
 
   #legendAct(facet, value, act, event) {
@@ -774,6 +793,7 @@ class ClipMap {
   }
 
   #command(kind, more = {}) {
+    this.#tellNews() // a key right after a filter means what the filter leaves
     this.#say({ kind, ...more })
     this.feed.expect()
   }

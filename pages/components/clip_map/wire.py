@@ -26,6 +26,7 @@ from hover_core.vector_rows import Embedding
 
 MISSING = 65_535
 _STEPS = 65_534
+_FORM = 2  # of the base: browsers that keep an older one fetch it anew
 
 Positions = NDArray[np.int64]
 
@@ -75,7 +76,9 @@ def dataset_of(datasets: Datasets, embedding_id: int, *, by: Person) -> Dataset:
 def base(dataset: Dataset, embedding_id: int, x: str = "0", y: str = "1") -> tuple[bytes, str]:
     """All clips on a map and their ETag: a JSON header, then uint16 x, y for each clip in clip order.
 
-    An axis is a dimension of the embedding by its number, or `c:` and the key of a numeric column.
+    An axis is a dimension of the embedding by its number, or `c:` and the key of a numeric column. The header says
+    whether it is the map of a `part`, how many clips are `missing` on it, and how many of the others are `without` a
+    value for x and for y.
     """
     state = dataset.state()
     embedding = next((found for found in dataset.embeddings() if found.id == embedding_id), None)
@@ -89,10 +92,10 @@ def base(dataset: Dataset, embedding_id: int, x: str = "0", y: str = "1") -> tup
     def make() -> tuple[bytes, str]:
         placed = dataset.coordinates(embedding)
         chosen = np.stack([_axis(dataset, placed, x), _axis(dataset, placed, y)], axis=1)
-        chosen[~np.isfinite(placed[:, 0])] = np.nan  # a map of a part shows its part, whatever the axes
-        return _pack_base(chosen), '"' + hashlib.sha256(f"{embedding_id}/{made_of}/{x}/{y}".encode()).hexdigest()[
-            :20
-        ] + '"'
+        there = np.isfinite(placed[:, 0])
+        chosen[~there] = np.nan  # a map of a part shows its part, whatever the axes
+        tag = hashlib.sha256(f"{_FORM}/{embedding_id}/{made_of}/{x}/{y}".encode()).hexdigest()[:20]
+        return _pack_base(chosen, there, part="parent" in embedding.settings), f'"{tag}"'
 
     return dataset.datasets.remember(("base", embedding_id, made_of, x, y), make)
 
@@ -180,10 +183,13 @@ def _axis(dataset: Dataset, placed: NDArray[np.float32], key: str) -> NDArray[np
     raise NotFound(f"this map has no axis {key}")
 
 
-def _pack_base(coordinates: NDArray[np.float32]) -> bytes:
+def _pack_base(coordinates: NDArray[np.float32], there: NDArray[np.bool_], *, part: bool) -> bytes:
+    """The base of a map on which clips are `there`; without finite coordinates they have no value for an axis."""
     steps, grid = quantised(coordinates)
-    missing = int((steps[:, 0] == MISSING).sum())
-    header = json.dumps({"n": len(steps), "missing": missing, **grid}).encode()
+    steps[there & (steps[:, 0] == MISSING), 1] = 0  # told from those that are not on the map
+    without = (~np.isfinite(coordinates[there])).sum(axis=0).tolist()
+    missing = 0 if part else int((~there).sum())
+    header = json.dumps({"n": len(steps), "part": part, "missing": missing, "without": without, **grid}).encode()
     header += b" " * (-len(header) % 4)
     return len(header).to_bytes(4, "little") + header + np.ascontiguousarray(steps, "<u2").tobytes()
 
