@@ -207,6 +207,18 @@ def test_consecutive_selections_join_cut_and_subtract(on_label: Page) -> None:
     page.keyboard.up("Alt")
     acts.await_selected(page, range(100, 200))
 
+    # a click is a selection as well
+    page.get_by_role("button", name=re.compile("click adds")).click()
+    page.mouse.click(*where[250])
+    acts.await_selected(page, [*range(100, 200), 250])
+    page.get_by_role("button", name=re.compile("click takes away")).click()
+    page.mouse.click(*where[150])
+    acts.await_selected(page, [*range(100, 150), *range(151, 200), 250])
+    page.get_by_role("button", name=re.compile("click keeps")).click()
+    page.mouse.click(*where[250])
+    page.wait_for_function("() => window.__hoverMap.state().selected.length === 1")
+    assert acts.selected(page) == [250]
+
 
 def test_a_lasso_begun_while_the_page_still_redraws_after_the_one_before_is_taken(on_label: Page) -> None:
     page = on_label

@@ -2,15 +2,15 @@
 import { SUBSETS } from "./clips.js"
 
 export const OPS = [
-  ["new", "new", "The next lasso replaces the selection"],
-  ["add", "∪", "The next lasso adds to the selection (hold Shift)"],
-  ["and", "∩", "The next lasso keeps what is in both (hold Shift and Alt)"],
-  ["minus", "∖", "The next lasso takes away from the selection (hold Alt)"],
+  ["new", "new", "The next lasso or click replaces the selection"],
+  ["add", "∪", "The next lasso or click adds to the selection (hold Shift)"],
+  ["and", "∩", "The next lasso or click keeps what is in both (hold Shift and Alt)"],
+  ["minus", "∖", "The next lasso or click takes away from the selection (hold Alt)"],
 ]
 
 const KEYS = [
   ["drag", "lasso, box or pan, as chosen at the top right"],
-  ["Shift · Alt · both", "add to · take from · intersect with the selection"],
+  ["Shift · Alt · both", "add to · take from · intersect with the selection, as the buttons ∪ ∖ ∩ do; also for a click"],
   ["click · Shift + click", "select one clip · add or take away one clip"],
   ["mouse wheel · Ctrl + drag", "zoom · pan"],
   ["rest on a point", "hear it"],
@@ -76,7 +76,7 @@ export class Bar {
     this.volume = make("input", { type: "range", min: 0, max: 1, step: 0.05, title: "Volume", "aria-label": "Volume", input: () => acts.sound(true, Number(this.volume.value)) })
     this.live = make("span.live")
     this.element = make("div.bar", {},
-      make("div.group.ops", { role: "group", "aria-label": "What the next lasso does" }, ...this.ops.values()),
+      make("div.group.ops", { role: "group", "aria-label": "What the next lasso or click does" }, ...this.ops.values()),
       this.count,
       make("div.group", {}, this.invert, this.zoom, this.clear),
       this.subsets,

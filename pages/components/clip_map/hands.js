@@ -12,7 +12,7 @@ const NOT_THE_MAP = ".modebar, .clip-map-sheet, .clip-map-problem"
 export class Hands {
   /**
    * @param map {element, box, hover, around(px, py, radius, visit), clips, view, mode: "lasso", "select" or what Plotly does by itself}
-   * @param acts {click(px, py, event, twice), drawn(stroke), paint(mask, op, whether it gives a label), counting(count), key(name, event) → whether it meant something, op(name), moved(), released()}
+   * @param acts {click(px, py, {op, toggles, twice}), drawn(stroke), paint(mask, op, whether it gives a label), counting(count), key(name, event) → whether it meant something, op(name), moved(), released()}
    * @param {Hold} hold is told when the hand is down
    * @param {AbortSignal} signal ends all listening
    */
@@ -157,7 +157,7 @@ export class Hands {
     if (far) return stroke && this.acts.drawn(stroke)
     const twice = event.timeStamp - (this.clicked ?? -Infinity) < DOUBLE_MS
     this.clicked = event.timeStamp
-    this.acts.click(...this.#place(event), event, twice)
+    this.acts.click(...this.#place(event), { op: this.#op(event), toggles: event.shiftKey && !event.altKey, twice })
   }
 
   #way(event) {

@@ -103,7 +103,7 @@ class ClipMap {
     this.bar.showLive(null, [])
     this.hands = new Hands(this, {
       op: op => this.bar.showOp(op),
-      click: (px, py, event, twice) => this.#click(px, py, event, twice),
+      click: (px, py, how) => this.#click(px, py, how),
       drawn: stroke => this.#enclose(stroke),
       paint: (mask, op, label) => this.#painted(mask, op, label),
       counting: count => this.bar.showInLasso(count),
@@ -657,13 +657,12 @@ class ClipMap {
     if (label && this.clips.count) this.#labelChosen()
   }
 
-  #click(px, py, event, twice) {
+  #click(px, py, { op, toggles, twice }) {
     const [clip = null] = this.near(px, py, 12, 1)
     if (clip === null) return void (twice && this.mode !== "pan" && this.clips?.count && this.#clear())
-    const op = event.shiftKey ? this.clips.selected[clip] ? "minus" : "add" : event.altKey ? "minus" : "new"
     this.found.fill(0)
     this.found[clip] = 1
-    this.clips.choose(op, this.found)
+    this.clips.choose(toggles && this.clips.selected[clip] ? "minus" : op, this.found)
     this.outline = null
     this.focus = clip
     this.#chosen("click")
