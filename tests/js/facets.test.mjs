@@ -75,6 +75,15 @@ test("a legend leaves out what no clip has, unless it is hidden", () => {
   assert.deepEqual(legendOf(facet, new Map([[0, 2], [1, 0], [65535, 0]]), THEME).map(({ name, on }) => [name, on]), [["low", true], ["high", false]])
 })
 
+test("a value that is shown alone stays in the legend when no clip has it any more, and no empty one comes beside it", () => {
+  const facet = words(), seen = counts => legendOf(facet, new Map(counts), THEME).map(({ name, on }) => [name, on])
+  facet.isolate(65535)
+  assert.deepEqual(seen([[0, 3], [1, 0], [65535, 0]]), [["low", false], ["none", true]])
+
+  facet.isolate(0)
+  assert.deepEqual(seen([[0, 0], [1, 3], [65535, 0]]), [["high", false], ["low", true]])
+})
+
 test("numbers are told in few digits", () => {
   assert.deepEqual([0.123456, 1234.56, 1234567, 0.00001234, 0].map(brief), ["0.1235", "1235", "1.2e+6", "1.2e-5", "0"])
 })

@@ -59,15 +59,17 @@ const inWords = new Intl.Collator(undefined, { numeric: true }).compare // take 
 
 /**
  * A legend's entries [{key, name, colour, count, on, hollow}]: subsets in their order, all else by counts.
- * A value that no clip has is left out, unless it is hidden: else nobody could show it again.
+ * A value that no clip has is left out, unless it is hidden or shown alone: else nobody could show it, or all others, again.
+ * Beside a value that is shown alone the others are hidden by it, not each by itself: one that no clip has is left out then, so that no entry moves under the mouse.
  */
 export function legendOf(facet, counts, theme) {
   const entry = (key, name, colour, hollow = false) => ({ key, name, colour, count: counts.get(key) ?? 0, on: facet.shows(key), hollow })
   const entries = [...facet.entries].map(([key, { name, colour }]) => entry(key, name, colour ? legible(colour, theme) : theme.grey))
-  const seen = entries.filter(({ count, on }) => count || !on)
+  const told = ({ key, count, on }) => count > 0 || (facet.only === null ? !on : facet.only === key)
+  const seen = entries.filter(told)
   if (facet.key === "subset") return seen
   seen.sort((a, b) => b.count - a.count || (facet.key === "label" ? a.key - b.key : inWords(a.name, b.name)))
   const without = entry(facet.none, facet.nothing, theme.grey, true)
-  if (!without.count && without.on) return seen
+  if (!told(without)) return seen
   return seen.length > MOST_IN_SIGHT ? [without, ...seen] : [...seen, without]
 }

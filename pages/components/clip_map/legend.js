@@ -9,13 +9,14 @@ const MOST_EVER = 3000
 const STEPS = 1000
 export const BINS = 96
 
-/** Entries with counts. `act(key, "toggle" | "isolate" | "select", event)`. */
+/** Entries with counts, and one that shows all while some are hidden. `act(key, "toggle" | "isolate" | "select" | "free", event)`. */
 export class Legend {
   constructor(act) {
     this.entries = new Map()
     this.all = false
     this.wanted = ""
     this.more = make("button.more", { type: "button", click: () => { this.all = !this.all; this.show(this.items) } })
+    this.everything = make("button.more", { type: "button", title: "Show what is hidden here", click: event => act(null, "free", event) }, "show all")
     this.find = make("input.find", { type: "search", placeholder: "find …", "aria-label": "Find in the legend", input: () => { this.wanted = this.find.value.trim().toLowerCase(); this.show(this.items) } })
     this.element = make("div.legend", {
       role: "group", "aria-label": "Legend",
@@ -26,9 +27,9 @@ export class Legend {
     })
   }
 
-  /** @param items [{key, name, colour [r, g, b], count, on, hollow}], in the order in which they are shown */
-  show(items) {
-    this.items = items
+  /** @param items [{key, name, colour [r, g, b], count, on, hollow}], in the order in which they are shown; @param set whether some are hidden */
+  show(items, set = this.set) {
+    Object.assign(this, { items, set })
     const found = this.wanted ? items.filter(({ name }) => name.toLowerCase().includes(this.wanted)) : items
     const nodes = found.slice(0, this.all ? MOST_EVER : MOST_ENTRIES).map(({ key, name, colour, count, on, hollow }) => {
       let entry = this.entries.get(key)
@@ -54,6 +55,7 @@ export class Legend {
       this.more.textContent = this.all ? "show fewer" : `and ${left.toLocaleString("en-US")} more`
       if (left > 0) nodes.push(this.more)
     }
+    if (set) nodes.push(this.everything)
     const same = nodes.length === this.element.children.length && nodes.every((node, at) => node === this.element.children[at])
     if (same) return
     const writing = document.activeElement === this.find // taking it out and in again would take the focus away
@@ -131,7 +133,7 @@ export class Filters {
       row.tick.checked = facet.on
       row.summary.textContent = summary
       row.body.element.hidden = !items && !bins
-      if (items) row.body.show(items)
+      if (items) row.body.show(items, facet.set)
       if (bins) row.body.show(facet, bins, theme)
       return row.element
     })

@@ -574,7 +574,7 @@ class ClipMap {
     else {
       if (this.legendOf !== facet.key) this.legend.empty()
       this.legendOf = facet.key
-      this.legend.show(legendOf(facet, clips.counts(facet), theme))
+      this.legend.show(legendOf(facet, clips.counts(facet), theme), facet.set)
     }
     const rows = [...clips.facets.values()].filter(({ key, set }) => this.filtered.has(key) || (set && key !== facet.key && key !== "subset"))
     this.filters.show(rows.map(other => ({
