@@ -71,7 +71,7 @@ def _map(dataset: Dataset, desk: Desk) -> None:
         select=Imposed(desk.imposed, desk.kept, desk.selection, desk.imposed_how) if desk.imposed else None,
         count=len(desk.kept),
         narrowed=desk.passes is not None,
-        part=desk.part is not None,
+        part=desk.depth > 0,
         ring=ring,
         scores=scores,
         focus=desk.focus,
@@ -95,18 +95,31 @@ def _map_key(desk: Desk) -> str:
 
 
 def _embedding(dataset: Dataset, desk: Desk) -> Embedding:
-    """The map in use, or the map of a part with the way back above it."""
-    whole = dataset.embedding()
-    assert whole is not None  # needs(embedding=True) has looked
-    part = next((found for found in dataset.embeddings() if found.id == desk.part), None)
-    if part is None:
-        desk.part = None
-        return whole
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.button("Whole map", icon=":material/arrow_back:", key="label.back", on_click=desk.back, help="Back (b)")
-        shown = int(np.isfinite(dataset.coordinates(part)[:, 0]).sum())
-        st.caption(f"Whole map › a map of {counted(shown, 'clip')} alone", width="content")
-    return part
+    """The map that is looked at, with the way to it above where there are parts."""
+    way = desk.way(dataset)
+    assert way  # needs(embedding=True) has looked
+    if len(way) > 1:
+        _breadcrumbs(desk, ["Whole map", *(counted(part.clips, "clip") for part in way[1:])])
+    return way[desk.depth]
+
+
+def _breadcrumbs(desk: Desk, names: list[str]) -> None:
+    """Each map on the way is a button that goes there, also down again; the one that is looked at is none."""
+    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+        for depth, name in enumerate(names):
+            if depth:
+                st.markdown("›", width="content")
+            if depth == desk.depth:
+                st.markdown(f"**{name}**", width="content")
+                continue
+            st.button(
+                name,
+                key=f"label.way.{depth}",
+                type="tertiary",
+                on_click=desk.go,
+                args=(depth,),
+                help="One up (b)" if depth == desk.depth - 1 else None,
+            )
 
 
 def _heard(desk: Desk) -> None:
@@ -172,7 +185,7 @@ def _part_under_way(desk: Desk) -> None:
     job = jobs.tend(dataset)
     if job is None or job.id != desk.part_job or not job.running:
         if job is not None and job.id == desk.part_job and job.state == "done":
-            desk.part = next((found.id for found in dataset.embeddings() if "parent" in found.settings), None)
+            desk.enter(next(found for found in dataset.embeddings() if "parent" in found.settings))
         elif job is not None:
             desk.problem = f"The map was not drawn: {plain(job.progress.get('message') or job.state)}"
         desk.part_job = None
@@ -304,7 +317,7 @@ def _more(dataset: Dataset, desk: Desk) -> None:
             "Map only these",
             icon=":material/scatter_plot:",
             key="label.part",
-            help="Draw a map of just these clips, where one big cloud hides several (m; back with b).",
+            help="Draw a map of just these clips, where one big cloud hides several (m; one up with b).",
             on_click=desk.map_only,
             disabled=len(desk.selection) < jobs.PART_AT_LEAST or desk.part_job is not None,
         )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import count
+from itertools import count, takewhile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,7 @@ from hover_core import jobs
 from hover_core.dataset import Dataset
 from hover_core.errors import HoverError
 from hover_core.finding import Stretch, fetched, matching, playable, sought
+from hover_core.vector_rows import Embedding
 from pages.components import session
 from pages.components.clip_map import Selected
 from pages.components.search import Row, Search, Words, joined
@@ -40,7 +41,8 @@ class Desk:
     turn: int = 0  # counts selections: each starts on its first page
     focus: int | None = None
     search: Search | None = None
-    part: int | None = None  # the map of a part that is looked at, by its id
+    parts: list[int] = field(default_factory=list)  # ids of maps of a part, each of a selection on the one before it
+    depth: int = 0  # how many of them down the map is that is looked at; 0: the whole map
     part_job: int | None = None  # the job that draws one
     twins: bool = False  # near-duplicates of what is labelled get the label too
     chosen: str = ""  # the label that the button will give
@@ -199,19 +201,37 @@ class Desk:
         self.tell_map("change")
 
     def map_only(self) -> None:
-        """Start a map of just the selection."""
+        """Start a map of just the selection, a part of the map that is looked at."""
         dataset = self._opened()
-        whole = dataset.embedding() if dataset is not None else None
-        if dataset is None or whole is None:
+        way = [] if dataset is None else self.way(dataset)
+        if dataset is None or not way:
             return
         try:
-            self.part_job = jobs.start_part(dataset, self.selection.tolist(), whole).id
+            self.part_job = jobs.start_part(dataset, self.selection.tolist(), way[self.depth]).id
         except HoverError as error:
             self.problem = plain(str(error))
 
+    def way(self, dataset: Dataset) -> list[Embedding]:
+        """The whole map, if there is one, and the parts below it; `depth` says which of them is looked at."""
+        whole, known = dataset.embedding(), {found.id: found for found in dataset.embeddings()}
+        there = list(takewhile(known.__contains__, self.parts))
+        self.parts, self.depth = there, min(self.depth, len(there))
+        return [] if whole is None else [whole, *(known[part] for part in there)]
+
+    def enter(self, part: Embedding) -> None:
+        """Look at a part that was drawn just now; what was drawn of its map before is forgotten."""
+        parent = part.settings.get("parent")
+        above = self.parts.index(parent) + 1 if parent in self.parts else 0
+        self.parts[above:] = [part.id]
+        self.depth = above + 1
+
     def back(self) -> None:
-        """Return to the whole map."""
-        self.part = None
+        """Return to the map of which this one is a part."""
+        self.depth = max(0, self.depth - 1)
+
+    def go(self, depth: int) -> None:
+        """Look at another map on the way."""
+        self.depth = depth
 
     def ask(self, positions: Sequence[int]) -> None:
         """Look for the clips that sound like these."""

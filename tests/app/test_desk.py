@@ -7,6 +7,7 @@ import pytest
 
 from hover_core.dataset import Dataset
 from hover_core.invites import LOCAL_OWNER
+from hover_core.vector_rows import Embedding
 from pages.components.clip_map import Selected
 from pages.components.desk import Desk
 from pages.components.search import Search
@@ -61,3 +62,27 @@ def test_a_filter_leaves_the_search_open_and_how_a_selection_came_about(desk: De
 
     assert desk.search is not None
     assert (desk.how, desk.shown(np.array([3])).tolist()) == ("search", [3])
+
+
+def test_the_way_through_maps_of_parts_is_a_stack(desk: Desk, mapped: Dataset) -> None:
+    whole = mapped.embedding()
+    assert whole is not None
+
+    def part(parent: int, size: int) -> Embedding:
+        mapped.embed(whole.vectorizer, "pca", only=np.arange(size), parent=parent)
+        return mapped.embeddings()[0]
+
+    wide = part(whole.id, 20)
+    desk.enter(wide)
+    narrow = part(wide.id, 10)
+    desk.enter(narrow)
+    assert ([found.clips for found in desk.way(mapped)], desk.depth) == ([40, 20, 10], 2)
+
+    desk.back()
+    assert ([found.clips for found in desk.way(mapped)], desk.depth) == ([40, 20, 10], 1)
+    desk.back()
+    desk.back()
+    assert desk.depth == 0
+    desk.enter(part(whole.id, 7))  # another way down
+
+    assert ([found.clips for found in desk.way(mapped)], desk.depth) == ([40, 7], 1)

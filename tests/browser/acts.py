@@ -66,12 +66,12 @@ def map_ready(page: Page, count: int) -> None:
 
 
 def pixels(page: Page, count: int) -> NDArray[np.float64]:
-    """Where each clip is on the screen, once the page has stopped moving. [shape=(n, 2)]"""
+    """Where each clip is on the screen, once the page has stopped moving; NaN where it has no place. [shape=(n, 2)]"""
     before = np.zeros((count, 2))
     for _ in range(40):
         found = page.evaluate("n => Array.from({length: n}, (_, i) => window.__hoverMap.pixel(i))", count)
         now = np.array(found, np.float64)
-        if np.array_equal(now, before):
+        if np.array_equal(now, before, equal_nan=True):
             return now
         before = now
         page.wait_for_timeout(300)

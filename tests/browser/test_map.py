@@ -250,6 +250,27 @@ def test_a_key_right_after_a_lasso_labels_what_was_lassoed(on_label: Page) -> No
     assert not any(colours[200:])
 
 
+def test_a_label_shown_alone_stays_in_the_legend_when_its_last_clip_gets_another(on_label: Page) -> None:
+    page = on_label
+    legend = page.get_by_role("group", name="Legend")
+    acts.lasso_around(page, acts.pixels(page, COUNT)[:100])
+    acts.await_selected(page, range(100))
+    acts.label(page, "one")
+    expect(legend.get_by_role("button", name="unlabelled 200")).to_be_visible()
+    legend.get_by_role("button", name="unlabelled 200").dblclick()
+    expect(legend.get_by_role("button", name="one 100")).to_have_attribute("aria-pressed", "false")
+    acts.lasso_around(page, acts.pixels(page, COUNT)[100:])
+    acts.await_selected(page, range(100, 300))
+
+    page.keyboard.press("1")
+    expect(legend.get_by_role("button", name="unlabelled 0")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_text("The filters hide every clip")).to_be_visible()
+    legend.get_by_role("button", name="show all").click()
+
+    page.wait_for_function("() => window.__hoverMap.state().painted === 300")
+    expect(legend.get_by_role("button")).to_have_count(1)
+
+
 def test_neither_a_label_of_others_nor_a_resize_nor_a_new_script_run_disturbs_a_lasso(
     on_label: Page, address: str, open_page: Callable[..., Page]
 ) -> None:
@@ -542,16 +563,38 @@ def test_labelled_raw_clips_move_to_train(on_label: Page) -> None:
 
 
 @pytest.mark.timeout(200)
-def test_a_map_of_just_the_selection_and_back(on_label: Page) -> None:
+def test_a_map_of_just_the_selection_has_one_of_its_own_and_the_way_up_and_down_again(on_label: Page) -> None:
     page = on_label
+    painted = "n => window.__hoverMap.state().ready && window.__hoverMap.state().painted === n"
+    raw = page.get_by_role("button", name=re.compile("^raw"))
     acts.lasso_around(page, acts.pixels(page, COUNT)[:100])
+    acts.await_selected(page, range(100))
     page.get_by_role("button", name="Map only these").click()
+    page.wait_for_function(painted, arg=100, timeout=110_000)
+    expect(raw).to_have_text("raw 50")
+    expect(page.get_by_role("group", name="Legend")).to_have_text("unlabelled100")
+    expect(page.get_by_text("no place on this map")).to_have_count(0)
 
-    expect(page.get_by_text("a map of 100 clips alone")).to_be_visible(timeout=110_000)
-    page.wait_for_function("() => window.__hoverMap.state().ready && window.__hoverMap.state().painted === 100")
-    page.get_by_test_id("stBaseButton-secondary").filter(has_text="Whole map").first.click()
+    raw.click()
+    acts.await_selected(page, range(0, 100, 2))
+    page.keyboard.press("m")
+    expect(page.get_by_role("button", name="100 clips")).to_be_visible(timeout=110_000)
+    page.wait_for_function("() => window.__hoverMap.of.clips.placed === 50")
+    raw.click()  # none of them is here
+    acts.lasso_around(page, acts.pixels(page, COUNT)[:10:2])
+    page.wait_for_function("() => window.__hoverMap.state().selected.length >= 5")
+    before = acts.selected(page)
+    page.keyboard.press("g")
+    page.wait_for_function("n => window.__hoverMap.state().selected.length === n", arg=min(50, len(before) + 20))
+    assert set(acts.selected(page)) <= set(range(0, 100, 2))  # grown within the part
 
-    page.wait_for_function("() => window.__hoverMap.state().painted === 300")
+    page.keyboard.press("b")
+    page.wait_for_function(painted, arg=100)
+    page.get_by_role("button", name="Whole map").click()
+    page.wait_for_function(painted, arg=300)
+    page.get_by_role("button", name="50 clips").click()
+
+    page.wait_for_function(painted, arg=50)
 
 
 def test_the_classic_engine_selects_as_well(on_label: Page) -> None:

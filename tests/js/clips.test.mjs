@@ -163,13 +163,14 @@ test("a label that arrives leaves the selection alone", () => {
   assert.deepEqual(selected(map), [3, 4])
 })
 
-test("labels are counted in the shown subsets, subsets always", () => {
+test("what has a place on the map is counted: labels in the shown subsets, subsets always", () => {
   const map = labelled()
+  assert.deepEqual([[...map.counts()], map.placed, map.drawn], [[[-1, 2], [0, 2], [1, 1]], 5, 5])
   map.toggleSubset(1)
 
-
-  assert.deepEqual([...map.counts()], [[-1, 2], [0, 1], [1, 1]])
-  assert.deepEqual([0, 1, 2, 3].map(subset => map.counts(map.subset).get(subset)), [4, 2, 0, 0])
+  assert.deepEqual([...map.counts()], [[-1, 1], [0, 1], [1, 1]])
+  assert.deepEqual([0, 1, 2, 3].map(subset => map.counts(map.subset).get(subset)), [3, 2, 0, 0])
+  assert.deepEqual([map.placed, map.drawn], [5, 3])
 })
 
 test("another map of the same clips keeps labels, filters and selection, also when clips were added", () => {

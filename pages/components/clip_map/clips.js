@@ -210,24 +210,36 @@ export class Clips {
     this.count = total(this.selected)
   }
 
-  /** How many clips have each value of a facet, Map key → count. Subsets are counted whole, all else in the shown subsets. */
+  /** How many clips of this map have each value of a facet, Map key → count. Subsets are counted whole, all else in the shown subsets. */
   counts(facet = this.label) {
-    const among = facet !== this.subset && this.subset.active ? new Uint8Array(this.n).fill(1) : null
-    if (among) this.subset.narrow(among)
+    const narrowed = facet !== this.subset && this.subset.active
+    const among = narrowed || this.placed < this.n ? this.places() : null
+    if (narrowed) this.subset.narrow(among)
     return facet.counts(among)
+  }
+
+  /** Which clips have a place on this map. [shape (n), 0 or 1] */
+  places() {
+    const { places } = this.base, placed = new Uint8Array(this.n)
+    for (let clip = 0; clip < this.n; clip++) if (places[2 * clip] !== NOWHERE) placed[clip] = 1
+    return placed
   }
 
   #see() {
     const { passes, shown, n } = this
     const { places } = this.base
+    let placed = 0, drawn = 0
     passes.fill(1)
     for (const facet of this.facets.values()) facet.narrow(passes)
     for (let clip = 0; clip < n; clip++) {
       const nowhere = places[2 * clip] === NOWHERE
       if (nowhere && this.away(clip)) passes[clip] = 0
       shown[clip] = nowhere ? 0 : passes[clip]
+      placed += !nowhere
+      drawn += shown[clip]
     }
     this.passing = total(passes)
+    Object.assign(this, { placed, drawn }) // how many have a place, and how many of those are shown
   }
 
   #select() {

@@ -24,7 +24,7 @@ const KEYS = [
   ["Space", "play the clip in focus, or stop what plays"],
   ["g · i", "grow by the nearest clips · invert"],
   ["z", "zoom to the selection"],
-  ["m · b", "map only these · back to the whole map"],
+  ["m · b", "map only these · one map up"],
   ["Esc", "clear the selection, or drop the lasso under the hand; so does a double-click beside the points"],
   ["legend: click · double-click · Shift + click", "hide or show · show alone · select all"],
 ]

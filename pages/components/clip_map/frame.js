@@ -48,7 +48,7 @@ export class Frame {
     const config = {
       scrollZoom: true, displaylogo: false, displayModeBar: true, doubleClick: false, responsive: false, showTips: false, showAxisDragHandles: false, showAxisRangeEntryBoxes: false,
       // Plotly's own reset goes to where the drawing began, which after a visit to another page is a zoom
-      modeBarButtons: [["lasso2d", "select2d", "pan2d"], ["zoomIn2d", "zoomOut2d", { name: "reset", title: "Whole map", icon: Plotly.Icons.home, click: () => this.acts.home() }]],
+      modeBarButtons: [["lasso2d", "select2d", "pan2d"], ["zoomIn2d", "zoomOut2d", { name: "reset", title: "Zoom out to everything", icon: Plotly.Icons.home, click: () => this.acts.home() }]],
     }
     // Plotly offers axes to drag only where there is a trace: one invisible point is enough
     const bait = { type: "scatter", mode: "markers", x: [range.x[0]], y: [range.y[0]], marker: { opacity: 0, size: 1 }, hoverinfo: "skip", showlegend: false }

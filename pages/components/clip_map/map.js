@@ -21,6 +21,7 @@ import { Hold } from "./hold.js"
 import { Hover } from "./hover.js"
 import { BINS, Filters, Legend, Ramp, summaryOf } from "./legend.js"
 import { drawMarks, drawStill } from "./marks.js"
+import { notesOf } from "./notes.js"
 import { leaving } from "./leaving.js"
 import { Outbox } from "./outbox.js"
 import { style } from "./style.js"
@@ -226,7 +227,7 @@ class ClipMap {
       this.#impose(data.select)
       this.outline = null
       this.#soon("ranks", "still")
-      this.bar.showCount(clips.count, clips.n)
+      this.bar.showCount(clips.count, clips.placed)
     }
     if (!this.asked && data.count && !clips.count) this.#say({ kind: "lost" }) // a page that was left and came back
     else if (fresh || imposed) this.#tellNews()
@@ -243,8 +244,7 @@ class ClipMap {
       this.#found(data.ring)
       this.#soon("still")
     }
-    const notes = [data.placeholder, clips.base.missing ? `${clips.base.missing} ${clips.base.missing === 1 ? "clip has" : "clips have"} no place on this map yet` : "", clips.n ? "" : "No clips yet"]
-    this.note.textContent = notes.filter(Boolean).join("\n")
+    this.#showNotes()
     this.#soon("marks")
   }
 
@@ -562,15 +562,25 @@ class ClipMap {
     this.paintedAt = performance.now()
   }
 
+  /** The titles of the axes {x, y}. */
+  get #titles() {
+    const title = key => this.data.axes.find(axis => axis.key === key)?.title ?? this.columns.find(column => `c:${column.key}` === key)?.title ?? key.replace(/^c:(table:)?/, "")
+    return { x: title(this.axes.x), y: title(this.axes.y) }
+  }
+
+  #showNotes() { this.note.textContent = notesOf(this.clips, this.data.placeholder, this.#titles).join("\n") }
+
   #showCounts() {
     const { clips, theme, facet } = this
     this.bar.showSubsets([...clips.counts(clips.subset)].filter(([key]) => key >= 0 && key < 4).map(([, count]) => count), clips.subsetShown)
-    this.bar.showCount(clips.count, clips.n)
+    this.bar.showCount(clips.count, clips.placed)
+    this.#showNotes()
     this.bar.showColumns(this.#choices, facet.key)
     const numeric = facet.kind === "numeric"
     this.legend.element.hidden = numeric
     this.ramp.element.hidden = !numeric
-    if (numeric) this.ramp.show(facet, facet.histogram(BINS), theme)
+    const placed = clips.placed < clips.n ? clips.places() : null
+    if (numeric) this.ramp.show(facet, facet.histogram(BINS, placed), theme)
     else {
       if (this.legendOf !== facet.key) this.legend.empty()
       this.legendOf = facet.key
@@ -581,7 +591,7 @@ class ClipMap {
       facet: other,
       summary: summaryOf(other),
       items: other !== facet && other.kind === "categorical" ? legendOf(other, clips.counts(other), theme) : null,
-      bins: other !== facet && other.kind === "numeric" ? other.histogram(BINS) : null,
+      bins: other !== facet && other.kind === "numeric" ? other.histogram(BINS, placed) : null,
     })), theme)
   }
 
@@ -684,7 +694,7 @@ class ClipMap {
     if (!more.polygon) this.outline = null
     this.told = clips.report()
     this.#say({ kind: "selection", ...this.told, n: clips.count, how, ...more })
-    this.bar.showCount(clips.count, clips.n)
+    this.bar.showCount(clips.count, clips.placed)
     setTimeout(() => this.#soon("ranks", "still", "marks")) // Streamlit sends what it was told in its next task: the server works while we paint
   }
 
