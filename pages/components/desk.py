@@ -67,8 +67,10 @@ class Desk:
 
     def select(self, positions: Positions, how: str, *, tell_map: bool) -> None:
         """Select of some clips what the filters of the map let through; `tell_map` if that was not done there."""
+        before = self.selection
         self.kept, self.how = np.asarray(positions, np.int64), how
         self.selection = self.shown(self.kept)
+        self._drop_focus(before)
         self.turn = next(_ids)
         if tell_map:
             self.tell_map()
@@ -80,6 +82,8 @@ class Desk:
         self.selection, self.kept, self.passes = act.positions, act.kept, act.passes
         if act.how != "filter":
             self.how = "lasso"
+        # one that a filter never hid, because it was not selected, stays
+        self._drop_focus(None if act.how != "filter" else act.kept)
 
     def tell_map(self, how: str = "replace") -> None:
         """Have the map take over the selection as it is here, or what has changed in it."""
@@ -89,7 +93,15 @@ class Desk:
         """Take one clip out of the selection; the page of the list stays."""
         self.selection = self.selection[self.selection != position]
         self.kept = self.kept[self.kept != position]
+        self._drop_focus(np.array([position], np.int64))
         self.tell_map("change")
+
+    def _drop_focus(self, left: Positions | None) -> None:
+        """Have no clip in focus that is not selected; None: whichever it is, else only one that may have `left`."""
+        if self.focus is None or self.focus in self.selection:
+            return
+        if left is None or self.focus in left:
+            self.focus = None
 
     def apply(self, label: str) -> None:
         """Give the selection a label."""

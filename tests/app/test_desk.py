@@ -86,3 +86,19 @@ def test_the_way_through_maps_of_parts_is_a_stack(desk: Desk, mapped: Dataset) -
     desk.enter(part(whole.id, 7))  # another way down
 
     assert ([found.clips for found in desk.way(mapped)], desk.depth) == ([40, 7], 1)
+
+
+def test_a_clip_that_leaves_the_selection_leaves_the_focus(desk: Desk) -> None:
+    desk.focus = 2
+    desk.drawn(Selected(np.array([0, 4]), "filter", np.arange(10), np.array([0, 4])))
+    assert desk.focus is None
+
+    desk.focus = 31  # a hit that was never selected
+    desk.drawn(Selected(np.arange(10), "filter", np.arange(10)))
+    assert desk.focus == 31
+    desk.drawn(Selected(np.arange(5), "lasso", np.arange(5)))
+    assert desk.focus is None
+
+    desk.focus = 3
+    desk.leave_out(3)
+    assert desk.focus is None

@@ -474,6 +474,42 @@ def test_arrows_go_through_the_selection_and_are_heard_and_the_list_turns_to_the
     expect(page.locator(".clip-spectrogram .name")).to_have_text("d0199.ogg")
 
 
+def test_space_plays_a_montage_of_the_selection_until_it_or_another_sound_ends_it(on_label: Page) -> None:
+    page = on_label
+    where = acts.pixels(page, COUNT)
+    hear = page.locator(".clip-map-hear")
+    page.mouse.click(*where[250])
+    page.wait_for_function("() => window.__hoverMap.state().focus === 250")
+    acts.lasso_around(page, where[:100])
+    acts.await_selected(page, range(100))
+    expect(page.locator(".clip-spectrogram")).to_have_count(0)  # what is not selected is in focus no longer
+    page.mouse.move(5, 5)
+    page.evaluate(
+        "() => { window.turns = []; new MutationObserver(() => window.turns.push("
+        "[document.querySelector('.clip-map-hear').textContent, window.__hoverMap.state().montage]))"
+        ".observe(document.querySelector('.clip-map-hear'), {childList: true, characterData: true}) }"
+    )
+
+    page.keyboard.press(" ")
+    page.wait_for_function("() => window.turns.length === 9")
+    turns = page.evaluate("window.turns")
+    assert [text for text, _ in turns] == [*(f"{at} of 8" for at in range(1, 9)), "Hear it"]
+    heard = [clip for _, clip in turns[:8]]
+    assert len(set(heard)) == 8
+    assert set(heard) <= set(range(100))
+
+    hear.click()
+    page.wait_for_function(f"() => {SOUNDING}.length === 1")
+    page.evaluate("document.querySelector('.clip-list .play').click()")  # another sound
+    expect(hear).to_have_text("Hear it")
+    hear.click()
+    expect(hear).to_have_text(re.compile("of 8"))
+    page.locator(".clip-map-plot").focus()
+    page.keyboard.press("Escape")
+    expect(hear).to_have_text("Hear it")
+    assert len(acts.selected(page)) == 100  # Esc has not cleared it
+
+
 def test_keys_grow_invert_and_stop_and_are_not_heard_while_somebody_writes(on_label: Page) -> None:
     page = on_label
     acts.lasso_around(page, acts.pixels(page, COUNT)[:100])

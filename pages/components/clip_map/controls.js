@@ -21,11 +21,11 @@ const KEYS = [
   ["Enter", "label the selection with the chosen label"],
   ["u", "undo"],
   ["← →", "hear the previous or next clip of the selection"],
-  ["Space", "play the clip in focus, or stop what plays"],
+  ["Space", "play the clip in focus, or else up to 8 of the selection, 0.6 s each; stop what plays"],
   ["g · i", "grow by the nearest clips · invert"],
   ["z", "zoom to the selection"],
   ["m · b", "map only these · one map up"],
-  ["Esc", "clear the selection, or drop the lasso under the hand; so does a double-click beside the points"],
+  ["Esc", "stop hearing the selection; clear it, or drop the lasso under the hand; so does a double-click beside the points"],
   ["legend: click · double-click · Shift + click", "hide or show · show alone · select all"],
 ]
 
@@ -55,12 +55,13 @@ function icon(name) {
   return svg
 }
 
-/** The row above the map. `acts` = {op, invert, zoom, clear, subset, colourBy, filterBy, axes, sound, help}, called with what was chosen. */
+/** The row above the map. `acts` = {op, hear, invert, zoom, clear, subset, colourBy, filterBy, axes, sound, help}, called with what was chosen. */
 export class Bar {
   constructor(acts) {
     this.acts = acts
     this.ops = new Map(OPS.map(([op, text, title]) => [op, make("button", { type: "button", title, "aria-label": title, click: () => acts.op(op) }, text)]))
     this.count = make("span.count", { "aria-live": "polite" })
+    this.hear = make("button.hear", { type: "button", title: "Hear up to 8 clips of the selection, 0.6 s each (Space)", click: () => acts.hear() }, "Hear it")
     this.invert = make("button", { type: "button", title: "Select the clips that are shown and not selected (i)", click: () => acts.invert() }, "invert")
     this.clear = make("button", { type: "button", title: "Select nothing (Esc)", click: () => acts.clear() }, "clear")
     this.zoom = make("button", { type: "button", title: "Zoom to the selection (z)", click: () => acts.zoom() }, "zoom to")
@@ -78,7 +79,7 @@ export class Bar {
     this.element = make("div.bar", {},
       make("div.group.ops", { role: "group", "aria-label": "What the next lasso or click does" }, ...this.ops.values()),
       this.count,
-      make("div.group", {}, this.invert, this.zoom, this.clear),
+      make("div.group", {}, this.hear, this.invert, this.zoom, this.clear),
       this.subsets,
       make("label", {}, "colour ", this.colour),
       this.filter,
@@ -99,7 +100,12 @@ export class Bar {
   showCount(count, n) {
     this.count.textContent = count ? `${count.toLocaleString("en-US")} selected` : n === 1 ? "1 clip" : `${n.toLocaleString("en-US")} clips`
     this.count.classList.toggle("clip-map-some", count > 0)
-    this.clear.disabled = this.zoom.disabled = !count
+    this.hear.disabled = this.clear.disabled = this.zoom.disabled = !count
+  }
+
+  /** Which clip of a montage has its turn, {at, of}; null: none. */
+  showMontage(turn) {
+    this.hear.textContent = turn ? `${turn.at + 1} of ${turn.of}` : "Hear it"
   }
 
   showSubsets(counts, shown) {

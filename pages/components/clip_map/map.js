@@ -21,9 +21,11 @@ import { Hold } from "./hold.js"
 import { Hover } from "./hover.js"
 import { BINS, Filters, Legend, Ramp, summaryOf } from "./legend.js"
 import { drawMarks, drawStill } from "./marks.js"
+import { Montage, spread } from "./montage.js"
 import { notesOf } from "./notes.js"
 import { leaving } from "./leaving.js"
 import { Outbox } from "./outbox.js"
+import { Sound } from "./sound.js"
 import { style } from "./style.js"
 import { sounding } from "./voice.js"
 import { colourOf, css, legible, mix, Painter, View } from "./paint.js"
@@ -59,8 +61,10 @@ class ClipMap {
     this.hold = new Hold()
     this.outbox = new Outbox()
     this.hover = new Hover(this, () => { this.#soon("marks"); this.bar?.showSound(this.hover.sound.on, this.hover.sound.volume) })
+    this.montage = new Montage(new Sound(() => this.montage?.heard()), clip => this.clipAddress(clip, "audio"), () => this.#montaged())
     this.bar = new Bar({
       op: op => this.hands.setOp(op),
+      hear: () => this.#hearIt(),
       invert: () => { this.clips?.invert(); this.#chosen("invert") },
       clear: () => this.#clear(),
       zoom: () => this.#zoomToSelection(),
@@ -91,7 +95,7 @@ class ClipMap {
     this.note = make("div.note")
     this.problem = make("div.problem", { role: "alert", hidden: "" })
     this.box = make("div.plot", { tabindex: 0, "aria-label": "Map of the clips" }, this.points, this.still, this.marks, this.gd, this.note, this.hover.tip, this.problem, this.sheet)
-    this.element = make("div.", {}, this.bar.element, this.filters.element, this.box, this.legend.element, this.ramp.element, this.hover.sound.element)
+    this.element = make("div.", {}, this.bar.element, this.filters.element, this.box, this.legend.element, this.ramp.element, this.hover.sound.element, this.montage.sound.element)
     this.element.className = "clip-map"
     this.element.clipMap = this
     this.painter = new Painter(this.points)
@@ -146,6 +150,7 @@ class ClipMap {
       this.columns = []
       this.early = []
       this.hover.forget()
+      this.montage.stop()
       const address = new URL(data.journal, root)
       address.searchParams.set("embedding", new URL(data.map, root).pathname.split("/").pop())
       this.feed = new Feed(address.href, journal => this.#take(journal), () => this.#showLive())
@@ -596,10 +601,10 @@ class ClipMap {
   }
 
   #over() {
-    const { view, theme, clips, outline, ring, focus, hover, hands } = this
+    const { view, theme, clips, outline, ring, focus, hover, hands, montage } = this
     return {
       view, theme, clips, outline, ring, focus, pixel: clip => this.pixel(clip), radius: this.painter.radius ?? 3,
-      hovered: hover.clip, heard: hover.sound.sounding, dabbed: hands.brush?.clips, brush: hands.brushAt, corners: hands.drawing && cornersOf(hands.drawing),
+      hovered: montage.clip ?? hover.clip, heard: montage.clip !== null || hover.sound.sounding, dabbed: hands.brush?.clips, brush: hands.brushAt, corners: hands.drawing && cornersOf(hands.drawing),
     }
   }
 
@@ -676,7 +681,7 @@ class ClipMap {
     this.outline = null
     this.focus = clip
     this.#chosen("click")
-    this.#say({ kind: "focus", position: clip })
+    if (this.focus === clip) this.#say({ kind: "focus", position: clip })
     this.hover.hear(clip)
   }
 
@@ -692,10 +697,18 @@ class ClipMap {
     if (!clips) return
     clearTimeout(this.telling)
     if (!more.polygon) this.outline = null
+    this.#dropFocus(how)
+    this.montage.stop()
     this.told = clips.report()
     this.#say({ kind: "selection", ...this.told, n: clips.count, how, ...more })
     this.bar.showCount(clips.count, clips.placed)
     setTimeout(() => this.#soon("ranks", "still", "marks")) // Streamlit sends what it was told in its next task: the server works while we paint
+  }
+
+  /** The clip in focus that leaves the selection is in focus no longer; Python does the same. One that was never in it stays under filters. */
+  #dropFocus(how) {
+    const { clips, focus } = this
+    if (Number.isInteger(focus) && !clips.selected[focus] && (how !== "filter" || clips.kept[focus])) this.focus = null
   }
 
   /** Tells Python what is selected if filters, or another map, have changed that or what may be selected. */
@@ -754,13 +767,11 @@ class ClipMap {
       this.sheet.hidden = !this.sheet.hidden
     } else if (key === "Escape") {
       if (!this.sheet.hidden) this.sheet.hidden = true
+      else if (this.montage.clip !== null) this.montage.stop()
       else if (this.clips?.count) this.#clear()
       else return false
     } else if (key === " ") {
-      const clip = this.focus ?? this.hover.clip, playing = sounding()
-      if (playing) playing.pause()
-      else if (Number.isInteger(clip)) this.hover.play(clip)
-      else return false
+      return this.#playOrStop()
     } else if (key === "ArrowRight" || key === "ArrowDown") {
       return this.#step(1)
     } else if (key === "ArrowLeft" || key === "ArrowUp") {
@@ -779,6 +790,30 @@ class ClipMap {
       return false
     }
     return true
+  }
+
+  /** What Space does: stops what plays; else plays the clip in focus, else of the selection, else the one under the mouse. */
+  #playOrStop() {
+    const { focus, hover, montage } = this, playing = sounding()
+    if (montage.clip !== null) montage.stop()
+    else if (playing) playing.pause()
+    else if (Number.isInteger(focus)) hover.play(focus)
+    else if (this.clips?.count) this.#hearIt()
+    else if (hover.clip !== null) hover.play(hover.clip)
+    else return false
+    return true
+  }
+
+  /** Starts a montage of the selection, or ends it. */
+  #hearIt() {
+    if (this.montage.clip !== null) return this.montage.stop()
+    if (this.clips?.count) this.montage.start(spread(this.clips))
+  }
+
+  #montaged() {
+    const { clip, clips, at } = this.montage
+    this.bar.showMontage(clip === null ? null : { at, of: clips.length })
+    this.#soon("marks")
   }
 
   /** Goes to the next or previous clip of the selection, in the order of the table, and round: it is in focus, and heard. */
@@ -819,7 +854,7 @@ class ClipMap {
   /**
    * What a browser test may ask: n clips; painted, points in the last painting (0 before the first); paints, how many paintings; painted_at and paint_ms, its end
    * (performance.now()) and length; ready, Plotly listens; selected [positions]; zoom [x0, x1, y0, y1]; revision; live, the journal's state;
-   * sounds_playing and sounds_started; hover and focus, positions or null; colours [#rrggbb or null by position] as written, up to 20,000 clips.
+   * sounds_playing and sounds_started, under the mouse; montage, the clip whose turn it is; hover and focus, positions or null; colours [#rrggbb or null by position] as written, up to 20,000 clips.
    * `colour(position)` is what is shown, also while it is being written.
    */
   #state() {
@@ -829,7 +864,7 @@ class ClipMap {
     return {
       n: clips?.n ?? 0, painted: this.painter.drawn, paints: this.paints ?? 0, painted_at: this.paintedAt ?? null, paint_ms: this.painter.took, ready: this.frame.ready, selected,
       zoom: view ? [view.x0, view.x1, view.y0, view.y1] : null, revision: clips?.revision ?? -1, live: this.feed?.state ?? null,
-      sounds_playing: hover.sound.sounding ? 1 : 0, sounds_started: hover.sound.started, hover: hover.clip, focus: this.focus ?? null,
+      sounds_playing: hover.sound.sounding ? 1 : 0, sounds_started: hover.sound.started, montage: this.montage.clip, hover: hover.clip, focus: this.focus ?? null,
       colours: clips && clips.n <= MOST_COLOURS_IN_STATE ? Array.from(clips.written, code => clips.labels.get(code)?.colour ?? null) : null,
     }
   }
@@ -850,6 +885,7 @@ class ClipMap {
     this.loading?.abort()
     this.feed?.close()
     this.hover.close()
+    this.montage.close()
     this.sized.disconnect()
     clearTimeout(this.telling)
     clearTimeout(this.later)

@@ -1,0 +1,99 @@
+/** A short montage of a selection: some of its clips one after another, to hear whether it is pure. */
+import { NOWHERE } from "./codec.js"
+
+export const MOST = 8
+const EACH_MS = 600
+const MOST_MEASURED = 100000 // of a larger selection each so-many-th clip can be among them
+
+/**
+ * Up to `most` selected clips that lie far apart: the one in the middle, then each time the one that is farthest from all before (Gonzalez 1985).
+ * Where that would be noise, it is at the border of a cloud. Clips without a place come last, as far as there is room.
+ */
+export function spread({ n, selected, base: { places } }, most = MOST) {
+  const here = [], nowhere = []
+  for (let clip = 0; clip < n; clip++) if (selected[clip]) (places[2 * clip] === NOWHERE ? nowhere : here).push(clip)
+  const every = Math.ceil(here.length / MOST_MEASURED)
+  const among = every > 1 ? here.filter((_, at) => at % every === 0) : here
+  return [...farApart(among, places, most), ...nowhere].slice(0, most)
+}
+
+function farApart(clips, places, most) {
+  if (clips.length <= most) return clips
+  let x = 0, y = 0
+  for (const clip of clips) {
+    x += places[2 * clip] / clips.length
+    y += places[2 * clip + 1] / clips.length
+  }
+  const far = new Float64Array(clips.length)
+  const away = (clip, x, y) => (places[2 * clip] - x) ** 2 + (places[2 * clip + 1] - y) ** 2
+  clips.forEach((clip, at) => { far[at] = -away(clip, x, y) }) // the nearest to the middle is the first
+  const chosen = []
+  while (chosen.length < most) {
+    let best = 0
+    for (let at = 1; at < far.length; at++) if (far[at] > far[best]) best = at
+    const next = clips[best]
+    clips.forEach((clip, at) => {
+      const there = away(clip, places[2 * next], places[2 * next + 1])
+      far[at] = chosen.length ? Math.min(far[at], there) : there
+    })
+    far[best] = -1 // also where all lie in one place, each is heard once
+    chosen.push(next)
+  }
+  return chosen
+}
+
+/** Plays clips one after another, 0.6 s each or as long as they are. Whatever else is played on the page ends it. */
+export class Montage {
+  /**
+   * @param {Sound} sound of its own: its listener has to call `heard`
+   * @param address(clip) of its sound; @param told called whenever `clip` has changed
+   */
+  constructor(sound, address, told) {
+    Object.assign(this, { sound, address, told, clips: [], at: -1, sounds: false })
+  }
+
+  /** The clip whose turn it is, or null. */
+  get clip() { return this.clips[this.at] ?? null }
+
+  start(clips) {
+    this.clips = clips
+    this.at = -1
+    this.#next()
+  }
+
+  stop() {
+    clearTimeout(this.timer)
+    if (this.clip === null && !this.clips.length) return
+    this.clips = []
+    this.sounds = false
+    this.sound.stop()
+    this.told()
+  }
+
+  /** Something has happened to the sound. */
+  heard() {
+    if (!this.sounds || this.sound.sounding) return
+    if (this.sound.element.ended) this.#next() // shorter than its turn
+    else this.stop() // silenced: by another player, or by the switch
+  }
+
+  async #next() {
+    clearTimeout(this.timer)
+    this.sounds = false
+    const { clips, sound } = this, at = ++this.at
+    if (at >= clips.length) return this.stop()
+    this.told()
+    await sound.play(this.address(clips[at]), clips[at])
+    if (clips !== this.clips || at !== this.at) return
+    if (sound.playing === null && !sound.blocked) return this.#next() // one that cannot be played
+    if (!sound.sounding) return sound.element.ended ? this.#next() : this.stop()
+    if (at === 0) sound.prefetch(clips.slice(1).map(this.address))
+    this.sounds = true
+    this.timer = setTimeout(() => this.#next(), EACH_MS)
+  }
+
+  close() {
+    this.stop()
+    this.sound.close()
+  }
+}
