@@ -415,16 +415,28 @@ def test_search_hits_are_a_filter_and_their_scores_a_colour(on_label: Page) -> N
     assert acts.rings(page) == hits
 
 
+TITLES = "window.__hoverMap.of.scales"
+
+
 def test_axes_can_be_numeric_columns(on_label: Page) -> None:
     page = on_label
     page.get_by_label("x axis").select_option("snr")
     page.wait_for_function("() => window.__hoverMap.of.clips.base.x1 > 99 && window.__hoverMap.of.clips.base.x1 < 100")
     where = acts.pixels(page, COUNT)
-
     acts.lasso_around(page, where[:50])
 
     assert (np.diff(where[:, 0]) > 0).all()
     assert set(acts.selected(page)) >= set(range(50))
+    assert page.evaluate(TITLES) == {"x": "snr", "y": None}
+
+    # nobody has measured one: what cannot be seen is not selected, until it can
+    chosen = acts.selected(page)
+    page.get_by_label("y axis").select_option("c:duration")
+    expect(page.get_by_text("300 clips have no value for duration (s)")).to_be_visible()
+    expect(page.get_by_text("Nothing selected")).to_be_visible()
+    page.get_by_label("y axis").select_option(index=1)
+    acts.await_selected(page, chosen)
+    expect(page.get_by_text("no value")).to_have_count(0)
 
 
 SOUNDING = "[...document.querySelectorAll('audio')].filter(a => !a.paused && !a.ended)"

@@ -186,6 +186,7 @@ class ClipMap {
       await this.hold.free()
       if (signal.aborted || this.gone.signal.aborted) return
       this.clips = new Clips(base, this.clips ?? undefined)
+      this.drawnAxes = { x, y }
       this.found = new Uint8Array(base.n)
       this.colours = new Uint32Array(base.n)
       this.ranks = new Uint8Array(base.n)
@@ -567,13 +568,24 @@ class ClipMap {
     this.paintedAt = performance.now()
   }
 
-  /** The titles of the axes {x, y}. */
+  /** The titles of the axes that are drawn {x, y}. */
   get #titles() {
     const title = key => this.data.axes.find(axis => axis.key === key)?.title ?? this.columns.find(column => `c:${column.key}` === key)?.title ?? key.replace(/^c:(table:)?/, "")
-    return { x: title(this.axes.x), y: title(this.axes.y) }
+    return { x: title(this.drawnAxes.x), y: title(this.drawnAxes.y) }
   }
 
-  #showNotes() { this.note.textContent = notesOf(this.clips, this.data.placeholder, this.#titles).join("\n") }
+  /** The titles of those axes that are numbers of the table {x, y}; null for a dimension. */
+  get scales() {
+    const { x, y } = this.drawnAxes, titles = this.#titles
+    if (!this.clips.placed) return { x: null, y: null }
+    return { x: x.startsWith("c:") ? titles.x : null, y: y.startsWith("c:") ? titles.y : null }
+  }
+
+  #showNotes() {
+    this.note.textContent = notesOf(this.clips, this.data.placeholder, this.#titles).join("\n")
+    const { x, y } = this.scales
+    this.box.classList.toggle("clip-map-scaled", x !== null || y !== null)
+  }
 
   #showCounts() {
     const { clips, theme, facet } = this
@@ -603,7 +615,7 @@ class ClipMap {
   #over() {
     const { view, theme, clips, outline, ring, focus, hover, hands, montage } = this
     return {
-      view, theme, clips, outline, ring, focus, pixel: clip => this.pixel(clip), radius: this.painter.radius ?? 3,
+      view, theme, clips, outline, ring, focus, scales: this.scales, pixel: clip => this.pixel(clip), radius: this.painter.radius ?? 3,
       hovered: montage.clip ?? hover.clip, heard: montage.clip !== null || hover.sound.sounding, dabbed: hands.brush?.clips, brush: hands.brushAt, corners: hands.drawing && cornersOf(hands.drawing),
     }
   }

@@ -1,5 +1,6 @@
 /** What is drawn over the points: rings, the outline of the last lasso, focus, the point under the mouse, the brush. */
 import { css } from "./paint.js"
+import { drawScales } from "./scale.js"
 
 export const BRUSH_PX = 14
 
@@ -17,9 +18,9 @@ function layer(canvas, view, empty) {
   return context
 }
 
-/** Rings around `ring` [shape (n)] and the faint `outline` of the last lasso: they change seldom. */
-export function drawStill(canvas, { view, theme, clips, pixel, radius, outline, ring }) {
-  const context = layer(canvas, view, !outline && !ring)
+/** Rings around `ring` [shape (n)], the faint `outline` of the last lasso and the `scales` of the axes: they change seldom. */
+export function drawStill(canvas, { view, theme, clips, pixel, radius, outline, ring, scales }) {
+  const context = layer(canvas, view, !outline && !ring && scales.x === null && scales.y === null)
   if (outline) {
     context.beginPath()
     for (const [x, y] of outline) context.lineTo(...view.toPixel(x, y))
@@ -43,6 +44,7 @@ export function drawStill(canvas, { view, theme, clips, pixel, radius, outline, 
     context.stroke()
   }
   context.globalAlpha = 1
+  drawScales(context, view, scales, theme)
 }
 
 /** The lasso or box of the hand, `corners` [[x, y]]: drawn over whatever the map shows just now. */
