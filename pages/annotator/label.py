@@ -59,6 +59,7 @@ def _work(desk: Desk) -> None:
 def _map(dataset: Dataset, desk: Desk) -> None:
     embedding = _embedding(dataset, desk)
     if st.session_state.get("label.classic"):
+        desk.passes = None  # it has no filters
         _obey(desk, classic_map(dataset, embedding, key="label.classic_map"))
         return
     ring, scores = search_panel.ring(dataset, desk)
@@ -105,7 +106,7 @@ def _embedding(dataset: Dataset, desk: Desk) -> Embedding:
 
 def _breadcrumbs(desk: Desk, names: list[str]) -> None:
     """Each map on the way is a button that goes there, also down again; the one that is looked at is none."""
-    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+    with st.container(horizontal=True, vertical_alignment="center", gap="xxsmall"):
         for depth, name in enumerate(names):
             if depth:
                 st.markdown("›", width="content")

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import test from "node:test"
 import { fillColours, fillRanks, legendOf, rampColour, strengthsOf } from "../../pages/components/clip_map/colours.js"
-import { brief, decodeColumn } from "../../pages/components/clip_map/facets.js"
+import { brief, decodeColumn, facetsOfHits } from "../../pages/components/clip_map/facets.js"
 
 const THEME = { ground: [255, 255, 255], ink: [20, 20, 20], grey: [150, 150, 150], accent: "#000" }
 
@@ -82,6 +82,14 @@ test("a value that is shown alone stays in the legend when no clip has it any mo
 
   facet.isolate(0)
   assert.deepEqual(seen([[0, 0], [1, 3], [65535, 0]]), [["high", false], ["low", true]])
+})
+
+test("hits are a facet of two values, and their scores one of numbers", () => {
+  const [hits, score] = facetsOfHits(Uint8Array.of(0, 1, 0, 1), [0.5, 0.75])
+
+  assert.deepEqual([0, 1].map(clip => hits.text(clip)), ["no hit", "hit"])
+  assert.deepEqual([score.min, score.max, ...score.values], [0.5, 0.75, NaN, 0.5, NaN, 0.75])
+  assert.equal(facetsOfHits(Uint8Array.of(1), null).length, 1)
 })
 
 test("numbers are told in few digits", () => {

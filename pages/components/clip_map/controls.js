@@ -110,10 +110,11 @@ export class Bar {
 
   showSubsets(counts, shown) {
     this.subsets.hidden = counts.filter(Boolean).length < 2 && shown.every(Boolean)
+    const alone = shown.filter(Boolean).length === 1 // stays in sight also when its last clip has gone
     this.chips.forEach((chip, subset) => {
       chip.textContent = `${SUBSETS[subset]} ${counts[subset].toLocaleString("en-US")}`
       chip.setAttribute("aria-pressed", shown[subset])
-      chip.hidden = !counts[subset] && shown[subset]
+      chip.hidden = !counts[subset] && shown[subset] !== alone
     })
   }
 

@@ -160,6 +160,17 @@ export class Numbers {
   standing() { return { on: this.on, low: this.low, high: this.high } }
 }
 
+/** The hits of a search, a mask `ring` [shape (n)], as facets; `scores` are those of the hits, in clip order. */
+export function facetsOfHits(ring, scores) {
+  const entries = new Map([[1, { name: "hit", colour: "#d55e00" }]])
+  const hits = new Categories({ key: "hits", title: "search hits", codes: ring, entries, none: 0, nothing: "no hit" })
+  if (!scores) return [hits]
+  const values = new Float32Array(ring.length).fill(NaN)
+  let at = 0
+  ring.forEach((hit, clip) => { if (hit) values[clip] = scores[at++] })
+  return [hits, new Numbers({ key: "score", title: "search score", values, min: Math.min(...scores), max: Math.max(...scores) })]
+}
+
 /** A number in at most four digits, as far as that tells it. */
 export function brief(value) {
   if (!Number.isFinite(value)) return ""

@@ -12,7 +12,7 @@ import { Clips } from "./clips.js"
 import { fillColours, fillRanks, legendOf, strengthsOf } from "./colours.js"
 import { column, LIVE, offered } from "./columns.js"
 import { Bar, helpSheet, make } from "./controls.js"
-import { Categories, Numbers } from "./facets.js"
+import { facetsOfHits } from "./facets.js"
 import { Feed } from "./feed.js"
 import { Frame, loadPlotly, whole } from "./frame.js"
 import { findInPolygon, Grid } from "./geometry.js"
@@ -406,15 +406,10 @@ class ClipMap {
         if (clips.facets.has(key)) this.#filter(() => clips.facets.delete(key))
       }
     }
-    if (ring) {
-      const take = facet => clips.facets.get(facet.key)?.active ? this.#filter(() => clips.take(facet)) : clips.take(facet)
-      take(new Categories({ key: "hits", title: "search hits", codes: this.ring, entries: new Map([[1, { name: "hit", colour: "#d55e00" }]]), none: 0, nothing: "no hit" }))
-      if (ring.scores) {
-        const values = new Float32Array(clips.n).fill(NaN)
-        let at = 0
-        this.ring.forEach((hit, clip) => { if (hit) values[clip] = ring.scores[at++] })
-        take(new Numbers({ key: "score", title: "search score", values, min: Math.min(...ring.scores), max: Math.max(...ring.scores) }))
-      }
+    for (const facet of ring ? facetsOfHits(this.ring, ring.scores) : []) {
+      // whoever moves the hits that they filter by moves the selection under the filter
+      if (clips.facets.get(facet.key)?.active) this.#filter(() => clips.take(facet))
+      else clips.take(facet)
     }
     this.#soon("colours", "legend")
   }
