@@ -342,6 +342,7 @@ def test_a_subset_that_is_switched_off_gives_back_what_it_hid_also_after_leaving
     acts.await_selected(page, range(2, 100, 2))
     page.locator(".clip-map-plot").focus()
     page.keyboard.press("g")
+    page.wait_for_function("() => window.__hoverMap.state().selected.length === 69")
     expect(page.get_by_text("69 clips", exact=True).first).to_be_visible()
     grown = acts.selected(page)
     assert not any(clip % 2 for clip in grown)
