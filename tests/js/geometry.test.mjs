@@ -1,7 +1,7 @@
 import assert from "node:assert/strict"
 import test from "node:test"
 import { decodeBase } from "../../pages/components/clip_map/codec.js"
-import { findInPolygon, Grid, inPolygon } from "../../pages/components/clip_map/geometry.js"
+import { extentOf, findInPolygon, Grid, inPolygon } from "../../pages/components/clip_map/geometry.js"
 import { base } from "./base.mjs"
 
 const SQUARE = [[0, 0], [2, 0], [2, 2], [0, 2]]
@@ -100,4 +100,12 @@ test("a place far outside the map has nothing near it", () => {
   const map = cloud(300)
 
   assert.deepEqual(new Grid(map).nearest(-90000, 200000, 0.01, 0.01, 10, 3, new Uint8Array(300).fill(1)), [])
+})
+
+test("the rectangle around some clips leaves out those without a place, and around none there is none", () => {
+  const map = decodeBase(base({ n: 4, x0: 0, x1: 65534, y0: 0, y1: 65534, missing: 1 }, [5, 7, 9, 3, 65535, 65535, 100, 100]))
+
+  assert.deepEqual(extentOf(map, clip => clip < 3), [5, 9, 3, 7])
+  const [x0, x1] = extentOf(map, () => false)
+  assert.ok(x0 > x1)
 })

@@ -131,3 +131,17 @@ export class Grid {
     return best.map(({ clip }) => clip)
   }
 }
+
+/** The rectangle [x0, x1, y0, y1] around those clips that have a place and that `among` says; x0 > x1 if there is none. */
+export function extentOf({ n, places, xs, ys }, among) {
+  let x0 = Infinity, x1 = -Infinity, y0 = Infinity, y1 = -Infinity
+  for (let clip = 0; clip < n; clip++) {
+    if (places[2 * clip] === NOWHERE || !among(clip)) continue
+    const x = xs[places[2 * clip]], y = ys[places[2 * clip + 1]]
+    if (x < x0) x0 = x
+    if (x > x1) x1 = x
+    if (y < y0) y0 = y
+    if (y > y1) y1 = y
+  }
+  return [x0, x1, y0, y1]
+}

@@ -5,7 +5,7 @@
  * Up to Python go, by an Outbox, acts {kind: "selection", set, kept, passes, n, how, polygon}, {kind: "focus", position} and the commands of keys, {kind, …}.
  * Looking, hearing, zooming and other people's labels send nothing and run no script.
  *
- * Test seam: window.__hoverMap = {state(), pixel(position), colour(position)} of the map mounted last. See the end of this file.
+ * Test seam: window.__hoverMap = {state(), pixel(position), colour(position)} of the map mounted last. See seam.js.
  */
 import { decodeBase, decodeSet, encodeSet, siteRoot } from "./codec.js"
 import { Clips } from "./clips.js"
@@ -15,7 +15,7 @@ import { Bar, helpSheet, make } from "./controls.js"
 import { facetsOfHits } from "./facets.js"
 import { Feed } from "./feed.js"
 import { Frame, loadPlotly, whole } from "./frame.js"
-import { findInPolygon, Grid } from "./geometry.js"
+import { extentOf, findInPolygon, Grid } from "./geometry.js"
 import { Hands } from "./hands.js"
 import { Hold } from "./hold.js"
 import { Hover } from "./hover.js"
@@ -26,13 +26,12 @@ import { notesOf } from "./notes.js"
 import { leaving } from "./leaving.js"
 import { Outbox } from "./outbox.js"
 import { Sound } from "./sound.js"
+import { seamOf } from "./seam.js"
 import { style } from "./style.js"
 import { sounding } from "./voice.js"
 import { colourOf, css, legible, mix, Painter, View } from "./paint.js"
 
 const MOST_COUNTED = 200000 // while a lasso is drawn: beyond it an estimate does, so that no frame is late
-const MOST_COLOURS_IN_STATE = 20000
-
 const COLUMNS_MS = 1500 // so long after the first painting the menus of columns are asked for, if nobody wanted them before
 const REFRESH_MS = 400 // columns that follow the labels: so long after the last label
 const MISSED_MS = 2500 // a map that the server did not know is asked for once more after so long
@@ -163,7 +162,7 @@ class ClipMap {
     this.#showAxes()
     if (data.map !== before?.map || data.journal !== before?.journal) this.#load()
     else this.#obey()
-    window.__hoverMap = { of: this, state: () => this.#state(), pixel: clip => this.#onScreen(clip), colour: clip => this.#colourNow(clip) }
+    window.__hoverMap = seamOf(this)
   }
 
   async #load() {
@@ -476,16 +475,7 @@ class ClipMap {
   #zoomToSelection() {
     const { clips } = this
     if (!clips?.count) return
-    const { places, xs, ys } = clips.base
-    let x0 = Infinity, x1 = -Infinity, y0 = Infinity, y1 = -Infinity
-    for (let clip = 0; clip < clips.n; clip++) {
-      if (!clips.selected[clip] || !clips.shown[clip]) continue
-      const x = xs[places[2 * clip]], y = ys[places[2 * clip + 1]]
-      if (x < x0) x0 = x
-      if (x > x1) x1 = x
-      if (y < y0) y0 = y
-      if (y > y1) y1 = y
-    }
+    let [x0, x1, y0, y1] = extentOf(clips.base, clip => clips.selected[clip] && clips.shown[clip])
     if (x0 > x1) return
     // one clip alone has no size: show a twentieth of the map around it
     const leastX = (clips.base.x1 - clips.base.x0) / 40, leastY = (clips.base.y1 - clips.base.y0) / 40
@@ -854,37 +844,6 @@ class ClipMap {
     const newer = before => before.kind === act.kind && ["selection", "focus"].includes(act.kind)
     // how a selection was made must not be lost to the filter that came after it
     this.outbox.say(this.component, act, before => newer(before) && (act.how !== "filter" || before.how === "filter"))
-  }
-
-  // ── The test seam ───
-
-  /**
-   * What a browser test may ask: n clips; painted, points in the last painting (0 before the first); paints, how many paintings; painted_at and paint_ms, its end
-   * (performance.now()) and length; ready, Plotly listens; selected [positions]; zoom [x0, x1, y0, y1]; revision; live, the journal's state;
-   * sounds_playing and sounds_started, under the mouse; montage, the clip whose turn it is; hover and focus, positions or null; colours [#rrggbb or null by position] as written, up to 20,000 clips.
-   * `colour(position)` is what is shown, also while it is being written.
-   */
-  #state() {
-    const { clips, view, hover } = this
-    const selected = []
-    clips?.selected.forEach((chosen, clip) => chosen && selected.push(clip))
-    return {
-      n: clips?.n ?? 0, painted: this.painter.drawn, paints: this.paints ?? 0, painted_at: this.paintedAt ?? null, paint_ms: this.painter.took, ready: this.frame.ready, selected,
-      zoom: view ? [view.x0, view.x1, view.y0, view.y1] : null, revision: clips?.revision ?? -1, live: this.feed?.state ?? null,
-      sounds_playing: hover.sound.sounding ? 1 : 0, sounds_started: hover.sound.started, montage: this.montage.clip, hover: hover.clip, focus: this.focus ?? null,
-      colours: clips && clips.n <= MOST_COLOURS_IN_STATE ? Array.from(clips.written, code => clips.labels.get(code)?.colour ?? null) : null,
-    }
-  }
-
-  /** The label's own colour, also where a dark ground has it drawn lighter; null for an unlabelled clip. */
-  #colourNow(clip) {
-    return this.clips?.labels.get(this.clips.codes[clip])?.colour ?? null
-  }
-
-  #onScreen(clip) {
-    if (!this.clips || !this.view) return null
-    const [px, py] = this.pixel(clip), { left, top } = this.box.getBoundingClientRect()
-    return [left + px, top + py]
   }
 
   close() {
