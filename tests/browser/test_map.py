@@ -541,6 +541,39 @@ def test_keys_grow_invert_and_stop_and_are_not_heard_while_somebody_writes(on_la
     assert box.input_value() == "bigi"
 
 
+def test_after_a_control_was_used_by_the_mouse_the_keys_are_for_the_map(on_label: Page) -> None:
+    page = on_label
+    where = acts.pixels(page, COUNT)
+    acts.lasso_around(page, where[:100])
+    acts.await_selected(page, range(100))
+    page.locator(".clip-map-colour").hover()
+    page.locator(".clip-map-colour").focus()  # a menu that was opened by the mouse and closed keeps the focus
+    page.mouse.move(*where[250])
+    page.keyboard.press("s")
+    page.keyboard.press("i")
+    acts.await_selected(page, range(100, 300))
+    assert page.locator(".clip-map-colour").input_value() == "label"
+
+    page.locator(".clip-map-sound input").click()
+    page.keyboard.press("i")
+    acts.await_selected(page, range(100))
+    page.get_by_role("button", name="invert").click()
+    page.keyboard.press("z")
+    page.keyboard.press("i")
+    acts.await_selected(page, range(100))
+    acts.label(page, "one")  # ends with a click on a button of the panel
+    page.wait_for_function("() => window.__hoverMap.state().colours[5] !== null")
+    page.keyboard.press("u")
+    page.wait_for_function("() => window.__hoverMap.state().colours[5] === null")
+    page.locator(".modebar-btn[data-title='Whole map']").click()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_function("() => window.__hoverMap.state().focus === 0")
+    page.wait_for_function("() => window.__hoverMap.state().sounds_started > 0")
+    page.keyboard.press("i")
+    page.keyboard.press("Enter")  # not the button again
+    page.wait_for_function("() => window.__hoverMap.state().colours[150] !== null")
+
+
 def test_the_head_of_the_spectrogram_follows_whoever_plays_the_clip_and_nothing_plays_beside_it(on_label: Page) -> None:
     page = on_label
     where = acts.pixels(page, COUNT)

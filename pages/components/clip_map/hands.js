@@ -8,6 +8,8 @@ const CLICK_PX = 8 // between a click and a drag
 const STEP_PX = 1.5 // a lasso has no corners closer than this
 const DOUBLE_MS = 400
 const NOT_THE_MAP = ".modebar, .clip-map-sheet, .clip-map-problem"
+const WRITING = "textarea, iframe, [contenteditable], input:not([type=range], [type=checkbox], [type=radio], [type=button])"
+const KEEPS = "[aria-haspopup], [aria-expanded], [role=dialog] *, [data-testid=stPopoverBody] *" // what opens, or is open: the focus stays there
 
 export class Hands {
   /**
@@ -39,6 +41,10 @@ export class Hands {
         event.preventDefault()
       }, true)
     }
+    on(document, "click", event => event.detail && this.#pressed(event.target.closest?.("button")), true)
+    on(map.element, "pointerdown", event => { this.pressed = event.target }, true)
+    on(map.element, "keydown", () => { this.pressed = null }, true)
+    on(map.element, "change", event => this.pressed === event.target && !event.target.closest(WRITING) && this.#take())
     on(document, "keydown", event => this.#key(event))
     on(document, "keyup", event => this.#release(event))
     on(window, "blur", () => this.#letGo())
@@ -74,8 +80,7 @@ export class Hands {
 
   #down(event) {
     if (event.button !== 0 || !event.isPrimary || event.target.closest(NOT_THE_MAP)) return
-    this.map.box.classList.add("clip-map-by-hand") // no focus ring for a mouse
-    this.map.box.focus({ preventScroll: true })
+    this.#take()
     const [px, py] = this.#place(event)
     // of the window, not of the map: the page may move under the hand
     this.start = [event.clientX, event.clientY]
@@ -184,13 +189,23 @@ export class Hands {
     return !active?.closest?.("input, textarea, select, [contenteditable]")
   }
 
-  /** The mouse has come to the map from a button elsewhere: keys are for the map now. Whoever writes goes on writing. */
+  /** The mouse has come to the map from a control: keys are for the map now. Whoever writes goes on writing. */
   #hear() {
-    const { activeElement } = document, { box, element } = this.map
-    if (!activeElement || activeElement === document.body || element.contains(activeElement)) return
-    if (activeElement.closest("input, textarea, select, iframe, [contenteditable]")) return
-    box.classList.add("clip-map-by-hand")
-    box.focus({ preventScroll: true })
+    const { activeElement } = document
+    if (!activeElement || activeElement === document.body || activeElement === this.map.box) return
+    if (!activeElement.closest(WRITING)) this.#take()
+  }
+
+  /** A button was pressed by a hand, which goes back to the map: keys that follow are not for the button. Whoever pressed it by a key goes on from there. */
+  #pressed(button) {
+    if (!button) return
+    if (this.map.element.contains(button)) this.#take()
+    else if (!button.matches(KEEPS)) button.blur()
+  }
+
+  #take() {
+    this.map.box.classList.add("clip-map-by-hand") // no focus ring for a mouse
+    this.map.box.focus({ preventScroll: true })
   }
 
   #key(event) {
