@@ -61,6 +61,11 @@ def test_hovering_plays_one_sound_and_runs_no_script(on_label: Page) -> None:
         page.wait_for_function("n => window.__hoverMap.state().sounds_started === n", arg=number)
         page.mouse.move(5, 5)
         page.wait_for_function("() => window.__hoverMap.state().sounds_playing === 0")
+    page.keyboard.down("s")  # a sweep hears both, also where the mouse was quick
+    page.mouse.move(*where[100])
+    page.mouse.move(*where[210])
+    page.wait_for_function("() => window.__hoverMap.state().sounds_started === 5")
+    page.keyboard.up("s")
 
     assert page.evaluate("[...new Set(window.began)]") == [1]
     assert sent == []

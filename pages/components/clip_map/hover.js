@@ -2,11 +2,10 @@
 import { SUBSETS } from "./clips.js"
 import { make } from "./controls.js"
 import { Sound } from "./sound.js"
+import { Sweep } from "./sweep.js"
 
 const DWELL_MS = 120
 const REACH_PX = 10
-const SWEEP_MS = 70 // between two sounds of a sweep
-const SWEEP_LENGTH_MS = 260
 const MOST_CARDS = 400
 const SAME_PLACE_PX = 0.5
 
@@ -18,6 +17,7 @@ export class Hover {
   constructor(map, told) {
     Object.assign(this, { map, told, clip: null, sweeping: false, cards: new Map() })
     this.sound = new Sound(() => this.#voice())
+    this.passed = new Sweep(clip => this.#pass(clip), () => this.sound.stop())
     this.name = make("b")
     this.label = make("span.tiplabel")
     this.facts = make("small")
@@ -34,7 +34,7 @@ export class Hover {
     if (clip === null) return
     this.clip = clip
     this.told()
-    if (this.sweeping) this.#sweep(clip)
+    if (this.sweeping) this.passed.pass(clip)
     else this.timer = setTimeout(() => this.#rest(clip), DWELL_MS)
   }
 
@@ -43,7 +43,10 @@ export class Hover {
     clearTimeout(this.timer)
     this.asking?.abort()
     this.tip.hidden = true
-    if (!goOn) this.sound.stop()
+    if (!goOn) {
+      this.passed.end()
+      this.sound.stop()
+    }
     if (this.clip === null) return
     this.clip = null
     this.told()
@@ -55,9 +58,9 @@ export class Hover {
     if (on) {
       clearTimeout(this.timer)
       this.tip.hidden = true
-      if (this.clip !== null) this.#sweep(this.clip)
+      if (this.clip !== null) this.passed.pass(this.clip)
     } else {
-      clearTimeout(this.silence)
+      this.passed.end()
       this.sound.stop()
     }
   }
@@ -71,17 +74,15 @@ export class Hover {
   }
 
   #play(clip) {
-    this.sound.play(this.map.clipAddress(clip, "audio"), clip)
+    this.passed.end()
+    return this.sound.play(this.map.clipAddress(clip, "audio"), clip)
   }
 
-  #sweep(clip) {
-    const now = performance.now()
-    if (!this.sound.on || now - (this.swept ?? 0) < SWEEP_MS) return
-    this.swept = now
-    this.#play(clip)
-    clearTimeout(this.silence)
-    this.silence = setTimeout(() => this.sound.stop(), SWEEP_LENGTH_MS)
+  /** One point of a sweep. Answers whether it is heard. */
+  #pass(clip) {
+    if (!this.sound.on) return Promise.resolve(false)
     this.#prefetch(clip)
+    return this.sound.play(this.map.clipAddress(clip, "audio"), clip)
   }
 
   #rest(clip) {
@@ -163,7 +164,6 @@ export class Hover {
 
   close() {
     this.leave()
-    clearTimeout(this.silence)
     this.sound.close()
   }
 }

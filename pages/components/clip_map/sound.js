@@ -37,7 +37,7 @@ export class Sound {
 
   set(on, volume) { change({ on, volume }) }
 
-  /** Plays the sound at an address; whatever played before stops. */
+  /** Plays the sound at an address; whatever played before stops. Answers, when it is known, whether it is heard. */
   async play(address, what) {
     const turn = ++this.turn
     this.playing = what
@@ -50,11 +50,12 @@ export class Sound {
       await this.element.play()
       if (turn === this.turn) this.blocked = false
     } catch (error) {
-      if (turn !== this.turn || error.name === "AbortError") return
+      if (turn !== this.turn || error.name === "AbortError") return false
       this.playing = null
       this.blocked = error.name === "NotAllowedError"
     }
     this.told()
+    return turn === this.turn && !this.element.paused
   }
 
   stop() {
