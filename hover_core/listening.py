@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
@@ -91,19 +91,37 @@ class Listening:
 
     def recording(self, dataset_id: str, position: int) -> tuple[Clip, str, bytes | Path]:
         """A clip, the SHA-256 of its recording, and the recording: the bytes of a small one, else where it lies."""
+        clip, known, sound = self._recording(dataset_id, position)
+        return clip, known.sha256, sound
+
+    def _recording(self, dataset_id: str, position: int) -> tuple[Clip, Known, bytes | Path]:
         found = clip_at(self.store, dataset_id, position)
         if found is None:
             raise NotFound(f"dataset {dataset_id} has no clip at position {position}")
         clip, heard = found
         kept = self.cache.get(heard.sha256) if heard else None
         if heard is not None and kept is not None:
-            return clip, heard.sha256, kept
+            return clip, heard, kept
         data = self.fetch(dataset_id, clip.url)
         sha256 = self.cache.put(data)
         if heard is None:
+            heard = Known(sha256, None, None)
             with self.store.write() as connection:
-                hear(connection, dataset_id, {position: Known(sha256, None, None)})
-        return clip, sha256, self.cache.get(sha256) or data
+                hear(connection, dataset_id, {position: heard})
+        return clip, replace(heard, sha256=sha256), self.cache.get(sha256) or data
+
+    def _measure(self, dataset_id: str, position: int, clip: Clip, known: Known, sound: bytes | Path) -> None:
+        """Write down how long a clip is that was decoded, where no job has done so: vectors may come from elsewhere."""
+        if known.duration_s is not None:
+            return
+        try:
+            whole = self.workers.probe(Piece(sound), counted=True)
+        except DecodeError:
+            return  # it was heard all the same
+        end_s = whole.duration_s if clip.end_s is None else min(clip.end_s, whole.duration_s)
+        heard = Known(known.sha256, end_s - (clip.start_s or 0.0), whole.sample_rate)
+        with self.store.write() as connection:
+            hear(connection, dataset_id, {position: heard})
 
     def playable(self, dataset_id: str, position: int, *, level: bool = False, webkit: bool = False) -> Playable:
         """The clip as a file for a player: as it came where every browser plays that, else as 16-bit WAV.
@@ -139,7 +157,12 @@ class Listening:
 
     def peaks(self, dataset_id: str, position: int) -> list[int]:
         """The clip's outline for a thumbnail: 96 numbers, 0 to 255."""
-        clip, sha256, sound = self.recording(dataset_id, position)
+        clip, known, sound = self._recording(dataset_id, position)
+        found = self._outline(clip, known.sha256, sound)
+        self._measure(dataset_id, position, clip, known, sound)
+        return found
+
+    def _outline(self, clip: Clip, sha256: str, sound: bytes | Path) -> list[int]:
         key = (sha256, clip.start_s, clip.end_s)
         with self._lock:
             if key in self._peaks:
@@ -159,12 +182,13 @@ class Listening:
 
     def spectrogram(self, dataset_id: str, position: int) -> np.ndarray:
         """The clip's spectrogram. [shape=(110, 600), uint8]; see `Workers.spectrogram`"""
-        clip, sha256, sound = self.recording(dataset_id, position)
-        name = f"{sha256}.{_part(clip.start_s)}-{_part(clip.end_s)}.spectrogram"
+        clip, known, sound = self._recording(dataset_id, position)
+        name = f"{known.sha256}.{_part(clip.start_s)}-{_part(clip.end_s)}.spectrogram"
         kept = self.cache.read(name)
         if kept is None:
             kept = self.workers.spectrogram(Piece(sound, clip.start_s, clip.end_s)).tobytes()
             self.cache.put_named(name, kept)
+        self._measure(dataset_id, position, clip, known, sound)
         return np.frombuffer(kept, np.uint8).reshape(110, 600)
 
     def vector(self, dataset_id: str, url: str, vectorizer: str, *, private: bool = True) -> np.ndarray:

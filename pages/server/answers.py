@@ -80,17 +80,17 @@ def _audio(request: Request, who: Any) -> Response:
 
 def _card(request: Request, who: Any) -> Response:
     dataset, position = _open(request, who), request.path_params["position"]
-    found = clip_at(datasets().store, dataset.id, position)
-    if found is None:
-        raise NotFound(f"no clip at {position}")
-    clip, heard = found
-    state = dataset.state()
     peaks: list[int] = []
     problem = ""
     try:
         peaks = datasets().listening.peaks(dataset.id, position)
     except SoundError as error:
         problem = str(error)
+    found = clip_at(datasets().store, dataset.id, position)  # now that its sound was decoded, also how long it is
+    if found is None:
+        raise NotFound(f"no clip at {position}")
+    clip, heard = found
+    state = dataset.state()
     card = {
         "name": clip_name(clip.url, clip.start_s, clip.end_s),
         "duration": heard.duration_s if heard else None,

@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
+import soundfile
 from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from hover_core import demo, members
+from hover_core.clip_rows import durations
 from hover_core.dataset import Dataset, Datasets
 from hover_core.invites import LOCAL_OWNER, Person
 from hover_core.listening import Listening
@@ -135,6 +137,17 @@ def test_a_card_says_name_label_and_outline(as_annotator: TestClient, mapped: Da
     assert (card["name"], card["label"], card["subset"]) == ("d0003.ogg", "wren", "train")
     assert len(card["peaks"]) == 96
     assert max(card["peaks"]) == 255
+
+
+def test_a_card_says_how_long_a_clip_is_whose_vector_came_from_elsewhere(
+    as_annotator: TestClient, mapped: Dataset
+) -> None:
+    card = as_annotator.get(f"/clips/{mapped.id}/3/card").json()
+    assert as_annotator.get(f"/clips/{mapped.id}/4/spectrogram").status_code == 200
+
+    assert card["duration"] == pytest.approx(soundfile.info(demo.FOLDER / "d0003.ogg").duration)
+    known = durations(mapped.store, mapped.id, 40)
+    assert np.flatnonzero(np.isfinite(known)).tolist() == [3, 4]
 
 
 # maps -----------------------------------------------------------------------------------------------------------------

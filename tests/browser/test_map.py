@@ -74,8 +74,10 @@ def test_hovering_plays_one_sound_and_runs_no_script(on_label: Page) -> None:
     assert sent != []
 
 
-def test_points_in_one_place_are_told_of_under_the_mouse(on_label: Page) -> None:
+def test_the_card_under_the_mouse_tells_of_points_in_one_place_and_why_there_is_no_sound(on_label: Page) -> None:
     page = on_label
+    silent = {"name": "broken.wav", "duration": None, "peaks": [], "problem": "no audio at demo:broken.wav (HTTP 404)"}
+    page.route("**/clips/*/150/card", lambda route: route.fulfill(json=silent))
     where = acts.pixels(page, COUNT)
     page.evaluate("const { of } = window.__hoverMap; of.clips.base.places.copyWithin(2, 0, 2); of.grid = null")
     page.mouse.move(*where[0])
@@ -84,6 +86,8 @@ def test_points_in_one_place_are_told_of_under_the_mouse(on_label: Page) -> None
     page.mouse.move(*where[5])
     expect(page.locator(".clip-map-tip")).to_contain_text("d0005.ogg")
     assert "in this place" not in page.locator(".clip-map-tip").inner_text()
+    page.mouse.move(*where[150])
+    expect(page.locator(".clip-map-tip")).to_contain_text("No sound: no audio at demo:broken.wav (HTTP 404)")
 
 
 def test_keys_label_and_undo(on_label: Page) -> None:

@@ -22,8 +22,9 @@ export class Hover {
     this.label = make("span.tiplabel")
     this.facts = make("small")
     this.wave = make("canvas.wave", { width: 192, height: 64 })
+    this.problem = make("small.silent")
     this.word = make("small.word")
-    this.tip = make("div.tip", { role: "tooltip", hidden: "" }, this.name, this.label, this.wave, this.facts, this.word)
+    this.tip = make("div.tip", { role: "tooltip", hidden: "" }, this.name, this.label, this.wave, this.facts, this.problem, this.word)
   }
 
   /** The mouse is at (px, py) of the map. */
@@ -119,6 +120,9 @@ export class Hover {
     this.label.textContent = label
     this.label.style.setProperty("--dot", colour)
     this.facts.textContent = [card && Number.isFinite(card.duration) ? `${card.duration < 10 ? card.duration.toFixed(2) : Math.round(card.duration)} s` : "", SUBSETS[this.map.subset(clip)], this.map.fact(clip), this.#crowd(clip)].filter(Boolean).join(" · ")
+    this.wave.hidden = Boolean(card?.problem)
+    this.problem.hidden = !card?.problem
+    this.problem.textContent = card?.problem ? `No sound: ${card.problem}` : ""
     this.#draw(card?.peaks ?? [])
     this.#voice()
     this.tip.hidden = false
