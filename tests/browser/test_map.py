@@ -215,6 +215,17 @@ def test_consecutive_selections_join_cut_and_subtract(on_label: Page) -> None:
     acts.lasso_around(page, where[:100])
     page.keyboard.up("Alt")
     acts.await_selected(page, range(100, 200))
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.keyboard.down("Control")  # and moves the map, whatever the hand holds
+    page.mouse.move(*where[150])
+    page.mouse.down()
+    page.mouse.move(where[150][0] + 120, where[150][1] - 60, steps=6)
+    page.mouse.up()
+    page.keyboard.up("Control")
+
+    assert np.abs(acts.pixels(page, COUNT) - where - [120, -60]).max() < 1
+    assert (acts.selected(page), wrong) == (list(range(100, 200)), [])
 
     # a click is a selection as well
     page.get_by_role("button", name=re.compile("click adds")).click()

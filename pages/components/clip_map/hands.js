@@ -14,12 +14,12 @@ const KEEPS = "[aria-haspopup], [aria-expanded], [role=dialog] *, [data-testid=s
 export class Hands {
   /**
    * @param map {element, box, hover, around(px, py, radius, visit), clips, view, mode: "lasso", "select" or what Plotly does by itself}
-   * @param acts {click(px, py, {op, toggles, twice}), drawn(stroke), paint(mask, op, whether it gives a label), counting(count), key(name, event) → whether it meant something, op(name), moved(), released()}
+   * @param acts {click(px, py, {op, toggles, twice}), drawn(stroke), paint(mask, op, whether it gives a label), pan(range), counting(count), key(name, event) → whether it meant something, op(name), moved(), released()}
    * @param {Hold} hold is told when the hand is down
    * @param {AbortSignal} signal ends all listening
    */
   constructor(map, acts, hold, signal) {
-    Object.assign(this, { map, acts, hold, chosenOp: "new", held: new Set(), start: null, stroke: null, brush: null, mouse: null })
+    Object.assign(this, { map, acts, hold, chosenOp: "new", held: new Set(), start: null, stroke: null, brush: null, pan: null, mouse: null })
     const on = (target, name, act, capture = false) => target.addEventListener(name, act, { signal, capture })
     const { box } = map
     on(box, "pointerdown", event => this.#down(event), true)
@@ -36,7 +36,7 @@ export class Hands {
     // Plotly starts its drags from these: not while we draw
     for (const name of ["mousedown", "touchstart"]) {
       on(box, name, event => {
-        if (!this.brush && !this.stroke) return
+        if (!this.brush && !this.stroke && !this.pan) return
         event.stopImmediatePropagation()
         event.preventDefault()
       }, true)
@@ -84,18 +84,20 @@ export class Hands {
     const [px, py] = this.#place(event)
     // of the window, not of the map: the page may move under the hand
     this.start = [event.clientX, event.clientY]
-    this.hold.down()
     this.strayed = false // a lasso that ends where it began is a lasso, not a click
     const op = this.#op(event), { mode, view, clips, box } = this.map
-    const ours = clips && view && !event.ctrlKey && !event.metaKey
-    if (ours && this.#brushing) {
+    const ours = clips && view, pans = event.ctrlKey || event.metaKey
+    if (!pans) this.hold.down() // what pans wants the map to follow the hand
+    if (ours && pans) {
+      this.pan = { view, at: [px, py] }
+    } else if (ours && this.#brushing) {
       this.brush = { mask: new Uint8Array(clips.n), clips: [], at: [px, py], op, label: this.held.has("l") }
       this.map.hover.leave()
       this.#dab(px, py)
     } else if (ours && (mode === "lasso" || mode === "select")) {
       this.stroke = { op, kind: mode, points: [view.toPlane(px, py)], at: [px, py] }
     }
-    if (this.brush || this.stroke) box.setPointerCapture(event.pointerId) // also where the hand leaves the window
+    if (this.brush || this.stroke || this.pan) box.setPointerCapture(event.pointerId) // also where the hand leaves the window
   }
 
   #move(event) {
@@ -111,6 +113,12 @@ export class Hands {
     }
     if (this.start && this.#way(event) >= CLICK_PX) this.strayed = true
     const { hover } = this.map
+    if (this.pan) {
+      if (!this.strayed) return
+      hover.leave()
+      const { view, at } = this.pan
+      return this.acts.pan(view.dragged(px - at[0], py - at[1]))
+    }
     if (this.stroke) {
       if (this.strayed) hover.leave()
       return this.#draw(event)
@@ -176,7 +184,7 @@ export class Hands {
   }
 
   #lift() {
-    this.start = this.brush = null
+    this.start = this.brush = this.pan = null
     this.hold.up()
     this.acts.released()
   }

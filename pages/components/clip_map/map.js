@@ -110,6 +110,7 @@ class ClipMap {
       click: (px, py, how) => this.#click(px, py, how),
       drawn: stroke => this.#enclose(stroke),
       paint: (mask, op, label) => this.#painted(mask, op, label),
+      pan: range => this.frame.goTo(range),
       counting: count => this.bar.showInLasso(count),
       key: key => this.#key(key),
       moved: () => this.#soon("marks"),

@@ -19,6 +19,11 @@ export class View {
   toPlane(px, py) {
     return [this.x0 + px / this.width * (this.x1 - this.x0), this.y1 - py / this.height * (this.y1 - this.y0)]
   }
+  /** The ranges {x, y} that are seen when the plane was dragged by so many pixels. */
+  dragged(dx, dy) {
+    const x = dx / this.width * (this.x1 - this.x0), y = dy / this.height * (this.y1 - this.y0)
+    return { x: [this.x0 - x, this.x1 - x], y: [this.y0 + y, this.y1 + y] }
+  }
   same(other) {
     return other && ["x0", "x1", "y0", "y1", "width", "height"].every(key => this[key] === other[key])
   }
