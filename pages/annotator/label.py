@@ -39,6 +39,9 @@ def _work(desk: Desk) -> None:
     if dataset is None:
         st.rerun()
         return
+    if desk.stale and not desk.said:  # others have labelled: the run of the whole page shows it, here and in the frame
+        desk.stale = False
+        st.rerun()
     desk.trim(dataset.state().size)
     left, right = st.columns([2, 1], gap="medium")
     with left:
@@ -174,6 +177,8 @@ def _command(desk: Desk, command: Command) -> None:
         desk.back()
     elif command.kind == "lost":
         desk.tell_map()
+    elif command.kind == "news":
+        desk.stale = True
 
 
 @st.fragment(run_every=0.5)

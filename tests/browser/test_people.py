@@ -73,6 +73,9 @@ def test_a_second_browser_with_an_invite_labels_beside_the_owner(
     acts.label(mira, "from Mira")
     mira.wait_for_function(HAS_NOT, arg=[hers[0], before])
     owner.wait_for_function(HAS, arg=[hers[0], mira.evaluate(COLOUR, hers[0])])
+    labelled = COUNT // 2 + sum(number % 2 == 0 for number in hers)
+    expect(owner.get_by_test_id("stTopNavLink").filter(has_text=f"Label {labelled}/600")).to_have_count(1)
+    expect(owner.get_by_role("radio", name="from Mira")).to_be_visible()
 
     # and the other way round
     where = acts.pixels(owner, COUNT)

@@ -48,7 +48,7 @@ class Focused:
 class Command:
     """A key on the map: `label` (with `index`), `label chosen`, `clear labels`, `undo`, `grow`, `map only`, `map back`.
 
-    Or the selection is `lost`, or the map itself `gone`, and a run should bring them.
+    Or the selection is `lost`, or the map itself `gone`, or others have labelled (`news`), and a run should bring that.
     """
 
     kind: str
@@ -130,6 +130,7 @@ def clip_map(
         "offer": None if offer is None else asdict(offer),
         "attempts": attempts,
         "heard": elements.acknowledged(key),
+        "listens": on_said is not None,
         "columns": f"columns/{dataset.id}",
         "column": f"column/{dataset.id}/",
         "axes": wire.axes(embedding),

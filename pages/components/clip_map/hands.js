@@ -11,6 +11,9 @@ const NOT_THE_MAP = ".modebar, .clip-map-sheet, .clip-map-problem"
 const WRITING = "textarea, iframe, [contenteditable], input:not([type=range], [type=checkbox], [type=radio], [type=button])"
 const KEEPS = "[aria-haspopup], [aria-expanded], [role=dialog] *, [data-testid=stPopoverBody] *" // what opens, or is open: the focus stays there
 
+/** Whether somebody is writing, anywhere on the page. */
+export const isWriting = () => Boolean(document.activeElement?.closest(WRITING))
+
 export class Hands {
   /**
    * @param map {element, box, hover, around(px, py, radius, visit), clips, view, mode: "lasso", "select" or what Plotly does by itself}
@@ -201,7 +204,7 @@ export class Hands {
   #hear() {
     const { activeElement } = document
     if (!activeElement || activeElement === document.body || activeElement === this.map.box) return
-    if (!activeElement.closest(WRITING)) this.#take()
+    if (!isWriting()) this.#take()
   }
 
   /** A button was pressed by a hand, which goes back to the map: keys that follow are not for the button. Whoever pressed it by a key goes on from there. */

@@ -16,7 +16,7 @@ import { facetsOfHits } from "./facets.js"
 import { Feed } from "./feed.js"
 import { Frame, loadPlotly, whole } from "./frame.js"
 import { extentOf, findInPolygon, Grid } from "./geometry.js"
-import { Hands } from "./hands.js"
+import { Hands, isWriting } from "./hands.js"
 import { Hold } from "./hold.js"
 import { Hover } from "./hover.js"
 import { BINS, Filters, Legend, Ramp, summaryOf } from "./legend.js"
@@ -36,6 +36,10 @@ const COLUMNS_MS = 1500 // so long after the first painting the menus of columns
 const REFRESH_MS = 400 // columns that follow the labels: so long after the last label
 const MISSED_MS = 2500 // a map that the server did not know is asked for once more after so long
 const PROMISE_MS = 15000 // a label that is shown and by then neither written nor refused is taken off again
+const NEWS_MS = 2500 // counts and buttons outside the map follow the labels of others after so long, and not more often
+const NEWS_SHARE = 20 // nor more often than the server can easily do: a run may take one part in so many of the time
+const NEWS_LATEST_MS = 30000
+const BUSY = "[data-testid=stPopoverBody]" // what a run of the page might close
 const WAITING = ["legend", "colours", "ranks", "points"]
 
 const maps = new WeakMap() // by parentElement
@@ -151,10 +155,15 @@ class ClipMap {
       this.early = []
       this.hover.forget()
       this.montage.stop()
+      this.newest = -1
       const address = new URL(data.journal, root)
       address.searchParams.set("embedding", new URL(data.map, root).pathname.split("/").pop())
       this.feed = new Feed(address.href, journal => this.#take(journal), () => this.#showLive())
     } else {
+      if (this.newsAt && data.revision !== before.revision) {
+        this.ranFor = performance.now() - this.newsAt
+        this.newsAt = null
+      }
       this.#kept()
       this.feed.hear(data.revision ?? -1)
     }
@@ -276,10 +285,25 @@ class ClipMap {
       this.#soon("colours", "legend")
       this.#now() // the page's own redraw after a label would keep the next frame waiting
     }
+    if (fresh) this.#follow(journal.revision)
     if (fresh && [...this.clips.facets.keys()].some(key => LIVE.has(key))) {
       clearTimeout(this.refreshing)
       this.refreshing = setTimeout(() => this.#refresh(key => LIVE.has(key)), REFRESH_MS)
     }
+  }
+
+  /** Others have labelled: the page around the map hears of it by a run, unless one has come meanwhile. Never under somebody's hands. */
+  #follow(revision) {
+    this.newest = Math.max(this.newest ?? -1, revision)
+    if (this.following || !this.data.listens) return
+    const pause = Math.min(NEWS_LATEST_MS, Math.max(NEWS_MS, NEWS_SHARE * (this.ranFor ?? 0)))
+    this.following = setTimeout(() => {
+      this.following = null
+      if (this.gone.signal.aborted || (this.data.revision ?? -1) >= this.newest) return
+      if (document.hidden || this.hold.drawing || isWriting() || document.querySelector(BUSY)) return this.#follow(revision)
+      this.newsAt = performance.now()
+      this.#say({ kind: "news" })
+    }, pause)
   }
 
   #showLive() {
@@ -859,6 +883,7 @@ class ClipMap {
     clearTimeout(this.refreshing)
     clearTimeout(this.askLater)
     clearTimeout(this.missing)
+    clearTimeout(this.following)
     this.hold.close()
     cancelAnimationFrame(this.nextFrame)
     this.frame.close()
