@@ -104,7 +104,8 @@ def start_part(dataset: Dataset, positions: Sequence[int], parent: Embedding) ->
     """
     dataset.by.allow("label", dataset.id)
     if not PART_AT_LEAST <= len(positions) <= PART_AT_MOST:
-        raise Refused(f"{len(positions):,} clips: a map of its own takes {PART_AT_LEAST} to {PART_AT_MOST:,}")
+        clips = "1 clip" if len(positions) == 1 else f"{len(positions):,} clips"
+        raise Refused(f"{clips}: a map of its own takes {PART_AT_LEAST} to {PART_AT_MOST:,}")
     given = {
         "vectorizer": parent.vectorizer,
         "reducer": "umap",

@@ -285,7 +285,7 @@ def _label_bar(dataset: Dataset, desk: Desk) -> None:
     ready = bool(label and amount)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
-            f"Label {amount:,} as “{plain(label)}”" if ready else "Label",
+            f"Label {amount:,} as “{plain(label)}” :small[:material/keyboard_return:]" if ready else "Label",
             type="primary",
             icon=":material/label:",
             key="label.apply",
@@ -296,7 +296,7 @@ def _label_bar(dataset: Dataset, desk: Desk) -> None:
             width="stretch",
         )
         st.button(
-            "Undo",
+            _keyed("Undo", "u"),
             icon=":material/undo:",
             key="label.undo",
             help=f"Take back: {plain(desk.done[-1][1])} (u)" if desk.done else "Take back your last action (u)",
@@ -313,14 +313,14 @@ def _more(dataset: Dataset, desk: Desk) -> None:
     ready = int((labelled & (state.subset[desk.selection] == 0)).sum())
     with st.container(horizontal=True, gap="xsmall"):
         st.button(
-            "Grow",
+            _keyed("Grow", "g"),
             icon=":material/zoom_out_map:",
             key="label.grow",
             help=f"Add the {desk.grow_by} clips nearest to what is selected (g).",
             on_click=desk.grow,
         )
         st.button(
-            "Map only these",
+            _keyed("Map only these", "m"),
             icon=":material/scatter_plot:",
             key="label.part",
             help="Draw a map of just these clips, where one big cloud hides several (m; one up with b).",
@@ -336,12 +336,17 @@ def _more(dataset: Dataset, desk: Desk) -> None:
                     st.button(subset, key=key, on_click=desk.commit, args=(subset,), width="stretch")
         if labelled.any():
             st.button(
-                "Unlabel",
+                _keyed("Unlabel", "0"),
                 icon=":material/label_off:",
                 key="label.clear",
                 help=f"Take the label of {counted(int(labelled.sum()), 'clip')} away, in one step (0). u undoes.",
                 on_click=desk.clear_labels,
             )
+
+
+def _keyed(words: str, key: str) -> str:
+    """A button's words with the key that does the same."""
+    return f"{words} :gray-badge[{key}]"
 
 
 def _focused(dataset: Dataset, desk: Desk) -> None:

@@ -114,11 +114,11 @@ def test_a_selection_is_made_unlabelled_by_button_and_by_key_and_undo_brings_its
     given = "() => window.__hoverMap.state().colours.filter(Boolean).length"
     acts.lasso_around(page, acts.pixels(page, COUNT)[:100])
     acts.await_selected(page, range(100))
-    expect(page.get_by_role("button", name="Unlabel", exact=True)).to_have_count(0)  # there is nothing to take away
+    expect(page.get_by_role("button", name="Unlabel 0", exact=True)).to_have_count(0)  # there is nothing to take away
     acts.label(page, "one")
     page.wait_for_function(f"{given} === 100")
 
-    page.get_by_role("button", name="Unlabel", exact=True).click()
+    page.get_by_role("button", name="Unlabel 0", exact=True).click()
     page.wait_for_function(f"{given} === 0")
     expect(page.get_by_text("100 unlabelled")).to_be_visible()
     page.get_by_role("button", name="Undo").click()
@@ -471,7 +471,12 @@ def test_painting_selects_and_with_l_it_labels(on_label: Page) -> None:
     def paint(key: str, way: list[tuple[float, float]]) -> None:
         page.mouse.move(*way[0])
         page.keyboard.down(key)
-        acts.drag(page, way)
+        page.mouse.down()
+        page.mouse.move(*way[1], steps=4)
+        expect(page.locator(".clip-map-count")).to_have_text(re.compile("^[0-9]+ painted$"))
+        for x, y in way[2:]:
+            page.mouse.move(x, y, steps=8)
+        page.mouse.up()
         page.keyboard.up(key)
 
     paint("p", ways[0])
@@ -651,6 +656,26 @@ def test_leaving_a_clip_out_takes_it_from_the_selection(on_label: Page) -> None:
     page.wait_for_function("() => window.__hoverMap.state().selected.length === 99")
     expect(page.get_by_text("99 clips", exact=True).first).to_be_visible()
     assert 0 not in acts.selected(page)
+
+
+def test_on_a_narrow_window_the_panel_lies_under_the_map(on_label: Page) -> None:
+    page = on_label
+    page.set_viewport_size({"width": 800, "height": 900})
+    where = acts.pixels(page, COUNT)
+    acts.lasso_around(page, where[:100])
+    acts.await_selected(page, range(100))
+    page.mouse.click(*where[3])
+    page.wait_for_function("() => document.querySelector('.clip-spectrogram .picture')?.offsetHeight > 150")
+
+    boxes = [page.locator(f"{one} >> visible=true").bounding_box() for one in (".clip-map", ".clip-spectrogram")]
+    assert boxes[0] is not None
+    assert boxes[1] is not None
+    assert boxes[1]["y"] > boxes[0]["y"] + boxes[0]["height"]
+    assert abs(boxes[1]["width"] - boxes[0]["width"]) < 1
+    sizes = "() => [...document.querySelectorAll('.clip-list .name')].map(e => getComputedStyle(e).fontSize)"
+    assert set(page.evaluate(sizes)) == {"13.6px"}
+    corners = "() => getComputedStyle(document.querySelectorAll('.clip-map-chips button')[1]).borderTopRightRadius"
+    assert page.evaluate(corners) != "0px"  # the last subset that is shown
 
 
 def test_labelled_raw_clips_move_to_train(on_label: Page) -> None:

@@ -131,7 +131,7 @@ def test_the_demo_from_first_click_to_a_labelled_table_and_back(app: App, page: 
 
     # undo gives everything back
     revision = page.evaluate("window.__hoverMap.state().revision")
-    page.get_by_role("button", name="Undo", exact=True).click()
+    page.get_by_role("button", name="Undo u", exact=True).click()
     page.wait_for_function("r => window.__hoverMap.state().revision > r", arg=revision)
     expect(page.get_by_text("Label 300/600")).to_be_visible()
 

@@ -93,8 +93,9 @@ export class Bar {
     for (const [name, button] of this.ops) button.setAttribute("aria-pressed", name === op)
   }
 
-  showInLasso(count, roughly = false) {
-    this.count.textContent = `${roughly ? "≈ " : ""}${count.toLocaleString("en-US")} in the lasso`
+  /** How many the hand has got so far; `where`: "in the lasso", "in the box" or "painted". */
+  showCaught(count, where, roughly = false) {
+    this.count.textContent = `${roughly ? "≈ " : ""}${count.toLocaleString("en-US")} ${where}`
   }
 
   showCount(count, n) {

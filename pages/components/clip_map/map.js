@@ -115,7 +115,7 @@ class ClipMap {
       drawn: stroke => this.#enclose(stroke),
       paint: (mask, op, label) => this.#painted(mask, op, label),
       pan: range => this.frame.goTo(range),
-      counting: count => this.bar.showInLasso(count),
+      counting: count => this.bar.showCaught(count, "painted"),
       key: key => this.#key(key),
       moved: () => this.#soon("marks"),
       released: () => this.#soon(),
@@ -676,7 +676,8 @@ class ClipMap {
 
   #countInLasso(polygon) {
     const every = Math.ceil(this.clips.n / MOST_COUNTED)
-    this.bar.showInLasso(every * findInPolygon(polygon, this.clips.base, this.clips.shown, this.found, every), every > 1)
+    const count = every * findInPolygon(polygon, this.clips.base, this.clips.shown, this.found, every)
+    this.bar.showCaught(count, this.hands.drawing.kind === "select" ? "in the box" : "in the lasso", every > 1)
   }
 
   #enclose(stroke) {
