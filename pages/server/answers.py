@@ -144,7 +144,8 @@ def _journal(request: Request, who: Any) -> Response:
             datasets().journal.await_news(dataset.id, after, wait)
         finally:
             _WAITING.release()
-    body = json.dumps(wire.journal(dataset, after), separators=(",", ":"))
+    told = wire.journal(dataset, after, request.query_params.get("names", ""))
+    body = json.dumps(told, separators=(",", ":"))
     return Response(body, media_type="application/json", headers={"Cache-Control": "no-store"})
 
 

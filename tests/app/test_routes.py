@@ -190,6 +190,32 @@ def test_the_journal_after_a_revision_holds_only_what_changed_since(as_annotator
     assert list(wire.decode_set(positions, 40)) == [20, 21, 35]
 
 
+def test_a_journal_names_only_the_labels_that_are_new_to_whoever_asks(
+    as_annotator: TestClient, mapped: Dataset
+) -> None:
+    for number in range(30):
+        mapped.annotate([number], f"kind {number}", how="lasso")
+    whole = as_annotator.get(f"/journal/{mapped.id}").json()
+    again = f"/journal/{mapped.id}?after={whole['revision']}&names={whole['names']}"
+
+    idle = as_annotator.get(again)
+    mapped.annotate([35], "robin", how="lasso")
+    fresh = as_annotator.get(again).json()
+
+    assert len(whole["labels"]) == 31
+    assert idle.json()["labels"] == []
+    assert len(idle.content) < 150
+    assert [label[:2] for label in fresh["labels"]] == [[31, "robin"]]
+
+
+def test_who_sees_other_names_than_before_gets_all_of_the_journal_anew(as_blind: TestClient, mapped: Dataset) -> None:
+    seen = wire.journal(mapped, -1)
+
+    told = as_blind.get(f"/journal/{mapped.id}?after={seen['revision']}&names={seen['names']}").json()
+
+    assert (told["reset"], told["labels"]) == (True, [])
+
+
 def test_a_journal_that_is_asked_to_wait_answers_when_something_is_written(
     as_annotator: TestClient, mapped: Dataset
 ) -> None:
@@ -483,7 +509,8 @@ def test_what_others_label_says_nothing_to_a_blind_journal_but_that_time_went_on
 
     told = as_blind.get(f"/journal/{mapped.id}?after={before}").json()
 
-    assert told == {"revision": before + 1, "n": 40, "reset": False, "labels": [], "changes": [], "subsets": []}
+    none = {"labels": [], "names": "0.d4cbb29", "changes": [], "subsets": []}
+    assert told == {"revision": before + 1, "n": 40, "reset": False, **none}
 
 
 def test_everybody_sees_what_a_blind_annotator_labels(

@@ -128,3 +128,16 @@ test("news that the server never has are chased once", async t => {
 
   assert.ok(asked.length <= 3, `${asked.length} questions`)
 })
+
+test("the names of labels that are known are not asked for again, unless everything is", async t => {
+  serve(t, { revision: 7, names: "2.ab" }, { revision: 8, names: "3.cd" }, { revision: 8, names: "3.cd" })
+  const { feed } = follow()
+  await settle()
+  t.mock.timers.tick(1500)
+  await settle()
+  feed.again(-1)
+  await settle()
+  feed.close()
+
+  assert.deepEqual(fetch.mock.calls.map(({ arguments: [address] }) => address.searchParams.get("names")), [null, "2.ab", null])
+})

@@ -45,12 +45,14 @@ export class Feed {
     try {
       const address = new URL(this.address)
       address.searchParams.set("after", this.revision)
+      if (this.revision >= 0 && this.names) address.searchParams.set("names", this.names) // of thousands of labels only the new ones
       if (expected) address.searchParams.set("wait", EXPECTED_S)
       const answer = await fetch(address, { signal: this.gone.signal, cache: "no-store" })
       if (!answer.ok) throw new Refusal(answer.status)
       const journal = await answer.json()
       if (this.gone.signal.aborted) return
       this.revision = journal.revision
+      this.names = journal.names
       this.take(journal)
       this.failures = 0
       this.#tell("live")

@@ -10,6 +10,7 @@ import base64
 import binascii
 import hashlib
 import json
+import zlib
 from typing import Any
 
 import numpy as np
@@ -148,9 +149,16 @@ def quantised(coordinates: NDArray[np.float32]) -> tuple[NDArray[np.uint16], dic
     return steps, grid
 
 
-def journal(dataset: Dataset, after: int) -> dict[str, Any]:
-    """What is current of every clip that changed after a revision; of all clips for -1."""
+def journal(dataset: Dataset, after: int, names: str = "") -> dict[str, Any]:
+    """What is current of every clip that changed after a revision; of all clips for -1.
+
+    `names` is what the answer before said of the labels' names: only those that came since are sent. Where it does not
+    fit, for whoever asks sees other names than before, all is sent anew.
+    """
     state = dataset.state()
+    known = int(names.split(".")[0]) if after >= 0 and names else 0
+    if known and names != _names_token(state.names[:known]):
+        known, after = 0, -1
     fresh = state.changed > after if after >= 0 else np.ones(state.size, bool)
     changes, subsets = [], []
     if state.revision > after:
@@ -167,10 +175,16 @@ def journal(dataset: Dataset, after: int) -> dict[str, Any]:
         "revision": state.revision,
         "n": state.size,
         "reset": after < 0,
-        "labels": [[code, name, colour(code)] for code, name in enumerate(state.names)],
+        "labels": [[code, state.names[code], colour(code)] for code in range(known, len(state.names))],
+        "names": _names_token(state.names),
         "changes": changes,
         "subsets": subsets,
     }
+
+
+def _names_token(names: tuple[str, ...]) -> str:
+    """How many labels there are, and which."""
+    return f"{len(names)}.{zlib.crc32(json.dumps(names).encode()):x}"
 
 
 def _axis(dataset: Dataset, placed: NDArray[np.float32], key: str) -> NDArray[np.float32]:
