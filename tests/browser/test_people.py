@@ -21,6 +21,12 @@ SUBSETS = ("raw", "train", "dev", "test")
 COLOUR = "p => window.__hoverMap.state().colours[p]"
 HAS = "([p, c]) => window.__hoverMap.state().colours[p] === c"
 HAS_NOT = "([p, c]) => window.__hoverMap.state().colours[p] !== c"
+SHOWN = """() => {
+    const named = all => [...document.querySelectorAll(all)].find(one => one.textContent.startsWith("from Mira"))
+    const shown = (element, part) => getComputedStyle(element, part).backgroundColor
+    return [shown(named(".label-bar button").querySelector("i")), shown(named(".clip-list .label"), "::before"),
+            shown(named(".clip-map-legend button").querySelector("i"))]
+}"""
 
 
 @pytest.fixture
@@ -76,6 +82,8 @@ def test_a_second_browser_with_an_invite_labels_beside_the_owner(
     labelled = COUNT // 2 + sum(number % 2 == 0 for number in hers)
     expect(owner.get_by_test_id("stTopNavLink").filter(has_text=f"Label {labelled}/600")).to_have_count(1)
     expect(owner.get_by_role("radio", name="from Mira")).to_be_visible()
+    expect(mira.locator(".clip-list .label").first).to_have_text("from Mira")
+    assert mira.evaluate(SHOWN) == ["rgb(208, 199, 63)"] * 3  # a yellow that is seen on white, everywhere the same
 
     # and the other way round
     where = acts.pixels(owner, COUNT)

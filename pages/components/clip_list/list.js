@@ -5,6 +5,7 @@
  */
 import { leaving } from "./leaving.js"
 import { Outbox } from "./outbox.js"
+import { css, legible, themeOf } from "./paint.js"
 import { style } from "./style.js"
 import { addressOf, voice } from "./voice.js"
 
@@ -56,7 +57,8 @@ class ClipList {
       this.names = names
       this.known.replaceChildren(...data.labels.map(name => Object.assign(make("option", ""), { value: name })))
     }
-    const told = JSON.stringify(data.rows)
+    this.theme = themeOf(this.element)
+    const told = JSON.stringify([data.rows, this.theme])
     if (told !== this.told) {
       this.told = told
       const held = this.rows.contains(document.activeElement) ? placeOf(document.activeElement) : null
@@ -108,7 +110,7 @@ class ClipList {
   /** The label, which a click turns into a box to write another one: only this clip gets it. */
   #label(row) {
     const label = make("button", "label", row.label || "–")
-    if (row.colour) label.style.setProperty("--label", row.colour)
+    if (row.colour) label.style.setProperty("--label", css(legible(row.colour, this.theme)))
     label.title = "Correct the label of this clip"
     label.setAttribute("aria-label", `Label of ${row.name}: ${row.label || "none"}. Click to correct`)
     label.addEventListener("click", () => {

@@ -29,7 +29,7 @@ import { Sound } from "./sound.js"
 import { seamOf } from "./seam.js"
 import { style } from "./style.js"
 import { sounding } from "./voice.js"
-import { colourOf, css, legible, mix, Painter, View } from "./paint.js"
+import { colourOf, css, legible, mix, Painter, themeOf, View } from "./paint.js"
 
 const MOST_COUNTED = 200000 // while a lasso is drawn: beyond it an estimate does, so that no frame is late
 const COLUMNS_MS = 1500 // so long after the first painting the menus of columns are asked for, if nobody wanted them before
@@ -457,10 +457,8 @@ class ClipMap {
   // ── Theme, size, view ───
 
   #readTheme() {
-    const style = getComputedStyle(this.element)
-    const value = name => style.getPropertyValue(name).trim()
-    const ground = colourOf(value("--st-background-color"), "#ffffff"), ink = colourOf(value("--st-text-color"), "#31333f")
-    const accent = css(colourOf(value("--st-primary-color"), "#ff4b4b"))
+    const { ground, ink } = themeOf(this.element)
+    const accent = css(colourOf(getComputedStyle(this.element).getPropertyValue("--st-primary-color").trim(), "#ff4b4b"))
     const key = String([ground, ink, accent])
     if (key === this.theme?.key) return
     this.theme = { key, ground, ink, accent, grey: mix(ground, ink, 0.48) }

@@ -38,6 +38,13 @@ export function colourOf(css, fallback) {
   return [...probe.getImageData(0, 0, 1, 1).data.subarray(0, 3)]
 }
 
+/** {ground, ink} [red, green, blue] of the page on which an element of ours lies. */
+export function themeOf(element) {
+  const style = getComputedStyle(element)
+  const value = name => style.getPropertyValue(name).trim()
+  return { ground: colourOf(value("--st-background-color"), "#ffffff"), ink: colourOf(value("--st-text-color"), "#31333f") }
+}
+
 export const mix = (a, b, share) => a.map((value, at) => Math.round(value + (b[at] - value) * share))
 
 export const css = colour => `rgb(${colour.join(" ")})`
@@ -50,7 +57,7 @@ function luminance(colour) {
 }
 
 /**
- * A label's colour so that it is seen on this ground: black labels exist, and so do dark themes.
+ * A label's colour as it is shown, on map, legend, bar and list alike, so that it is seen on this ground: black labels exist, and so do dark themes.
  * Greys that would vanish change sides, because made a little lighter they would pass for unlabelled; other colours keep their hue.
  */
 export function legible(colour, theme) {

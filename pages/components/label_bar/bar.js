@@ -1,5 +1,6 @@
 /** The known labels as buttons with their colours and keys. Up to Python goes one trigger, "choose" (JSON {name, nonce}). */
 import { leaving } from "./leaving.js"
+import { css, legible, themeOf } from "./paint.js"
 import { style } from "./style.js"
 
 const bars = new WeakMap() // by parentElement
@@ -18,9 +19,10 @@ export function mount(component, root) {
     place.append(bar)
   }
   style(new URL(`${data.assets}bar.css`, root).href, bar)
-  const told = JSON.stringify([data.labels, data.chosen])
+  const theme = themeOf(bar)
+  const told = JSON.stringify([data.labels, data.chosen, theme])
   const held = bar.contains(document.activeElement) ? document.activeElement.dataset.name : null
-  if (bar.dataset.told !== told) bar.replaceChildren(...data.labels.map(([name, colour], place) => button(bar, name, colour, place, data.chosen)))
+  if (bar.dataset.told !== told) bar.replaceChildren(...data.labels.map(([name, colour], place) => button(bar, name, css(legible(colour, theme)), place, data.chosen)))
   bar.dataset.told = told
   bar.component = component
   // whoever chose by the keyboard goes on from there
