@@ -42,6 +42,7 @@ def _work(desk: Desk) -> None:
     if desk.stale and not desk.said:  # others have labelled: the run of the whole page shows it, here and in the frame
         desk.stale = False
         st.rerun()
+    desk.classic = bool(st.session_state.get("label.classic"))
     desk.trim(dataset.state().size)
     left, right = st.columns([2, 1], gap="medium")
     with left:
@@ -61,9 +62,9 @@ def _work(desk: Desk) -> None:
 
 def _map(dataset: Dataset, desk: Desk) -> None:
     embedding = _embedding(dataset, desk)
-    if st.session_state.get("label.classic"):
+    if desk.classic:
         desk.passes = None  # it has no filters
-        _obey(desk, classic_map(dataset, embedding, key="label.classic_map"))
+        _obey(desk, classic_map(dataset, embedding, key="label.classic_map", selected=desk.selection))
         return
     ring, scores = search_panel.ring(dataset, desk)
     clip_map(
@@ -179,6 +180,8 @@ def _command(desk: Desk, command: Command) -> None:
         desk.tell_map()
     elif command.kind == "news":
         desk.stale = True
+    elif command.kind == "classic":
+        st.session_state["label.classic"] = True
 
 
 @st.fragment(run_every=0.5)
@@ -212,7 +215,10 @@ def _panel(dataset: Dataset, desk: Desk) -> None:
         _count(dataset, desk)
         search_panel.entry(dataset, desk)
     if not len(desk.selection) and desk.search is None:
-        st.caption("Draw around a cloud of points. Rest the mouse on a point to hear it; click a point to pick it.")
+        hear = "Click a point to pick it: its sound is then in this panel."
+        if not desk.classic:
+            hear = "Rest the mouse on a point to hear it; click a point to pick it."
+        st.caption(f"Draw around a cloud of points. {hear}")
     _label_bar(dataset, desk)
     if desk.part_job is not None:
         _part_under_way(desk)
@@ -262,7 +268,7 @@ def _count(dataset: Dataset, desk: Desk) -> None:
 def _label_bar(dataset: Dataset, desk: Desk) -> None:
     """Known labels with their colours and keys, or a new one; one button that says in full what it will do."""
     other = f"label.other.{dataset.id}"
-    picked = label_bar(dataset, desk.chosen, key="label.bar")
+    picked = label_bar(dataset, desk.chosen, key="label.bar", keys=not desk.classic)
     if picked:
         desk.chosen = picked
         st.session_state[other] = None
@@ -283,9 +289,10 @@ def _label_bar(dataset: Dataset, desk: Desk) -> None:
     )
     label, amount = desk.chosen, len(desk.selection)
     ready = bool(label and amount)
+    enter = "" if desk.classic else " :small[:material/keyboard_return:]"
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
-            f"Label {amount:,} as “{plain(label)}” :small[:material/keyboard_return:]" if ready else "Label",
+            f"Label {amount:,} as “{plain(label)}”{enter}" if ready else "Label",
             type="primary",
             icon=":material/label:",
             key="label.apply",
@@ -296,10 +303,10 @@ def _label_bar(dataset: Dataset, desk: Desk) -> None:
             width="stretch",
         )
         st.button(
-            _keyed("Undo", "u"),
+            _keyed(desk, "Undo", "u"),
             icon=":material/undo:",
             key="label.undo",
-            help=f"Take back: {plain(desk.done[-1][1])} (u)" if desk.done else "Take back your last action (u)",
+            help=f"Take back: {plain(desk.done[-1][1])}" if desk.done else "Take back your last action",
             on_click=desk.undo,
         )
     if amount:
@@ -313,17 +320,17 @@ def _more(dataset: Dataset, desk: Desk) -> None:
     ready = int((labelled & (state.subset[desk.selection] == 0)).sum())
     with st.container(horizontal=True, gap="xsmall"):
         st.button(
-            _keyed("Grow", "g"),
+            _keyed(desk, "Grow", "g"),
             icon=":material/zoom_out_map:",
             key="label.grow",
-            help=f"Add the {desk.grow_by} clips nearest to what is selected (g).",
+            help=f"Add the {desk.grow_by} clips nearest to what is selected.",
             on_click=desk.grow,
         )
         st.button(
-            _keyed("Map only these", "m"),
+            _keyed(desk, "Map only these", "m"),
             icon=":material/scatter_plot:",
             key="label.part",
-            help="Draw a map of just these clips, where one big cloud hides several (m; one up with b).",
+            help="Draw a map of just these clips, where one big cloud hides several.",
             on_click=desk.map_only,
             disabled=len(desk.selection) < jobs.PART_AT_LEAST or desk.part_job is not None,
         )
@@ -336,17 +343,17 @@ def _more(dataset: Dataset, desk: Desk) -> None:
                     st.button(subset, key=key, on_click=desk.commit, args=(subset,), width="stretch")
         if labelled.any():
             st.button(
-                _keyed("Unlabel", "0"),
+                _keyed(desk, "Unlabel", "0"),
                 icon=":material/label_off:",
                 key="label.clear",
-                help=f"Take the label of {counted(int(labelled.sum()), 'clip')} away, in one step (0). u undoes.",
+                help=f"Take the label of {counted(int(labelled.sum()), 'clip')} away, in one step.",
                 on_click=desk.clear_labels,
             )
 
 
-def _keyed(words: str, key: str) -> str:
-    """A button's words with the key that does the same."""
-    return f"{words} :gray-badge[{key}]"
+def _keyed(desk: Desk, words: str, key: str) -> str:
+    """A button's words with the key that does the same; the classic map has none."""
+    return words if desk.classic else f"{words} :gray-badge[{key}]"
 
 
 def _focused(dataset: Dataset, desk: Desk) -> None:

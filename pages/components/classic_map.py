@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
 from hover_core.annotations import colour
 from hover_core.dataset import Dataset
@@ -19,8 +20,10 @@ from pages.components.clip_map import Focused, Said, Selected, wire
 MOST_POINTS = 20_000
 
 
-def classic_map(dataset: Dataset, embedding: Embedding, *, key: str, height: int = 600) -> list[Said]:
-    """Draw the map; more than 20,000 clips are thinned evenly, and that is said."""
+def classic_map(
+    dataset: Dataset, embedding: Embedding, *, key: str, selected: NDArray[np.int64], height: int = 600
+) -> list[Said]:
+    """Draw the map with what is selected; more than 20,000 clips are thinned evenly, and that is said."""
     import plotly.graph_objects as go  # both are slow to import, and only this engine needs them
     from streamlit_plotly_events import plotly_events
 
@@ -36,10 +39,13 @@ def classic_map(dataset: Dataset, embedding: Embedding, *, key: str, height: int
     ground, ink, none = ("#12161b", "#e6ebf0", "#6b7683") if dark else ("#ffffff", "#1b2530", "#a3acb6")
     colours = [colour(int(code)) if code >= 0 else none for code in state.label[drawn]]
     trace = go.Scattergl(x=x.tolist(), y=y.tolist(), mode="markers", marker={"color": colours, "size": 7})
+    if len(selected):  # new colours draw the chart anew, and it would forget
+        trace.selectedpoints = np.flatnonzero(np.isin(drawn, selected)).tolist()
     figure = go.Figure(trace)
     axis = {"visible": False}
     figure.update_layout(
         dragmode="lasso",
+        uirevision=embedding.id,  # zoom stays
         paper_bgcolor=ground,
         plot_bgcolor=ground,
         font={"color": ink},

@@ -51,6 +51,7 @@ class Desk:
     done: list[tuple[list[int], str]] = field(default_factory=list)  # batches of each act here, the newest act last
     said: str = ""
     problem: str = ""
+    classic: bool = False  # the map is the classic one, which has no keys
     stale: bool = False  # the frame's counts are older than what was written
 
     def dataset(self) -> Dataset | None:
@@ -122,7 +123,7 @@ class Desk:
             self.said = f"All {written.left:,} were “{plain(label)}” already."
             return
         self._wrote([written.batch_id], f"{written.changed:,} × “{label}”")
-        self.said = f"Labelled {written.changed:,} as “{plain(label)}”{also}. Undo with u."
+        self.said = f"Labelled {written.changed:,} as “{plain(label)}”{also}. {self._way_back}"
 
     def patch(self, position: int, label: str) -> None:
         """Correct the label of one clip."""
@@ -138,7 +139,7 @@ class Desk:
         session.spend("patch")
         if written.batch_id is not None:
             self._wrote([written.batch_id], f"{written.changed:,} × “{label}”")
-            self.said = f"Labelled {counted(written.changed, 'clip')} as “{plain(label)}”{also}. Undo with u."
+            self.said = f"Labelled {counted(written.changed, 'clip')} as “{plain(label)}”{also}. {self._way_back}"
 
     def clear_labels(self) -> None:
         """Leave the selection without labels."""
@@ -155,7 +156,7 @@ class Desk:
             self.said = "None of these has a label."
             return
         self._wrote([written.batch_id], f"{written.changed:,} × “no label”")
-        self.said = f"{counted(written.changed, 'clip')} without a label now. Undo with u."
+        self.said = f"{counted(written.changed, 'clip')} without a label now. {self._way_back}"
 
     def commit(self, subset: str) -> None:
         """Move the labelled raw clips of the selection to another subset."""
@@ -170,7 +171,7 @@ class Desk:
         session.spend("commit")
         if written.batch_id is not None:
             self._wrote([written.batch_id], f"{written.changed:,} moved to {subset}")
-        self.said = f"Moved {counted(written.changed, 'clip')} to {subset}. Undo with u."
+        self.said = f"Moved {counted(written.changed, 'clip')} to {subset}. {self._way_back}"
 
     def undo(self) -> None:
         """Take back the newest act of this sitting; after a reload, this person's newest labels or move."""
@@ -349,9 +350,13 @@ class Desk:
                 del row.kept[position]
         if batch_ids:
             self._wrote(batch_ids, f"{changed:,} × “{label}”")
-            self.said = f"Labelled {changed:,} as “{plain(label)}”. Undo with u."
+            self.said = f"Labelled {changed:,} as “{plain(label)}”. {self._way_back}"
         elif not self.problem:
             self.said = f"All of them were “{plain(label)}” already."
+
+    @property
+    def _way_back(self) -> str:
+        return "“Undo” takes it back." if self.classic else "Undo with u."
 
     def _words(self) -> Words | None:
         """The words stay when another sound is asked for."""

@@ -724,10 +724,10 @@ def test_a_map_of_just_the_selection_has_one_of_its_own_and_the_way_up_and_down_
     page.wait_for_function(painted, arg=50)
 
 
-def test_the_classic_engine_selects_as_well(on_label: Page) -> None:
-    page = on_label
-    page.get_by_text("Settings", exact=True).click()
-    page.get_by_text("Classic map").click()
+def test_where_our_script_does_not_load_the_classic_engine_selects_as_well(address: str, page: Page) -> None:
+    page.route("**/assets/*/map.js", lambda route: route.abort())
+    page.goto(address)
+    page.get_by_role("button", name="Use the classic map").click()
     frame = page.frame_locator("iframe[title*='plotly_events']")
     plot = frame.locator(".nsewdrag").first
     plot.wait_for()
@@ -739,3 +739,12 @@ def test_the_classic_engine_selects_as_well(on_label: Page) -> None:
     acts.drag(page, [(x0, y0), (x1, y0), (x1, y1), (x0, y1)])
 
     expect(page.get_by_text("300 clips", exact=True).first).to_be_visible()
+    acts.label(page, "all of them")  # redraws the chart: what is selected stays
+    expect(page.get_by_text("Labelled 300 as “all of them”. “Undo” takes it back.")).to_be_visible()
+    page.wait_for_function(
+        "() => document.querySelector(\"iframe[title*='plotly_events']\").contentDocument"
+        ".querySelector('.js-plotly-plot')?.data[0].selectedpoints?.length === 300"
+    )
+    assert page.locator(".label-bar kbd").count() == 0  # it has no keys
+    page.get_by_text("Settings", exact=True).click()
+    expect(page.get_by_role("switch", name="Classic map")).to_be_checked()

@@ -48,7 +48,8 @@ class Focused:
 class Command:
     """A key on the map: `label` (with `index`), `label chosen`, `clear labels`, `undo`, `grow`, `map only`, `map back`.
 
-    Or the selection is `lost`, or the map itself `gone`, or others have labelled (`news`), and a run should bring that.
+    Or the selection is `lost`, or the map itself `gone`, or others have labelled (`news`), and a run should bring that;
+    or our script does not run here, and the `classic` map is asked for.
     """
 
     kind: str

@@ -2,13 +2,21 @@
 export default async function (component) {
   const script = document.querySelector('script[type="module"][src*="static/js/index"]')
   const root = script ? script.src.split("static/js/index")[0] : new URL(".", location.href).href
+  const place = component.parentElement
   try {
     // while the script is on its way a later run may call as well, and must not be overtaken by this one
-    const place = component.parentElement, turn = place.hoverTurn = (place.hoverTurn ?? 0) + 1
+    const turn = place.hoverTurn = (place.hoverTurn ?? 0) + 1
     const element = await import(root + component.data.assets + "map.js")
+    place.hoverNote?.remove()
     if (turn === place.hoverTurn) return element.mount(component)
   } catch (error) {
-    const note = component.parentElement.appendChild(document.createElement("p"))
-    note.textContent = `The map could not be loaded: ${error.message}. Reload the page to try again.`
+    place.hoverNote?.remove()
+    const note = place.hoverNote = place.appendChild(document.createElement("p"))
+    note.textContent = `The map could not be loaded: ${error.message}. Reload the page to try again`
+    if (!component.data.listens) return void note.append(".")
+    const classic = document.createElement("button")
+    classic.textContent = "Use the classic map"
+    classic.onclick = () => component.setTriggerValue("said", JSON.stringify({ from: `${Date.now()}`, acts: [[1, { kind: "classic" }]] }))
+    note.append(", or take the plain one (Settings → Classic map): ", classic)
   }
 }

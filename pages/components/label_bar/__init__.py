@@ -14,13 +14,14 @@ from pages.server import assets
 MOST = 60  # more than this are found in the box below
 
 
-def label_bar(dataset: Dataset, chosen: str, *, key: str) -> str:
-    """Draw the bar with `chosen` lit; the label that was clicked in this run, or an empty text."""
+def label_bar(dataset: Dataset, chosen: str, *, key: str, keys: bool = True) -> str:
+    """Draw the bar with `chosen` lit, and with the keys of the map if there are any; the label that was clicked in this run, or an empty text."""
     names = dataset.state().names
     data = {
         "assets": assets.folder(),
         "labels": [[name, colour(code)] for code, name in enumerate(names[:MOST])],
         "chosen": chosen,
+        "keys": keys,
     }
     came = _element()(key=key, data=data, height="content", on_choose_change=_nothing)
     picked = str(json.loads(came.choose).get("name", "")) if came.choose else ""

@@ -20,9 +20,9 @@ export function mount(component, root) {
   }
   style(new URL(`${data.assets}bar.css`, root).href, bar)
   const theme = themeOf(bar)
-  const told = JSON.stringify([data.labels, data.chosen, theme])
+  const told = JSON.stringify([data.labels, data.chosen, data.keys, theme])
   const held = bar.contains(document.activeElement) ? document.activeElement.dataset.name : null
-  if (bar.dataset.told !== told) bar.replaceChildren(...data.labels.map(([name, colour], place) => button(bar, name, css(legible(colour, theme)), place, data.chosen)))
+  if (bar.dataset.told !== told) bar.replaceChildren(...data.labels.map(([name, colour], place) => button(bar, name, css(legible(colour, theme)), data.keys && place < 9 ? place + 1 : 0, data.chosen)))
   bar.dataset.told = told
   bar.component = component
   // whoever chose by the keyboard goes on from there
@@ -30,7 +30,7 @@ export function mount(component, root) {
   return leaving(bars, place, bar => bar.remove())
 }
 
-function button(bar, name, colour, place, chosen) {
+function button(bar, name, colour, key, chosen) {
   const one = document.createElement("button")
   one.type = "button"
   one.dataset.name = name
@@ -41,12 +41,12 @@ function button(bar, name, colour, place, chosen) {
   const word = document.createElement("span")
   word.textContent = name // somebody else's word: text, never markup
   one.append(dot, word)
-  if (place < 9) {
-    const key = document.createElement("kbd")
-    key.textContent = String(place + 1)
-    one.append(key)
+  if (key) {
+    const shown = document.createElement("kbd")
+    shown.textContent = String(key)
+    one.append(shown)
   }
-  one.title = place < 9 ? `${name} (key ${place + 1} labels at once)` : name
+  one.title = key ? `${name} (key ${key} labels at once)` : name
   one.addEventListener("click", () => {
     bar.component.setTriggerValue("choose", JSON.stringify({ name, nonce: Math.random().toString(36).slice(2) }))
   })
