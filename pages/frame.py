@@ -95,56 +95,78 @@ def _header(current, *, owner: bool, name: str) -> None:
         if identity.by_cookie():
             who += f" · [leave]({session.root()}leave)"
         st.caption(who, width="content")
+    sentence = st.session_state.pop("frame.said", "")
+    if sentence:
+        st.toast(sentence, icon=":material/archive:")
     fresh = identity.signed_in_here()
     if fresh:
         keep_cookie(fresh)
 
 
 def _dataset_menu(current) -> None:
-    rows = session.datasets().rows()
-    if not rows:
+    archived = [row for row in session.datasets().rows(archived=True) if row.archived]
+    if current is None and not archived:
         return
     # another dataset, or another name, is another menu: what was done in this one closes it
     menu = f"frame.menu.{current.id}.{current.name}" if current else "frame.menu"
     with st.popover(plain(current.name) if current else "Datasets", icon=":material/dataset:", key=menu):
-        names = {row.id: row.name for row in rows}
-        chosen = st.selectbox(
-            "Open",
-            list(names),
-            index=list(names).index(current.id),
-            format_func=lambda row_id: names[row_id],
-            key=f"frame.open.{current.id}",
-        )
-        if chosen != current.id:
-            session.open_dataset(chosen)
-            st.rerun()
-        new_name = st.text_input("Name", value=current.name, key=f"frame.name.{current.id}")
-        if new_name.strip() and new_name.strip() != current.name:
-            with session.said():
-                current.rename(new_name)
-                st.rerun()
+        if current is not None:
+            _open_and_rename(current)
         with st.container(horizontal=True):
             if st.button("New dataset", icon=":material/add:", key="frame.new"):
                 _new_dataset()
-            if st.button(
+            if current is not None and st.button(
                 "Archive", icon=":material/archive:", key="frame.archive", help="Put it away; nothing is deleted."
             ):
-                current.archive()
-                st.session_state.pop("session.dataset", None)
-                st.query_params.clear()
-                st.rerun()
-        archived = [row for row in session.datasets().rows(archived=True) if row.archived]
+                _archive(current)
         if archived:
-            back = st.selectbox(
-                "Take out of the archive",
-                [None, *[row.id for row in archived]],
-                format_func=lambda row_id: "–" if row_id is None else next(r.name for r in archived if r.id == row_id),
-                key="frame.unarchive",
-            )
-            if back:
-                session.datasets().open(back).archive(archived=False)
-                session.open_dataset(back)
-                st.rerun()
+            _take_out({row.id: row.name for row in archived})
+
+
+def _open_and_rename(current) -> None:
+    names = {row.id: row.name for row in session.datasets().rows()}
+    chosen = st.selectbox(
+        "Open",
+        list(names),
+        index=list(names).index(current.id),
+        format_func=lambda row_id: names[row_id],
+        key=f"frame.open.{current.id}",
+    )
+    if chosen != current.id:
+        session.open_dataset(chosen)
+        st.rerun()
+    new_name = st.text_input("Name", value=current.name, key=f"frame.name.{current.id}")
+    if new_name.strip() and new_name.strip() != current.name:
+        with session.said():
+            current.rename(new_name)
+            st.rerun()
+
+
+def _archive(current) -> None:
+    current.archive()
+    st.session_state.pop("session.dataset", None)
+    st.query_params.clear()
+    _say_next(f"“{plain(current.name)}” is in the archive. The menu of datasets, here at the top, takes it out again.")
+    st.rerun()
+
+
+def _take_out(archived: dict[str, str]) -> None:
+    back = st.selectbox(
+        "Take out of the archive",
+        [None, *archived],
+        format_func=lambda row_id: "–" if row_id is None else archived[row_id],
+        key="frame.unarchive",
+    )
+    if back:
+        session.datasets().open(back).archive(archived=False)
+        session.open_dataset(back)
+        _say_next(f"“{plain(archived[back])}” is out of the archive.")
+        st.rerun()
+
+
+def _say_next(sentence: str) -> None:
+    """Say it in the next run: a toast of this one would go with it."""
+    st.session_state["frame.said"] = sentence
 
 
 def _new_dataset() -> None:

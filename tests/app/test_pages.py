@@ -51,6 +51,23 @@ def test_an_annotator_lands_on_label(run_as: Run, mapped: Dataset) -> None:
     assert "You are Mira" in _text(app)
 
 
+def test_archived_datasets_can_be_taken_out_again_when_no_other_is_left(run_as: Run, mapped: Dataset) -> None:
+    mapped.datasets.new("owls").archive()
+    app = run_as()
+    app.button(key="frame.archive").click().run()
+
+    assert [toast.value for toast in app.toast] == [
+        "“birds” is in the archive. The menu of datasets, here at the top, takes it out again."
+    ]
+    assert mapped.datasets.rows() == []
+    app.selectbox(key="frame.unarchive").select(mapped.id).run()
+
+    assert not app.exception
+    assert [toast.value for toast in app.toast] == ["“birds” is out of the archive."]
+    assert [row.id for row in mapped.datasets.rows()] == [mapped.id]
+    assert app.text_input(key=f"frame.name.{mapped.id}").value == "birds"
+
+
 @pytest.mark.parametrize("page", OWNER_PAGES)
 def test_an_annotator_cannot_open_the_owners_pages(run_as: Run, mapped: Dataset, page: str) -> None:
     app = run_as(Person("Mira", ANNOTATOR, mapped.id))

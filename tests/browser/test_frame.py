@@ -23,5 +23,6 @@ def test_the_menu_of_datasets_closes_when_something_was_done_in_it(app: App, pag
     menu.click()
     page.get_by_role("button", name="Archive").click()
 
+    expect(page.get_by_text("“Owls” is in the archive")).to_be_visible()
     expect(menu).not_to_contain_text("Owls")
     expect(inside).to_have_count(0)

@@ -15,7 +15,10 @@ MOST = 60  # more than this are found in the box below
 
 
 def label_bar(dataset: Dataset, chosen: str, *, key: str, keys: bool = True) -> str:
-    """Draw the bar with `chosen` lit, and with the keys of the map if there are any; the label that was clicked in this run, or an empty text."""
+    """Draw the bar with `chosen` lit; the label that was clicked in this run, or an empty text.
+
+    `keys` says whether there is a map whose keys give labels.
+    """
     names = dataset.state().names
     data = {
         "assets": assets.folder(),
