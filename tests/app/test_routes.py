@@ -14,9 +14,11 @@ from starlette.testclient import TestClient
 
 from hover_core import demo, members
 from hover_core.clip_rows import durations
+from hover_core.clips import Clip, clip_id
 from hover_core.dataset import Dataset, Datasets
 from hover_core.invites import LOCAL_OWNER, Person
 from hover_core.listening import Listening
+from hover_core.tables import Intake
 from pages.components.clip_map import wire
 from pages.server import assets, identity, routes
 from pages.server.headers import MIDDLEWARE
@@ -549,3 +551,16 @@ def test_an_outline_is_drawn_once_and_kept_for_the_next_server(mapped: Dataset) 
     assert later.peaks(mapped.id, 3) == drawn
     assert len(drawn) == 96
     assert max(drawn) == 255
+
+
+def test_a_stretch_of_a_recording_is_as_long_as_what_is_heard_of_it(datasets: Datasets) -> None:
+    url = "demo:d0003.ogg"
+    dataset = datasets.new("stretches")
+    ends = [(0.1, 0.3), (0.2, 99.0)]
+    dataset.add(Intake(clips=[Clip(clip_id(url, start, end), url, start, end) for start, end in ends]))
+
+    for position in range(2):
+        datasets.listening.peaks(dataset.id, position)
+
+    whole = soundfile.info(demo.FOLDER / "d0003.ogg").duration
+    assert durations(dataset.store, dataset.id, 2).tolist() == pytest.approx([0.2, whole - 0.2])

@@ -16,6 +16,8 @@ export default async function (component) {
     if (!component.data.listens) return void note.append(".")
     const classic = document.createElement("button")
     classic.textContent = "Use the classic map"
+    // the style sheet may be as far away as the script
+    classic.style.cssText = "font: inherit; padding: 0.2rem 0.8rem; cursor: pointer; color: inherit; background: none; border: 1px solid var(--st-border-color); border-radius: var(--st-button-radius, 0.5rem)"
     classic.onclick = () => component.setTriggerValue("said", JSON.stringify({ from: `${Date.now()}`, acts: [[1, { kind: "classic" }]] }))
     note.append(", or take the plain one (Settings → Classic map): ", classic)
   }
