@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 import unicodedata
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import Row, text
 
 from hover_core.annotations import now
 from hover_core.errors import NotFound, Refused
@@ -163,10 +164,27 @@ def person_behind(store: Store, cookie: str) -> Person | None:
         ).one_or_none()
     if row is None:
         return None
-    if row.role != OWNER and (row.revoked_at or (row.expires_at and row.expires_at <= now())):
+    if row.role != OWNER and _over(row):
         return None
     _see(store, row.id, row.last_seen)
     return Person(row.name, row.role, row.dataset_id, bool(row.blind) and row.role != OWNER)
+
+
+def has_ended(store: Store, cookie: str) -> bool:
+    """Whether this device is known, and the invite that it came in by was revoked or has expired."""
+    with store.read() as connection:
+        row = connection.execute(
+            text(
+                "SELECT i.expires_at, i.revoked_at FROM devices d JOIN invites i ON i.id = d.invite_id "
+                "WHERE d.cookie_digest = :c AND d.role <> :owner"
+            ),
+            {"c": digest(cookie), "owner": OWNER},
+        ).one_or_none()
+    return row is not None and _over(row)
+
+
+def _over(row: Row[Any]) -> bool:
+    return bool(row.revoked_at or (row.expires_at and row.expires_at <= now()))
 
 
 def _see(store: Store, device_id: int, last_seen: str) -> None:

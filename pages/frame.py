@@ -183,7 +183,14 @@ def _locked() -> None:
     rooms = [st.Page(_nothing, title="Sign in", url_path=path) for path in paths]
     st.navigation([st.Page(_nothing, title="Sign in", default=True), *rooms], position="hidden")
     token = st.query_params.get("t", "")
-    st.title("This app is locked")
+    ended = identity.invite_has_ended()
+    st.title("Your invite has ended" if ended else "This app is locked")
+    if ended and not token:
+        st.markdown(
+            "It was revoked, or it has expired; what you labelled stays. Ask the owner for a new link, "
+            f"or [leave]({session.root()}leave): then this browser forgets who you were."
+        )
+        return
     if not token:
         st.markdown(
             "Open the link that the server printed on its console when it started, or the invite that you were sent. "

@@ -2,7 +2,8 @@
 
 Whoever sits at a machine whose server listens on loopback only is its owner. Everywhere else the owner comes in by a
 link with a token, annotators by an invite. A forwarding header or a foreign Host takes the first away: then somebody
-stands in between. `hosts` open nothing, they only lock.
+stands in between. `hosts` open nothing, they only lock. So does the cookie of a guest whose invite has ended, until
+they leave.
 """
 
 from __future__ import annotations
@@ -29,11 +30,25 @@ def current() -> Person | None:
     """Who this run of a page is for."""
     if seam is not None:
         return seam()
+    return person(_cookies(), st.context.headers)
+
+
+def invite_has_ended() -> bool:
+    """Whether this browser came in by an invite that was revoked or has expired."""
+    cookie = _cookies().get(COOKIE)
+    if not cookie:
+        return False
+    from hover_core import members
+
+    return members.has_ended(datasets().store, cookie)
+
+
+def _cookies() -> dict[str, str]:
     cookies = dict(st.context.cookies)
     kept = st.session_state.get("identity.cookie")  # signed in where no cookie could be set
     if kept:
         cookies[COOKIE] = kept
-    return person(cookies, st.context.headers)
+    return cookies
 
 
 def signed_in_here() -> str:
@@ -48,14 +63,21 @@ def by_cookie() -> bool:
 
 
 def person(cookies: Mapping[str, str], headers: Mapping[str, str]) -> Person | None:
-    """Who a request comes from, or None: then it is nobody's."""
+    """Who a request comes from, or None: then it is nobody's.
+
+    A guest whose invite has ended is nobody, also at a machine whose owner needs no cookie: only a cookie that nobody
+    knows counts as none.
+    """
     cookie = cookies.get(COOKIE)
     if cookie:
         from hover_core import members
 
-        found = members.person_behind(datasets().store, cookie)
+        store = datasets().store
+        found = members.person_behind(store, cookie)
         if found is not None:
             return found
+        if members.has_ended(store, cookie):
+            return None
     if is_open() or (bound_to_loopback() and _direct(headers)):
         return LOCAL_OWNER
     return None

@@ -15,6 +15,7 @@ from hover_core.invites import ANNOTATOR, LOCAL_OWNER, Person
 from pages.components.clip_map import wire
 from pages.server import identity
 from tests import sounds
+from tests.app.conftest import FRAME
 
 OWNER_PAGES = ["owner/upload.py", "owner/split.py", "owner/vectorize.py", "owner/share.py", "owner/export.py"]
 Run = Callable[[Person | None], AppTest]
@@ -276,6 +277,23 @@ def test_who_was_revoked_writes_nothing_from_an_open_tab(run_as: Run, mapped: Da
 
     assert "robin" not in mapped.state().names
     assert "This app is locked" in _text(app)
+
+
+def test_a_guest_whose_invite_has_ended_is_told_so_and_can_leave(
+    run_as: Run, mapped: Dataset, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cookie = members.join(mapped.store, mapped.invite("Mira"))
+    mapped.revoke(mapped.invites()[0].id)
+    monkeypatch.setattr(identity, "_cookies", lambda: {identity.COOKIE: cookie})
+    monkeypatch.setattr(identity, "bound_to_loopback", lambda: True)
+    monkeypatch.setattr(identity, "_direct", lambda headers: True)
+
+    app = AppTest.from_file(str(FRAME), default_timeout=30).run()
+
+    assert not app.exception
+    assert "Your invite has ended" in _text(app)
+    assert "leave)" in _text(app)
+    assert "birds" not in _text(app)
 
 
 def test_undo_on_label_stops_before_imports_and_splits(run_as: Run, mapped: Dataset) -> None:

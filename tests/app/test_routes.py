@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import pytest
 import soundfile
+from sqlalchemy import text
 from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
@@ -89,6 +90,39 @@ def test_a_request_from_another_site_gets_nothing(as_annotator: TestClient, mapp
 
 
 def test_whoever_sits_at_a_loopback_server_is_the_owner(at_home: TestClient, mapped: Dataset) -> None:
+    assert at_home.get(f"/journal/{mapped.id}").status_code == 200
+
+
+@pytest.mark.parametrize("end", ["revoked", "expired"])
+def test_a_guest_whose_invite_has_ended_is_nobody_at_a_loopback_server_until_they_leave(
+    at_home: TestClient, mapped: Dataset, end: str
+) -> None:
+    cookie = members.join(mapped.store, mapped.invite("Mira"))
+    at_home.cookies.set(identity.COOKIE, cookie, domain="localhost.local")
+    address = f"/clips/{mapped.id}/0/audio"
+    assert at_home.get(address).status_code == 200
+    end_invite(mapped, end)
+
+    assert at_home.get(address).status_code == 403
+    assert at_home.get(f"/journal/{mapped.id}").status_code == 403
+    gone = at_home.post("/leave", follow_redirects=False)
+    assert gone.headers["set-cookie"].startswith('hover="";')
+    at_home.cookies.clear()
+    assert at_home.get(address).status_code == 200
+
+
+def end_invite(dataset: Dataset, end: str) -> None:
+    """Revoke the dataset's invite, or have its time be up."""
+    if end == "revoked":
+        dataset.revoke(dataset.invites()[0].id)
+        return
+    with dataset.store.write() as connection:
+        connection.execute(text("UPDATE invites SET expires_at = '2020'"))
+
+
+def test_a_cookie_that_nobody_knows_is_none_at_a_loopback_server(at_home: TestClient, mapped: Dataset) -> None:
+    at_home.cookies.set(identity.COOKIE, "from another data folder", domain="localhost.local")
+
     assert at_home.get(f"/journal/{mapped.id}").status_code == 200
 
 

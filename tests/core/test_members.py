@@ -73,8 +73,23 @@ def test_an_expired_invite_lets_nobody_in_and_nobody_stay(shared_store, ten):
         connection.execute(text("UPDATE invites SET expires_at = '2020' WHERE dataset_id = :d"), {"d": ten})
 
     assert members.person_behind(shared_store, cookie) is None
+    assert members.has_ended(shared_store, cookie)
     with pytest.raises(NotFound, match="not valid"):
         members.invite_behind(shared_store, token)
+
+
+def test_a_device_whose_invite_has_ended_is_told_from_one_that_nobody_knows(shared_store, ten):
+    cookie = members.join(shared_store, members.add_invite(shared_store, ten, "Ann", days=None))
+    owner = members.sign_in_owner(shared_store)
+    assert not members.has_ended(shared_store, cookie)
+
+    members.revoke_invite(shared_store, ten, members.invites(shared_store, ten)[0].id)
+
+    assert members.has_ended(shared_store, cookie)
+    assert not members.has_ended(shared_store, owner)
+    assert not members.has_ended(shared_store, "guess")
+    members.leave(shared_store, cookie)
+    assert not members.has_ended(shared_store, cookie)
 
 
 def test_an_unknown_token_and_an_unknown_cookie_open_nothing(shared_store):
