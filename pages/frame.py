@@ -135,11 +135,9 @@ def _open_and_rename(current) -> None:
     if chosen != current.id:
         session.open_dataset(chosen)
         st.rerun()
-    new_name = st.text_input("Name", value=current.name, key=f"frame.name.{current.id}")
-    if new_name.strip() and new_name.strip() != current.name:
-        with session.said():
-            current.rename(new_name)
-            st.rerun()
+    # a box for each name: one that was filled before somebody else renamed would name it back
+    box = f"frame.name.{current.id}.{current.name}"
+    st.text_input("Name", value=current.name, key=box, on_change=_rename, args=(current.id, box))
 
 
 def _archive(current) -> None:
@@ -167,6 +165,15 @@ def _take_out(archived: dict[str, str]) -> None:
 def _say_next(sentence: str) -> None:
     """Say it in the next run: a toast of this one would go with it."""
     st.session_state["frame.said"] = sentence
+
+
+def _rename(dataset_id: str, box: str) -> None:
+    """Take over the name that was written into the box of the menu, if there is one."""
+    name = st.session_state[box].strip()
+    dataset = session.still(dataset_id)
+    if name and dataset is not None:
+        with session.said():
+            dataset.rename(name)
 
 
 def _new_dataset() -> None:

@@ -171,6 +171,30 @@ def test_adding_a_table_makes_a_dataset_of_its_name(run_as: Run, datasets: Datas
     assert "2 clips added" in _text(app)
 
 
+def test_a_new_dataset_keeps_the_name_that_its_table_gives_it(run_as: Run, mapped: Dataset, datasets: Datasets) -> None:
+    app = run_as(LOCAL_OWNER)
+    app.button(key="frame.new").click().run()
+    app.file_uploader[0].upload("digits.csv", b"audio,label\ndemo:d0001.ogg,one\n")
+    app.run()
+    app.button(key="upload.add").click().run()
+
+    app.run()
+
+    assert [row.name for row in datasets.rows()] == ["digits", "birds"]
+
+
+def test_what_another_tab_renames_is_not_named_back_by_the_menu(run_as: Run, mapped: Dataset) -> None:
+    app = run_as(LOCAL_OWNER)
+    mapped.rename("owls")
+
+    app.run()
+    assert mapped.store.dataset(mapped.id).name == "owls"
+    app.text_input(key=f"frame.name.{mapped.id}.owls").set_value(" eagle owls ").run()
+
+    assert not app.exception
+    assert mapped.store.dataset(mapped.id).name == "eagle owls"
+
+
 def test_a_table_that_cannot_be_read_is_one_sentence(run_as: Run, datasets: Datasets) -> None:
     app = run_as(LOCAL_OWNER)
 
