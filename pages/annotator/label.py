@@ -20,6 +20,7 @@ from pages.components.clip_list import Act, clip_list
 from pages.components.clip_map import Command, Focused, Imposed, Offer, Said, Selected, clip_map, said
 from pages.components.desk import Desk
 from pages.components.label_bar import label_bar
+from pages.components.label_keys import label_given
 from pages.components.spectrogram import spectrogram
 from pages.components.words import counted, plain
 
@@ -157,9 +158,9 @@ def _take_over(desk: Desk, act: Selected) -> None:
 def _command(desk: Desk, command: Command) -> None:
     """A key that was pressed on the map."""
     dataset = desk.dataset()
-    names = dataset.state().names[:9] if dataset is not None else ()
-    if command.kind == "label" and 0 <= command.index < len(names):
-        desk.chosen = names[command.index]
+    name = label_given(dataset.state().names, command.index) if dataset is not None else ""
+    if command.kind == "label" and name:
+        desk.chosen = name
         desk.apply(desk.chosen)
     elif command.kind == "label chosen":
         if desk.chosen:

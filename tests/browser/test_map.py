@@ -96,13 +96,15 @@ def test_keys_label_and_undo(on_label: Page) -> None:
     acts.lasso_around(page, where[:100])
     expect(page.locator(".clip-list .row").first).to_be_visible()
     chosen = acts.selected(page)
-    acts.label(page, "one")
+    acts.label(page, "7")
     page.wait_for_function("p => window.__hoverMap.state().colours[p] !== null", arg=chosen[0])
+    expect(page.get_by_role("radio").locator("kbd")).to_have_text("7")
     acts.lasso_around(page, where[100:200])
     expect(page.get_by_text("100 clips", exact=True).first).to_be_visible()
 
-    page.keyboard.press("1")
+    page.keyboard.press("7")
     page.wait_for_function("() => window.__hoverMap.state().colours[150] !== null")
+    expect(page.get_by_text("100 7", exact=True)).to_be_visible()
     page.keyboard.press("u")
     page.wait_for_function("() => window.__hoverMap.state().colours[150] === null")
 

@@ -14,6 +14,7 @@ from hover_core.dataset import Dataset
 from hover_core.vector_rows import Embedding
 from pages.components import elements
 from pages.components.clip_map import wire
+from pages.components.label_keys import label_keys
 from pages.server import assets
 
 
@@ -53,7 +54,7 @@ class Command:
     """
 
     kind: str
-    index: int = -1
+    index: int = -1  # the label's code
 
 
 Said = Selected | Focused | Command
@@ -122,6 +123,7 @@ def clip_map(
         "journal": f"journal/{dataset.id}",
         "clips": f"clips/{dataset.id}/",
         "revision": state.revision,
+        "keys": label_keys(state.names),
         "select": None if select is None else _imposed(select),
         "ring": None if ring is None else _ring(ring, scores),
         "count": count,

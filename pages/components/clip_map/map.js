@@ -769,7 +769,7 @@ class ClipMap {
   /** What a key means; false if nothing. */
   #key(key) {
     if (key >= "1" && key <= "9") {
-      const index = Number(key) - 1
+      const index = this.data.keys[key - 1] // the label that the bar shows with this key
       const entry = this.clips?.labels.get(index)
       if (!entry) return false
       this.#command("label", { index })

@@ -10,6 +10,7 @@ import streamlit as st
 from hover_core.dataset import Dataset
 from pages.components import elements
 from pages.components.desk import Desk
+from pages.components.label_keys import label_given, label_keys
 from pages.components.search import Row
 from pages.server import assets
 
@@ -24,6 +25,7 @@ def hands_free(dataset: Dataset, desk: Desk, row: Row, *, key: str) -> None:
         "assets": assets.folder(),
         "clips": f"clips/{dataset.id}/",
         "rows": rows,
+        "keys": label_keys(dataset.state().names),
         "at": row.at,
         "kept": list(row.kept),
         "dropped": sorted(row.dropped),
@@ -35,15 +37,13 @@ def hands_free(dataset: Dataset, desk: Desk, row: Row, *, key: str) -> None:
 
 def _take_over(desk: Desk, key: str) -> None:
     dataset = desk.dataset()
-    names = dataset.state().names[:9] if dataset is not None else ()
+    names = dataset.state().names if dataset is not None else ()
     for act in elements.heard(key):
         kind, position, at = act.get("kind"), act.get("position"), act.get("at")
         if kind in _VERDICTS and isinstance(position, int) and isinstance(at, int):
             desk.decide(position, kind, act.get("heard") is True, at)
         elif kind == "label":
-            number = act.get("index")
-            if isinstance(number, int) and 0 <= number < len(names):
-                desk.chosen = names[number]
+            desk.chosen = label_given(names, act.get("index")) or desk.chosen
             desk.apply_kept(desk.chosen)
             if not desk.chosen:
                 desk.problem = "Choose a label first: nothing was written."

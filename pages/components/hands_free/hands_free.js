@@ -1,6 +1,6 @@
 /**
  * Plays hits one after the other; keys decide. Up to Python go, by an Outbox, acts
- * {kind: "keep" | "drop" | "skip" | "undo", position, heard, at}, {kind: "label", index}, {kind: "take back"} and {kind: "end"}. Playing on sends nothing.
+ * {kind: "keep" | "drop" | "skip" | "undo", position, heard, at}, {kind: "label", index: its code, -1 for the chosen one}, {kind: "take back"} and {kind: "end"}. Playing on sends nothing.
  */
 import { leaving } from "./leaving.js"
 import { Outbox } from "./outbox.js"
@@ -80,11 +80,12 @@ class HandsFree {
     if (target.closest?.("input, textarea, select, [contenteditable=true], [role=slider], [role=combobox]")) return
     // a button that was reached by the keyboard is pressed by it
     if ((event.key === "Enter" || event.key === " ") && target.closest?.("button, a, [role=button]") && target.matches(":focus-visible")) return
-    const kind = KEYS[event.key] ?? (/^[1-9]$/.test(event.key) ? "label" : null)
+    const index = /^[1-9]$/.test(event.key) ? this.component.data.keys[event.key - 1] : -1
+    const kind = KEYS[event.key] ?? (index >= 0 ? "label" : null)
     if (!kind) return
     event.preventDefault()
     event.stopPropagation()
-    this.#do(kind, /^[1-9]$/.test(event.key) ? Number(event.key) - 1 : -1)
+    this.#do(kind, index)
   }
 
   #do(kind, index = -1) {

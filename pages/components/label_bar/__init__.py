@@ -9,6 +9,7 @@ import streamlit as st
 
 from hover_core.annotations import colour
 from hover_core.dataset import Dataset
+from pages.components.label_keys import label_keys
 from pages.server import assets
 
 MOST = 60  # more than this are found in the box below
@@ -20,11 +21,11 @@ def label_bar(dataset: Dataset, chosen: str, *, key: str, keys: bool = True) -> 
     `keys` says whether there is a map whose keys give labels.
     """
     names = dataset.state().names
+    key_of = {code: number for number, code in enumerate(label_keys(names), 1)} if keys else {}
     data = {
         "assets": assets.folder(),
-        "labels": [[name, colour(code)] for code, name in enumerate(names[:MOST])],
+        "labels": [[name, colour(code), key_of.get(code)] for code, name in enumerate(names[:MOST])],
         "chosen": chosen,
-        "keys": keys,
     }
     came = _element()(key=key, data=data, height="content", on_choose_change=_nothing)
     picked = str(json.loads(came.choose).get("name", "")) if came.choose else ""

@@ -20,9 +20,9 @@ export function mount(component, root) {
   }
   style(new URL(`${data.assets}bar.css`, root).href, bar)
   const theme = themeOf(bar)
-  const told = JSON.stringify([data.labels, data.chosen, data.keys, theme])
+  const told = JSON.stringify([data.labels, data.chosen, theme])
   const held = bar.contains(document.activeElement) ? document.activeElement.dataset.name : null
-  if (bar.dataset.told !== told) bar.replaceChildren(...data.labels.map(([name, colour], place) => button(bar, name, css(legible(colour, theme)), data.keys && place < 9 ? place + 1 : 0, data.chosen)))
+  if (bar.dataset.told !== told) bar.replaceChildren(...data.labels.map(([name, colour, key]) => button(bar, name, css(legible(colour, theme)), key, data.chosen)))
   bar.dataset.told = told
   bar.component = component
   // whoever chose by the keyboard goes on from there
