@@ -209,12 +209,15 @@ def _part_under_way(desk: Desk) -> None:
 
 
 def _panel(dataset: Dataset, desk: Desk) -> None:
+    problems = st.container()  # a place of its own: what comes and goes there moves nothing else
     if desk.problem:
-        st.error(desk.problem)
+        problems.error(desk.problem)
         desk.problem = ""
     with st.container(horizontal=True, wrap=False, horizontal_alignment="distribute", vertical_alignment="center"):
         _count(dataset, desk)
         search_panel.entry(dataset, desk)
+    with problems:
+        search_panel.unanswered(desk)
     if not len(desk.selection) and desk.search is None:
         hear = "Click a point to pick it: its sound is then in this panel."
         if not desk.classic:

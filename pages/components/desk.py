@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 from hover_core import jobs
 from hover_core.dataset import Dataset
 from hover_core.errors import HoverError
+from hover_core.fetch import RefusedHost
 from hover_core.finding import Stretch, fetched, matching, playable, sought
+from hover_core.invites import OWNER, Person
 from hover_core.vector_rows import Embedding
-from pages.components import session
+from pages.components import allowing, session
 from pages.components.clip_map import Selected
 from pages.components.search import Row, Search, Words, joined
 from pages.components.words import counted, plain
@@ -25,6 +27,15 @@ from pages.components.words import counted, plain
 Positions = NDArray[np.int64]
 _NONE: Positions = np.zeros(0, np.int64)
 _ids = count(1)
+
+
+@dataclass(frozen=True)
+class Barred:
+    """A question that leads to this machine or its network, which the owner may allow. `title` is Markdown."""
+
+    host_port: str
+    query: str | bytes | Stretch
+    title: str
 
 
 @dataclass
@@ -43,6 +54,8 @@ class Desk:
     search: Search | None = None
     parts: list[int] = field(default_factory=list)  # ids of maps of a part, each of a selection on the one before it
     depth: int = 0  # how many of them down the map is that is looked at; 0: the whole map
+    barred: Barred | None = None  # what was asked last, if that waits for the owner's word
+    unasked: str = ""  # why what was asked last has no answer; Markdown, like `problem`
     part_job: int | None = None  # the job that draws one
     twins: bool = False  # near-duplicates of what is labelled get the label too
     chosen: str = ""  # the label that the button will give
@@ -259,20 +272,50 @@ class Desk:
         try:
             self.search = Search(title, sought(dataset, clips), clips=tuple(clips), words=self._words())
         except HoverError as error:
-            self.problem = plain(str(error))
+            self._could_not_ask(title, str(error))
 
     def ask_sound(self, query: str | bytes | Stretch, title: str) -> None:
         """Look for the clips that sound like a URL, a file, what the microphone heard, or a stretch of a clip."""
         dataset = self._opened()
         if dataset is None:
             return
+        asked = query
         try:
             if isinstance(query, str):  # fetched once: to be compared and to be heard
                 query = fetched(dataset, query)
             found = sought(dataset, query)
             self.search = Search(title, found, sound=playable(dataset, query), words=self._words())
+        except RefusedHost as error:
+            self._refused(error, Barred(error.host_port, asked, title), dataset.by)
+        except HoverError as error:
+            self._could_not_ask(title, str(error))
+
+    def allow(self, barred: Barred) -> None:
+        """Let this dataset fetch from the address that was refused, and ask again."""
+        dataset = self._opened()
+        if dataset is None or not allowing.by_a_click(barred.host_port):
+            return
+        allowed = {*dataset.row.settings.get("allowed_hosts", []), barred.host_port}
+        try:
+            dataset.change_settings(allowed_hosts=sorted(allowed))
         except HoverError as error:
             self.problem = plain(str(error))
+            return
+        self.ask_sound(barred.query, barred.title)
+
+    def _refused(self, error: RefusedHost, barred: Barred, who: Person) -> None:
+        """An address that is not public was asked for: the owner of an app on this machine may allow it."""
+        if error.redirected:  # the server chose the address, not the person
+            self._could_not_ask(barred.title, str(error))
+        elif who.role == OWNER and allowing.by_a_click(barred.host_port):
+            self.barred = barred
+        else:
+            self._could_not_ask(barred.title, allowing.refused(barred.host_port, who))
+
+    def _could_not_ask(self, title: str, why: str) -> None:
+        """Say it beside the hits of the question before, which stay, and could pass for an answer."""
+        stay = "" if self.search is None else f" The hits are still those of: {self.search.title}."
+        self.unasked = f"{title}: {plain(why.removesuffix('.'))}.{stay}"
 
     def ask_words(self, words: Words | None) -> None:
         """Look for text, alone or among the hits of the search that is open; None takes the words off."""
@@ -283,7 +326,7 @@ class Desk:
             try:
                 matching(dataset, **vars(words))
             except HoverError as error:
-                self.problem = plain(str(error))
+                self._could_not_ask(f"With “{plain(words.text)}”", str(error))
                 return
         if self.search is not None and self.search.sought is not None:
             self.search.words = words

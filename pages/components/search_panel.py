@@ -12,7 +12,7 @@ from hover_core.clips import clip_name
 from hover_core.dataset import Dataset
 from hover_core.errors import HoverError
 from hover_core.finding import Ranking, Stretch
-from pages.components import rerank
+from pages.components import allowing, rerank
 from pages.components.clip_list import Act, clip_list
 from pages.components.desk import Desk
 from pages.components.hands_free import hands_free
@@ -37,19 +37,33 @@ MODES = {
 
 
 def entry(dataset: Dataset, desk: Desk) -> None:
-    """A small button that opens every way to ask."""
+    """A small button that opens every way to ask; what has no answer is said there while it is open."""
     # another key closes it: after a sound was given the hits are what a person wants to see
     turn = 0 if desk.search is None or desk.search.sought is None else desk.search.id
     box = st.popover(
         "Search", icon=":material/search:", key=f"label.search.{turn}", help="By ear, or by words", on_change="rerun"
     )
     with box:
-        by_ear, by_words = st.tabs(["By ear", "By words"])
+        with st.container():  # a place of its own: what comes and goes there moves nothing else
+            if box.open:
+                unanswered(desk)
+        by_ear, by_words = st.tabs(["By ear", "By words"], key=f"label.ways.{turn}")
         with by_ear:
             _by_ear(dataset, desk)
         with by_words:
             # which columns there are takes reading them all: not before somebody looks
             _by_words(dataset, desk, _table_columns(dataset) if box.open or _column_sought() else [])
+
+
+def unanswered(desk: Desk) -> None:
+    """Say once why what was asked has no answer, and offer what the owner can do about it."""
+    if desk.unasked:
+        st.error(desk.unasked)
+        desk.unasked = ""
+    if desk.barred is not None:
+        st.warning(plain(allowing.question(desk.barred.host_port)), icon=":material/shield:")
+        st.button(f"Allow {plain(desk.barred.host_port)}", key="label.allow", on_click=desk.allow, args=(desk.barred,))
+        desk.barred = None
 
 
 def _by_ear(dataset: Dataset, desk: Desk) -> None:

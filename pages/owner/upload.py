@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import ipaddress
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -17,9 +16,8 @@ from hover_core.dataset import Dataset
 from hover_core.errors import HoverError, SoundError
 from hover_core.fetch import RefusedHost
 from hover_core.tables import Columns, Intake, RawTable
-from pages.components import session
+from pages.components import allowing, session
 from pages.components.words import counted, plain
-from pages.server import identity
 
 SOUND_ENDINGS = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".m4a")
 VIDEO_ENDINGS = (".mp4", ".mov", ".m4v", ".webm", ".mkv", ".wma", ".aac", ".flv", ".avi")  # with PyAV
@@ -278,7 +276,7 @@ def _listen(intake: Intake, digest: str, names: tuple[str, ...], heard_box, aske
         reason, host_port = sound
         if host_port:
             with asked_box:
-                return hosts, not _offer(reason, host_port, digest)
+                return hosts, not _offer(host_port, digest)
         heard_box.warning(plain(f"{clip.url}: {reason}"), icon=":material/volume_off:")
     if heard:
         with heard_box:
@@ -292,34 +290,17 @@ def _listen(intake: Intake, digest: str, names: tuple[str, ...], heard_box, aske
     return hosts, True
 
 
-def _offer(reason: str, host_port: str, digest: str) -> bool:
+def _offer(host_port: str, digest: str) -> bool:
     """Ask whether a private address may be fetched from; whether there was anything to ask."""
-    if not identity.bound_to_loopback() or not _at_home(host_port):
-        st.warning(
-            plain(f"{reason}. Operators allow an address with HOVER_ALLOWED_HOSTS={host_port}."),
-            icon=":material/shield:",
-        )
+    if not allowing.by_a_click(host_port):
+        st.warning(plain(allowing.refused(host_port, session.person())), icon=":material/shield:")
         return False
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.warning(
-            plain(f"{host_port} is this machine or its network: allow it for this dataset?"),
-            icon=":material/shield:",
-            width="stretch",
-        )
+        st.warning(plain(allowing.question(host_port)), icon=":material/shield:", width="stretch")
         if st.button(f"Allow {plain(host_port)}", key="upload.allow"):
             st.session_state[f"upload.hosts.{digest}"].append(host_port)
             st.rerun()
     return True
-
-
-def _at_home(host_port: str) -> bool:
-    """Whether one click may allow an address: this machine or a private network, never link-local (cloud metadata)."""
-    host = host_port.rsplit(":", 1)[0].strip("[]")
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host == "localhost" or "." not in host
-    return (address.is_loopback or address.is_private) and not address.is_link_local and not address.is_unspecified
 
 
 def _say(intake: Intake, known: int, thing: str) -> None:

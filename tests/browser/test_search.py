@@ -189,7 +189,10 @@ def test_an_address_that_may_not_be_fetched_is_refused(on_label: Page) -> None:
     page.get_by_label("An address").fill("http://10.0.0.1/x.wav")
     page.get_by_label("An address").press("Enter")
 
-    expect(page.get_by_text("10.0.0.1")).to_be_visible()
+    # where it was asked, and with what can be done about it
+    asked = page.get_by_test_id("stPopoverBody")
+    expect(asked.get_by_text("10.0.0.1:80 is this machine or its network")).to_be_visible()
+    expect(asked.get_by_role("button", name="Allow 10.0.0.1:80")).to_be_visible()
     expect(page.get_by_role("button", name="Play in a row")).to_have_count(0)
 
 
@@ -324,6 +327,14 @@ def test_words_find_clips_and_narrow_the_hits_of_a_sound(heard: Heard, on_label:
     page.get_by_text("Regular expression").click()
 
     assert hits(page, 5) == [10, 11, 12, 13, 14]
+    # half an expression is told of where it is written, and it can be written on
+    page.get_by_label("Text", exact=True).fill("^1[")
+    page.get_by_label("Text", exact=True).press("Enter")
+    expect(page.get_by_test_id("stPopoverBody").get_by_text("With “^1[”")).to_be_visible()
+    expect(page.get_by_label("Text", exact=True)).to_be_visible()
+    page.get_by_label("Text", exact=True).fill("^1[0-4]$")
+    page.get_by_label("Text", exact=True).press("Enter")
+    expect(page.get_by_text("With “^1[”")).to_have_count(0)
     page.keyboard.press("Escape")
     search(page)
     page.get_by_role("tab", name="By ear").click()

@@ -1,0 +1,102 @@
+"""What Search on Label says, as far as it needs no browser."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from hover_core import vector_rows
+from hover_core.clips import Clip, clip_id
+from hover_core.dataset import Dataset, Datasets
+from hover_core.invites import ANNOTATOR, LOCAL_OWNER, Person
+from hover_core.tables import Intake
+from pages.components.desk import Desk
+from pages.server import identity
+from tests import sounds
+from tests.servers import SoundServer
+
+KEY = "mfcc-mean-32-22050-v1"
+Run = Callable[[Person | None], AppTest]
+
+
+@pytest.fixture
+def server() -> Iterator[SoundServer]:
+    """A server of this machine, which nobody has allowed."""
+    with SoundServer({"/new.wav": sounds.encode(sounds.tone(440, 0.4))}) as opened:
+        yield opened
+
+
+@pytest.fixture
+def mapped(datasets: Datasets) -> Dataset:
+    """40 clips whose vectors are as wide as those of a sound that is asked with."""
+    dataset = datasets.new("birds")
+    urls = [f"demo:d{number:04d}.ogg" for number in range(40)]
+    dataset.add(Intake(clips=[Clip(clip_id(url), url) for url in urls]))
+    vectors = np.random.default_rng(0).normal(size=(40, 32)).astype(np.float32)
+    with dataset.store.write() as connection:
+        vector_rows.add_vectors(connection, dataset.id, KEY, list(range(40)), vectors)
+    dataset.change_settings(vectorizer=KEY)
+    dataset.embed(KEY, "pca")
+    return dataset
+
+
+def label(app: AppTest) -> AppTest:
+    """The Label page."""
+    return app.switch_page("annotator/label.py").run()
+
+
+def desk(app: AppTest, dataset: Dataset) -> Desk:
+    """What the person has before them."""
+    found: Desk = app.session_state["label.desks"][dataset.id]
+    return found
+
+
+def problems(app: AppTest) -> list[str]:
+    """What the red boxes say."""
+    return [box.value for box in app.error]
+
+
+def test_the_owner_of_an_app_on_this_machine_may_allow_a_refused_address_by_a_click(
+    run_as: Run, mapped: Dataset, server: SoundServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(identity, "bound_to_loopback", lambda: True)
+    app = label(run_as(LOCAL_OWNER))
+    app.text_input(key="label.url").set_value(server.url("/new.wav")).run()
+    assert problems(app) == []
+    assert "allow it for this dataset?" in app.warning[0].value
+    assert server.count == {}
+
+    app.button(key="label.allow").click().run()
+
+    assert not app.exception
+    assert mapped.datasets.rows()[0].settings["allowed_hosts"] == [server.host_port]
+    assert server.count["/new.wav"] == 1
+
+
+def test_elsewhere_the_owner_is_told_the_setting_and_an_annotator_whom_to_ask(
+    run_as: Run, mapped: Dataset, server: SoundServer
+) -> None:
+    said = {}
+    for who in (LOCAL_OWNER, Person("Mira", ANNOTATOR, mapped.id)):
+        app = run_as(who)
+        app = label(app) if who is LOCAL_OWNER else app
+        app.text_input(key="label.url").set_value(server.url("/new.wav")).run()
+        (said[who.role],) = problems(app)
+        assert not app.warning
+
+    assert "Whoever runs this app can allow it" in said["owner"]
+    assert "ask the owner of this dataset" in said[ANNOTATOR]
+    assert "HOVER" not in said[ANNOTATOR]
+
+
+def test_hits_of_the_question_before_are_not_taken_for_an_answer(run_as: Run, mapped: Dataset) -> None:
+    app = label(run_as(LOCAL_OWNER))
+    desk(app, mapped).ask([3])
+    app.run()
+
+    app.text_input(key="label.url").set_value("ftp://nowhere/x.wav").run()
+
+    (said,) = problems(app)
+    assert "Like **x\\.wav**:" in said
+    assert "The hits are still those of: Like **d0003\\.ogg**." in said
