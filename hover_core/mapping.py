@@ -6,6 +6,7 @@ come later are placed among those that it was fitted on; nothing that lies there
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +28,7 @@ Floats = NDArray[np.float32]
 
 # what we write into a map's settings; the reducer's are others
 OWN = frozenset({"seed", "parent", "fitted", "scale", "per_group"})
+_MOST_REASONS = 3
 
 
 def embed(
@@ -62,8 +64,8 @@ def embed(
     if not shapes_map.any():
         raise Refused(
             "no clip that may shape the map has a vector: the map is fitted on raw, train and dev"
-            if len(positions)
-            else "no clip has a vector yet: vectorize first"
+            if len(found.positions)
+            else _why_none(dataset, vectorizer)
         )
     fitted.fit(vectors[shapes_map], progress=progress)
     placed = np.concatenate([fitted.embedding_, fitted.transform(vectors[~shapes_map])])
@@ -92,6 +94,21 @@ def embed(
         placeholder=placeholder,
     )
     return fitted
+
+
+def _why_none(dataset: Dataset, vectorizer: str) -> str:
+    """Why no clip has a vector: nobody tried, or what went wrong with all of them."""
+    failures = dataset.failures(vectorizer)
+    if not failures:
+        return "no clip has a vector yet: vectorize first"
+    reasons = Counter(failure.reason for failure in failures)
+    told = [reason if count == 1 else f"{count:,} × {reason}" for reason, count in reasons.most_common(_MOST_REASONS)]
+    if len(reasons) > _MOST_REASONS:
+        told.append(f"{len(reasons) - _MOST_REASONS:,} other reasons")
+    url = str(dataset.clips()["url"][failures[0].position]).partition("?")[0]  # what opens a presigned one is not told
+    tried = "the only clip" if len(failures) == 1 else f"none of {len(failures):,} clips"
+    could = "could not be turned into a vector" if len(failures) == 1 else "could be turned into vectors"
+    return f"{tried} {could}: {'; '.join(told)}. The first is {url}"
 
 
 def standing(dataset: Dataset) -> Embedding | None:

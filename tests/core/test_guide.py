@@ -12,6 +12,7 @@ import requests
 
 from hover_core import recipes
 from hover_core.dataset import SupervisableAudioDataset
+from hover_core.errors import Refused
 from hover_core.memoize import memoize
 from hover_core.recipes import simple_annotator
 from tests import sounds
@@ -143,6 +144,21 @@ def test_a_clip_that_raises_is_a_failure_and_the_others_go_on(table_of_urls: Pat
 
     assert [(failure.position, failure.reason) for failure in dataset.failures()] == [(7, "ValueError: no sound here")]
     assert int(np.isfinite(dataset.to_pandas()["embed_2d_0"]).sum()) == 59
+
+
+def test_when_every_clip_fails_the_error_says_why(table_of_urls: Path, hover_data: Path, monkeypatch) -> None:
+    df = pd.read_csv(table_of_urls).head(5)
+    df["audio"] = df["audio"].str.replace(".wav", "-gone.wav?key=secret")
+    dataset = SupervisableAudioDataset.from_pandas(df)
+
+    def vectorizer(url):
+        raise ValueError("no sound here")
+
+    with pytest.raises(Refused, match="none of 5 clips could be turned into vectors: 5 × ValueError: no sound here"):
+        dataset.compute_nd_embedding(vectorizer, "umap", dimension=2)
+    monkeypatch.setenv("HOVER_ALLOWED_HOSTS", df["audio"][0].split("/")[2])
+    with pytest.raises(Refused, match=r"5 × .*HTTP 404.*The first is http://127.*0_0-gone\.wav$"):
+        dataset.compute_nd_embedding("mfcc-mean", "umap", dimension=2)
 
 
 def test_an_edited_vectorizer_finds_no_old_vectors(table_of_urls: Path, hover_data: Path) -> None:
