@@ -242,9 +242,11 @@ def _failures(*, running: bool) -> None:
     failures = dataset.failures()
     if not failures:
         return
-    clips = dataset.clips()
+    # by name and address: a clip does not know its row, and its dataset may be of several tables
+    named = dataset.names([failure.position for failure in failures])
     rows = pd.DataFrame(
-        [{"row": f.position + 1, "address": clips["url"].get(f.position, ""), "why": f.reason} for f in failures]
+        [(*named.get(failure.position, ("", "")), failure.reason) for failure in failures],
+        columns=["clip", "address", "why"],
     )
     with st.expander(
         f"{counted(len(failures), 'clip')} could not be turned into vectors",

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from hover_core import jobs, members
+from hover_core import jobs, members, vector_rows
 from hover_core.dataset import Dataset, Datasets
 from hover_core.invites import ANNOTATOR, LOCAL_OWNER, Person
 from pages.components.clip_map import wire
@@ -242,6 +242,17 @@ def test_the_export_leaves_out_the_labels_that_are_not_chosen(run_as: Run, mappe
     assert not app.exception
     assert list(app.dataframe[0].value["label"]) == ["robin", "robin"]
     assert app.get("download_button")[0].label.startswith("Download 2 rows")
+
+
+def test_a_clip_that_failed_is_named_and_has_no_row_of_a_file(run_as: Run, mapped: Dataset) -> None:
+    with mapped.store.write() as connection:
+        vector_rows.add_failures(connection, mapped.id, mapped.vectorizer_key, {7: "HTTP 404"})
+    app = run_as(LOCAL_OWNER)
+
+    app.switch_page("owner/vectorize.py").run()
+
+    (failed,) = [frame.value for frame in app.dataframe if "why" in frame.value]
+    assert failed.to_dict("records") == [{"clip": "d0007.ogg", "address": "demo:d0007.ogg", "why": "HTTP 404"}]
 
 
 def test_an_invite_is_shown_once_as_a_link(run_as: Run, mapped: Dataset) -> None:
