@@ -54,6 +54,7 @@ class Desk:
     search: Search | None = None
     parts: list[int] = field(default_factory=list)  # ids of maps of a part, each of a selection on the one before it
     depth: int = 0  # how many of them down the map is that is looked at; 0: the whole map
+    asked: int = 0  # how many sounds this person has asked with, also in vain
     barred: Barred | None = None  # what was asked last, if that waits for the owner's word
     unasked: str = ""  # why what was asked last has no answer; Markdown, like `problem`
     part_job: int | None = None  # the job that draws one
@@ -279,6 +280,7 @@ class Desk:
         dataset = self._opened()
         if dataset is None:
             return
+        self.asked += 1
         asked = query
         try:
             if isinstance(query, str):  # fetched once: to be compared and to be heard

@@ -11,6 +11,7 @@ from hover_core.clip_rows import clip_at
 from hover_core.clips import clip_name
 from hover_core.dataset import Dataset
 from hover_core.errors import HoverError
+from hover_core.fetch import FetchLimits
 from hover_core.finding import Ranking, Stretch
 from pages.components import allowing, rerank
 from pages.components.clip_list import Act, clip_list
@@ -49,7 +50,7 @@ def entry(dataset: Dataset, desk: Desk) -> None:
                 unanswered(desk)
         by_ear, by_words = st.tabs(["By ear", "By words"], key=f"label.ways.{turn}")
         with by_ear:
-            _by_ear(dataset, desk)
+            _by_ear(dataset, desk, turn)
         with by_words:
             # which columns there are takes reading them all: not before somebody looks
             _by_words(dataset, desk, _table_columns(dataset) if box.open or _column_sought() else [])
@@ -66,8 +67,10 @@ def unanswered(desk: Desk) -> None:
         desk.barred = None
 
 
-def _by_ear(dataset: Dataset, desk: Desk) -> None:
+def _by_ear(dataset: Dataset, desk: Desk, turn: int) -> None:
     amount = len(desk.selection)
+    # new ones after each question: a microphone that comes back with an old recording says that it is broken
+    microphone, file, address = f"label.spoken.{desk.asked}", f"label.file.{desk.asked}", f"label.url.{turn}"
     with st.container(horizontal=True):
         st.button(
             "Like the clip in focus",
@@ -86,23 +89,24 @@ def _by_ear(dataset: Dataset, desk: Desk) -> None:
         )
 
     def spoken() -> None:
-        given = st.session_state["label.spoken"]
+        given = st.session_state[microphone]
         if given is not None:
             desk.ask_sound(given.getvalue(), "Like **what the microphone heard**")
 
     def uploaded() -> None:
-        given = st.session_state["label.file"]
+        given = st.session_state[file]
         if given is not None:
             desk.ask_sound(given.getvalue(), f"Like the file **{plain(given.name)}**")
 
     def named() -> None:
-        url = st.session_state["label.url"].strip()
+        url = st.session_state[address].strip()
         if url:
             desk.ask_sound(url, f"Like **{plain(clip_name(url))}**")
 
-    st.audio_input("Whistle, knock, speak", key="label.spoken", on_change=spoken, sample_rate=44_100)
-    st.file_uploader("A sound file", key="label.file", on_change=uploaded)
-    st.text_input("An address", placeholder="https://…", key="label.url", on_change=named)
+    st.audio_input("Whistle, knock, speak", key=microphone, on_change=spoken, sample_rate=44_100)
+    most = FetchLimits().max_bytes // 1_000_000
+    st.file_uploader("A sound file", key=file, on_change=uploaded, max_upload_size=most)
+    st.text_input("An address", placeholder="https://…", key=address, on_change=named)
     if desk.focus is not None:
         _stretch(dataset, desk, desk.focus)
 

@@ -62,7 +62,7 @@ def test_the_owner_of_an_app_on_this_machine_may_allow_a_refused_address_by_a_cl
 ) -> None:
     monkeypatch.setattr(identity, "bound_to_loopback", lambda: True)
     app = label(run_as(LOCAL_OWNER))
-    app.text_input(key="label.url").set_value(server.url("/new.wav")).run()
+    app.text_input(key="label.url.0").set_value(server.url("/new.wav")).run()
     assert problems(app) == []
     assert "allow it for this dataset?" in app.warning[0].value
     assert server.count == {}
@@ -81,7 +81,7 @@ def test_elsewhere_the_owner_is_told_the_setting_and_an_annotator_whom_to_ask(
     for who in (LOCAL_OWNER, Person("Mira", ANNOTATOR, mapped.id)):
         app = run_as(who)
         app = label(app) if who is LOCAL_OWNER else app
-        app.text_input(key="label.url").set_value(server.url("/new.wav")).run()
+        app.text_input(key="label.url.0").set_value(server.url("/new.wav")).run()
         (said[who.role],) = problems(app)
         assert not app.warning
 
@@ -92,10 +92,11 @@ def test_elsewhere_the_owner_is_told_the_setting_and_an_annotator_whom_to_ask(
 
 def test_hits_of_the_question_before_are_not_taken_for_an_answer(run_as: Run, mapped: Dataset) -> None:
     app = label(run_as(LOCAL_OWNER))
-    desk(app, mapped).ask([3])
+    asked = desk(app, mapped)
+    asked.ask([3])
     app.run()
 
-    app.text_input(key="label.url").set_value("ftp://nowhere/x.wav").run()
+    app.text_input(key=f"label.url.{asked.search.id}").set_value("ftp://nowhere/x.wav").run()
 
     (said,) = problems(app)
     assert "Like **x\\.wav**:" in said

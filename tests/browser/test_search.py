@@ -218,6 +218,10 @@ def test_the_microphone_asks(heard: Heard, browser: Browser, chromium_path: str)
 
         assert {clip % 3 for clip in hits(page, 10)} == {NOISE}
         assert page.locator("audio[src*='/media/']").count() == 1  # what was asked can be heard
+        search(page)  # and the microphone is ready for the next question
+        expect(page.get_by_role("button", name="Record")).to_be_visible()
+        expect(page.get_by_text("00:00")).to_be_visible()
+        expect(page.get_by_text("An error has occurred")).to_have_count(0)
     finally:
         listening.close()
 
