@@ -59,6 +59,7 @@ class Search:
     like: list[int] = field(default_factory=list)
     unlike: list[int] = field(default_factory=list)
     row: Row | None = None
+    cut: float | None = None  # the score at which its threshold began, once somebody looked at that
     id: int = field(default_factory=lambda: next(_ids))
     _found: tuple[tuple[Any, ...], Ranking] | None = None
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
@@ -216,12 +218,14 @@ def search_panel(dataset: Dataset, desk: Desk) -> Act | None:
     assert search is not None  # only drawn for a question
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", gap="small"):
         st.markdown(_asked(search), width="content")
+        if search.words is not None:
+            _wordless(desk, search.words)
         if search.sound:
             st.audio(search.sound, format="audio/wav", alt="What was asked", width=180)
     if search.row is not None:
         _in_a_row(dataset, desk, search)
         return None
-    _how_many(search)
+    _how_many(dataset, desk, search)
     try:
         hits = _ranking(dataset, desk, search)
     except HoverError as error:
@@ -229,7 +233,7 @@ def search_panel(dataset: Dataset, desk: Desk) -> Act | None:
         return None
     _acts(dataset, desk, search, hits)
     if not len(hits):
-        st.info("No clip answers. Move the slider, or take the words off.")
+        st.info(_nobody(search, among=_among(desk) is not None))
         return None
     pages = -(-len(hits) // LIST_ROWS)
     key = f"label.hits_page.{search.id}"
@@ -249,16 +253,38 @@ def search_panel(dataset: Dataset, desk: Desk) -> Act | None:
     return act
 
 
+def _nobody(search: Search, *, among: bool) -> str:
+    """What to do where no clip answers."""
+    ways = ["move the slider"] if search.sought is not None else []
+    ways += ["take the words off" if search.sought is not None else "ask with other words"] if search.words else []
+    ways += ["look among all clips"] if among else []
+    return f"No clip answers. {' or '.join(ways).capitalize()}."
+
+
 def _asked(search: Search) -> str:
-    words = ""
-    if search.words is not None:
-        kind = "without" if search.words.exclude else "with"
-        words = f" {kind} “{plain(search.words.text)}”"
-    refined = f" · 👍 {len(search.like)} 👎 {len(search.unlike)}" if search.like or search.unlike else ""
-    return f"{search.title}{words}{refined}"
+    if not (search.like or search.unlike):
+        return search.title
+    return f"{search.title} · :material/thumb_up: {len(search.like)} :material/thumb_down: {len(search.unlike)}"
 
 
-def _how_many(search: Search) -> None:
+def _wordless(desk: Desk, words: Words) -> None:
+    """The words that hits have to have, with a cross that takes them off."""
+
+    def take_off() -> None:
+        st.session_state["label.words"] = ""
+        desk.ask_words(None)
+
+    st.button(
+        f"{'without' if words.exclude else 'with'} “{plain(words.text)}”",
+        icon=":material/close:",
+        type="tertiary",
+        key="label.wordless",
+        help="Take the words off",
+        on_click=take_off,
+    )
+
+
+def _how_many(dataset: Dataset, desk: Desk, search: Search) -> None:
     if search.sought is None:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -275,7 +301,7 @@ def _how_many(search: Search) -> None:
         if st.session_state.get("label.cut_by", "first") == "first":
             st.slider("Most similar clips", 5, MOST_HITS, 50, 5, key="label.k", label_visibility="collapsed")
         else:
-            threshold("Cosine above", key="label.cut")
+            threshold("Cosine above", start=_cut(dataset, desk, search), key=_cut_key(search))
 
 
 def _acts(dataset: Dataset, desk: Desk, search: Search, hits: Ranking) -> None:
@@ -319,8 +345,6 @@ def _tuning(dataset: Dataset, desk: Desk, search: Search, hits: Ranking) -> None
             search.like, search.unlike = [], []
 
         st.button("Forget the thumbs", key="label.forget", on_click=forget)
-    if search.words is not None and search.sought is not None:
-        st.button("Take the words off", key="label.wordless", on_click=desk.ask_words, args=(None,))
     how = {
         "cosine": "by the cosine of their vectors",
         "centres": "by the cosine, moved by your thumbs",
@@ -369,12 +393,36 @@ def _in_a_row(dataset: Dataset, desk: Desk, search: Search) -> None:
 
 def _ranking(dataset: Dataset, desk: Desk, search: Search) -> Ranking:
     above = search.sought is not None and st.session_state.get("label.cut_by") == "above"
-    among = desk.selection if st.session_state.get("label.among") and len(desk.selection) else None
     return search.ranking(
         dataset,
-        k=None if above or search.sought is None else int(st.session_state.get("label.k", 50)),
-        at_least=threshold_chosen("label.cut") if above else None,
+        k=None if above or search.sought is None else _first(),
+        at_least=threshold_chosen(_cut_key(search), _cut(dataset, desk, search)) if above else None,
         nearest=bool(st.session_state.get("label.nearest")),
         rerank=rerank.chosen(dataset),
-        among=among,
+        among=_among(desk),
     )
+
+
+def _cut(dataset: Dataset, desk: Desk, search: Search) -> float:
+    """Where the threshold of a question begins: as many answer as when the first so many were asked for."""
+    if search.cut is None:
+        try:
+            found = search.ranking(dataset, k=_first(), among=_among(desk))
+        except HoverError:  # the panel says it
+            return 0.0
+        lowest = float(found.scores.min()) if len(found) else 0.0
+        search.cut = min(1.0, max(0.0, math.floor(100 * lowest) / 100))
+    return search.cut
+
+
+def _cut_key(search: Search) -> str:
+    """A slider for each question: what is near differs between them."""
+    return f"label.cut.{search.id}"
+
+
+def _first() -> int:
+    return int(st.session_state.get("label.k", 50))
+
+
+def _among(desk: Desk) -> Positions | None:
+    return desk.selection if st.session_state.get("label.among") and len(desk.selection) else None

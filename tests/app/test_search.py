@@ -101,3 +101,46 @@ def test_hits_of_the_question_before_are_not_taken_for_an_answer(run_as: Run, ma
     (said,) = problems(app)
     assert "Like **x\\.wav**:" in said
     assert "The hits are still those of: Like **d0003\\.ogg**." in said
+
+
+def test_the_threshold_begins_where_the_first_hits_end_whatever_the_question(run_as: Run, mapped: Dataset) -> None:
+    app = label(run_as(LOCAL_OWNER))
+    asked = desk(app, mapped)
+    for clip in (3, 4):
+        asked.ask([clip])
+        app.run()
+        app.slider(key="label.k").set_value(10).run()
+        app.segmented_control(key="label.cut_by").set_value("above").run()
+
+        assert asked.search.cut < 0.5  # vectors drawn at random are near nothing
+        assert 10 <= len(asked.search.ranking(mapped, k=None, at_least=asked.search.cut)) < 14
+        assert app.button(key="label.hits").label.startswith("Select these 1")
+        app.segmented_control(key="label.cut_by").set_value("first").run()
+
+
+def test_without_words_nobody_is_told_to_take_them_off(run_as: Run, mapped: Dataset) -> None:
+    app = label(run_as(LOCAL_OWNER))
+    asked = desk(app, mapped)
+    asked.ask([3])
+    asked.search.cut = 1.0
+    app.run()
+
+    app.segmented_control(key="label.cut_by").set_value("above").run()
+
+    assert [box.value for box in app.info] == ["No clip answers. Move the slider."]
+
+
+def test_words_that_narrow_a_question_are_taken_off_where_they_are_said(run_as: Run, mapped: Dataset) -> None:
+    app = label(run_as(LOCAL_OWNER))
+    app.text_input(key="label.words").set_value("d000").run()
+    asked = desk(app, mapped)
+    asked.ask([3])
+    app.run()
+    assert app.button(key="label.wordless").label == "with “d000”"
+
+    app.button(key="label.wordless").click().run()
+
+    assert not app.exception
+    assert asked.search.words is None
+    assert asked.search.clips == (3,)
+    assert app.text_input(key="label.words").value == ""

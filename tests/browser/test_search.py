@@ -161,9 +161,12 @@ def test_an_address_that_is_not_in_the_table_and_its_threshold(heard: Heard, on_
     page.get_by_label("An address").fill(heard.server.url("/new.wav"))
     page.get_by_label("An address").press("Enter")
     expect(page.get_by_text("Like new.wav")).to_be_visible()
+    first(page, 10)
     page.get_by_text("Above", exact=True).click()
     threshold = page.get_by_role("slider", name="Cosine above")
     expect(threshold).to_be_visible()
+    assert 0.85 < float(threshold.input_value()) < 0.95  # it begins where the first ten ended
+    threshold.fill("0.5")
     expect(page.get_by_text(re.compile("^Select these (1[0-9]|20)$"))).to_be_visible()
     found = page.evaluate("[...window.__hoverMap.of.ring].flatMap((ring, clip) => ring ? [clip] : [])")
     assert {clip % 3 for clip in found} == {NOISE}
@@ -234,9 +237,9 @@ def test_thumbs_refine_and_the_hits_are_labelled_as_found_by_search(heard: Heard
     expect(page.get_by_role("button", name="Select these 50")).to_be_visible()
     before = listed(page)
     page.locator(".clip-list .down").first.click()
-    expect(page.get_by_text("👎 1")).to_be_visible()
+    expect(page.get_by_text("thumb_down 1")).to_be_visible()
     page.locator(f".clip-list .row[data-position='{before[5]}'] .up").click()
-    expect(page.get_by_text("👍 1 👎 1")).to_be_visible()
+    expect(page.get_by_text("thumb_up 1 thumb_down 1")).to_be_visible()
     # what was liked has come forward, and what was not is the first no longer
     expect(page.locator(".clip-list .row").first).not_to_have_attribute("data-position", str(before[0]))
     assert listed(page).index(before[5]) < 5
@@ -288,7 +291,7 @@ def test_keys_judge_hits_in_a_row_and_what_was_heard_is_labelled_as_heard(heard:
     page.keyboard.press("ArrowDown")
     at(6)
     expect(player.locator(".tally")).to_contain_text("2 kept · 1 dropped")
-    expect(page.get_by_text("👍 2 👎 1")).to_be_visible()
+    expect(page.get_by_text("thumb_up 2 thumb_down 1")).to_be_visible()
     page.keyboard.press("Enter")
     page.wait_for_function(COLOURED, arg=row[1])
     expect(player.locator(".tally")).to_contain_text("0 kept")

@@ -8,20 +8,18 @@ import streamlit as st
 
 from pages.server import assets
 
-DEFAULT = 0.5
+
+def threshold(label: str, *, start: float, key: str) -> float:
+    """Draw a slider from 0 to 1 in hundredths, which begins at `start`; where it is."""
+    data = {"label": label, "value": chosen(key, start)}
+    _element()(key=key, data=data, height="content", default={"value": start}, on_value_change=_nothing)
+    return chosen(key, start)
 
 
-def threshold(label: str, *, key: str) -> float:
-    """Draw a slider from 0 to 1 in hundredths; where it is."""
-    data = {"label": label, "value": chosen(key)}
-    _element()(key=key, data=data, height="content", default={"value": DEFAULT}, on_value_change=_nothing)
-    return chosen(key)
-
-
-def chosen(key: str) -> float:
+def chosen(key: str, start: float) -> float:
     """Where the slider with this key is, also before it is drawn in a run."""
     found = getattr(st.session_state.get(key), "value", None)
-    return min(1.0, max(0.0, float(found))) if isinstance(found, int | float) else DEFAULT
+    return min(1.0, max(0.0, float(found))) if isinstance(found, int | float) else start
 
 
 @st.cache_resource
