@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from hover_core.clips import SUBSETS
 from hover_core.errors import Refused
 
+_CLEARLY = 0.02  # of all clips
+_MUCH = 0.2  # of what was asked for
+
 
 def split(
     labels: Sequence[str], shares: Mapping[str, float], *, groups: Sequence[str] | None = None, seed: int = 0
@@ -45,6 +48,32 @@ def split(
     names = [name or f"\x00{number}" for number, name in enumerate(groups)]
     _, group_codes = np.unique(np.asarray(names, dtype=object).astype(str), return_inverse=True)
     return _by_group(label_codes, group_codes, wanted, generator)
+
+
+def unmet(assigned: NDArray[np.int8], shares: Mapping[str, float]) -> dict[str, tuple[int, float, float]]:
+    """The subsets that a split gave clearly more or fewer clips than they were to have, as large groups make it do.
+
+    Parameters
+    ----------
+    assigned
+        What `split` returned. [shape=(n,)]
+    shares
+        What it was asked for.
+
+    Returns
+    -------
+    dict
+        `{subset: (its clips, its share, the share that was asked for)}`, shares from 0 to 1. What rounding does, less
+        than 2 % of all clips, or less than a fifth of what was asked for, is not told.
+    """
+    whole = sum(shares.values())
+    found = {}
+    for code, name in enumerate(SUBSETS):
+        count, wanted = int((assigned == code).sum()), shares.get(name, 0.0) / whole
+        gap = abs(count - wanted * len(assigned))
+        if gap > max(1.0, _CLEARLY * len(assigned), _MUCH * wanted * len(assigned)):
+            found[name] = count, count / len(assigned), wanted
+    return found
 
 
 def _by_clip(label_codes: NDArray[Any], wanted: NDArray[Any], generator: np.random.Generator) -> NDArray[np.int8]:

@@ -4,6 +4,7 @@ import numpy as np
 import streamlit as st
 
 from hover_core.clips import SUBSETS
+from hover_core.split import unmet
 from pages.components import session
 from pages.components.leak_report import leak_report
 from pages.components.population import population_table
@@ -80,6 +81,14 @@ with right:
                 for name, row in zip(["", *state.names], flat, strict=True)
             }
         )
+        missed = unmet(proposed, shares)
+        if missed:
+            gets = [
+                f"{name} gets {counted(count, 'clip')} ({100 * share:.2g} %) instead of {100 * wanted:.0f} %"
+                for name, (count, share, wanted) in missed.items()
+            ]
+            why = "the groups are too large to be dealt out" if groups else "clips that belong together are too many"
+            st.warning(f"{', '.join(gets)}: {why}.", icon=":material/balance:")
         moving = int((proposed != state.subset).sum())
         if st.button(f"Split: move {moving:,} clips", type="primary", key="split.apply", disabled=not moving):
             with session.said():

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from sqlalchemy import text
 from streamlit.testing.v1 import AppTest
 
 from hover_core import jobs, members, vector_rows
@@ -217,6 +218,18 @@ def test_split_by_shares_moves_the_clips_and_undo_brings_them_back(run_as: Run, 
     assert not app.exception
     assert sum(counts["test"] for counts in after.values()) == 4
     assert sum(counts["train"] for counts in mapped.state().population().values()) == 10
+
+
+def test_split_says_which_shares_the_groups_do_not_let_it_meet(run_as: Run, mapped: Dataset) -> None:
+    with mapped.store.write() as connection:
+        connection.execute(text("UPDATE clips SET group_name = CASE WHEN position < 37 THEN 'ann' ELSE 'bob' END"))
+    app = run_as(LOCAL_OWNER)
+    app.switch_page("owner/split.py").run()
+    app.get_by_key("split.how").set_value("By shares").run()
+
+    (said,) = [box.value for box in app.warning]
+    assert "test gets 0 clips (0 %) instead of 10 %" in said
+    assert "groups are too large" in said
 
 
 def test_the_export_page_shows_the_rows_that_it_downloads(run_as: Run, mapped: Dataset) -> None:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hover_core.errors import Refused
-from hover_core.split import split
+from hover_core.split import split, unmet
 
 SHARES = (
     st.tuples(*[st.integers(0, 5)] * 4)
@@ -104,3 +104,22 @@ def test_a_group_is_never_in_two_subsets(labels, shares, seed, data):
     for name in set(groups) - {""}:
         assert len({subset for subset, group in zip(chosen.tolist(), groups, strict=True) if group == name}) == 1
     assert set(chosen.tolist()) <= wanted
+
+
+def test_shares_that_large_groups_cannot_meet_are_told():
+    groups = [f"speaker {number}" for number in range(6) for _ in range(67)]
+    shares = {"raw": 50, "train": 30, "dev": 10, "test": 10}
+    assigned = split([""] * 402, shares, groups=groups)
+
+    missed = unmet(assigned, shares)
+
+    assert counts(assigned) == [201, 67, 67, 67]
+    sixth = pytest.approx(1 / 6)
+    assert missed == {"train": (67, sixth, 0.3), "dev": (67, sixth, 0.1), "test": (67, sixth, 0.1)}
+
+
+@pytest.mark.parametrize("size", [1, 7, 45, 400])
+def test_what_rounding_does_to_shares_is_not_told(size):
+    shares = {"raw": 50, "train": 30, "dev": 10, "test": 10}
+
+    assert unmet(split(["a", "b"] * size, shares), shares) == {}
