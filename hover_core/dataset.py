@@ -60,6 +60,15 @@ class Added:
     batch_id: int | None
 
 
+@dataclass(frozen=True)
+class Foreseen:
+    """What adding a table would do to clips that are there already."""
+
+    known: int
+    moved: int
+    relabelled: int  # those that would lose the label that they have to another
+
+
 class Datasets:
     """All datasets of one store, with what a process keeps of them in memory. Safe for threads."""
 
@@ -185,6 +194,23 @@ class Dataset:
         identity = self.row.settings.get("identity", "full")
         keeps = self.by.role == OWNER and self.row.size == 0
         return tables.plan(table, columns, identity=identity, keep_sources=keeps, **options)
+
+    def foreseen(self, intake: Intake) -> Foreseen:
+        """What `add` would do to the clips that the dataset has."""
+        self.by.allow("own", self.id)
+        with self.store.read() as connection:
+            at = clip_rows.positions_of(connection, self.id, [clip.clip_id for clip in intake.clips])
+        state = self.state()
+        moved = relabelled = 0
+        for clip in intake.clips:
+            position = at.get(clip.clip_id)
+            if position is None:
+                continue
+            code = int(state.label[position])
+            relabelled += bool(clip.label) and code >= 0 and state.names[code] != clip.label
+            said = intake.subset_given and clip.clip_id not in intake.unsaid
+            moved += said and SUBSETS[state.subset[position]] != clip.subset
+        return Foreseen(len(at), moved, relabelled)
 
     def add(self, intake: Intake, *, token: str | None = None) -> Added:
         """Add the clips of a table by the merge rules: the same clip is the same, nothing is ever deleted.

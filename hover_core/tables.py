@@ -74,6 +74,8 @@ class Intake:
     sources: dict[str, tuple[str, str, str]] = field(default_factory=dict)  # clip_id → annotator, time, how
     subset_given: bool = False
     unsaid: set[str] = field(default_factory=set)  # clips whose subset cell is empty: they stay where they are
+    raw_labels: int = 0  # clips that are raw and have a label in the table, whatever becomes of it
+    disagreeing: int = 0  # duplicates whose label is another than that of the clip that counts
     group_column: str = ""  # which of the columns that are kept the groups are from
 
     def labelled(self) -> int:
@@ -162,14 +164,16 @@ def plan(
             place, earlier = first[clip.clip_id]
             rule = "same id" if clip.own_id else "same address" if clip.start_s is None else "same address and stretch"
             kept = intake.clips[place]
-            winner = clip if _PRIORITY[clip.subset] > _PRIORITY[kept.subset] else kept
+            winner, other = (clip, kept) if _PRIORITY[clip.subset] > _PRIORITY[kept.subset] else (kept, clip)
             why = f"{rule} as row {earlier}"
             if clip.own_id and clip.url != kept.url:
                 why += ", with another address"
             if clip.subset != kept.subset:
-                why += f"; {winner.subset} wins over {(kept if winner is clip else clip).subset}"
+                why += f"; {winner.subset} wins over {other.subset}"
+            if winner.label and other.label not in ("", winner.label):
+                intake.disagreeing += 1
+                why += f"; the label “{winner.label}” wins over “{other.label}”"
             intake.duplicates.append(Refusal(row, clip.url[:200], why))
-            other = kept if winner is clip else clip
             if winner.subset != "raw":
                 intake.unsaid.discard(clip.clip_id)
             intake.clips[place] = replace(
@@ -190,6 +194,7 @@ def plan(
             intake.sources[clip.clip_id] = source
     intake.refused.sort(key=lambda bad: bad.row)
     intake.group_column = columns.group if columns.group in extras else ""
+    intake.raw_labels = sum(bool(clip.label) and clip.subset == "raw" for clip in intake.clips)
     if raw_labels == "reference":
         intake.clips = [
             replace(clip, label="", reference=clip.reference or clip.label) if clip.subset == "raw" else clip

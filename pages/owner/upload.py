@@ -12,7 +12,7 @@ from hover_core import containers, demo, job_rows, settings, tables
 from hover_core.audio import Piece
 from hover_core.clips import Clip
 from hover_core.cuts import Cut
-from hover_core.dataset import Dataset
+from hover_core.dataset import Dataset, Foreseen
 from hover_core.errors import HoverError, SoundError
 from hover_core.fetch import RefusedHost
 from hover_core.tables import Columns, Intake, RawTable
@@ -131,10 +131,11 @@ def _screen(table: RawTable, name: str, digest: str) -> None:
     with right:
         said = st.container()
         base_url = _base_url(table, columns, digest)
-        raw_labels = _raw_labels(table, columns, digest)
+        raw_box = st.container()
         target_box, asked, more = st.container(), st.container(), st.container()
     with more:
         identity_name = _identity(digest)
+    raw_labels, raw_key = _raw_labels(columns, digest)
     settled = (digest, columns, raw_labels, base_url, identity_name)
     with right, st.spinner("Looking at every row …", show_time=True):
         intake, known = _plan(dataset, table, settled)
@@ -143,16 +144,22 @@ def _screen(table: RawTable, name: str, digest: str) -> None:
     if target is not dataset:
         with right, st.spinner("Looking at every row …", show_time=True):
             intake, known = _plan(None, table, settled)
+    with raw_box:
+        _raw_labels_menu(intake.raw_labels, raw_key)
     names = (target.id, target.name) if target is not None and target.row.size else (_free_name(name),)
     hosts, answered = _listen(intake, digest, names, heard, asked)
     with more:
         labelled = any(clip.label or clip.reference for clip in intake.clips)
         cut, cut_labels = _recordings().choice(digest, labelled=labelled)
     with said:
-        _say(intake, 0 if cut else known, "recording" if cut else "clip")
+        seen = None if cut or target is None or not known else _foreseen(target, intake, settled)
+        _say(intake, seen, "recording" if cut else "clip")
     where = f" to “{plain(target.name)}”" if target is not None and target.row.size else ""
     if cut:
         act = f"Cut {counted(len(intake.clips), 'recording')} and add the clips{where}"
+    elif not intake.clips:
+        needs_base = not base_url and any(tables.is_relative(bad.value) for bad in intake.refused)
+        act = "Give a base address" if needs_base else "No row can be added"
     elif known < len(intake.clips):
         act = f"Add {counted(len(intake.clips) - known, 'clip')}{where}"
     else:
@@ -205,29 +212,25 @@ def _columns(table: RawTable, guessed: Columns, digest: str) -> Columns:
     return Columns(**{**guessed.__dict__, **picked})
 
 
-def _raw_labels(table: RawTable, columns: Columns, digest: str) -> str:
-    import pandas as pd
-
-    if not columns.label:
-        return "keep"
+def _raw_labels(columns: Columns, digest: str) -> tuple[str, str]:
+    """What becomes of the labels of raw clips, what was chosen or is likely meant, and the key of the menu for it."""
     ours = bool(columns.annotator and columns.how)
-    subset = (
-        table.frame[columns.subset].str.strip().str.lower() if columns.subset else pd.Series("raw", table.frame.index)
-    )
-    raw = int(((subset.isin(["raw", ""])) & (table.frame[columns.label].str.strip() != "")).sum())
-    if not raw:
-        return "keep"
-    chosen = st.radio(
-        f"{raw:,} raw rows have a label",
-        ["keep", "reference"],
-        index=0 if ours or not columns.subset else 1,
-        format_func={
-            "keep": "Keep them as labels",
-            "reference": "Set them aside as a reference: hidden from annotators, used to score their work",
-        }.__getitem__,
-        key=f"upload.raw.{digest}",
-    )
-    return str(chosen)
+    likely = "reference" if columns.subset and not ours else "keep"
+    key = f"upload.raw.{digest}.{likely}"
+    return str(st.session_state.setdefault(key, likely)), key
+
+
+def _raw_labels_menu(amount: int, key: str) -> None:
+    if amount:
+        st.radio(
+            f"{counted(amount, 'raw clip')} {'has' if amount == 1 else 'have'} a label",
+            ["keep", "reference"],
+            format_func={
+                "keep": "Keep them as labels",
+                "reference": "Set them aside as a reference: hidden from annotators, used to score their work",
+            }.__getitem__,
+            key=key,
+        )
 
 
 def _identity(digest: str) -> str:
@@ -303,15 +306,20 @@ def _offer(host_port: str, digest: str) -> bool:
     return True
 
 
-def _say(intake: Intake, known: int, thing: str) -> None:
+def _say(intake: Intake, seen: Foreseen | None, thing: str) -> None:
     counts = tables.preview(intake)
     parts = [f"**{counted(len(intake.clips), thing)}**"]
-    if intake.subset_given:
+    if intake.subset_given and intake.clips:
         parts.append(", ".join(f"{count:,} {name}" for name, count in counts.items() if count))
-    if known:
-        parts.append(f"{known:,} are in the dataset already")
+    if seen is not None:
+        parts.append(f"{seen.known:,} {'is' if seen.known == 1 else 'are'} in the dataset already")
+        if seen.moved:
+            parts.append(f"{seen.moved:,} will move to another subset")
+        if seen.relabelled:
+            parts.append(f"**{counted(seen.relabelled, 'label')} will change**")
     if intake.duplicates:
-        parts.append(f"{counted(len(intake.duplicates), 'duplicate')} (the same clip twice counts once)")
+        torn = f"; {intake.disagreeing:,} of them with another label" if intake.disagreeing else ""
+        parts.append(f"{counted(len(intake.duplicates), 'duplicate')} (the same clip twice counts once{torn})")
     parts.append(f"{intake.labelled():,} labelled")
     if intake.refused:
         parts.append(f"**{counted(len(intake.refused), 'row')} refused**")
@@ -422,6 +430,15 @@ def _folder(root: Path) -> list[str]:
 @st.cache_data(max_entries=4, show_spinner="Reading the table …")
 def _table(data: bytes, name: str) -> RawTable:
     return tables.read_table(data, name)
+
+
+def _foreseen(target: Dataset, intake: Intake, settled: tuple) -> Foreseen:
+    """What adding would do to clips that are there; kept until labels or choices are others."""
+    key = (target.id, target.state().revision, settled)
+    if st.session_state.get("upload.foreseen", (None,))[0] != key:
+        st.session_state["upload.foreseen"] = key, target.foreseen(intake)
+    found: Foreseen = st.session_state["upload.foreseen"][1]
+    return found
 
 
 def _plan(target: Dataset | None, table: RawTable, settled: tuple) -> tuple[Intake, int]:

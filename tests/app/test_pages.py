@@ -113,7 +113,7 @@ def test_the_upload_page_says_beforehand_what_will_happen(run_as: Run, datasets:
     rows = pd.DataFrame(
         {
             "audio": ["demo:d0001.ogg", "demo:d0001.ogg", "ftp://x/y.wav", "demo:d0002.ogg"],
-            "label": ["one", "one", "two", ""],
+            "label": ["one", "one", "two", "two"],
             "SUBSET": ["raw", "test", "raw", "raw"],
         }
     )
@@ -131,6 +131,39 @@ def test_the_upload_page_says_beforehand_what_will_happen(run_as: Run, datasets:
     refused = app.dataframe[1].value
     assert list(refused["row"]) == [4]
     assert "ftp:" in refused["why"][0]
+
+
+def test_the_upload_page_counts_the_clips_that_come_in_and_not_the_rows(run_as: Run, datasets: Datasets) -> None:
+    app = run_as(LOCAL_OWNER)
+    rows = b"audio,label\ndemo:d0001.ogg,one\ndemo:d0001.ogg,nine\ndemo:d0001.ogg,one\nftp://x/y.wav,two\n"
+
+    app.file_uploader[0].upload("clips.csv", rows)
+    app.run()
+
+    assert app.radio[0].label == "1 raw clip has a label"
+    assert "2 duplicates (the same clip twice counts once; 1 of them with another label)" in _text(app)
+    assert "the label “one” wins over “nine”" in app.dataframe[2].value["why"][0]
+
+
+def test_the_upload_page_says_beforehand_which_labels_will_change(run_as: Run, mapped: Dataset) -> None:
+    mapped.annotate([0, 1, 2], "robin", how="heard")
+    table = b"audio,label,SUBSET\ndemo:d0000.ogg,wren,train\ndemo:d0001.ogg,wren,test\ndemo:d0002.ogg,,train\n"
+    app = run_as(LOCAL_OWNER)
+
+    app.file_uploader[0].upload("clips.csv", table)
+    app.run()
+
+    assert "3 are in the dataset already · 1 will move to another subset · **2 labels will change**" in _text(app)
+
+
+def test_a_table_of_relative_addresses_asks_for_their_base(run_as: Run, datasets: Datasets) -> None:
+    app = run_as(LOCAL_OWNER)
+
+    app.file_uploader[0].upload("clips.csv", b"audio,SUBSET\na.wav,raw\nb.wav,raw\n")
+    app.run()
+
+    assert "**0 clips** · 0 labelled · **2 rows refused**" in _text(app)
+    assert (app.button(key="upload.add").label, app.button(key="upload.add").disabled) == ("Give a base address", True)
 
 
 def test_a_table_in_which_no_name_says_where_the_addresses_are_shows_its_rows(run_as: Run) -> None:

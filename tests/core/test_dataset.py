@@ -28,6 +28,7 @@ ANNOTATOR_WRITES = {
 }
 OWNER_WRITES = {
     "add": lambda dataset: dataset.add(tables.Intake()),
+    "foreseen": lambda dataset: dataset.foreseen(tables.Intake()),
     "add_cut": lambda dataset: dataset.add_cut(tables.Intake(), Cut(length_s=5)),
     "commit": lambda dataset: dataset.commit([0], "train"),
     "split": lambda dataset: dataset.split({"train": 1}),

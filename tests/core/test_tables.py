@@ -415,3 +415,13 @@ def test_a_hundred_thousand_rows_are_read_and_planned():
     found = intake("url,label,SUBSET\n" + lines)  # a quadratic step would run into the time limit of every test
 
     assert len(found.clips) == 100_000
+
+
+def test_a_duplicate_with_another_label_says_which_one_wins():
+    found = intake("url,label\nhttp://h/1,one\nhttp://h/1,nine\nhttp://h/1,\n")
+
+    assert [again.reason for again in found.duplicates] == [
+        "same address as row 2; the label “one” wins over “nine”",
+        "same address as row 2",
+    ]
+    assert (found.disagreeing, found.raw_labels) == (1, 1)
