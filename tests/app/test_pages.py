@@ -67,7 +67,7 @@ def test_archived_datasets_can_be_taken_out_again_when_no_other_is_left(run_as: 
     assert not app.exception
     assert [toast.value for toast in app.toast] == ["“birds” is out of the archive."]
     assert [row.id for row in mapped.datasets.rows()] == [mapped.id]
-    assert app.text_input(key=f"frame.name.{mapped.id}").value == "birds"
+    assert app.text_input(key=f"frame.name.{mapped.id}.birds").value == "birds"
 
 
 @pytest.mark.parametrize("page", OWNER_PAGES)
