@@ -316,7 +316,7 @@ class Desk:
 
     def _could_not_ask(self, title: str, why: str) -> None:
         """Say it beside the hits of the question before, which stay, and could pass for an answer."""
-        stay = "" if self.search is None else f" The hits are still those of: {self.search.title}."
+        stay = "" if self.search is None else f" The hits are still those of: {self.search.named()}."
         self.unasked = f"{title}: {plain(why.removesuffix('.'))}.{stay}"
 
     def ask_words(self, words: Words | None) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from hover_core.dataset import Dataset
 from hover_core.finding import Ranking, Sought, find, matching, with_frames
+from pages.components.words import plain
 
 Positions = NDArray[np.int64]
 MOST_HITS = 500
@@ -62,6 +63,12 @@ class Search:
     cut: float | None = None  # the score at which its threshold began, once somebody looked at that
     id: int = field(default_factory=lambda: next(_ids))
     _found: tuple[tuple[Any, ...], Ranking] | None = None
+
+    def named(self) -> str:
+        """The question in a few words, as Markdown."""
+        if self.sought is None and self.words is not None:
+            return f"“{plain(self.words.text)}”"
+        return self.title
 
     def thumb(self, position: int) -> int:
         """1 if the clip is an example of what is meant, -1 if it is one of what is not, else 0."""

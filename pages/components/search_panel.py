@@ -216,8 +216,13 @@ def search_panel(dataset: Dataset, desk: Desk) -> Act | None:
     """The hits, ranked, with their cosine; returns what was done with one of them."""
     search = desk.search
     assert search is not None  # only drawn for a question
+    hits, wrong = None, ""
+    try:
+        hits = _ranking(dataset, desk, search)
+    except HoverError as error:
+        wrong = str(error)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", gap="small"):
-        st.markdown(_asked(search), width="content")
+        st.markdown(_asked(search) + _how(hits), width="content")
         if search.words is not None:
             _wordless(desk, search.words)
         if search.sound:
@@ -226,10 +231,8 @@ def search_panel(dataset: Dataset, desk: Desk) -> Act | None:
         _in_a_row(dataset, desk, search)
         return None
     _how_many(dataset, desk, search)
-    try:
-        hits = _ranking(dataset, desk, search)
-    except HoverError as error:
-        st.error(plain(str(error)))
+    if hits is None:
+        st.error(plain(wrong))
         return None
     _acts(dataset, desk, search, hits)
     if not len(hits):
@@ -245,6 +248,7 @@ def search_panel(dataset: Dataset, desk: Desk) -> Act | None:
         key="label.hit_list",
         scores=None if search.sought is None else hits.scores[part],
         closer_than=None if search.sought is None else hits.closer_than[part],
+        distances=None if hits.distances is None else hits.distances[part],
         thumbs=None if search.sought is None else [search.thumb(int(p)) for p in hits.positions[part]],
         focus=desk.focus,
     )
@@ -265,6 +269,13 @@ def _asked(search: Search) -> str:
     if not (search.like or search.unlike):
         return search.title
     return f"{search.title} · :material/thumb_up: {len(search.like)} :material/thumb_down: {len(search.unlike)}"
+
+
+def _how(hits: Ranking | None) -> str:
+    """What else than the cosine the order of the hits is by; the cosines beside them then go up and down."""
+    if hits is None or hits.distances is None:
+        return ""
+    return f" · compared frame by frame, {hits.reranked_s * 1000:.1f} ms"
 
 
 def _wordless(desk: Desk, words: Words) -> None:

@@ -141,6 +141,7 @@ def test_an_uploaded_file_finds_its_kind_and_lights_it_up_on_the_map(heard: Hear
     assert {clip % 3 for clip in hits(page, 15)} == {NOISE}
     scores = [float(text) for text in page.locator(".clip-list .score").all_text_contents()]
     assert scores == sorted(scores, reverse=True)
+    expect(page.locator(".clip-list .heading")).to_have_text("cosinecloser than")
     # sixty clips: the nearest is closer than 59 of them
     expect(page.locator(".clip-list .closer").first).to_have_text("98.3 %")
 
@@ -385,3 +386,7 @@ def test_hits_are_compared_frame_by_frame_once_that_was_prepared(heard: Heard, o
     # asked before there were sequences: what is heard above the hits is compared all the same
     expect(page.get_by_text(re.compile("and anew frame by frame in [0-9.]+ ms"))).to_be_visible(timeout=60_000)
     assert {clip % 3 for clip in listed(page)} == {NOISE}
+    page.keyboard.press("Escape")  # what they are ordered by stands outside of the settings as well
+    expect(page.get_by_text(re.compile("compared frame by frame, [0-9.]+ ms"))).to_be_visible()
+    expect(page.locator(".clip-list .heading")).to_have_text("cosineframes apart")
+    assert float(page.locator(".clip-list .closer").first.inner_text()) > 0

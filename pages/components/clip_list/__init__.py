@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -32,14 +33,16 @@ def clip_list(
     key: str,
     scores: Sequence[float] | None = None,
     closer_than: Sequence[float] | None = None,
+    distances: Sequence[float] | None = None,
     thumbs: Sequence[int] | None = None,
     focus: int | None = None,
     evict: bool = False,
 ) -> Act | None:
     """Draw the clips at `positions`, a page of them; the act of this run, if any.
 
-    With `scores` each shows one, with `closer_than` the share of all clips that it is closer than; with `thumbs` (1 up,
-    -1 down, 0 neither) each can be an example for or against.
+    With `scores` each shows one, with `closer_than` the share of all clips that it is closer than, with `distances` how
+    far its frames are instead (NaN for none); with `thumbs` (1 up, -1 down, 0 neither) each can be an example for or
+    against.
     Of several acts each run answers one: whoever does it asks for another run.
     """
     state = dataset.state()
@@ -57,6 +60,7 @@ def clip_list(
                 "colour": colour(code) if code >= 0 else "",
                 "score": None if scores is None else f"{scores[number]:.3f}",
                 "closer": None if closer_than is None else _percent(closer_than[number]),
+                "frames": None if distances is None else _distance(distances[number]),
                 "thumb": None if thumbs is None else thumbs[number],
             }
         )
@@ -82,6 +86,10 @@ def clip_list(
 
 def _collect(key: str) -> None:
     st.session_state.setdefault(f"{key}.acts", []).extend(elements.heard(key))
+
+
+def _distance(mean: float) -> str:
+    return "–" if math.isnan(mean) else f"{mean:.3g}"
 
 
 def _percent(share: float) -> str:

@@ -3,6 +3,7 @@
  *
  * Up to Python go, by an Outbox, acts {kind: "focus" | "similar" | "evict" | "up" | "down" | "label", position, label}. Playing sends nothing.
  */
+import { halves } from "./halves.js"
 import { leaving } from "./leaving.js"
 import { Outbox } from "./outbox.js"
 import { css, legible, themeOf } from "./paint.js"
@@ -40,7 +41,9 @@ class ClipList {
     this.note.hidden = true
     this.known = make("datalist", "")
     this.known.id = `clip-list-${Math.random().toString(36).slice(2)}`
-    this.element.append(this.rows, this.note, this.audio, this.known)
+    this.heading = make("div", "heading")
+    this.heading.append(make("span", ""), make("span", ""))
+    this.element.append(this.heading, this.rows, this.note, this.audio, this.known)
     this.audio.addEventListener("timeupdate", () => this.#moved())
     for (const name of ["play", "pause", "ended"]) this.audio.addEventListener(name, () => this.#marked())
     place.append(this.element)
@@ -57,6 +60,9 @@ class ClipList {
       this.names = names
       this.known.replaceChildren(...data.labels.map(name => Object.assign(make("option", ""), { value: name })))
     }
+    const [first] = data.rows
+    this.element.classList.toggle("hits", Boolean(first?.closer))
+    if (first?.closer) headings(first).forEach((words, at) => { this.heading.children[at].textContent = words })
     this.theme = themeOf(this.element)
     const told = JSON.stringify([data.rows, this.theme])
     if (told !== this.told) {
@@ -79,8 +85,10 @@ class ClipList {
     play.addEventListener("click", () => this.#play(row.position))
     const outline = make("canvas", "outline")
     outline.addEventListener("click", () => this.#play(row.position))
-    const name = make("button", "name", row.name)
-    name.title = row.url
+    const name = make("button", "name")
+    name.append(...halves(row.name).map(half => make("span", "", half)))
+    name.setAttribute("aria-label", row.name)
+    name.title = `${row.name}\n${row.url}`
     name.addEventListener("click", () => this.#act("focus", row.position))
     const label = this.#label(row)
     const score = make("span", "score", row.score ?? "")
@@ -90,8 +98,9 @@ class ClipList {
     similar.addEventListener("click", () => this.#act("similar", row.position))
     item.append(play, outline, name, label, score)
     if (row.closer) {
-      const closer = make("span", "closer", row.closer)
-      closer.title = score.title = `Cosine ${row.score}; closer than ${row.closer} of all clips`
+      const closer = make("span", "closer", row.frames ?? row.closer)
+      const frames = row.frames ? `; frame by frame ${row.frames} apart, on average` : ""
+      closer.title = score.title = `Cosine ${row.score}; closer than ${row.closer} of all clips${frames}`
       item.append(closer)
     }
     if (row.thumb !== null && row.thumb !== undefined) item.append(this.#thumb(row, "up", 1), this.#thumb(row, "down", -1))
@@ -215,6 +224,11 @@ class ClipList {
 function placeOf(button) {
   const row = button.closest(".row")
   return row && { row: [...row.parentElement.children].indexOf(row), what: `.${button.classList[0]}` }
+}
+
+/** What the numbers of hits are. */
+function headings(row) {
+  return ["cosine", row.frames ? "frames apart" : "closer than"]
 }
 
 function make(tag, className, text) {
