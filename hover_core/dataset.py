@@ -666,7 +666,8 @@ class SupervisableAudioDataset(Dataset):
         drawn = tables.plan(table, columns, raw_labels=raw_labels, local_folder=True)
         if drawn.refused:
             listed = "; ".join(f"row {bad.row - 2}: {bad.reason}" for bad in drawn.refused[:10])
-            raise TableError(f"{len(drawn.refused)} rows are no clips: {listed}")
+            no_clips = "1 row is no clip" if len(drawn.refused) == 1 else f"{len(drawn.refused):,} rows are no clips"
+            raise TableError(f"{no_clips}: {listed}")
         names = hashlib.sha256("".join(sorted(clip.clip_id for clip in drawn.clips)).encode()).hexdigest()
         name = name or f"notebook {names[:8]}"
         found = [row.id for row in datasets.store.datasets(archived=True) if row.name == name]

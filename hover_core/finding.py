@@ -152,7 +152,7 @@ def sought(dataset: Dataset, query: Query) -> Sought:
     for part in parts:
         if isinstance(part, int | np.integer):
             if index.vector_row(int(part)) is None:
-                raise NotFound(f"the clip at position {part} has no vector: vectorize first")
+                raise NotFound(_why_no_vector(dataset, int(part), key))
             clips.append(int(part))
             silent.append(int(part))
         elif isinstance(part, str):
@@ -453,6 +453,13 @@ def _can_hear(key: str) -> None:
         raise Refused(
             f"the vectors “{key}” were not made here, so a sound cannot be turned into one: search by clips"
         ) from error
+
+
+def _why_no_vector(dataset: Dataset, position: int, key: str) -> str:
+    named = dataset.names([position])
+    name = named[position][0] if position in named else f"the clip at position {position}"
+    why = next((failure.reason for failure in dataset.failures(key) if failure.position == position), "")
+    return f"{name} has no vector: {why or 'vectorize first'}"
 
 
 def _small_enough(data: bytes) -> bytes:

@@ -435,10 +435,15 @@ def _broken() -> tuple[type[BaseException], ...]:
     return (soundfile.LibsndfileError, TypeError, containers.Broken)
 
 
+# of HTML, also behind a comment, and of the XML in which stores of files refuse
+_PAGES = (b"<!doctype html", b"<html", b"<head", b"<body", b"<!--", b"<?xml")
+
+
 def _not_a_sound(head: bytes) -> str:
     start = head[:64].lstrip(b"\xef\xbb\xbf \t\r\n").lower()
-    if start.startswith((b"<!doctype html", b"<html", b"<head")):
-        return "not a sound file but a web page (it starts with '<html'): does the link ask for a sign-in?"
+    page = next((mark for mark in _PAGES if start.startswith(mark)), b"")
+    if page:
+        return f"not a sound file but a web page (it starts with '{page.decode()}'): does the link ask for a sign-in?"
     shown = head[:12].decode("ascii", "replace")
     if shown.isprintable() and "\ufffd" not in shown:
         return f"not a sound file that can be read (it starts with {shown!r})"

@@ -60,8 +60,9 @@ def _found(dataset: Dataset, found: Twins) -> None:
     torn = [len(np.unique(state.label[group][state.label[group] >= 0])) > 1 for group in groups]
     clips = sum(map(len, groups))
     st.caption(
-        f"{counted(clips, 'clip')} in {counted(len(groups), 'group')} of the same sound; {sum(parted):,} of the groups "
-        f"lie in more than one subset, {sum(torn):,} carry different labels.{_left_open(found)}"
+        f"{counted(clips, 'clip')} in {counted(len(groups), 'group')} of the same sound; {sum(parted):,} of them "
+        f"{'lies' if sum(parted) == 1 else 'lie'} in more than one subset, "
+        f"{sum(torn):,} {'carries' if sum(torn) == 1 else 'carry'} different labels.{_left_open(found)}"
     )
     order = sorted(range(len(groups)), key=lambda number: (-parted[number], -torn[number], number))
     with st.expander("Listen to them", icon=":material/hearing:"):

@@ -97,9 +97,10 @@ with st.container(horizontal=True):
     )
 raw = int(((state.label >= 0) & (state.subset == 0)).sum())
 if raw and state.subset.any():
+    are, them = ("is", "it") if raw == 1 else ("are", "them")
     st.caption(
-        f"{counted(raw, 'labelled clip')} {'is' if raw == 1 else 'are'} still raw. Move them to train, dev or test on "
-        "Label if a model is to be trained or tested on them."
+        f"{counted(raw, 'labelled clip')} {are} still raw. Move {them} to train, dev or test on Label "
+        f"if a model is to be trained or tested on {them}."
     )
 leak_sentence(dataset)
 st.dataframe(head, hide_index=True, width="stretch", alt="The first rows of the export")

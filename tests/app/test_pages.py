@@ -409,7 +409,7 @@ def test_split_says_how_many_clips_are_one_sound_and_whether_the_split_parts_the
     app.switch_page("owner/split.py").run()
 
     assert not app.exception
-    assert "2 clips in 1 group of the same sound; 1 of the groups lie in more than one subset" in _text(app)
+    assert "2 clips in 1 group of the same sound; 1 of them lies in more than one subset" in _text(app)
     assert "the same bytes" in _text(app)
     assert "d0003\\.ogg" in _text(app)
 

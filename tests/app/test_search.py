@@ -144,3 +144,20 @@ def test_words_that_narrow_a_question_are_taken_off_where_they_are_said(run_as: 
     assert asked.search.words is None
     assert asked.search.clips == (3,)
     assert app.text_input(key="label.words").value == ""
+
+
+def test_a_clip_without_a_vector_says_why_it_cannot_be_asked_with(run_as: Run, mapped: Dataset) -> None:
+    mapped.add(Intake(clips=[Clip(clip_id("demo:nope_1.ogg"), "demo:nope_1.ogg")]))
+    app = label(run_as(LOCAL_OWNER))
+    asked = desk(app, mapped)
+    asked.ask([40])
+    app.run()
+    (before,) = problems(app)
+    with mapped.store.write() as connection:
+        vector_rows.add_failures(connection, mapped.id, KEY, {40: "HTTP 404"})
+
+    asked.ask([40])
+    app.run()
+
+    assert before == "Like **nope\\_1\\.ogg**: nope\\_1\\.ogg has no vector\\: vectorize first."
+    assert problems(app) == ["Like **nope\\_1\\.ogg**: nope\\_1\\.ogg has no vector\\: HTTP 404."]

@@ -155,13 +155,16 @@ def test_a_file_on_disk_is_heard_like_its_bytes(workers, tmp_path):
     (b"", "empty file"),
     (b"<html><body>Sign in", "web page (it starts with '<html')"),
     (b"<!DOCTYPE html>", "web page"),
+    (b"<!-- made by a proxy -->\n<html>", "web page (it starts with '<!--')"),
+    (b"<?xml version='1.0'?><Error>AccessDenied", "web page (it starts with '<?xml')"),
+    (b"<body>gone", "web page (it starts with '<body')"),
     (b'{"error": "gone"}', """not a sound file that can be read (it starts with '{"error": "g')"""),
     (b"\x00\x00\x00\x20ftypM4A \x00\x00", "m4a/AAC that cannot be read: cut off, or damaged"),
     (b"\xff\xf1\x50\x80" * 9, "there are no samples in it"),
     (b"\x1a\x45\xdf\xa3" + b"\0" * 60, "webm/Matroska that cannot be read"),
     (b"\x00\x01\x02\x03\x04", "not a sound file that can be read (it starts with the bytes 00 01 02 03)"),
     (sounds.encode(np.zeros(0, np.float32)), "there are no samples in it"),
-], ids=range(9))  # fmt: skip
+], ids=range(12))  # fmt: skip
 def test_what_is_no_sound_says_so(workers, data, sentence):
     answer = one(workers, Piece(data))
 

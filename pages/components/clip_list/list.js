@@ -189,7 +189,8 @@ class ClipList {
       await this.audio.play()
     } catch (error) {
       if (error.name === "AbortError") return
-      this.note.textContent = "This clip could not be played: its sound cannot be fetched or decoded."
+      const card = await outlines.get(this.#address(position, "card")) // which says why
+      this.note.textContent = `This clip could not be played: ${card?.problem || "its sound cannot be fetched or decoded"}.`
       this.note.hidden = false
     }
   }
