@@ -222,14 +222,15 @@ def test_consecutive_selections_join_cut_and_subtract(on_label: Page) -> None:
     page.keyboard.down("Control")  # and moves the map, whatever the hand holds
     page.mouse.move(*where[150])
     page.mouse.down()
-    page.mouse.move(where[150][0] + 120, where[150][1] - 60, steps=6)
+    page.mouse.move(where[150][0] + 30, where[150][1] - 20, steps=6)
     page.mouse.up()
     page.keyboard.up("Control")
 
-    assert np.abs(acts.pixels(page, COUNT) - where - [120, -60]).max() < 1
+    assert np.abs(acts.pixels(page, COUNT) - where - [30, -20]).max() < 1
     assert (acts.selected(page), wrong) == (list(range(100, 200)), [])
 
     # a click is a selection as well
+    where = acts.pixels(page, COUNT)
     page.get_by_role("button", name=re.compile("click adds")).click()
     page.mouse.click(*where[250])
     acts.await_selected(page, [*range(100, 200), 250])
