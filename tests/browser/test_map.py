@@ -593,7 +593,7 @@ def test_after_a_control_was_used_by_the_mouse_the_keys_are_for_the_map(on_label
     page.wait_for_function("() => window.__hoverMap.state().colours[5] !== null")
     page.keyboard.press("u")
     page.wait_for_function("() => window.__hoverMap.state().colours[5] === null")
-    page.locator(".modebar-btn[data-title='Whole map']").click()
+    page.locator(".modebar-btn[data-title='Zoom out to everything']").click()
     page.keyboard.press("ArrowRight")
     page.wait_for_function("() => window.__hoverMap.state().focus === 0")
     page.wait_for_function("() => window.__hoverMap.state().sounds_started > 0")
