@@ -349,7 +349,7 @@ def test_neighbours_of_a_clip_and_of_its_vector(dataset):
 def test_a_clip_without_a_vector_has_no_neighbours(dataset):
     vectorized(dataset, 5)
 
-    with pytest.raises(NotFound, match="7.wav has no vector: vectorize first"):
+    with pytest.raises(NotFound, match="vector: vectorize first"):
         dataset.neighbours(7)
 
 
