@@ -26,7 +26,6 @@ from typing import Any, Final
 SMALL_BYTES: Final = 1 << 18
 _NAME = re.compile(r"[0-9a-f]{64}(\.[a-z0-9.-]{1,60})?")
 _PENDING_BYTES: Final = 1 << 20
-_PENDING_SOUNDS: Final = 8  # so few for the sake of a killed process; 100 at once would be no faster
 _PENDING_S: Final = 1.0
 _WAIT_S: Final = 30.0  # for another process that writes
 _DELETED_AT_ONCE: Final = 1000
@@ -85,7 +84,7 @@ class SoundCache:
             if name not in self._pending:
                 self._pending[name] = data
                 self._pending_bytes += len(data)
-            full = self._pending_bytes >= _PENDING_BYTES or len(self._pending) >= _PENDING_SOUNDS
+            full = self._pending_bytes >= _PENDING_BYTES
             if not full and self._timer is None:
                 self._timer = threading.Timer(_PENDING_S, self._flush_late)
                 self._timer.daemon = True

@@ -281,7 +281,7 @@ class Here:
         listening = self._listening
         fetcher = listening.fetcher_of(self.dataset.row)
         urls, known = self.clips["url"].tolist(), self.clips["sha256"].tolist()
-        for position, sha256 in self._receipts.read().items():
+        for position, sha256 in self._receipts.read(listening.cache).items():
             known[position] = sha256
 
         def fetch(positions: list[int]) -> _Fetched:
@@ -291,8 +291,7 @@ class Here:
                 if sound is None:
                     sound = fetcher.fetch(urls[positions[0]])
                     sha256 = listening.cache.put(sound)
-                    for position in positions:
-                        self._receipts.add(position, sha256)
+                    self._receipts.add(positions, sha256, sound, listening.cache)
                     # a large one goes to the decoders as a file, to spare it the pipe, if the cache holds whatever is
                     # under way with room to spare
                     if SMALL_BYTES < len(sound) < listening.cache.max_bytes / IN_FLIGHT / 2:

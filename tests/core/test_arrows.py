@@ -14,10 +14,10 @@ TIERS = {
         "audio", "ear", "vectorizers", "scale", "suggest", "search", "inverted", "dtw", "dtw_kernel", "alike",
         "onnx_models", "plugins",
         "reducers", "layout", "layout_loops", "procrustes",
-        "browsers", "children", "recordings", "receipts", "containers", "plain_wav", "outlines", "cuts",
+        "browsers", "children", "recordings", "containers", "plain_wav", "outlines", "cuts",
     },
     "memory": {
-        "migrations", "store", "journal", "clip_rows", "vector_rows", "job_rows", "members", "sound_cache",
+        "migrations", "store", "journal", "clip_rows", "vector_rows", "job_rows", "members", "sound_cache", "receipts",
         "twin_rows", "state", "views", "fold", "action",
     },
     "conduct": {
