@@ -476,7 +476,7 @@ def _heard(header: dict[str, Any], buffer: bytes, dimensions: int) -> list[Heard
         try:
             seconds, rate = one
             heard = Heard(vectors[row], float(seconds), int(rate))
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             heard = None
         found.append(heard if heard and finite[row] else DecodeError("the decoder's answer cannot be read"))
         row += 1

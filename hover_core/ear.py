@@ -11,8 +11,8 @@ import math
 import os
 import signal
 import time
-from collections.abc import Iterator
-from typing import IO, Any, NamedTuple
+from collections.abc import Callable, Iterator
+from typing import IO, Any, NamedTuple, TypeVar
 
 from hover_core import outlines, recordings
 from hover_core.audio import DecodeLimits
@@ -21,6 +21,7 @@ from hover_core.errors import DecodeError
 from hover_core.recordings import LastOpened, Moved, Recording, Resamplers, mono, sane
 
 _FLUSH_S = 0.02
+T = TypeVar("T")
 
 
 class Vectorized(NamedTuple):
@@ -44,42 +45,42 @@ class _Ear:
 
     def answer(self, header: dict[str, Any], data: bytes, send: Any) -> None:
         """Calls send(header, buffer), once, or for "wav" several times."""
-        try:
-            self._answer(header, data, send)
-        except Moved:
-            self._answer(header, data, send)
-
-    def _answer(self, header: dict[str, Any], data: bytes, send: Any) -> None:
-        start, end = header.get("start"), header.get("end")
-        with self._recordings.opened(header.get("path"), data) as recording:
-            if header["op"] == "wav":
-                self._wav(recording, start, end, header["rate"], send)
-            elif header["op"] == "peaks":
-                send({}, outlines.peaks(recording, start, end, header["n"]))
-            elif header["op"] == "spectrogram":
-                width, height = header["width"], header["height"]
-                send({}, outlines.spectrogram(recording, self._resamplers, start, end, width, height))
-            elif header["op"] == "loudness":
-                seconds, values = outlines.loudness(recording, start, end, header["step"])
-                send({"duration": seconds}, values)
-            elif header["op"] == "probe":
-                seconds = recording.duration_s()
-                if header["counted"] and not recording.holds_what_it_says():
-                    with recordings.opened(header.get("path"), data, self._limits) as again:
-                        seconds = again.duration_s(counted=True)
-                send({"duration": seconds, "rate": recording.rate, "channels": recording.channels,
-                      "format": recording.format}, b"")  # fmt: skip
-            else:
-                raise DecodeError(f"unknown question {header['op']!r}")
+        self._heard(header.get("path"), data, lambda recording: self._answer(recording, header, data, send))
 
     def vector(self, path: str | None, data: bytes, start_s: Any, end_s: Any, key: str) -> Vectorized:
         """The vector of a clip."""
+        return self._heard(path, data, lambda recording: self._vectorize(recording, start_s, end_s, key))
+
+    def _heard(self, path: str | None, data: bytes, act: Callable[[Recording], T]) -> T:
+        """What `act` makes of the recording, which is opened anew if its file does not go where it should."""
         try:
             with self._recordings.opened(path, data) as recording:
-                return self._vectorize(recording, start_s, end_s, key)
+                return act(recording)
         except Moved:
             with self._recordings.opened(path, data) as recording:
-                return self._vectorize(recording, start_s, end_s, key)
+                return act(recording)
+
+    def _answer(self, recording: Recording, header: dict[str, Any], data: bytes, send: Any) -> None:
+        start, end = header.get("start"), header.get("end")
+        if header["op"] == "wav":
+            self._wav(recording, start, end, header["rate"], send)
+        elif header["op"] == "peaks":
+            send({}, outlines.peaks(recording, start, end, header["n"]))
+        elif header["op"] == "spectrogram":
+            width, height = header["width"], header["height"]
+            send({}, outlines.spectrogram(recording, self._resamplers, start, end, width, height))
+        elif header["op"] == "loudness":
+            seconds, values = outlines.loudness(recording, start, end, header["step"])
+            send({"duration": seconds}, values)
+        elif header["op"] == "probe":
+            seconds = recording.duration_s()
+            if header["counted"] and not recording.holds_what_it_says():
+                with recordings.opened(header.get("path"), data, self._limits) as again:
+                    seconds = again.duration_s(counted=True)
+            send({"duration": seconds, "rate": recording.rate, "channels": recording.channels,
+                  "format": recording.format}, b"")  # fmt: skip
+        else:
+            raise DecodeError(f"unknown question {header['op']!r}")
 
     def _vectorize(self, recording: Recording, start_s: Any, end_s: Any, key: str) -> Vectorized:
         from hover_core.vectorizers import get

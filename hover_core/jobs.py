@@ -185,6 +185,7 @@ def tend(dataset: Dataset) -> Job | None:
     if newest.attempts - int(newest.progress.get("progressed_at_attempt", 0)) >= _ATTEMPTS:
         progress = {**newest.progress, "message": "the process died again and again: see its log in the data folder"}
         job_rows.end_job(dataset.store, newest.id, newest.attempts, "failed", progress)
+        _receipts(newest).discard()
     else:
         launch(dataset.store, newest.id, newest.attempts)
     return job_rows.job(dataset.store, newest.id)

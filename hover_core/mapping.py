@@ -105,7 +105,8 @@ def _why_none(dataset: Dataset, vectorizer: str) -> str:
     told = [reason if count == 1 else f"{count:,} × {reason}" for reason, count in reasons.most_common(_MOST_REASONS)]
     if len(reasons) > _MOST_REASONS:
         told.append(f"{len(reasons) - _MOST_REASONS:,} other reasons")
-    url = str(dataset.clips()["url"][failures[0].position]).partition("?")[0]  # what opens a presigned one is not told
+    first = failures[0].position
+    url = dataset.names([first])[first][1].partition("?")[0]  # what opens a presigned one is not told
     tried = "the only clip" if len(failures) == 1 else f"none of {len(failures):,} clips"
     could = "could not be turned into a vector" if len(failures) == 1 else "could be turned into vectors"
     return f"{tried} {could}: {'; '.join(told)}. The first is {url}"

@@ -134,9 +134,9 @@ def test_a_cancelled_job_leaves_the_workers_free(datasets: Datasets) -> None:
         begun = time.monotonic()
         job = _until(dataset, lambda job: not job.running)
         took_s = time.monotonic() - begun
-        time.sleep(1.5)
+        time.sleep(1.5)  # what was on its way is answered after half a second
         asked = sum(server.count.values())
-        time.sleep(1.0)
+        time.sleep(1.0)  # so long nothing may come that nobody waits for: no event says so
 
         assert sum(server.count.values()) == asked
     assert job.state == "cancelled"
