@@ -9,6 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hover_core.invites import OWNER
 from pages.server import assets, identity
+from pages.server.frontend import Frontend
 
 WITH_A_MAP = ("/label", "/vectorize")  # how the addresses of pages end that show one
 HEADERS = {
@@ -57,4 +58,4 @@ class SecurityHeaders:
         await self.app(scope, receive, with_headers)
 
 
-MIDDLEWARE = [Middleware(SecurityHeaders)]
+MIDDLEWARE = [Middleware(SecurityHeaders), Middleware(Frontend)]

@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import logging
+import socket
 import sys
 import threading
 import time
@@ -16,6 +17,8 @@ from pages.server import identity
 from pages.server.shared import close, datasets
 
 _FIRST_PAGE_S = 4.0  # nothing competes with the first page
+
+_INTERNET = (socket.AF_INET, socket.AF_INET6)
 
 _log = logging.getLogger("hover")
 
@@ -33,6 +36,7 @@ async def lifespan(app: st.App) -> AsyncIterator[None]:
             print("  (from another machine: this machine's name or address instead of localhost)", flush=True)
         else:
             print("  The owner comes in by /join?t= and the token in HOVER_OWNER_TOKEN.", flush=True)
+    answer_at_once()
     threading.Thread(target=_make_ready, daemon=True).start()
     try:
         settings.sources()
@@ -46,12 +50,30 @@ async def lifespan(app: st.App) -> AsyncIterator[None]:
     close()
 
 
+def answer_at_once() -> None:
+    """Send what is written without waiting for an acknowledgement of what was sent before (Nagle's algorithm).
+
+    asyncio sees to that for sockets that say they are TCP's; Streamlit's does not, and answers wait for up to 40 ms.
+    Connections have it from the socket that listens, and nobody hands that to an app: so it is looked for.
+    """
+    for found in gc.get_objects():
+        if type(found) is socket.socket and found.type == socket.SOCK_STREAM and found.family in _INTERNET:
+            with contextlib.suppress(OSError):  # closed meanwhile
+                found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
 def _make_ready() -> None:
     """While the browser loads Streamlit's own script: what the first page needs."""
+    usual = sys.getswitchinterval()
+    sys.setswitchinterval(0.0005)  # whoever answers the browser waits for this thread at each of its steps
+    gc.disable()  # nothing of what is imported is garbage
     try:
         datasets()
     except HoverError:
         _log.exception("the store cannot be opened")  # every page says so as well
+    finally:
+        gc.enable()
+        sys.setswitchinterval(usual)
     gc.freeze()  # Streamlit collects garbage after every run: it need not go through what was just imported
 
 

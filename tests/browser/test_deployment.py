@@ -1,6 +1,8 @@
 """Where an operator puts it: a folder of sound on the machine, and a path behind a proxy."""
 
+import os
 import re
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -100,3 +102,13 @@ def test_below_a_path_everything_works_and_an_invite_leads_back_below_it(
     standing = owner.evaluate("new URL(window.__hoverMap.of.data.map, window.__hoverMap.of.root).pathname")
     replaced = re.compile(rf"{re.escape(app.url)}/map/(?!{standing.rsplit('/', 1)[1]}\b)\d+(\?|$)")
     assert [url for url in failed if "_stcore" not in url and not replaced.match(url)] == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="what a process has open is read from Linux's /proc")
+def test_the_app_watches_no_files(app: App, page: Page) -> None:
+    # a watcher of all folders below the app's, `.venv` among them, can keep a core busy
+    page.goto(app.url)
+    expect(page.get_by_role("button", name="Try the demo")).to_be_visible()
+    opened = [os.readlink(path) for path in Path(f"/proc/{app.process.pid}/fd").iterdir() if path.is_symlink()]
+    assert any("socket" in name for name in opened)
+    assert not any("inotify" in name for name in opened)
