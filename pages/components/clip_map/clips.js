@@ -69,9 +69,11 @@ export class Clips {
    * @returns {{code, clips, until}|null} null if every clip has it already
    */
   promise(code, entry) {
-    const clips = []
-    for (let clip = 0; clip < this.n; clip++) if (this.selected[clip] && this.codes[clip] !== code) clips.push(clip)
-    if (!clips.length) return null
+    const room = new Int32Array(this.count)
+    let found = 0
+    for (let clip = 0; clip < this.n; clip++) if (this.selected[clip] && this.codes[clip] !== code) room[found++] = clip
+    if (!found) return null
+    const clips = room.slice(0, found)
     const promise = { code, entry, clips, until: Infinity }
     this.promised.push(promise)
     this.#impose(promise)
@@ -97,8 +99,11 @@ export class Clips {
 
   #impose(promise) {
     const { code, entry, clips } = promise
-    promise.before = Int32Array.from(clips, clip => this.codes[clip])
-    for (const clip of clips) this.codes[clip] = code
+    promise.before = new Int32Array(clips.length)
+    for (let at = 0; at < clips.length; at++) {
+      promise.before[at] = this.codes[clips[at]]
+      this.codes[clips[at]] = code
+    }
     promise.invented = !this.labels.has(code)
     if (promise.invented) this.labels.set(code, entry)
   }

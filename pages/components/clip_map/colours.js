@@ -28,14 +28,10 @@ export function fillColours(colours, facet, theme) {
     }
     return
   }
-  const { codes } = facet, known = new Map()
-  for (const [key, { colour }] of facet.entries) known.set(key, colour ? pack(legible(colour, theme)) : grey)
-  let code = facet.none, colour = grey
-  for (let clip = 0; clip < colours.length; clip++) {
-    // neighbours in the table often carry one label: look it up only when it changes
-    if (codes[clip] !== code) colour = known.get(code = codes[clip]) ?? grey
-    colours[clip] = colour
-  }
+  const { codes } = facet
+  const palette = new Uint32Array(2 + facet.largestKey).fill(grey) // the key of unlabelled is −1
+  for (const [key, { colour }] of facet.entries) if (colour) palette[key + 1] = pack(legible(colour, theme))
+  for (let clip = 0; clip < colours.length; clip++) colours[clip] = palette[codes[clip] + 1] ?? grey
 }
 
 /** How strongly each clip is drawn, in steps from 1 to 8, or null where all are sure alike. [shape (n), uint8] */

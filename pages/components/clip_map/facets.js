@@ -33,7 +33,7 @@ export class Categories {
     if (this.only !== null) {
       const { only } = this
       this.only = null
-      this.hidden = new Set([this.none, ...this.entries.keys()].filter(other => other !== only))
+      this.hidden = new Set(this.keys.filter(other => other !== only))
     }
     this.on = true
     if (!this.hidden.delete(key)) this.hidden.add(key)
@@ -69,23 +69,17 @@ export class Categories {
 
   /** How many clips that `among` marks (all without it) have each value: Map key → count. */
   counts(among = null) {
-    const found = new Map([[this.none, 0]])
-    for (const key of this.entries.keys()) found.set(key, 0)
-    const { codes } = this
-    let code = null, count = 0
-    const note = () => { if (count) found.set(code, (found.get(code) ?? 0) + count) }
-    for (let clip = 0; clip < codes.length; clip++) {
-      if (among && !among[clip]) continue
-      if (codes[clip] !== code) {
-        note()
-        code = codes[clip]
-        count = 0
-      }
-      count++
-    }
-    note()
-    return found
+    const { codes, keys } = this
+    const tally = new Uint32Array(2 + this.largestKey) // the key of unlabelled is −1
+    if (among) for (let clip = 0; clip < codes.length; clip++) tally[codes[clip] + 1] += among[clip]
+    else for (let clip = 0; clip < codes.length; clip++) tally[codes[clip] + 1]++
+    return new Map(keys.map(key => [key, tally[key + 1]]))
   }
+
+  /** The keys of all values, that of no value first. */
+  get keys() { return [this.none, ...this.entries.keys()] }
+
+  get largestKey() { return this.keys.reduce((most, key) => Math.max(most, key)) }
 
   /** The value of a clip in words. */
   text(clip) {
