@@ -35,6 +35,7 @@ _FETCHERS_AT_LEAST: Final = 16  # if it has to be waited for at all, however lar
 _BYTES_ASKED: Final = 8_000_000  # so that a slow line ends each of them before its time is over
 _HIRE_EVERY_S: Final = 0.005
 _SOON_S: Final = 0.002  # what is answered sooner keeps the decoders busy with four
+_QUEUED: Final = 3.0  # a host whose answers take so many times as long as its quickest has questions waiting in line
 _FLUSH_ROWS: Final = 96
 _FLUSH_S: Final = 0.5
 _BATCH_CLIPS: Final = 24
@@ -245,7 +246,7 @@ class Here:
         self._bytes = 0
         self._answered = self._answered_bytes = 0
         self._heard = 0  # clips that were decoded, or refused
-        self._shortest_s = math.inf  # of the answers of the last few ms
+        self._waits = _Waits()
         self._started = time.monotonic()
 
     def start(self, pending: Sequence[int], results: queue.Queue[Any]) -> None:
@@ -308,7 +309,7 @@ class Here:
             for positions in todo:
                 begun = time.monotonic()
                 result = fetch(positions)
-                self._answer(result.data, time.monotonic() - begun)
+                self._answer(result.data, _host(urls[positions[0]]), time.monotonic() - begun)
                 fetched.put(result)
 
         todo = _Todo(by_recording(pending, urls), self._slots, self._halt)
@@ -323,21 +324,23 @@ class Here:
         while len(crew) < _FETCHERS and not todo.ended:
             time.sleep(_HIRE_EVERY_S)
             # Each thread more takes computing time from the others, so there are no more of them than waiting asks for.
-            enough = max(_FETCHERS_AT_LEAST, _BYTES_ASKED * self._answered // max(self._answered_bytes, 1))
-            if fetched.empty() and self._shortest_s > _SOON_S and len(crew) < enough:
+            enough = _FETCHERS_AT_LEAST
+            shortest_s, queued = self._waits.look()
+            if not queued:
+                enough = max(enough, _BYTES_ASKED * self._answered // max(self._answered_bytes, 1))
+            if fetched.empty() and shortest_s > _SOON_S and len(crew) < enough:
                 hire(_FETCHERS_AT_FIRST)
-            self._shortest_s = math.inf
         for thread in crew:
             thread.join()
         for _ in range(self._decoders):
             fetched.put(None)
 
-    def _answer(self, data: bytes | Path | SoundError, waited_s: float) -> None:
+    def _answer(self, data: bytes | Path | SoundError, host: str, waited_s: float) -> None:
         """Count an answer; wait until there is room for it."""
         size = len(data) if isinstance(data, bytes) else 0
         with self._bytes_lock:
             self.progress.waiting_s += waited_s
-            self._shortest_s = min(self._shortest_s, waited_s)
+            self._waits.note(host, waited_s)
             self._answered += 1
             self._answered_bytes += _size(data)
             self._bytes_lock.wait_for(
@@ -391,6 +394,40 @@ class Here:
             clips = [bad if bad is not None else next(heard) for _ in one.positions]
             answers.append(Answer(one.positions, clips, one.sha256))
         return answers
+
+
+class _Waits:
+    """How long answers keep one waiting, and whether it is for the way or for others of our own questions.
+
+    More questions at once help against a long way. Where they stand in line at the server they help nobody, and all
+    of them would be asked again after a killed job.
+    """
+
+    def __init__(self) -> None:
+        self._quickest: dict[str, float] = {}  # seconds, by host
+        self._shortest_s = math.inf  # of the last few ms, as the next
+        self._least = math.inf  # in units of the host's quickest
+        self._queued = False
+
+    def note(self, host: str, waited_s: float) -> None:
+        """An answer of a host came."""
+        quickest = self._quickest[host] = min(waited_s, self._quickest.get(host, math.inf))
+        self._shortest_s = min(self._shortest_s, waited_s)
+        self._least = min(self._least, waited_s / max(quickest, 1e-4))
+
+    def look(self) -> tuple[float, bool]:
+        """The shortest wait since the last look, in seconds (infinite: no answer), and whether questions stand in
+        line, as far as the last answers told."""
+        if self._shortest_s < math.inf:
+            self._queued = self._least > _QUEUED
+        found = self._shortest_s, self._queued
+        self._shortest_s = self._least = math.inf
+        return found
+
+
+def _host(url: str) -> str:
+    """The part of a URL by which answers are compared."""
+    return url.partition("://")[2].partition("/")[0]
 
 
 class _Todo:

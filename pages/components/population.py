@@ -8,6 +8,7 @@ from hover_core.clips import SUBSETS
 _MOST = 200
 _AT_ONCE = 11  # rows with the header; more are scrolled to, so that what lies under the table is seen
 _ROW_PX = 35
+_NUMBER_PX = 62  # a million fits, and on a telephone the names have the rest
 
 
 def population_table(population: dict[str, dict[str, int]]) -> None:
@@ -24,6 +25,13 @@ def population_table(population: dict[str, dict[str, int]]) -> None:
         *rows[:_MOST],
     ]
     height = _AT_ONCE * _ROW_PX + 2 if len(rows) >= _AT_ONCE else "content"
-    st.dataframe(pd.DataFrame(rows), hide_index=True, width="stretch", height=height, alt="Clips by label and subset")
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        width="stretch",
+        height=height,
+        column_config={name: st.column_config.NumberColumn(width=_NUMBER_PX) for name in (*SUBSETS, "all")},
+        alt="Clips by label and subset",
+    )
     if left_out > 0:
         st.caption(f"The {_MOST} largest labels are shown; {left_out:,} smaller ones are counted in the first row.")

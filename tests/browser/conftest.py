@@ -5,6 +5,7 @@ needs a fresh app, or one with settings of its own, starts it (`app`, `start_app
 """
 
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -15,14 +16,19 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
+from hover_core.clips import Clip, clip_id
 from hover_core.dataset import Dataset, Datasets
 from hover_core.store import Store
+from hover_core.tables import Intake
+from tests.browser import acts
 from tests.servers import SoundServer
 
 ROOT = Path(__file__).resolve().parents[2]
+COUNT = 300  # clips in the three clouds of `address`
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-quic",
@@ -137,6 +143,31 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
 def page(open_page: Callable[..., Page]) -> Page:
     """The first person's page."""
     return open_page()
+
+
+@pytest.fixture
+def address(standing: Standing) -> str:
+    """The Label page of a dataset of 300 demo clips in three clouds of a map, nothing labelled."""
+    dataset = standing.datasets.new(f"clouds {secrets.token_hex(4)}")
+    urls = [f"demo:d{number:04d}.ogg" for number in range(COUNT)]
+    clips = [
+        Clip(clip_id(url), url, subset="raw" if n % 2 else "train", extra={"take": str(n % 4), "snr": str(n / 3)})
+        for n, url in enumerate(urls)
+    ]
+    dataset.add(Intake(clips=clips))
+    vectors = np.random.default_rng(1).normal(size=(COUNT, 8)).astype(np.float32)
+    # a map with gaps wide enough for a lasso, so that each test knows what is inside
+    clouds = vectors[:, :2] + np.repeat([[0, 0], [20, 15], [40, 0]], COUNT // 3, axis=0).astype(np.float32)
+    acts.give_map(dataset, vectors, clouds)
+    return standing.at("label", dataset)
+
+
+@pytest.fixture
+def on_label(address: str, page: Page) -> Page:
+    """The Label page of that dataset, its map standing still."""
+    page.goto(address)
+    acts.map_ready(page, COUNT)
+    return page
 
 
 @contextmanager

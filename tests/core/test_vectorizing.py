@@ -1,8 +1,11 @@
 """How many downloads are under way at once."""
 
+import threading
+import time
+
 import pytest
 
-from hover_core import clip_rows, jobs, vector_rows
+from hover_core import clip_rows, jobs, vector_rows, vectorizing
 from hover_core.clips import Clip
 from tests import sounds
 from tests.servers import SoundServer
@@ -42,3 +45,32 @@ def test_large_sounds_that_are_far_away_are_fetched_by_few(datasets):
 
         assert server.connections <= 16
         assert set(server.count.values()) == {1}
+
+
+def test_a_server_that_answers_one_after_another_is_asked_by_few(datasets):
+    one = threading.Lock()
+
+    def in_line(path, headers):
+        with one:
+            time.sleep(0.004)  # what is measured is that many questions make each wait longer
+        return True
+
+    files = {f"/{number}.wav": sounds.encode(sounds.tone(seconds=0.1), 8_000) for number in range(300)}
+    with SoundServer(files, opens=in_line) as server:
+        vectorized(datasets, server, list(files))
+
+        assert server.connections <= 32  # and not 128: they would stand in line, and be lost if the job is killed
+        assert set(server.count.values()) == {1}
+
+
+def test_a_host_that_is_further_away_than_another_has_no_line():
+    waits = vectorizing._Waits()
+    assert waits.look() == (float("inf"), False)  # nothing is known yet
+    waits.note("near", 0.001)
+    assert waits.look() == (0.001, False)
+    waits.note("near", 0.005)
+    assert waits.look() == (0.005, True)
+    assert waits.look() == (float("inf"), True)  # no news
+    waits.note("far", 0.2)
+    waits.note("near", 0.005)
+    assert waits.look() == (0.005, False)
