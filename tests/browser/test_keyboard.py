@@ -3,12 +3,12 @@
 from playwright.sync_api import Page, expect
 
 from tests.browser import acts
-from tests.browser.test_map import COUNT, address, on_label  # noqa: F401 - fixtures
+from tests.browser.conftest import COUNT
 
 FOCUSED = "() => document.activeElement.textContent"
 
 
-def test_a_selection_is_labelled_and_corrected_by_the_keyboard_alone(on_label: Page) -> None:  # noqa: F811
+def test_a_selection_is_labelled_and_corrected_by_the_keyboard_alone(on_label: Page) -> None:
     page = on_label
     acts.lasso_around(page, acts.pixels(page, COUNT)[:100])
     acts.await_selected(page, range(100))
