@@ -262,10 +262,10 @@ def _count(dataset: Dataset, desk: Desk) -> None:
         st.markdown("**Nothing selected**", width="content")
         return
     state = dataset.state()
-    codes, counts = np.unique(state.label[desk.selection], return_counts=True)
-    order = np.argsort(-counts)[:6]
-    words = [f"{counts[i]:,} {plain(state.names[codes[i]]) if codes[i] >= 0 else 'unlabelled'}" for i in order]
-    more = " · …" if len(codes) > 6 else ""
+    counts = np.bincount(state.label[desk.selection] + 1)  # the unlabelled have code -1
+    order = np.argsort(-counts, kind="stable")[: min(6, np.count_nonzero(counts))]
+    words = [f"{counts[i]:,} {plain(state.names[i - 1]) if i else 'unlabelled'}" for i in order]
+    more = " · …" if np.count_nonzero(counts) > 6 else ""
     st.markdown(f"**{counted(len(desk.selection), 'clip')}**  \n:small[:gray[{' · '.join(words)}{more}]]")
 
 

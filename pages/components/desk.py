@@ -74,7 +74,8 @@ class Desk:
 
     def trim(self, size: int) -> None:
         """Forget clips that the dataset has not."""
-        self.selection, self.kept = self.selection[self.selection < size], self.kept[self.kept < size]
+        if self.kept.max(initial=-1) >= size or self.selection.max(initial=-1) >= size:
+            self.selection, self.kept = self.selection[self.selection < size], self.kept[self.kept < size]
 
     def shown(self, positions: Positions) -> Positions:
         """What the filters of the map leave of some clips, in their order."""

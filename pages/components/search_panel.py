@@ -87,7 +87,7 @@ def _by_ear(dataset: Dataset, desk: Desk, turn: int) -> None:
             disabled=not 0 < amount <= MOST_QUERY_CLIPS,
             help=f"1 to {MOST_QUERY_CLIPS} clips, by their mean or by the nearest to any of them",
             on_click=desk.ask,
-            args=(desk.selection.tolist(),),
+            args=(desk.selection[:MOST_QUERY_CLIPS].tolist(),),  # with more it cannot be clicked
         )
 
     def spoken() -> None:

@@ -118,6 +118,7 @@ export class Painter {
     // where points cover each other many times over, blending alone shows one flat colour: count, and shade below
     const shift = ratio > 1.5 ? 3 : 2, columns = (stride >> shift) + 2
     const crowds = steps === 1 ? new Uint16Array(columns * ((this.image.height >> shift) + 2)) : null
+    const pixelOf = crowds && this.#pixelOf(clips.base, view, { scaleX, shiftX, scaleY, shiftY, stride, bottom: height + 2 * PAD - EDGE })
 
     let drawn = 0
     for (let rank = 1; rank <= 4; rank++) {
@@ -127,6 +128,10 @@ export class Painter {
       const alpha = chosen ? Math.min(1, strength * 1.5) : some ? strength * (crowds ? 0.17 : 0.28) : strength
       const edge = rim && !(some && !chosen) ? rim : 0
       const stamps = makeStamps(size, edge, steps, stride, alpha)
+      if (crowds && !strengths) {
+        drawn += dots(pixels, pixelOf, ranks, rank, colours, stamps[0].body, chosen || !some ? crowds : null, stride, columns, shift)
+        continue
+      }
       const fainter = strengths && Array.from({ length: STRENGTHS + 1 }, (_, strength) => makeStamps(size, strength === STRENGTHS ? edge : 0, steps, stride, alpha * Math.max(0.08, strength / STRENGTHS)))
       for (let clip = 0; clip < n; clip++) {
         if (ranks[clip] !== rank) continue
@@ -149,6 +154,20 @@ export class Painter {
     this.took = performance.now() - began
   }
 
+  /** Which pixel of the image each clip falls into, −1 for none. A label changes colours only: they are kept until the view changes. */
+  #pixelOf(base, view, { scaleX, shiftX, scaleY, shiftY, stride, bottom }) {
+    const { kept } = this
+    if (kept?.base === base && kept.stride === stride && view.same(kept.view)) return kept.pixels
+    const { n, places } = base
+    const pixels = new Int32Array(n)
+    for (let clip = 0; clip < n; clip++) {
+      const x = places[2 * clip] * scaleX + shiftX, y = places[2 * clip + 1] * scaleY + shiftY
+      pixels[clip] = x >= EDGE && x < stride - EDGE && y >= EDGE && y < bottom ? (y | 0) * stride + (x | 0) : -1
+    }
+    this.kept = { base, stride, view, pixels }
+    return pixels
+  }
+
   /** Shows the last painting moved and scaled to another view: what panning shows until the next painting. */
   show(view, theme) {
     const { canvas, context, raster, painted } = this
@@ -164,6 +183,48 @@ export class Painter {
     context.fillRect(0, 0, canvas.width, canvas.height)
     context.drawImage(raster, left * kx, top * ky, (right - left) * kx, (bottom - top) * ky)
   }
+}
+
+/** Draws the clips of one rank with the one stamp that a crowd has, and counts them into `crowds`. Answers how many were drawn. */
+function dots(pixels, pixelOf, ranks, rank, colours, { offsets, shares }, crowds, stride, columns, shift) {
+  const touched = offsets.length, [corner, side, , , middle] = shares
+  let drawn = 0
+  for (let clip = 0; clip < pixelOf.length; clip++) {
+    if (ranks[clip] !== rank) continue
+    const at = pixelOf[clip]
+    if (at < 0) continue
+    drawn++
+    if (crowds) {
+      const top = at / stride | 0
+      crowds[(top >> shift) * columns + (at - top * stride >> shift)]++
+    }
+    const colour = colours[clip], redBlue = colour & 0xff00ff, green = colour & 0x00ff00
+    if (touched !== 9) {
+      for (let k = 0; k < touched; k++) put(pixels, at + offsets[k], Math.imul(redBlue, shares[k]), Math.imul(green, shares[k]), 256 - shares[k])
+      continue
+    }
+    // three by three: corners, sides and middle, each mixed once
+    const cornerRed = Math.imul(redBlue, corner), cornerGreen = Math.imul(green, corner), sideRed = Math.imul(redBlue, side), sideGreen = Math.imul(green, side)
+    const above = at - stride, below = at + stride
+    put(pixels, above - 1, cornerRed, cornerGreen, 256 - corner)
+    put(pixels, above, sideRed, sideGreen, 256 - side)
+    put(pixels, above + 1, cornerRed, cornerGreen, 256 - corner)
+    put(pixels, at - 1, sideRed, sideGreen, 256 - side)
+    put(pixels, at, Math.imul(redBlue, middle), Math.imul(green, middle), 256 - middle)
+    put(pixels, at + 1, sideRed, sideGreen, 256 - side)
+    put(pixels, below - 1, cornerRed, cornerGreen, 256 - corner)
+    put(pixels, below, sideRed, sideGreen, 256 - side)
+    put(pixels, below + 1, cornerRed, cornerGreen, 256 - corner)
+  }
+  return drawn
+}
+
+/** Mixes a colour, multiplied by its share already, into what shows `rest` of 256 of what it was. */
+function put(pixels, where, redBlue, green, rest) {
+  const under = pixels[where]
+  pixels[where] = 0xff000000
+    | (redBlue + Math.imul(under & 0xff00ff, rest)) >>> 8 & 0xff00ff
+    | (green + Math.imul(under & 0x00ff00, rest)) >>> 8 & 0x00ff00
 }
 
 const clamp = (value, low, high) => Math.min(high, Math.max(low, value))

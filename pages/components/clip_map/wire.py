@@ -52,9 +52,8 @@ def decode_set(text: str, size: int) -> Positions:
     except (binascii.Error, ValueError) as error:
         raise Refused("the selection could not be read: select again") from error
     if packed[:1] == b"\x01":
-        positions = np.flatnonzero(np.unpackbits(np.frombuffer(packed[1:], np.uint8), bitorder="little")).astype(
-            np.int64
-        )
+        flags = np.unpackbits(np.frombuffer(packed[1:], np.uint8), bitorder="little").view(bool)
+        positions = np.flatnonzero(flags).astype(np.int64, copy=False)
     elif packed[:1] == b"\x00":
         positions = np.cumsum(_gaps(np.frombuffer(packed[1:], np.uint8)))
     else:
