@@ -2,7 +2,7 @@
 
 A first page asks for some seventy of them at once. Streamlit's route opens each in a thread and sends it in parts, with
 hops between threads that also wait for what is being imported meanwhile; here a file is one read and one message.
-Only files that lie in Streamlit's folder when the server starts are answered: nothing of the request becomes a path.
+Only files that lie in Streamlit's folder at the first request are answered: nothing of the request becomes a path.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import streamlit as st
 from starlette.types import ASGIApp, Receive, Scope, Send
 from streamlit.file_util import get_static_dir
 
-TYPES = {".js": b"text/javascript; charset=utf-8", ".css": b"text/css; charset=utf-8", ".woff2": b"font/woff2"}
+_TYPES = {".js": b"text/javascript; charset=utf-8", ".css": b"text/css; charset=utf-8", ".woff2": b"font/woff2"}
 _CONDITIONS = (b"range", b"if-none-match", b"if-modified-since")
 _FOR_EVER = b"public, immutable, max-age=31536000"  # their names change with their content
 
@@ -33,7 +33,7 @@ class Frontend:
             return
         body = path.read_bytes()
         headers = [
-            (b"content-type", TYPES[path.suffix]),
+            (b"content-type", _TYPES[path.suffix]),
             (b"content-length", b"%d" % len(body)),
             (b"cache-control", _FOR_EVER),
         ]
@@ -50,5 +50,5 @@ def files() -> dict[str, Path]:
     return {
         f"{root}/{path.relative_to(folder).as_posix()}": path
         for path in (folder / "static").rglob("*")
-        if path.suffix in TYPES and path.is_file()
+        if path.suffix in _TYPES and path.is_file()
     }

@@ -186,8 +186,8 @@ export class Painter {
 }
 
 /** Draws the clips of one rank with the one stamp that a crowd has, and counts them into `crowds`. Answers how many were drawn. */
-function dots(pixels, pixelOf, ranks, rank, colours, { offsets, shares }, crowds, stride, columns, shift) {
-  const touched = offsets.length, [corner, side, , , middle] = shares
+function dots(pixels, pixelOf, ranks, rank, colours, stamp, crowds, stride, columns, shift) {
+  const square = stamp.shares.length === 9, [corner, side, , , middle] = stamp.shares
   let drawn = 0
   for (let clip = 0; clip < pixelOf.length; clip++) {
     if (ranks[clip] !== rank) continue
@@ -198,12 +198,13 @@ function dots(pixels, pixelOf, ranks, rank, colours, { offsets, shares }, crowds
       const top = at / stride | 0
       crowds[(top >> shift) * columns + (at - top * stride >> shift)]++
     }
-    const colour = colours[clip], redBlue = colour & 0xff00ff, green = colour & 0x00ff00
-    if (touched !== 9) {
-      for (let k = 0; k < touched; k++) put(pixels, at + offsets[k], Math.imul(redBlue, shares[k]), Math.imul(green, shares[k]), 256 - shares[k])
+    const colour = colours[clip]
+    if (!square) {
+      blend(pixels, at, stamp, colour)
       continue
     }
-    // three by three: corners, sides and middle, each mixed once
+    // three by three, what a large crowd has: corners, sides and middle, each mixed once
+    const redBlue = colour & 0xff00ff, green = colour & 0x00ff00
     const cornerRed = Math.imul(redBlue, corner), cornerGreen = Math.imul(green, corner), sideRed = Math.imul(redBlue, side), sideGreen = Math.imul(green, side)
     const above = at - stride, below = at + stride
     put(pixels, above - 1, cornerRed, cornerGreen, 256 - corner)
@@ -219,7 +220,7 @@ function dots(pixels, pixelOf, ranks, rank, colours, { offsets, shares }, crowds
   return drawn
 }
 
-/** Mixes a colour, multiplied by its share already, into what shows `rest` of 256 of what it was. */
+/** Source over ground, red and blue in one multiplication: the colour comes multiplied by its share, of what was there `rest` of 256 stay. */
 function put(pixels, where, redBlue, green, rest) {
   const under = pixels[where]
   pixels[where] = 0xff000000
@@ -295,13 +296,8 @@ function disc(cx, cy, radius, stride, alpha) {
   return { offsets: Int32Array.from(offsets), shares: Int32Array.from(shares) }
 }
 
-/** Source over ground, red and blue in one multiplication. */
+/** A stamp in one colour over what is there. */
 function blend(pixels, at, { offsets, shares }, colour) {
   const redBlue = colour & 0xff00ff, green = colour & 0x00ff00
-  for (let k = 0; k < offsets.length; k++) {
-    const where = at + offsets[k], a = shares[k], b = 256 - a, under = pixels[where]
-    pixels[where] = 0xff000000
-      | (Math.imul(redBlue, a) + Math.imul(under & 0xff00ff, b)) >>> 8 & 0xff00ff
-      | (Math.imul(green, a) + Math.imul(under & 0x00ff00, b)) >>> 8 & 0x00ff00
-  }
+  for (let k = 0; k < offsets.length; k++) put(pixels, at + offsets[k], Math.imul(redBlue, shares[k]), Math.imul(green, shares[k]), 256 - shares[k])
 }
