@@ -219,6 +219,7 @@ class _Fetched:
     positions: list[int]
     data: bytes | Path | SoundError
     sha256: str = ""
+    asked: str = ""  # the host that sent it; empty if the cache had it, or nobody
 
 
 class Here:
@@ -289,8 +290,10 @@ class Here:
             try:
                 sha256 = known[positions[0]]
                 sound = listening.cache.get(sha256) if isinstance(sha256, str) else None
+                asked = ""
                 if sound is None:
                     sound = fetcher.fetch(urls[positions[0]])
+                    asked = _host(urls[positions[0]])
                     sha256 = listening.cache.put(sound)
                     self._receipts.add(positions, sha256, sound, listening.cache)
                     # a large one goes to the decoders as a file, to spare it the pipe, if the cache holds whatever is
@@ -299,7 +302,7 @@ class Here:
                         sound = listening.cache.path(sha256) or sound
                 if len(positions) > 1:  # so does a recording of many clips, because they keep that open
                     sound = listening.cache.path(sha256) or sound
-                return _Fetched(positions, sound, sha256)
+                return _Fetched(positions, sound, sha256, asked)
             except SoundError as error:
                 return _Fetched(positions, error)
             except OSError as error:  # the cache's disk is full or read-only
@@ -309,7 +312,7 @@ class Here:
             for positions in todo:
                 begun = time.monotonic()
                 result = fetch(positions)
-                self._answer(result.data, _host(urls[positions[0]]), time.monotonic() - begun)
+                self._answer(result.data, result.asked, time.monotonic() - begun)
                 fetched.put(result)
 
         todo = _Todo(by_recording(pending, urls), self._slots, self._halt)
@@ -335,12 +338,12 @@ class Here:
         for _ in range(self._decoders):
             fetched.put(None)
 
-    def _answer(self, data: bytes | Path | SoundError, host: str, waited_s: float) -> None:
+    def _answer(self, data: bytes | Path | SoundError, asked: str, waited_s: float) -> None:
         """Count an answer; wait until there is room for it."""
         size = len(data) if isinstance(data, bytes) else 0
         with self._bytes_lock:
             self.progress.waiting_s += waited_s
-            self._waits.note(host, waited_s)
+            self._waits.note(asked, waited_s)
             self._answered += 1
             self._answered_bytes += _size(data)
             self._bytes_lock.wait_for(
@@ -410,15 +413,16 @@ class _Waits:
         self._queued = False
 
     def note(self, host: str, waited_s: float) -> None:
-        """An answer of a host came."""
-        quickest = self._quickest[host] = min(waited_s, self._quickest.get(host, math.inf))
+        """An answer of a host came, or one of the cache (no host), which says nothing about the way."""
         self._shortest_s = min(self._shortest_s, waited_s)
-        self._least = min(self._least, waited_s / max(quickest, 1e-4))
+        if host:
+            quickest = self._quickest[host] = min(waited_s, self._quickest.get(host, math.inf))
+            self._least = min(self._least, waited_s / max(quickest, 1e-4))
 
     def look(self) -> tuple[float, bool]:
         """The shortest wait since the last look, in seconds (infinite: no answer), and whether questions stand in
         line, as far as the last answers told."""
-        if self._shortest_s < math.inf:
+        if self._least < math.inf:
             self._queued = self._least > _QUEUED
         found = self._shortest_s, self._queued
         self._shortest_s = self._least = math.inf

@@ -74,3 +74,33 @@ def test_a_host_that_is_further_away_than_another_has_no_line():
     waits.note("far", 0.2)
     waits.note("near", 0.005)
     assert waits.look() == (0.005, False)
+
+
+def test_what_the_cache_has_does_not_make_its_host_look_near(datasets, monkeypatch):
+    waits = vectorizing._Waits()
+    waits.note("far", 0.2)
+    waits.note("", 0.0001)
+    assert waits.look() == (0.0001, False)
+    waits.note("", 0.0001)
+    waits.note("far", 0.25)
+    assert waits.look() == (0.0001, False)
+
+    told = []
+    note = vectorizing._Waits.note
+    monkeypatch.setattr(vectorizing._Waits, "note", lambda self, host, s: (told.append(host), note(self, host, s)))
+    files = {
+        f"/{number}.wav": sounds.encode(sounds.tone(seconds=0.1, hertz=200 + number), 8_000) for number in range(9)
+    }
+    with SoundServer(files) as server:
+        dataset = datasets.new("sounds")
+        dataset.change_settings(allowed_hosts=[server.host_port])
+        clips = [Clip(f"c{number}", server.url(path)) for number, path in enumerate(files)]
+        with datasets.store.revise(dataset.id) as (connection, _):
+            clip_rows.add_clips(connection, dataset.id, clips[:4])
+        jobs.run_here(dataset, vectorizer=KEY)
+        assert told == [server.host_port] * 4
+        with datasets.store.revise(dataset.id) as (connection, _):
+            clip_rows.add_clips(connection, dataset.id, clips[4:])
+
+        jobs.run_here(dataset, vectorizer="segments")  # the first four are in the cache
+        assert sorted(told[4:]) == [""] * 4 + [server.host_port] * 5
