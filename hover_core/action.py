@@ -15,6 +15,7 @@ from hover_core.annotations import HOW, INVERSE, UNLABELLED, VERDICTS, label_nam
 from hover_core.clips import SUBSETS
 from hover_core.errors import NotAllowed, NotFound, Refused
 from hover_core.fold import fold_labels, fold_moves, grown, numbers, undone, writable
+from hover_core.names import clean, escape
 from hover_core.state import State
 from hover_core.store import insert, insert_tuples
 
@@ -362,6 +363,9 @@ class Action:
         note: str = "",
         undoes: int | None = None,
     ) -> int:
+        annotator = by or self.annotator
+        if clean(annotator) != annotator:
+            raise Refused(f"the name “{escape(annotator)}” is not in normal form: see names.clean")
         return int(
             self.connection.execute(
                 text(
@@ -372,7 +376,7 @@ class Action:
                     "d": self.dataset_id,
                     "r": self.revision,
                     "t": token,
-                    "a": by or self.annotator,
+                    "a": annotator,
                     "at": at or now(),
                     "how": how,
                     "kind": kind,

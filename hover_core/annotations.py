@@ -6,12 +6,12 @@ over the log. Nothing here knows where the log is kept.
 
 from __future__ import annotations
 
-import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
 from hover_core.errors import Refused
+from hover_core.names import clean, has_control
 
 VERDICTS: Final = ("yes", "no", "unsure")
 INVERSE: Final = {  # the event that takes another one back, both ways
@@ -62,18 +62,18 @@ def colour(code: int) -> str:
 
 
 def label_named(words: str) -> str:
-    """`words` as the name of a label: composed characters, single spaces. Empty for no label.
+    """`words` as the name of a label, cleaned as `names.clean` does. Empty for no label.
 
     Raises
     ------
     Refused
         The name is too long or holds a control character.
     """
-    name = " ".join(unicodedata.normalize("NFC", words).split())
+    name = clean(words)
     if len(name) > MAX_LABEL:
         raise Refused(f"the label “{name[:30]}…” has {len(name)} characters: {MAX_LABEL} are allowed")
-    if any(unicodedata.category(character) in ("Cc", "Cs") for character in name):
-        raise Refused(f"the label {name[:30]!r} holds a control character: take it out")
+    if has_control(words):
+        raise Refused(f"the label {words[:30]!r} holds a control character: take it out")
     return name
 
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, bindparam, text
 
 from hover_core.clips import SUBSETS, Clip, clip_name
+from hover_core.names import clean
 from hover_core.store import Store, insert, run_for_all
 
 if TYPE_CHECKING:  # the first page does without
@@ -42,7 +43,7 @@ def positions_of(connection: Connection, dataset_id: str, clip_ids: Sequence[str
 
 
 def add_clips(connection: Connection, dataset_id: str, clips: Sequence[Clip]) -> list[int]:
-    """Append clips that are new to the dataset; return their positions."""
+    """Append clips that are new to the dataset, groups and references cleaned; return their positions."""
     size, revision = connection.execute(
         text("SELECT size, revision FROM datasets WHERE id = :d"), {"d": dataset_id}
     ).one()
@@ -55,9 +56,9 @@ def add_clips(connection: Connection, dataset_id: str, clips: Sequence[Clip]) ->
             "url": clip.url,
             "start_s": clip.start_s,
             "end_s": clip.end_s,
-            "group_name": clip.group,
+            "group_name": clean(clip.group),
             "subset": SUBSETS.index(clip.subset),
-            "reference": clip.reference,
+            "reference": clean(clip.reference),
             "extra": _in_order(clip.extra),
             "revision": revision,
         }
@@ -87,10 +88,10 @@ def add_columns(connection: Connection, dataset_id: str, extras: Mapping[int, Ma
 
 
 def set_groups(connection: Connection, dataset_id: str, groups: Sequence[str]) -> None:
-    """Set the group of every clip, in clip order."""
+    """Set the group of every clip, cleaned, in clip order."""
     connection.execute(
         text("UPDATE clips SET group_name = :g WHERE dataset_id = :d AND position = :p"),
-        [{"d": dataset_id, "p": position, "g": group} for position, group in enumerate(groups)],
+        [{"d": dataset_id, "p": position, "g": clean(group)} for position, group in enumerate(groups)],
     )
 
 

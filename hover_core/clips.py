@@ -11,6 +11,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit, urlunsplit
 
 from hover_core.errors import TableError
+from hover_core.names import clean
 
 SUBSETS: Final = ("raw", "train", "dev", "test")
 SUBSET_SYNONYMS: Final = {"val": "dev", "valid": "dev", "validation": "dev", "": "raw"}
@@ -46,7 +47,7 @@ def subset_named(word: str) -> str:
     TableError
         `word` is no subset.
     """
-    name = word.strip().lower()
+    name = clean(word).lower()
     name = SUBSET_SYNONYMS.get(name, name)
     if name not in SUBSETS:
         raise TableError(f"subset “{word}” is unknown: use raw, train, dev or test (val and validation mean dev)")

@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
 from hover_core import clip_rows, cuts, job_rows, jobs
+from hover_core.annotations import label_named
 from hover_core.audio import Piece
 from hover_core.clips import Clip, clip_id, normal_url
 from hover_core.cuts import Cut
@@ -22,6 +23,7 @@ from hover_core.dataset import Dataset
 from hover_core.errors import DecodeError, Refused, SoundError
 from hover_core.job_rows import Job
 from hover_core.listening import Listening
+from hover_core.names import clean
 from hover_core.reducers import Cancelled
 from hover_core.tables import Intake
 from hover_core.vectorizing import Progress
@@ -294,8 +296,9 @@ def _piece(recording: Clip, start_s: float, end_s: float, identity: str, labels:
 
 
 def _intake(job: Job) -> Intake:
-    clips = [Clip(**given) for given in job.settings["recordings"]]
-    sources = {key: (str(who), str(at), str(how)) for key, (who, at, how) in job.settings["sources"].items()}
+    # what a job of an older version wrote down may not be in the form that names have now
+    clips = [Clip(**{**given, "label": label_named(given["label"])}) for given in job.settings["recordings"]]
+    sources = {key: (clean(str(who)), str(at), str(how)) for key, (who, at, how) in job.settings["sources"].items()}
     return Intake(clips=clips, sources=sources)
 
 

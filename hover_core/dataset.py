@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from hover_core import clip_rows, finding, mapping, members, offers, own_vectors, tables, vector_rows
+from hover_core import cleaning, clip_rows, finding, mapping, members, offers, own_vectors, tables, vector_rows
 from hover_core.annotations import Batch, label_named, now
 from hover_core.clips import IDENTITIES, SUBSETS, Clip
 from hover_core.errors import NotFound, Refused, SoundError, TableError
@@ -26,6 +26,7 @@ from hover_core.indexes import Indexes
 from hover_core.invites import LOCAL_OWNER, OWNER, Invite, Person
 from hover_core.journal import Entry, Journal, Written, add_labels
 from hover_core.listening import Listening
+from hover_core.names import clean
 from hover_core.own_vectors import Source
 from hover_core.reducers import Progress, Reducer
 from hover_core.search import SearchIndex
@@ -426,6 +427,15 @@ class Dataset:
         self.by.allow("own", self.id)
         self.store.change_settings(self.id, changes)
 
+    @property
+    def notices(self) -> list[str]:
+        """What the owner should know of a new version that changed something here, until `dismiss_notices`."""
+        return [str(notice) for notice in self.row.settings.get(cleaning.NOTICES, [])]
+
+    def dismiss_notices(self) -> None:
+        """The owner has read them."""
+        self.change_settings(**{cleaning.NOTICES: []})
+
     def rename(self, name: str) -> None:
         """Give the dataset another name."""
         self.by.allow("own", self.id)
@@ -669,7 +679,7 @@ class SupervisableAudioDataset(Dataset):
             no_clips = "1 row is no clip" if len(drawn.refused) == 1 else f"{len(drawn.refused):,} rows are no clips"
             raise TableError(f"{no_clips}: {listed}")
         names = hashlib.sha256("".join(sorted(clip.clip_id for clip in drawn.clips)).encode()).hexdigest()
-        name = name or f"notebook {names[:8]}"
+        name = clean(name or "") or f"notebook {names[:8]}"
         found = [row.id for row in datasets.store.datasets(archived=True) if row.name == name]
         dataset = cls(
             datasets, found[0] if found else datasets.new(name).id, feature_key=feature_key, label_key=label_key

@@ -3,28 +3,42 @@
 from __future__ import annotations
 
 import time
-import unicodedata
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, text
+from sqlalchemy import Connection, Row, text
 
 from hover_core.annotations import now
 from hover_core.errors import NotFound, Refused
 from hover_core.invites import ANNOTATOR, OWNER, Invite, Person, digest, new_token
+from hover_core.names import clean, first_alike, has_control, look_alike
 from hover_core.store import Store
 
+MAX_NAME = 60  # characters
 _SEEN_EVERY_S = 20.0
 
 
 def add_invite(store: Store, dataset_id: str, name: str, *, days: float | None, blind: bool = False) -> str:
     """Make an invite for `name` (empty: whoever comes gives their own) and return its secret token.
 
-    Whoever comes by a `blind` one sees their own labels alone.
+    Whoever comes by a `blind` one sees their own labels alone. Invites with the same name are for the same person.
+
+    Raises
+    ------
+    Refused
+        The name is too long, or looks like that of the owner or of somebody else.
     """
+    name = _name(name) if clean(name) else ""
     token = new_token()
     expires = "" if days is None else (datetime.now(UTC) + timedelta(days=days)).isoformat(timespec="microseconds")
     with store.write() as connection:
+        taken = _names(connection, dataset_id) if name else set()
+        alike = first_alike(name, taken - {name})
+        if alike is not None:
+            raise Refused(
+                f"“{name}” looks like “{alike}”, who is here already: write it as “{alike}” if it is for the same "
+                "person, else add something that tells them apart"
+            )
         connection.execute(
             text(
                 "INSERT INTO invites (dataset_id, token_digest, name, created_at, expires_at, blind) "
@@ -33,7 +47,7 @@ def add_invite(store: Store, dataset_id: str, name: str, *, days: float | None, 
             {
                 "d": dataset_id,
                 "t": digest(token),
-                "n": _name(name) if name.strip() else "",
+                "n": name,
                 "at": now(),
                 "e": expires,
                 "b": int(blind),
@@ -95,28 +109,21 @@ def join(store: Store, token: str, name: str = "") -> str:
     NotFound
         The token opens nothing (any more).
     Refused
-        The invite has no name of its own and `name` is empty, too long, or somebody else's.
+        The invite has no name of its own and `name` is empty, too long, or looks like that of the owner or of
+        somebody else.
     """
     invite = invite_behind(store, token)
-    if not invite.name:
-        name = _name(name)
-        if _alike(name) in {_alike(taken) for taken in names(store, invite.dataset_id)}:
-            raise Refused(f"somebody is called “{name}” here already: add something that tells you apart")
-    return _add_device(store, invite.id, ANNOTATOR, invite.name or name)
-
-
-def names(store: Store, dataset_id: str) -> set[str]:
-    """Everybody whose name stands for somebody in a dataset: by an invite, a device, or an annotation."""
-    with store.read() as connection:
-        rows = connection.execute(
-            text(
-                "SELECT name FROM invites WHERE dataset_id = :d AND name <> '' UNION "
-                "SELECT d.name FROM devices d JOIN invites i ON i.id = d.invite_id WHERE i.dataset_id = :d UNION "
-                "SELECT annotator FROM batches WHERE dataset_id = :d"
-            ),
-            {"d": dataset_id},
-        ).all()
-    return {str(row[0]) for row in rows}
+    name = invite.name or _name(name)
+    with store.write() as connection:
+        if not invite.name:
+            taken = _names(connection, invite.dataset_id)
+            if name in taken:
+                raise Refused(f"somebody is called “{name}” here already: add something that tells you apart")
+            if first_alike(name, taken) is not None:  # not which: whoever comes need not know who is here
+                raise Refused(
+                    f"“{name}” looks like the name of somebody who is here already: add something that tells you apart"
+                )
+        return _add_device(connection, invite.id, ANNOTATOR, name)
 
 
 def guests(store: Store, invite_id: int) -> list[tuple[str, int, str]]:
@@ -141,9 +148,10 @@ def people(store: Store, dataset_id: str) -> int:
         return int(connection.execute(query, {"d": dataset_id}).scalar_one())
 
 
-def sign_in_owner(store: Store, name: str = "owner") -> str:
+def sign_in_owner(store: Store) -> str:
     """Let this device be the owner's; return the secret of its cookie. The caller has checked the owner's token."""
-    return _add_device(store, None, OWNER, name)
+    with store.write() as connection:
+        return _add_device(connection, None, OWNER, OWNER)
 
 
 def leave(store: Store, cookie: str) -> None:
@@ -195,27 +203,44 @@ def _see(store: Store, device_id: int, last_seen: str) -> None:
             )
 
 
-def _add_device(store: Store, invite_id: int | None, role: str, name: str) -> str:
+def _names(connection: Connection, dataset_id: str) -> set[str]:
+    """Everybody whose name stands for somebody in a dataset: by an invite, a device, or an annotation.
+
+    The dataset is locked until the write is over: of two who come at once with names that look alike, one is refused.
+    """
+    connection.execute(text("UPDATE datasets SET name = name WHERE id = :d"), {"d": dataset_id})
+    rows = connection.execute(
+        text(
+            "SELECT name FROM invites WHERE dataset_id = :d AND name <> '' UNION "
+            "SELECT d.name FROM devices d JOIN invites i ON i.id = d.invite_id WHERE i.dataset_id = :d UNION "
+            "SELECT annotator FROM batches WHERE dataset_id = :d"
+        ),
+        {"d": dataset_id},
+    ).all()
+    return {str(row[0]) for row in rows}
+
+
+def _add_device(connection: Connection, invite_id: int | None, role: str, name: str) -> str:
     cookie = new_token()
-    with store.write() as connection:
-        connection.execute(
-            text(
-                "INSERT INTO devices (invite_id, cookie_digest, role, name, created_at, last_seen) "
-                "VALUES (:i, :c, :r, :n, :at, :at)"
-            ),
-            {"i": invite_id, "c": digest(cookie), "r": role, "n": name, "at": now()},
-        )
+    connection.execute(
+        text(
+            "INSERT INTO devices (invite_id, cookie_digest, role, name, created_at, last_seen) "
+            "VALUES (:i, :c, :r, :n, :at, :at)"
+        ),
+        {"i": invite_id, "c": digest(cookie), "r": role, "n": name, "at": now()},
+    )
     return cookie
 
 
-def _alike(name: str) -> str:
-    return unicodedata.normalize("NFKC", name).casefold()
-
-
-def _name(name: str) -> str:
-    clean = " ".join(name.split())
-    if not clean or len(clean) > 60 or any(ord(character) < 32 for character in clean):
-        raise Refused("a name has 1 to 60 characters: say how your colleagues should see you")
-    if clean.lower() == OWNER:
-        raise Refused("“owner” is the name of the owner: take your own")
-    return clean
+def _name(words: str) -> str:
+    """`words` as the name of a person who is not the owner."""
+    name = clean(words)
+    if not name or len(name) > MAX_NAME or has_control(words):
+        raise Refused(f"a name has 1 to {MAX_NAME} characters: say how your colleagues should see you")
+    if look_alike(name, OWNER):
+        raise Refused(
+            "“owner” is the name of the owner: take your own"
+            if name.lower() == OWNER
+            else f"“{name}” looks like “owner”, the name of the owner: take your own"
+        )
+    return name

@@ -5,9 +5,14 @@ A step that has landed never changes; a new need is a new step at the end.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from sqlalchemy import Connection, inspect, text
+
+from hover_core.cleaning import clean_names
+
+# What a step consists of: statements, and functions of the connection where SQL alone cannot do it.
+Part = str | Callable[[Connection], None]
 
 
 def migrate(connection: Connection) -> int:
@@ -17,8 +22,11 @@ def migrate(connection: Connection) -> int:
     seen = connection.execute(text("SELECT coalesce(max(step), 0) FROM migrations")).scalar_one()
     for number, step in enumerate(STEPS, start=1):
         if number > seen:
-            for statement in step(_words(connection)):
-                connection.execute(text(statement))
+            for part in step(_words(connection)):
+                if isinstance(part, str):
+                    connection.execute(text(part))
+                else:
+                    part(connection)
             connection.execute(text("INSERT INTO migrations (step) VALUES (:step)"), {"step": number})
     return len(STEPS)
 
@@ -118,4 +126,13 @@ def _twins_and_blind_invites(words: dict[str, str]) -> list[str]:
     return [part.strip() for part in statements.format(**words).split(";")]
 
 
-STEPS: list[Callable[[dict[str, str]], list[str]]] = [_first, _second, _twins_and_blind_invites]
+def _names_without_what_does_not_show(_: dict[str, str]) -> list[Part]:
+    return [clean_names]
+
+
+STEPS: list[Callable[[dict[str, str]], Sequence[Part]]] = [
+    _first,
+    _second,
+    _twins_and_blind_invites,
+    _names_without_what_does_not_show,
+]

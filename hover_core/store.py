@@ -23,6 +23,7 @@ from hover_core import settings
 from hover_core.annotations import now
 from hover_core.errors import NotFound, Refused, StoreError
 from hover_core.migrations import migrate
+from hover_core.names import clean
 
 _MIGRATION_LOCK = 7_461_002  # any number, the same in every process that opens a PostgreSQL store
 
@@ -110,14 +111,14 @@ class Store:
         """Make an empty dataset and return its id."""
         dataset_id = secrets.token_hex(6)
         with self.write() as connection:
-            _refuse_name(connection, name, dataset_id)
+            name = _free_name(connection, name, dataset_id)
             insert(
                 connection,
                 "datasets",
                 [
                     {
                         "id": dataset_id,
-                        "name": name.strip(),
+                        "name": name,
                         "settings": dump(dataset_settings or {}),
                         "created_at": now(),
                     }
@@ -142,10 +143,8 @@ class Store:
     def rename_dataset(self, dataset_id: str, name: str) -> None:
         """Give a dataset another name."""
         with self.write() as connection:
-            _refuse_name(connection, name, dataset_id)
-            connection.execute(
-                text("UPDATE datasets SET name = :n WHERE id = :id"), {"n": name.strip(), "id": dataset_id}
-            )
+            name = _free_name(connection, name, dataset_id)
+            connection.execute(text("UPDATE datasets SET name = :n WHERE id = :id"), {"n": name, "id": dataset_id})
 
     def archive_dataset(self, dataset_id: str, *, archived: bool) -> None:
         """Put a dataset away, or take it out again; nothing is deleted."""
@@ -237,11 +236,14 @@ def _dataset_row(row: Row[Any]) -> DatasetRow:
     )
 
 
-def _refuse_name(connection: Connection, name: str, dataset_id: str) -> None:
-    if not name.strip():
+def _free_name(connection: Connection, name: str, dataset_id: str) -> str:
+    """`name` cleaned, if no other dataset has it."""
+    name = clean(name)
+    if not name:
         raise Refused("a dataset needs a name")
     taken = connection.execute(
-        text("SELECT 1 FROM datasets WHERE name = :name AND id <> :id"), {"name": name.strip(), "id": dataset_id}
+        text("SELECT 1 FROM datasets WHERE name = :name AND id <> :id"), {"name": name, "id": dataset_id}
     ).first()
     if taken:
-        raise Refused(f"there is a dataset “{name.strip()}” already: take another name")
+        raise Refused(f"there is a dataset “{name}” already: take another name")
+    return name

@@ -14,6 +14,7 @@ from hover_core import buckets
 from hover_core.annotations import HOW, label_named
 from hover_core.clips import SUBSETS, Clip, clip_id, subset_named
 from hover_core.errors import Refused, TableError
+from hover_core.names import clean
 from hover_core.table_files import NO_TEXT
 from hover_core.table_files import RawTable as RawTable
 from hover_core.table_files import Refusal as Refusal
@@ -230,7 +231,7 @@ def _clip(
         url,
         start,
         end,
-        group=cell(columns.group),
+        group=clean(cell(columns.group)),
         subset=subset,
         label=label,
         reference=label_named(cell(columns.reference)),
@@ -296,7 +297,7 @@ def _seconds(value: str, what: str) -> float | None:
 
 def _source(cells: dict[str, str], columns: Columns) -> tuple[str, str, str] | None:
     names = (columns.annotator, columns.annotated_at, columns.how)
-    who, at, how = (cells[name].strip() if name else "" for name in names)
+    who, at, how = (clean(cells[name]) if name else "" for name in names)
     if not (who and at and how in HOW):
         return None
     try:
@@ -304,7 +305,7 @@ def _source(cells: dict[str, str], columns: Columns) -> tuple[str, str, str] | N
         moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
         raise TableError(f"annotated_at is “{at[:40]}”: it must be a time like 2026-03-01T12:00:00+00:00") from error
-    return who[:60], moment.isoformat(timespec="microseconds"), how
+    return clean(who[:60]), moment.isoformat(timespec="microseconds"), how
 
 
 def preview(intake: Intake) -> dict[str, int]:

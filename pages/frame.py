@@ -11,6 +11,7 @@ from hover_core.errors import HoverError
 from hover_core.invites import OWNER
 from pages.components import session
 from pages.components.device import keep_cookie
+from pages.components.notices import notices
 from pages.components.words import plain
 from pages.server import identity
 
@@ -30,6 +31,8 @@ def main() -> None:
     if page is pages[-1]:
         st.switch_page(pages[0])
     _header(current, owner=who.role == OWNER, name=who.name)
+    if current is not None and who.role == OWNER:
+        notices(current)
     page.run()
     _settle()
 

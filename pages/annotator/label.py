@@ -13,6 +13,7 @@ from hover_core.annotations import colour
 from hover_core.dataset import Dataset
 from hover_core.errors import HoverError
 from hover_core.invites import OWNER
+from hover_core.names import clean
 from hover_core.vector_rows import Embedding
 from pages.components import search_panel, session
 from pages.components.classic_map import classic_map
@@ -279,7 +280,7 @@ def _label_bar(dataset: Dataset, desk: Desk) -> None:
         st.rerun(scope="fragment")
 
     def named() -> None:
-        desk.chosen = " ".join((st.session_state[other] or "").split())
+        desk.chosen = clean(st.session_state[other] or "")
 
     st.selectbox(
         "Another label",

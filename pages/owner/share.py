@@ -9,6 +9,7 @@ from hover_core import offers
 from hover_core.annotations import now
 from hover_core.invites import Invite
 from hover_core.members import guests
+from hover_core.names import clean
 from pages.components import session
 from pages.components.words import counted, plain
 from pages.server import identity
@@ -42,7 +43,7 @@ def main() -> None:
         make = st.form_submit_button("Make a link", type="primary", icon=":material/link:")
     if make:
         with session.said():
-            st.session_state[made] = (name.strip(), dataset.invite(name, days=days, blind=blind))
+            st.session_state[made] = (clean(name), dataset.invite(name, days=days, blind=blind))
     link = st.session_state.get(made)
     if link:
         st.markdown(

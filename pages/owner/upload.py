@@ -15,6 +15,7 @@ from hover_core.cuts import Cut
 from hover_core.dataset import Dataset, Foreseen
 from hover_core.errors import HoverError, SoundError
 from hover_core.fetch import RefusedHost
+from hover_core.names import clean
 from hover_core.tables import Columns, Intake, RawTable
 from pages.components import allowing, session
 from pages.components.words import counted, plain
@@ -406,7 +407,7 @@ def _another() -> None:
 
 
 def _free_name(name: str) -> str:
-    stem = Path(name).stem.strip() or "Dataset"
+    stem = clean(Path(name).stem) or "Dataset"
     taken = {row.name for row in session.datasets().rows(archived=True)}
     return next(n for n in [stem, *(f"{stem} {k}" for k in range(2, len(taken) + 3))] if n not in taken)
 

@@ -8,7 +8,8 @@ import pytest
 from tests.run import ROOT
 
 TIERS = {
-    "words": {"errors", "clips", "annotations", "invites", "settings", "sources", "demo", "table_files"},
+    "words": {"errors", "clips", "annotations", "invites", "settings", "sources", "demo", "table_files",
+              "names", "unicode_data"},
     "sound": {
         "fetch", "addresses", "connections", "responses", "buckets",
         "audio", "ear", "vectorizers", "scale", "suggest", "search", "inverted", "dtw", "dtw_kernel", "alike",
@@ -18,7 +19,7 @@ TIERS = {
     },
     "memory": {
         "migrations", "store", "journal", "clip_rows", "vector_rows", "job_rows", "members", "sound_cache", "receipts",
-        "twin_rows", "state", "views", "fold", "action",
+        "cleaning", "twin_rows", "state", "views", "fold", "action",
     },
     "conduct": {
         "tables", "split", "listening", "columns", "indexes", "finding", "dataset", "jobs", "export", "recipes",

@@ -1,11 +1,15 @@
 """Invites, and the devices that came in by them."""
 
+import threading
+
+import numpy as np
 import pytest
 from sqlalchemy import text
 
 from hover_core import members
 from hover_core.errors import NotAllowed, NotFound, Refused
-from hover_core.invites import ANNOTATOR, LOCAL_OWNER, OWNER, Person
+from hover_core.invites import ANNOTATOR, LOCAL_OWNER, OWNER, Person, new_token
+from hover_core.journal import Entry, Journal
 
 
 def test_who_comes_by_an_invite_is_an_annotator_of_its_dataset(shared_store, ten):
@@ -27,6 +31,89 @@ def test_a_name_that_nobody_could_tell_apart_is_refused(shared_store, ten, name)
 
     with pytest.raises(Refused):
         members.join(shared_store, token, name)
+
+
+@pytest.mark.parametrize("name", [
+    "own\u200ber", "\u043ewner", "\u202eowner", "ow\u00adner", "\uff4f\uff57\uff4e\uff45\uff52", "0wner", "owner.",
+])  # fmt: skip
+def test_nobody_is_taken_for_the_owner(shared_store, ten, name):
+    token = members.add_invite(shared_store, ten, "", days=None)
+
+    with pytest.raises(Refused, match="the owner: take your own"):
+        members.join(shared_store, token, name)
+    with pytest.raises(Refused, match="the owner: take your own"):
+        members.add_invite(shared_store, ten, name, days=None)
+
+
+@pytest.mark.parametrize("name", ["Mira\u200b", "\u200eMira", "M\u0456ra", "mira", "Mi ra", "\uff2dira"])
+def test_nobody_is_taken_for_somebody_who_is_here(shared_store, ten, name):
+    members.add_invite(shared_store, ten, "Mira", days=None)
+    token = members.add_invite(shared_store, ten, "", days=None)
+
+    with pytest.raises(Refused, match="add something that tells you apart"):
+        members.join(shared_store, token, name)
+
+
+def test_a_name_in_another_script_is_another_name(shared_store, ten):
+    members.add_invite(shared_store, ten, "Mira", days=None)
+    token = members.add_invite(shared_store, ten, "", days=None)
+    cookie = members.join(shared_store, token, "\u041c\u0438\u0440\u0430")
+
+    assert members.person_behind(shared_store, cookie).name == "\u041c\u0438\u0440\u0430"
+
+
+def test_a_name_is_kept_without_what_does_not_show(shared_store, ten):
+    token = members.add_invite(shared_store, ten, "", days=None)
+    cookie = members.join(shared_store, token, "\u202eJose\u0301\u200b\u3000B.")
+
+    assert members.person_behind(shared_store, cookie).name == "Jos\u00e9 B."
+
+
+def test_a_name_of_nothing_that_shows_is_none(shared_store, ten):
+    token = members.add_invite(shared_store, ten, "\u200b", days=None)
+
+    assert members.invite_behind(shared_store, token).name == ""
+    with pytest.raises(Refused, match="1 to 60 characters"):
+        members.join(shared_store, token, "\u200b\u2060")
+
+
+def test_who_labelled_counts_as_here(shared_store, ten):
+    journal = Journal(shared_store)
+    journal.annotate(ten, [Entry(np.array([1]), "wren")], annotator="Zoe", how="heard", token=new_token())
+    token = members.add_invite(shared_store, ten, "", days=None)
+
+    with pytest.raises(Refused, match="tells you apart"):
+        members.join(shared_store, token, "Z\u043ee")
+
+
+def test_an_invite_for_somebody_who_is_here_says_so_by_the_very_name(shared_store, ten):
+    for _ in range(2):  # on two devices, or because the first has expired
+        members.add_invite(shared_store, ten, "Mira", days=1)
+
+    assert [invite.name for invite in members.invites(shared_store, ten)] == ["Mira", "Mira"]
+    with pytest.raises(Refused, match="looks like “Mira”, who is here already"):
+        members.add_invite(shared_store, ten, "M\u0456ra", days=1)
+
+
+def test_of_two_who_come_at_once_with_one_name_one_is_refused(shared_store, ten):
+    token = members.add_invite(shared_store, ten, "", days=None)
+    together, refused = threading.Barrier(8), []
+
+    def come(name: str) -> None:
+        together.wait()
+        try:
+            members.join(shared_store, token, name)
+        except Refused as error:
+            refused.append(str(error))
+
+    threads = [threading.Thread(target=come, args=(name,)) for name in ("Mira", "M\u0456ra") * 4]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(refused) == 7
+    assert members.people(shared_store, ten) == 1
 
 
 def test_one_invite_lets_in_many_devices(shared_store, ten):
