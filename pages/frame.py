@@ -10,7 +10,7 @@ from hover_core.clips import SUBSETS
 from hover_core.errors import HoverError
 from hover_core.invites import OWNER
 from pages.components import session
-from pages.components.device import keep_cookie
+from pages.components.join_form import join_form
 from pages.components.notices import notices
 from pages.components.words import plain
 from pages.server import identity
@@ -101,9 +101,6 @@ def _header(current, *, owner: bool, name: str) -> None:
     sentence = st.session_state.pop("frame.said", "")
     if sentence:
         st.toast(sentence, icon=":material/archive:")
-    fresh = identity.signed_in_here()
-    if fresh:
-        keep_cookie(fresh)
 
 
 def _dataset_menu(current) -> None:
@@ -187,7 +184,7 @@ def _new_dataset() -> None:
 
 
 def _locked() -> None:
-    """Nobody is here yet: say where the link is; take a token from the address where `/join` cannot be reached."""
+    """Nobody is here: the lock of a tab that was open when its invite ended, and of Community Cloud."""
     # every address shows the lock, so that a link to a page still leads there after signing in
     paths = ["upload", "split", "vectorize", "label", "share", "export"]
     rooms = [st.Page(_nothing, title="Sign in", url_path=path) for path in paths]
@@ -207,10 +204,8 @@ def _locked() -> None:
             "Operators: `HOVER_OWNER_TOKEN` sets the owner's token."
         )
         return
-    name = st.text_input(
-        "Your name, as colleagues see it", key="frame.join_name", help="Not needed if your invite has one."
-    )
-    if st.button("Continue", type="primary", key="frame.join"):
+    name = join_form(token, key="frame.join")
+    if name is not None:
         try:
             cookie, _ = identity.sign_in(token, name)
         except HoverError as error:

@@ -19,6 +19,7 @@ from hover_core.names import clean
 from hover_core.tables import Columns, Intake, RawTable
 from pages.components import allowing, session
 from pages.components.words import counted, plain
+from pages.server.messages import MOST_PASTED
 
 SOUND_ENDINGS = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".m4a")
 VIDEO_ENDINGS = (".mp4", ".mov", ".m4v", ".webm", ".mkv", ".wma", ".aac", ".flv", ".avi")  # with PyAV
@@ -93,7 +94,7 @@ def _given() -> tuple[bytes, str] | None:
             on_click=_hold_demo,
         )
         with st.popover("Paste URLs", icon=":material/content_paste:"):
-            text = st.text_area("One address a line", key="upload.urls", height=160)
+            text = st.text_area("One address a line", key="upload.urls", height=160, max_chars=MOST_PASTED)
             if st.button("Use these", key="upload.paste") and text.strip():
                 _hold([line.strip() for line in text.splitlines() if line.strip()], "pasted.csv")
         root = settings.audio_root()

@@ -9,16 +9,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hover_core.invites import OWNER
 from pages.server import assets, identity
+from pages.server.content_policy import content_policy
 from pages.server.frontend import Frontend
+from pages.server.gate import Gate
 
 WITH_A_MAP = ("/label", "/vectorize")  # how the addresses of pages end that show one
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",  # an invite's token must not reach the hosts of the clips
     "Cross-Origin-Resource-Policy": "same-origin",
-    # pictures and sound come from us alone: somebody else's words must not make a browser fetch anything
-    "Content-Security-Policy": "frame-ancestors {frames}; object-src 'none'; base-uri 'self'; form-action 'self'; "
-    "img-src 'self' data: blob:; media-src 'self' data: blob:",
     "Permissions-Policy": "camera=(), geolocation=(), payment=()",
 }
 
@@ -38,10 +37,9 @@ class SecurityHeaders:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                # Community Cloud shows the app in a frame; on loopback nobody else's page may
-                frames = "'self'" if identity.bound_to_loopback() else "'self' https://*.streamlit.app"
                 for name, value in HEADERS.items():
-                    headers.setdefault(name, value.format(frames=frames))
+                    headers.setdefault(name, value)
+                headers.setdefault("Content-Security-Policy", content_policy(scope["path"]))
                 if scope["path"].endswith(WITH_A_MAP) and headers.get("content-type", "").startswith("text/html"):
                     # fetched while the browser reads Streamlit's own scripts, instead of after them
                     root = scope["path"].rpartition("/")[0]
@@ -58,4 +56,4 @@ class SecurityHeaders:
         await self.app(scope, receive, with_headers)
 
 
-MIDDLEWARE = [Middleware(SecurityHeaders), Middleware(Frontend)]
+MIDDLEWARE = [Middleware(SecurityHeaders), Middleware(Gate), Middleware(Frontend)]

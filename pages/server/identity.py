@@ -20,6 +20,7 @@ from hover_core.invites import LOCAL_OWNER, OWNER, Person
 from pages.server.shared import datasets, secret
 
 COOKIE = "hover"
+ASKING = "hover.person"  # where the gate leaves who is asking, in the scope of a request
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 # The one place where a test can say who is here, without cookies and headers.
@@ -49,12 +50,6 @@ def _cookies() -> dict[str, str]:
     if kept:
         cookies[COOKIE] = kept
     return cookies
-
-
-def signed_in_here() -> str:
-    """The secret of a sign-in that this browser does not keep as a cookie yet, or an empty text."""
-    kept = str(st.session_state.get("identity.cookie", ""))
-    return "" if seam is not None or st.context.cookies.get(COOKIE) == kept else kept
 
 
 def by_cookie() -> bool:

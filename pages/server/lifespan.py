@@ -13,7 +13,7 @@ import streamlit as st
 
 from hover_core import settings
 from hover_core.errors import HoverError
-from pages.server import identity
+from pages.server import identity, messages
 from pages.server.shared import close, datasets
 
 _FIRST_PAGE_S = 4.0  # nothing competes with the first page
@@ -37,6 +37,7 @@ async def lifespan(app: st.App) -> AsyncIterator[None]:
         else:
             print("  The owner comes in by /join?t= and the token in HOVER_OWNER_TOKEN.", flush=True)
     answer_at_once()
+    messages.bound_frames()
     threading.Thread(target=_make_ready, daemon=True).start()
     try:
         settings.sources()

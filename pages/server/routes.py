@@ -12,7 +12,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-ADDRESSES = (
+from pages.server import entrance
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+ADDRESSES: tuple[tuple[str, str, str | Endpoint], ...] = (
     ("GET", "/clips/{dataset}/{position:int}/audio", "audio"),
     ("GET", "/clips/{dataset}/{position:int}/card", "card"),
     ("GET", "/clips/{dataset}/{position:int}/spectrogram", "spectrogram"),
@@ -21,11 +24,10 @@ ADDRESSES = (
     ("GET", "/column/{dataset}/{key:path}", "column"),
     ("GET", "/journal/{dataset}", "journal"),
     ("GET", "/assets/{name:path}", "asset"),
-    ("GET", "/join", "join_page"),
-    ("POST", "/join", "join"),
-    ("POST", "/device", "device"),
-    ("GET", "/leave", "leave_page"),
-    ("POST", "/leave", "leave"),
+    ("GET", "/join", entrance.join_page),
+    ("POST", "/join", entrance.join),
+    ("GET", "/leave", entrance.leave_page),
+    ("POST", "/leave", entrance.leave),
 )
 
 
@@ -33,10 +35,13 @@ def routes() -> list[Route]:
     """All of them, below the address that the operator gave the app."""
     base = (st.get_option("server.baseUrlPath") or "").strip("/")
     base = f"/{base}" if base else ""
-    return [Route(base + path, _endpoint(name), methods=[method]) for method, path, name in ADDRESSES]
+    return [Route(base + path, _endpoint(answer), methods=[method]) for method, path, answer in ADDRESSES]
 
 
-def _endpoint(name: str) -> Callable[[Request], Awaitable[Response]]:
+def _endpoint(name: str | Endpoint) -> Endpoint:
+    if not isinstance(name, str):
+        return name
+
     async def endpoint(request: Request) -> Response:
         answers = await run_in_threadpool(importlib.import_module, "pages.server.answers")
         answer = answers.ANSWERS[name]

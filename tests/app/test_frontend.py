@@ -20,8 +20,9 @@ async def _behind(request: Request) -> PlainTextResponse:
 
 
 @pytest.fixture
-def client() -> TestClient:
-    """A server that answers everything that is passed on to it with 418."""
+def client(monkeypatch: pytest.MonkeyPatch) -> TestClient:
+    """The owner's client of a server that answers everything that is passed on to it with 418."""
+    monkeypatch.setenv("HOVER_OPEN", "1")
     return TestClient(Starlette(routes=[Route("/{path:path}", _behind)], middleware=MIDDLEWARE))
 
 

@@ -1,0 +1,31 @@
+"""The form of an invite on a page of Streamlit's: on Community Cloud, whose shell shows no page but that.
+
+It posts to its own address, as the plain form does elsewhere, and so gets a cookie that scripts cannot read. Where the
+host does not pass that on, or drops the cookie, it hands the name to Python, and the sign-in lasts as long as the tab.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import streamlit as st
+
+FOLDER = Path(__file__).parent
+
+
+def join_form(token: str, *, key: str) -> str | None:
+    """Draw the form; the name that was given where no cookie could be had, else None."""
+    answer = _element()(key=key, data={"token": token}, height="content", on_name_change=_nothing)
+    name = getattr(answer, "name", None)
+    return name if isinstance(name, str) else None
+
+
+@st.cache_resource
+def _element() -> Any:
+    texts = {part: (FOLDER / f"join_form.{part}").read_text() for part in ("html", "css", "js")}
+    return st.components.v2.component("join_form", **texts)
+
+
+def _nothing() -> None:
+    """Streamlit keeps a value in the result only if a callback is named for it."""

@@ -1,0 +1,101 @@
+"""What a browser may send through the websocket: how much, and which of Streamlit's messages.
+
+The largest honest message is a rerun: it carries the values of all widgets of a page.
+- an annotator's: the classic map tells x, y and number of up to 20,000 clips, twice quoted (2.2 MB); our own map sends
+  a selection of 1,000,000 clips as a bit set in base64 (170 kB), and a few that Python has not yet acknowledged;
+- an owner's: besides, the addresses pasted into Upload, of 2,000,000 characters at most (`MOST_PASTED`), each of which
+  is 1 to 3 bytes of UTF-8 for one unit of the browser's count.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Awaitable, Callable
+
+from starlette.types import Message, Receive, Send
+
+MOST_PASTED = 2_000_000  # characters
+MOST_OWNER_BYTES = 10_000_000
+MOST_BYTES = 4_000_000  # of everybody else
+
+# what everybody's page sends; `rerun_script` is answered by the frame, which asks who is here
+_EVERYBODYS = ("rerun_script", "stop_script", "app_heartbeat")
+_SIGNED_IN = ("file_urls_request",)
+_SIGNED_IN_OPERATIONS = ("deferred_file", "dataframe_chunk")
+# All others change the server or tell about it: clear_cache, set_run_on_save, load_git_info, debug_…, and operations
+# like install_skills, which writes files.
+
+_TOO_BIG = 1009
+
+
+def bound_frames() -> None:
+    """Have the server refuse a frame above `MOST_OWNER_BYTES` by its length, before any of it is kept.
+
+    Streamlit gives uvicorn `server.maxMessageSize` (200 MB) for what is received too, and that is also the limit of
+    what the app may send; its `server.maxWidgetStateSize` is compared when a frame is in memory. uvicorn's
+    configuration is made before the app is imported and handed to nobody, so it is looked for.
+    """
+    from uvicorn import Config
+
+    for config in gc.get_objects():
+        if type(config) is Config:
+            config.ws_max_size = min(config.ws_max_size, MOST_OWNER_BYTES)
+
+
+class Messages:
+    """A websocket's `receive` and `send` for one person, without what they may not send.
+
+    Parameters
+    ----------
+    is_owner, is_somebody : asked for each message that is not everybody's, because a sign-in can end meanwhile.
+    most_bytes : a larger message ends the connection with code 1009.
+    """
+
+    def __init__(
+        self,
+        receive: Receive,
+        send: Send,
+        *,
+        is_owner: Callable[[], Awaitable[bool]],
+        is_somebody: Callable[[], Awaitable[bool]],
+        most_bytes: int,
+    ) -> None:
+        self._receive, self._send = receive, send
+        self._is_owner, self._is_somebody = is_owner, is_somebody
+        self._most_bytes = most_bytes
+        self._closed = False
+
+    async def receive(self) -> Message:
+        """The next message that this person may send."""
+        while True:
+            message = await self._receive()
+            data = message.get("bytes")
+            if message["type"] != "websocket.receive" or data is None:
+                return message  # text is no message of Streamlit's, which then ends the connection
+            if len(data) > self._most_bytes:
+                await self._send({"type": "websocket.close", "code": _TOO_BIG})
+                self._closed = True
+                return {"type": "websocket.disconnect", "code": _TOO_BIG}
+            if await self._may_send(data):
+                return message
+
+    async def send(self, message: Message) -> None:
+        """Send, unless this person was sent away: Streamlit hears of that later."""
+        if not self._closed:
+            await self._send(message)
+
+    async def _may_send(self, data: bytes) -> bool:
+        from google.protobuf.message import DecodeError
+        from streamlit.proto.BackMsg_pb2 import BackMsg
+
+        try:
+            message = BackMsg.FromString(data)
+        except DecodeError:
+            return True  # Streamlit ends the connection
+        kind = message.WhichOneof("type")
+        if kind in _EVERYBODYS:
+            return True
+        operation = message.backend_operation_request.WhichOneof("payload")
+        if kind in _SIGNED_IN or (kind == "backend_operation_request" and operation in _SIGNED_IN_OPERATIONS):
+            return await self._is_somebody()
+        return await self._is_owner()
