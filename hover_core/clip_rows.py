@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, bindparam, text
 
-from hover_core.clips import SUBSETS, Clip, clip_name
+from hover_core.clips import SUBSETS, Clip
 from hover_core.names import clean
 from hover_core.store import Store, insert, run_for_all
 
@@ -139,9 +139,11 @@ def table(store: Store, dataset_id: str) -> pd.DataFrame:
     return frame.set_index("position")
 
 
-def names(store: Store, dataset_id: str, positions: Sequence[int]) -> dict[int, tuple[str, str]]:
-    """`{position: (name, url)}` of some clips, without a look at all the others."""
-    found: dict[int, tuple[str, str]] = {}
+def addresses(
+    store: Store, dataset_id: str, positions: Sequence[int]
+) -> dict[int, tuple[str, float | None, float | None]]:
+    """`{position: (url, start in seconds, end in seconds)}` of some clips, without a look at all the others."""
+    found: dict[int, tuple[str, float | None, float | None]] = {}
     query = text(
         "SELECT position, url, start_s, end_s FROM clips WHERE dataset_id = :d AND position IN :positions"
     ).bindparams(bindparam("positions", expanding=True))
@@ -149,7 +151,7 @@ def names(store: Store, dataset_id: str, positions: Sequence[int]) -> dict[int, 
         for first in range(0, len(positions), _AT_ONCE):
             some = [int(position) for position in positions[first : first + _AT_ONCE]]
             for row in connection.execute(query, {"d": dataset_id, "positions": some}):
-                found[row.position] = (clip_name(row.url, row.start_s, row.end_s), row.url)
+                found[row.position] = (row.url, row.start_s, row.end_s)
     return found
 
 

@@ -6,9 +6,10 @@ Its `clip_id` never changes once written, so that the same table twice adds noth
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
 
 from hover_core.errors import TableError
 from hover_core.names import clean
@@ -21,6 +22,8 @@ IDENTITIES: Final = {
     "path": "the path alone (files that moved to another host)",
 }
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_QUERY: Final = re.compile(r"\?.*|[#;&][^#;&]*=.*", re.DOTALL)  # also one that was encoded with the path
+_MOST_ENCODED: Final = 5  # times that one address is wrapped in another
 
 
 @dataclass(frozen=True)
@@ -95,9 +98,42 @@ def clip_name(url: str, start_s: float | None = None, end_s: float | None = None
     """What a person calls a clip: the last part of its address, and its stretch."""
     path = urlsplit(url).path or url
     name = path.rstrip("/").rsplit("/", 1)[-1].rsplit(":", 1)[-1] or url
+    return name + stretch_name(start_s, end_s)
+
+
+def stretch_name(start_s: float | None, end_s: float | None) -> str:
+    """What follows the name of a clip that is a stretch; empty for a whole recording."""
     if start_s is None and end_s is None:
-        return name
-    return f"{name} {_seconds(start_s) or '0'}–{_seconds(end_s) or 'end'} s"
+        return ""
+    return f" {_seconds(start_s) or '0'}–{_seconds(end_s) or 'end'} s"
+
+
+def file_name(url: str) -> str:
+    """The last part of an address's path and nothing else of it: no host, folder, user, query or signature.
+
+    Also of an address that carries another one, percent-encoded. Empty where the path names no file.
+
+    Examples
+    --------
+    >>> file_name("https://me:secret@host/bark.wav?sig=1")
+    'bark.wav'
+    >>> file_name("https://host/v0/o/dogs%2Fbark.wav?token=1")
+    'bark.wav'
+    >>> file_name("https://host?file=bark.wav&sig=1")
+    ''
+    """
+    rest = re.split("[?#]", url.strip(), maxsplit=1)[0]
+    for _ in range(_MOST_ENCODED):
+        _, scheme, behind = rest.rpartition("://")
+        if scheme or rest.startswith("//"):
+            rest = (behind if scheme else rest[2:]).partition("/")[2]
+        rest = _QUERY.sub("", rest).rstrip("/\\")
+        rest = re.split(r"[/\\:]", rest)[-1]
+        plain = unquote(rest)
+        if plain == rest:
+            return rest
+        rest = plain
+    return ""
 
 
 def _seconds(value: float | None) -> str:

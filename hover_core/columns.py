@@ -14,6 +14,7 @@ from hover_core.annotations import HOW
 from hover_core.dataset import Dataset
 from hover_core.errors import NotFound
 from hover_core.invites import OWNER
+from hover_core.visibility import Visible
 
 NONE: Final = 65_535  # the code of no value
 _NEIGHBOURS: Final = 10
@@ -50,8 +51,24 @@ class Column:
 
 def offered(dataset: Dataset) -> list[dict[str, str]]:
     """What there is: `{key, title, kind}` each. Columns of the table have keys that start with `table:`."""
-    key = ("columns", dataset.id, dataset.clips_revision, dataset.by.role)
-    return dataset.datasets.remember(key, lambda: _offered(dataset))
+    shown = dataset.visible()
+    key = ("columns", dataset.id, dataset.clips_revision, dataset.by.role, shown)
+    return dataset.datasets.remember(key, lambda: _offered(dataset, shown))
+
+
+def check(dataset: Dataset, key: str) -> None:
+    """Return if this person may see a column, whatever others have had made of it.
+
+    Raises
+    ------
+    NotFound
+        They may not, in the words for a column that there is not.
+    """
+    shown = dataset.visible()
+    if key.startswith("table:") and not shown.column(key.removeprefix("table:")):
+        raise NotFound(f"the table has no column “{key.removeprefix('table:')}”")
+    if (key == "group" and not shown.group) or (key == "reference" and dataset.by.role != OWNER):
+        raise NotFound(f"there is no column {key}")
 
 
 def column(dataset: Dataset, key: str) -> Column:
@@ -62,6 +79,7 @@ def column(dataset: Dataset, key: str) -> Column:
     NotFound
         The dataset has no such column, or this person may not see it.
     """
+    check(dataset, key)
     state = dataset.state()
     if key == "predicted":
         return predicted(dataset)
@@ -72,7 +90,7 @@ def column(dataset: Dataset, key: str) -> Column:
     clips = dataset.clips()
     if key == "group":
         return _categories(clips["group_name"].tolist())
-    if key == "reference" and dataset.by.role == OWNER:
+    if key == "reference":
         return _categories(clips["reference"].tolist())
     if key.startswith("table:"):
         return _table_column(dataset, key.removeprefix("table:"))
@@ -128,12 +146,14 @@ def predicted(dataset: Dataset) -> Column:
     return Column(codes=codes, names=state.names, confidence=sure)
 
 
-def _offered(dataset: Dataset) -> list[dict[str, str]]:
+def _offered(dataset: Dataset, shown: Visible) -> list[dict[str, str]]:
     kinds = {"duration": "numeric"}
-    found = [{"key": key, "title": title, "kind": kinds.get(key, "categorical")} for key, title in _OWN.items()]
+    own = {key: title for key, title in _OWN.items() if key != "group" or shown.group}
+    found = [{"key": key, "title": title, "kind": kinds.get(key, "categorical")} for key, title in own.items()]
     if dataset.by.role == OWNER and clip_rows.has_reference(dataset.store, dataset.id):
         found.append({"key": "reference", "title": "reference", "kind": "categorical"})
-    found += [{"key": f"table:{name}", "title": name, "kind": one.kind} for name, one in _of_the_table(dataset).items()]
+    table = {name: one for name, one in _of_the_table(dataset).items() if shown.column(name)}
+    found += [{"key": f"table:{name}", "title": name, "kind": one.kind} for name, one in table.items()]
     return found
 
 

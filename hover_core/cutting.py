@@ -72,6 +72,7 @@ def start(dataset: Dataset, intake: Intake, cut: Cut, *, labels: str = "aside") 
         "labels": labels,
         "recordings": [asdict(clip) for clip in intake.clips],
         "sources": {key: list(value) for key, value in intake.sources.items()},
+        "roles": intake.roles,
     }
     job_id = job_rows.add_job(dataset.store, dataset.id, KIND, given)
     jobs.launch(dataset.store, job_id)
@@ -220,7 +221,7 @@ class _Cutting:
     def _flush(self, ready: Sequence[tuple[int, _Measured]]) -> None:
         result = self.result
         made: dict[str, tuple[Clip, str]] = {}
-        intake = Intake()
+        intake = Intake(roles={**self.intake.roles, LABEL_COLUMN: "label"})
         for _, measured in sorted(ready, key=lambda one: one[0]):
             if measured.reason:
                 result.failures.append((measured.url, measured.reason))
@@ -299,7 +300,7 @@ def _intake(job: Job) -> Intake:
     # what a job of an older version wrote down may not be in the form that names have now
     clips = [Clip(**{**given, "label": label_named(given["label"])}) for given in job.settings["recordings"]]
     sources = {key: (clean(str(who)), str(at), str(how)) for key, (who, at, how) in job.settings["sources"].items()}
-    return Intake(clips=clips, sources=sources)
+    return Intake(clips=clips, sources=sources, roles=job.settings.get("roles", {}))  # older jobs have none
 
 
 def _check(intake: Intake, labels: str) -> None:

@@ -11,13 +11,24 @@ import secrets
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hover_core import cleaning, clip_rows, finding, mapping, members, offers, own_vectors, tables, vector_rows
+from hover_core import (
+    cleaning,
+    clip_rows,
+    finding,
+    mapping,
+    members,
+    offers,
+    own_vectors,
+    tables,
+    vector_rows,
+    visibility,
+)
 from hover_core.annotations import Batch, label_named, now
 from hover_core.clips import IDENTITIES, SUBSETS, Clip
 from hover_core.errors import NotFound, Refused, SoundError, TableError
@@ -35,6 +46,7 @@ from hover_core.state import State
 from hover_core.store import DatasetRow, Store
 from hover_core.tables import Columns, Intake
 from hover_core.vector_rows import Embedding, Failure
+from hover_core.visibility import Rule, Visible
 
 if TYPE_CHECKING:  # the first page does without
     import pandas as pd
@@ -113,6 +125,18 @@ class Datasets:
         self.store.dataset(dataset_id)
         return Dataset(self, dataset_id, by)
 
+    def clips(self, dataset_id: str) -> pd.DataFrame:
+        """All clips of a dataset with all that is known of them; see `clip_rows.table`. Do not change it: it is shared.
+
+        For the library's own work: a person sees `Dataset.clips`.
+        """
+        key = ("clips", dataset_id, self.clips_revision(dataset_id))
+        return self.remember(key, lambda: clip_rows.table(self.store, dataset_id))
+
+    def clips_revision(self, dataset_id: str) -> int:
+        """The revision at which the clips of a dataset, their columns or groups were changed last."""
+        return int(self.store.dataset(dataset_id).settings.get("clips_revision", 0))
+
     def remember(self, key: tuple[Any, ...], make: Callable[[], T], *, at_most: int = 24) -> T:
         """`make()` once for each key; the least recently used goes when there are more than `at_most`.
 
@@ -168,19 +192,109 @@ class Dataset:
         """All clips in clip order; see `clip_rows.table`. Do not change it: it is shared.
 
         Labels and subsets are not in it, and what was heard since (durations) may be missing: it is read again only
-        when clips, their columns or groups change.
+        when clips, their columns or groups change. A guest's has no addresses, ids or references, and of the table's
+        columns and the groups what `visible` says.
         """
-        key = ("clips", self.id, self.clips_revision)
-        return self.datasets.remember(key, lambda: clip_rows.table(self.store, self.id))
+        every, shown = self.datasets.clips(self.id), self.visible()
+        if shown.addresses:
+            return every
+
+        def make() -> pd.DataFrame:
+            kept = every.assign(clip_id="", own_id="", url="", reference="", sha256="")
+            if not shown.group:
+                kept["group_name"] = ""
+            cells: dict[int, dict[str, str]] = {}  # clips that share their cells go on sharing them
+            for extra in kept["extra"]:
+                if id(extra) not in cells:
+                    cells[id(extra)] = {name: cell for name, cell in extra.items() if shown.column(name)}
+            kept["extra"] = kept["extra"].map(lambda extra: cells[id(extra)])
+            return kept
+
+        return self.datasets.remember(("clips", self.id, self.clips_revision, shown), make)
 
     def names(self, positions: Sequence[int]) -> dict[int, tuple[str, str]]:
-        """`{position: (name, url)}` of some clips; a million others are not read for it."""
-        return clip_rows.names(self.store, self.id, positions)
+        """`{position: (name, url)}` of some clips; a million others are not read for it.
+
+        A guest is told no URL, and a blind one a number instead of the name.
+        """
+        shown = self.by.role == OWNER
+        return {
+            position: (visibility.clip_title(self.by, position, url, start_s, end_s), url if shown else "")
+            for position, (url, start_s, end_s) in clip_rows.addresses(self.store, self.id, positions).items()
+        }
+
+    def titles(self) -> list[str]:
+        """What this person is told that each clip is called, in clip order."""
+        key = ("titles", self.id, self.clips_revision, self.by.role, self.by.blind)
+
+        def make() -> list[str]:
+            clips = self.datasets.clips(self.id)
+            return [
+                visibility.clip_title(self.by, position, url, _seconds(start_s), _seconds(end_s))
+                for position, url, start_s, end_s in zip(
+                    clips.index, clips["url"], clips["start_s"], clips["end_s"], strict=True
+                )
+            ]
+
+        return self.datasets.remember(key, make)
+
+    # who is shown what ------------------------------------------------------------------------------------------------
+
+    def visible(self) -> Visible:
+        """What this person is shown of the dataset: the one answer for pages, routes and search; see `visibility`."""
+        if self.by.role == OWNER:
+            return Visible()
+        settings, seen = self.row.settings, self._evidence()
+        return visibility.visible(self.by, settings, visibility.rules(settings, seen), seen)
+
+    def guest_columns(self) -> list[Rule]:
+        """What guests are shown of each column of the table, and why not of those that they never are."""
+        self.by.allow("own", self.id)
+        return visibility.rules(self.row.settings, self._evidence())
+
+    def show_to_guests(self, changes: Mapping[str, bool]) -> None:
+        """Show guests some columns of the table, or show them no more.
+
+        Raises
+        ------
+        Refused
+            There is no such column, or no guest is ever shown what it holds.
+        """
+        self.by.allow("own", self.id)
+        known = {rule.name: rule for rule in self.guest_columns()}
+        for name, shown in changes.items():
+            if name not in known:
+                raise Refused(f"the table has no column “{name}”: choose one of {', '.join(known) or 'none'}")
+            if shown and known[name].holds:
+                raise Refused(f"guests are never shown {known[name].holds}, which “{name}” holds: leave it unticked")
+        with self.datasets.journal.action(self.id, self.by.name) as action:  # nobody else writes settings meanwhile
+            self.store.set_settings(action.connection, self.id, visibility.ticked(self.row.settings, changes))
+
+    def _evidence(self) -> visibility.Evidence:
+        """What the cells of the table show; looked at once, and again when clips or imported labels have come."""
+        journal = self.datasets.journal
+
+        def make() -> visibility.Evidence:
+            clips = self.datasets.clips(self.id)
+            extras = clips["extra"].tolist()
+            columns = {
+                name: [str(extra.get(name, "")) for extra in extras]
+                for name in dict.fromkeys(name for extra in extras for name in extra)
+            }
+            labels = [columns[name] for name in visibility.label_columns(settings, columns)]
+            labels += [clips["reference"].tolist(), journal.imported_labels(self.id, len(clips))]
+            return visibility.evidence(columns, clips["group_name"].tolist(), labels, clips["url"].tolist())
+
+        settings = self.row.settings
+        revision = settings.get("clips_revision", 0)
+        known = visibility.roles_key(settings)
+        key = ("evidence", self.id, revision, self.row.size, known, journal.newest_import(self.id))
+        return self.datasets.remember(key, make)
 
     @property
     def clips_revision(self) -> int:
         """The revision at which clips, their columns or groups were changed last."""
-        return int(self.row.settings.get("clips_revision", 0))
+        return self.datasets.clips_revision(self.id)
 
     def batches(self, *, limit: int = 50, own: bool = False) -> list[Batch]:
         """The newest actions first."""
@@ -228,6 +342,11 @@ class Dataset:
             known = clip_rows.positions_of(connection, self.id, ids)
             fresh = [clip for clip in intake.clips if clip.clip_id not in known]
             places = clip_rows.add_clips(connection, self.id, fresh)
+            kept = self.row.settings  # nobody else writes while the action is open
+            columns = visibility.recorded(
+                kept, intake, grouped=any(clip.group for clip in fresh), before=self._columns_before
+            )
+            self.store.set_settings(connection, self.id, columns)
             at = {**known, **{clip.clip_id: place for clip, place in zip(fresh, places, strict=True)}}
             extras = {known[clip.clip_id]: clip.extra for clip in intake.clips if clip.clip_id in known}
             widened = clip_rows.add_columns(connection, self.id, extras)
@@ -256,6 +375,10 @@ class Dataset:
                 written = action.annotate(entries, how="imported", token=token, kind="import", note="table")
         labelled, batch_id = (written.changed, written.batch_id) if written else (0, None)
         return Added(len(fresh), len(known), moved, labelled, widened, batch_id)
+
+    def _columns_before(self) -> tuple[list[str], bool]:
+        """The columns that clips have, and whether any has a group."""
+        return list(clip_rows.extras(self.store, self.id)), clip_rows.has_groups(self.store, self.id)
 
     def add_cut(self, intake: Intake, cut: Cut, *, labels: str = "aside") -> cutting.Result:
         """Cut the recordings of a table into clips and add these; blocks until it is done. See `cutting.start`."""
@@ -398,7 +521,7 @@ class Dataset:
             groups = ["" if column is None else str(extra.get(column, "")) for extra in extras]
             clip_rows.set_groups(action.connection, self.id, groups)
             action.wrote = True
-            changes = {"group_column": column, "clips_revision": action.revision}
+            changes = {"group_column": column, "clips_revision": action.revision, **visibility.grouped_by(column)}
             self.store.set_settings(action.connection, self.id, changes)
 
     # settings ---------------------------------------------------------------------------------------------------------
@@ -475,9 +598,12 @@ class Dataset:
         return vector_rows.vectors(self.store, self.id, vectorizer)
 
     def failures(self, vectorizer: str | None = None) -> list[Failure]:
-        """The clips that have no vector, and why."""
+        """The clips that have no vector, and why; reasons name hosts and paths, so a guest is not told which."""
         key = vectorizer or self.vectorizer_key
-        return vector_rows.failures(self.store, self.id, key) if key else []
+        failures = vector_rows.failures(self.store, self.id, key) if key else []
+        if self.by.role == OWNER:
+            return failures
+        return [replace(failure, reason=visibility.NO_SOUND) for failure in failures]
 
     @property
     def vectorizer_key(self) -> str:
@@ -687,8 +813,7 @@ class SupervisableAudioDataset(Dataset):
         intake = dataset.plan(table, columns, raw_labels=raw_labels, local_folder=True)
         known = set(dataset.clips()["clip_id"])
         intake.clips = [clip for clip in intake.clips if clip.clip_id not in known]
-        if intake.clips:
-            dataset.add(intake)
+        dataset.add(intake)  # also where no clip is new: what its columns hold is recorded
         return dataset
 
     @property
@@ -812,6 +937,10 @@ def vectorizer_key(vectorizer: Callable[[str], Any] | str) -> str:
         return f"{getattr(inner, '__module__', '')}.{name}"
     spelled = repr((code.co_code, [c for c in code.co_consts if not hasattr(c, "co_code")], code.co_names))
     return f"{name}@{hashlib.sha256(spelled.encode()).hexdigest()[:8]}"
+
+
+def _seconds(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
 
 
 def _wrong_vector(vector: Floats, width: int | None) -> str:

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from hover_core import dtw, vector_rows, vectorizers
+from hover_core import dtw, vector_rows, vectorizers, visibility
 from hover_core.audio import Heard, Piece
 from hover_core.clip_rows import clip_at
-from hover_core.errors import DecodeError, NotFound, Refused
+from hover_core.errors import DecodeError, FetchError, NotFound, Refused
 from hover_core.fetch import FetchLimits
 from hover_core.invites import OWNER
 from hover_core.scale import unit
@@ -305,7 +305,7 @@ def advice(dataset: Dataset, *, sample: int = 150) -> Advice | None:
     if len(labelled) < _LEAST_ADVISERS or len(np.unique(codes)) < 2:
         return None
     units = index.units[index.rows_of(labelled)]
-    groups = dataset.clips()["group_name"].to_numpy()[labelled]
+    groups = dataset.datasets.clips(dataset.id)["group_name"].to_numpy()[labelled]
     plain, reranked = [], []
     for query in draw.permutation(len(labelled))[:sample]:
         others = np.flatnonzero((groups != groups[query]) | (groups == ""))
@@ -332,7 +332,7 @@ def matching(
     Parameters
     ----------
     column
-        `url`, `label`, or a column of the table; empty: any of them.
+        One of `own_texts`, or a column of the table that this person is shown; empty: any of them.
     regex
         `text` is a regular expression (RE2's, which takes no more than linear time).
     exclude
@@ -349,18 +349,27 @@ def matching(
     if len(text) > _MOST_TEXT:
         raise Refused(f"the text to look for has {len(text)} characters: at most {_MOST_TEXT} are looked for")
     state = dataset.state()
-    clips = dataset.clips().iloc[: state.size]
     found = np.zeros(state.size, bool)
-    for cells in _texts(clips, state.label_names(), column):
-        values = pa.array(cells, pa.string())
+    for cells in _texts(dataset, state.label_names(), column):
+        values = pa.array(cells[: state.size], pa.string())
         try:
             match = pc.match_substring_regex if regex else pc.match_substring
             hits = match(values, pattern=text, ignore_case=True)
         except pa.ArrowInvalid as error:
             said = str(error).removeprefix("Invalid regular expression: ")
             raise Refused(f"“{text}” is no regular expression that can be read: {said}") from error
-        found[: len(cells)] |= np.asarray(hits, bool)
+        found[: len(values)] |= np.asarray(hits, bool)
     return ~found if exclude else found
+
+
+def own_texts(dataset: Dataset) -> list[str]:
+    """What text can be looked for in besides columns of the table: the owner's `url`, a guest's `name`, and `label`.
+
+    A blind guest is told no names, so that none can be guessed letter by letter.
+    """
+    if dataset.by.role == OWNER:
+        return ["url", "label"]
+    return ["label"] if dataset.by.blind else ["name", "label"]
 
 
 def of_url(dataset: Dataset, url: str, key: str) -> Floats:
@@ -392,7 +401,12 @@ def piece(dataset: Dataset, stretch: Stretch) -> Piece:
         raise NotFound(f"there is no clip at position {stretch.position}")
     if not 0 <= stretch.start_s < stretch.end_s:
         raise Refused(f"a stretch from {stretch.start_s:g} s to {stretch.end_s:g} s: it must end after it begins")
-    clip, _, path = dataset.datasets.listening.recording(dataset.id, stretch.position)
+    try:
+        clip, _, path = dataset.datasets.listening.recording(dataset.id, stretch.position)
+    except FetchError as error:
+        if dataset.by.role == OWNER:
+            raise
+        raise FetchError(visibility.problem(dataset.by, error)) from None
     first = clip.start_s or 0.0
     start, end = first + stretch.start_s, first + stretch.end_s
     if clip.end_s is not None:
@@ -440,7 +454,7 @@ def _group_of(dataset: Dataset, part: str | bytes | Stretch) -> str | None:
         found = clip_at(dataset.store, dataset.id, part.position)
         return None if found is None else found[0].group
     if isinstance(part, str):
-        clips = dataset.clips()
+        clips = dataset.datasets.clips(dataset.id)
         same = clips["group_name"][clips["url"] == part]
         return str(same.iloc[0]) if same.nunique() == 1 else None
     return None
@@ -580,14 +594,18 @@ def _ranked(
     return rows, every[rows], places
 
 
-def _texts(clips: Any, labels: NDArray[Any], column: str) -> list[list[str]]:
-    own = {"url": lambda: clips["url"].tolist(), "label": lambda: [str(label) for label in labels]}
-    if column in own:
+def _texts(dataset: Dataset, labels: NDArray[Any], column: str) -> list[list[str]]:
+    every = {
+        "url": lambda: dataset.clips()["url"].tolist(),
+        "name": dataset.titles,
+        "label": lambda: [str(label) for label in labels],
+    }
+    own = {name: every[name] for name in own_texts(dataset)}
+    if column == "url" and column in own:
         return [own[column]()]
-    extras = clips["extra"].tolist()
+    extras = dataset.clips()["extra"].tolist()  # with the columns alone that this person is shown
     named = dict.fromkeys(name for extra in extras for name in extra)
-    if column:
-        if column not in named:
-            raise Refused(f"the table has no column “{column}”: choose url, label or one that it came with")
-        return [[str(extra.get(column, "")) for extra in extras]]
-    return [*(cells() for cells in own.values()), *([str(e.get(name, "")) for e in extras] for name in named)]
+    if column and column not in own and column not in named:
+        raise Refused(f"the table has no column “{column}”: choose {', '.join(own)} or one that it came with")
+    cells = [texts() for name, texts in own.items() if column in ("", name)]
+    return cells + [[str(extra.get(name, "")) for extra in extras] for name in named if column in ("", name)]

@@ -190,6 +190,25 @@ class Journal:
             ).all()
         return {row.annotator: (int(row.clips), int(row.actions)) for row in rows}
 
+    def newest_import(self, dataset_id: str) -> int:
+        """The id of the newest batch of labels that came with a table; 0 before the first."""
+        with self.store.read() as connection:
+            query = text("SELECT coalesce(max(id), 0) FROM batches WHERE dataset_id = :d AND kind = 'import'")
+            return int(connection.execute(query, {"d": dataset_id}).scalar_one())
+
+    def imported_labels(self, dataset_id: str, size: int) -> list[str]:
+        """The label that each of the first `size` clips was last given by a table, also if it was taken back."""
+        query = (
+            "SELECT a.position, l.name FROM annotations a JOIN batches b ON b.id = a.batch_id JOIN labels l "
+            "ON l.dataset_id = b.dataset_id AND l.code = a.code WHERE b.dataset_id = :d AND b.kind = 'import' "
+            "AND a.verdict = 'yes' AND a.position < :size ORDER BY b.revision, b.id"
+        )
+        labels = [""] * size
+        with self.store.read() as connection:
+            for position, name in connection.execute(text(query), {"d": dataset_id, "size": size}):
+                labels[position] = name
+        return labels
+
     def people(self, dataset_id: str) -> tuple[str, ...]:
         """Everybody who ever did something here, or whose labels were imported, in the order in which they came."""
         with self.store.read() as connection:

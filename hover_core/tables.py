@@ -43,6 +43,10 @@ _SCHEME: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:")
 _LIKE_AN_ADDRESS: Final = re.compile(
     r"^(https?|s3|gs|hf)://|^(local|demo):|\.(wav|flac|ogg|oga|opus|mp3|aiff?|au|m4a|mp4|webm)(\?|$)", re.IGNORECASE
 )
+AUDIO_FILE: Final = re.compile(
+    r"\.(wav|wave|flac|ogg|oga|opus|mp3|aiff?|aifc|au|snd|m4a|aac|mp4|m4v|mov|mkv|webm|wma|amr|caf|w64|rf64)\b",
+    re.IGNORECASE,
+)
 _LOOKED_AT: Final = 200  # rows
 _MOST_LOOK_LIKE_IT: Final = 0.8
 _KEPT_OF_OURS: Final = ("group", "duration")  # ours, and yet what came in is not made again by us
@@ -78,6 +82,7 @@ class Intake:
     raw_labels: int = 0  # clips that are raw and have a label in the table, whatever becomes of it
     disagreeing: int = 0  # duplicates whose label is another than that of the clip that counts
     group_column: str = ""  # which of the columns that are kept the groups are from
+    roles: dict[str, str] = field(default_factory=dict)  # column → what it was chosen as, a field of `Columns`
 
     def labelled(self) -> int:
         """How many clips bring a label that will count."""
@@ -195,6 +200,9 @@ def plan(
             intake.sources[clip.clip_id] = source
     intake.refused.sort(key=lambda bad: bad.row)
     intake.group_column = columns.group if columns.group in extras else ""
+    intake.roles = {column: role for role, column in vars(columns).items() if column in names}
+    if raw_labels == "reference" and columns.label in names:
+        intake.roles[columns.label] = "reference"
     intake.raw_labels = sum(bool(clip.label) and clip.subset == "raw" for clip in intake.clips)
     if raw_labels == "reference":
         intake.clips = [

@@ -198,7 +198,10 @@ def _part_under_way(desk: Desk) -> None:
         if job is not None and job.id == desk.part_job and job.state == "done":
             desk.enter(next(found for found in dataset.embeddings() if "parent" in found.settings))
         elif job is not None:
-            desk.problem = f"The map was not drawn: {plain(job.progress.get('message') or job.state)}"
+            why = str(job.progress.get("message") or job.state)
+            if dataset.by.role != OWNER:  # it may name addresses
+                why = "the owner of this dataset can see why"
+            desk.problem = f"The map was not drawn: {plain(why)}"
         desk.part_job = None
         st.rerun()
         return

@@ -96,7 +96,8 @@ class Search:
 
         Raises as `find`.
         """
-        version = dataset.state().revision if self.words is not None else 0, dataset.clips_revision
+        words_in = () if self.words is None else (dataset.state().revision, dataset.visible())
+        version = (*words_in, dataset.clips_revision)
         among_key = None if among is None else among.tobytes()
         words = None if self.words is None else tuple(vars(self.words).values())
         key = (k, at_least, nearest, rerank, among_key, words, tuple(self.like), tuple(self.unlike), version)

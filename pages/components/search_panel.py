@@ -14,7 +14,7 @@ from hover_core.clips import clip_name
 from hover_core.dataset import Dataset
 from hover_core.errors import HoverError
 from hover_core.fetch import FetchLimits
-from hover_core.finding import Ranking, Stretch
+from hover_core.finding import Ranking, Stretch, own_texts
 from pages.components import allowing, rerank
 from pages.components.clip_list import Act, clip_list
 from pages.components.desk import Desk
@@ -144,10 +144,11 @@ def _by_words(dataset: Dataset, desk: Desk, columns_there: list[str]) -> None:
         )
         desk.ask_words(words if text else None)
 
-    st.text_input("Text", key="label.words", placeholder="part of a name, a label, a cell …", on_change=ask)
+    name = "" if dataset.by.blind else "a name, "
+    st.text_input("Text", key="label.words", placeholder=f"part of {name}a label, a cell …", on_change=ask)
     st.selectbox(
         "In",
-        ["", "url", "label", *columns_there],
+        ["", *dict.fromkeys([*own_texts(dataset), *columns_there])],
         format_func=lambda name: name or "anything",
         key="label.words_in",
         on_change=ask,
@@ -373,7 +374,8 @@ def _voice(dataset: Dataset, search: Search) -> str:
     """What to say of a sound that nobody knows the group of, where groups are taken out of the search."""
     if search.sought is None or None not in search.sought.groups or not corpus.is_per_group(dataset.store, dataset.id):
         return ""
-    group = plain(str(dataset.row.settings.get("group_column") or "group"))
+    named = dataset.row.settings.get("group_column") if dataset.visible().group else ""
+    group = plain(str(named or "group"))
     return (
         f" What each {group} has in common is taken out of the clips; out of a sound from elsewhere only as much of it "
         "as one sound tells: a stretch of a clip, or an address of the table, is compared better."

@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from hover_core import twins
-from hover_core.clips import SUBSETS, clip_name
+from hover_core.clips import SUBSETS
 from hover_core.dataset import Dataset
 from hover_core.twins import Twins
 from pages.components import session
@@ -74,18 +74,17 @@ def _found(dataset: Dataset, found: Twins) -> None:
 
 def _group(dataset: Dataset, found: Twins, group: np.ndarray) -> None:
     """One group: how it is known, and a player for each clip."""
-    state, clips = dataset.state(), dataset.clips()
+    state, shown = dataset.state(), group[:_PLAYERS].tolist()
+    named = dataset.names(shown)
     inside = np.isin(found.pairs, group).all(axis=1)
     kinds = sorted(set(found.how[inside].tolist()))
     heard = found.score[inside]
     heard = heard[~np.isnan(heard)]
     agree = f" (correlation {heard.min():.2f})" if len(heard) else ""
     st.caption(f"{counted(len(group), 'clip')}: {' and '.join(_HOW[kind] for kind in kinds)}{agree}.")
-    for position in group[:_PLAYERS].tolist():
-        clip = clips.loc[position]
-        start_s, end_s = (None if np.isnan(clip[edge]) else float(clip[edge]) for edge in ("start_s", "end_s"))
+    for position in shown:
         label = str(state.label_names(np.array([position]))[0])
-        words = [plain(clip_name(clip["url"], start_s, end_s)), SUBSETS[state.subset[position]]]
+        words = [plain(named[position][0]), SUBSETS[state.subset[position]]]
         words += [f"“{plain(label)}”"] if label else ["unlabelled"]
         left, right = st.columns([1, 1], vertical_alignment="center")
         left.markdown(" · ".join(words))

@@ -11,6 +11,7 @@ from hover_core.invites import Invite
 from hover_core.members import guests
 from hover_core.names import clean
 from pages.components import session
+from pages.components.guest_columns import guest_columns
 from pages.components.words import counted, plain
 from pages.server import identity
 
@@ -21,7 +22,7 @@ made = f"share.link.{dataset.id}"
 def main() -> None:
     """A form, the link that it made, and everybody who has one."""
     st.subheader("Share")
-    st.caption("An invite is a link to this dataset. Whoever has it can listen and label; they see nothing else.")
+    st.caption("An invite is a link to this dataset. Whoever has it can listen and label there.")
     if identity.bound_to_loopback():
         st.warning(
             "This app listens on this machine only, so a link works in other browsers here and nowhere else. "
@@ -51,6 +52,7 @@ def main() -> None:
         )
         st.code(f"{session.root()}join?t={link[1]}", language=None)
         st.caption(f"If your host does not pass that path on, this one works as well: `{session.root()}?t={link[1]}`")
+    guest_columns(dataset)
     _offer()
     invites = dataset.invites()
     _people(invites)

@@ -15,9 +15,8 @@ from sqlalchemy.exc import DBAPIError
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, PlainTextResponse, Response
 
-from hover_core import browsers, columns
+from hover_core import browsers, columns, visibility
 from hover_core.clip_rows import clip_at
-from hover_core.clips import clip_name
 from hover_core.dataset import Dataset
 from hover_core.errors import NotAllowed, NotFound, SoundError
 from pages.components.clip_map import wire
@@ -39,7 +38,7 @@ def _guarded(answer: Callable[[Request, Any], Response]) -> Callable[[Request], 
         try:
             return answer(request, who)
         except SoundError as error:
-            return PlainTextResponse(str(error), 404)
+            return PlainTextResponse(visibility.problem(who, error), 404)
         except (
             NotAllowed,
             NotFound,
@@ -80,14 +79,14 @@ def _card(request: Request, who: Any) -> Response:
     try:
         peaks = datasets().listening.peaks(dataset.id, position)
     except SoundError as error:
-        problem = str(error)
+        problem = visibility.problem(who, error)
     found = clip_at(datasets().store, dataset.id, position)  # now that its sound was decoded, also how long it is
     if found is None:
         raise NotFound(f"no clip at {position}")
     clip, heard = found
     state = dataset.state()
     card = {
-        "name": clip_name(clip.url, clip.start_s, clip.end_s),
+        "name": visibility.clip_title(who, position, clip.url, clip.start_s, clip.end_s),
         "duration": heard.duration_s if heard else None,
         "label": str(state.label_names()[position]),
         "subset": wire.SUBSETS[state.subset[position]],

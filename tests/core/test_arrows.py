@@ -25,7 +25,7 @@ TIERS = {
         "tables", "split", "listening", "columns", "indexes", "finding", "dataset", "jobs", "export", "recipes",
         "memoize", "vectorizing", "cluster",
         "mapping", "own_vectors",
-        "twins", "leaks", "data_card", "offers",
+        "twins", "leaks", "data_card", "offers", "visibility",
         "corpus", "lens",
         "cutting",
     },

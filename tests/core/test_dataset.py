@@ -19,6 +19,7 @@ READS = {
     "row", "name", "state", "clips", "batches", "plan", "proposed_split", "vectors", "failures", "vectorizer_key",
     "embeddings", "embedding", "coordinates", "index", "near", "clips_revision",
     "neighbours", "find", "twins", "vector_of", "has_groups", "names",
+    "titles", "visible",
 }  # fmt: skip
 ANNOTATOR_WRITES = {
     "annotate": lambda dataset: dataset.annotate([0], "dog", how="lasso"),
@@ -39,6 +40,8 @@ OWNER_WRITES = {
     "invite": lambda dataset: dataset.invite("Ann"),
     "invites": lambda dataset: dataset.invites(),
     "offer_labels": lambda dataset: dataset.offer_labels(["dog"]),
+    "guest_columns": lambda dataset: dataset.guest_columns(),
+    "show_to_guests": lambda dataset: dataset.show_to_guests({"x": True}),
     "revoke": lambda dataset: dataset.revoke(1),
     "normalise_per_group": lambda dataset: dataset.normalise_per_group(on=True),
     "embed": lambda dataset: dataset.embed("v", "pca"),

@@ -88,7 +88,7 @@ class ClipList {
     const name = make("button", "name")
     name.append(...halves(row.name).map(half => make("span", "", half)))
     name.setAttribute("aria-label", row.name)
-    name.title = `${row.name}\n${row.url}`
+    name.title = row.url ? `${row.name}\n${row.url}` : row.name // guests are sent no address
     name.addEventListener("click", () => this.#act("focus", row.position))
     const label = this.#label(row)
     const score = make("span", "score", row.score ?? "")

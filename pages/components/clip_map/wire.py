@@ -84,6 +84,9 @@ def base(dataset: Dataset, embedding_id: int, x: str = "0", y: str = "1") -> tup
     embedding = next((found for found in dataset.embeddings() if found.id == embedding_id), None)
     if embedding is None:
         raise NotFound(f"there is no map {embedding_id}")
+    for axis in (x, y):  # what was made for the owner is not for everybody
+        if axis.startswith("c:"):
+            columns.check(dataset, axis[2:])
     # columns change with the labels and the sounds; on the embedding clips are only added
     made_of = f"{state.size}.{embedding.clips}" + (
         "" if x.isdigit() and y.isdigit() else f".{state.revision}.{state.view}"
