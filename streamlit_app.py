@@ -12,8 +12,15 @@ if str(ROOT) not in sys.path:  # `uvicorn streamlit_app:app` from another folder
 
 import streamlit as st  # noqa: E402 - the path comes first
 
+from hover_core.errors import Refused  # noqa: E402
+from pages.server import identity  # noqa: E402
 from pages.server.headers import MIDDLEWARE  # noqa: E402
 from pages.server.lifespan import lifespan  # noqa: E402
 from pages.server.routes import routes  # noqa: E402
+
+try:
+    identity.operators_token()
+except Refused as error:
+    sys.exit(f"Hover does not start: {error}.")
 
 app = st.App(ROOT / "pages" / "frame.py", routes=routes(), middleware=MIDDLEWARE, lifespan=lifespan)

@@ -9,6 +9,7 @@ import urllib.parse
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
+from hover_core.credentials import REFUSED
 from hover_core.errors import FetchError
 
 # IANA special-purpose registries (iana.org/assignments/iana-ipv4-special-registry and -ipv6-). Spelled out and not left
@@ -44,6 +45,30 @@ _IPV6_REFUSED = tuple(
         "3fff::/20",
     )
 )
+
+# What the owner of a dataset may allow besides public addresses: this machine and its network.
+_AT_HOME = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "::1/128", "fc00::/7",
+    )
+)  # fmt: skip
+# Among them those where clouds hand out the credentials of a machine. The other ones (169.254.169.254 of nearly all,
+# 169.254.170.2 and .23 of Amazon's containers, 168.63.129.16 of Azure, fe80::a9fe:a9fe of OpenStack) are not at home.
+_METADATA = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "100.100.100.200/32",  # Alibaba
+        "fd00:ec2::/32",  # Amazon: ::254, ::23 of EKS
+        "fd20:ce::/32",  # Google: ::254
+        "fd00:c1::/32",  # Oracle: ::a9fe:a9fe
+        "fd00:42::/32",  # Scaleway: ::42
+    )
+)
+_METADATA_NAMES = frozenset({
+    "metadata", "metadata.google.internal", "metadata.goog", "metadata.tencentyun.com", "instance-data",
+    "instance-data.ec2.internal",
+})  # fmt: skip
 
 _SAFE_IN_TARGET = "!#$%&'()*+,/:;=?@[]~"  # as requests.utils.requote_uri
 _PLAIN_TARGET = re.compile(r"[!#-;=?-Z_a-z~\[\]]*\Z").match
@@ -117,7 +142,7 @@ def _place(server: str) -> _Place:
         named = f"{parts.scheme}://" if "://" in server else "an address without http://"
         raise FetchError(f"only http:// and https:// addresses are fetched, not {named}")
     if "@" in parts.netloc or "\\" in parts.netloc:
-        raise FetchError("the address contains a user name or password: take it out")
+        raise FetchError(REFUSED)
     if port == 0:
         raise FetchError("port 0 cannot be fetched from")
     port = port or (443 if parts.scheme == "https" else 80)
@@ -184,3 +209,23 @@ def refusal(address: str) -> str | None:
         # Outside 2000::/3 lie also v4-mapped, v4-compatible and NAT64 addresses, which lead to any IPv4 address.
         return "is a reserved address"
     return None if ip.is_global and not ip.is_reserved else "is a reserved address"
+
+
+@functools.lru_cache(maxsize=4096)
+def refusal_to_owners(host: str, address: str) -> str | None:
+    """Why not even the owner of a dataset may allow this address of a host (only the operator can), or None.
+
+    An owner may allow this machine and private networks, and no server that hands out a cloud's credentials: a table
+    of addresses, or whoever shares the screen, could ask the owner for that click.
+    """
+    if host.rstrip(".").lower() in _METADATA_NAMES:
+        return "is the name of a cloud's metadata server"
+    why = refusal(address)
+    if why is None or why == "is not an internet address":
+        return why
+    ip = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:  # the connection goes to that one
+        ip = ip.ipv4_mapped
+    if ip.is_link_local or str(ip) == "168.63.129.16" or any(ip in network for network in _METADATA):
+        return "may be a cloud's metadata server"
+    return None if any(ip in network for network in _AT_HOME) else why

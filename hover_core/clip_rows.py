@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection, bindparam, text
 
 from hover_core.clips import SUBSETS, Clip
+from hover_core.credentials import REFUSED, has_credentials
+from hover_core.errors import TableError
 from hover_core.names import clean
 from hover_core.store import Store, insert, run_for_all
 
@@ -43,7 +45,16 @@ def positions_of(connection: Connection, dataset_id: str, clip_ids: Sequence[str
 
 
 def add_clips(connection: Connection, dataset_id: str, clips: Sequence[Clip]) -> list[int]:
-    """Append clips that are new to the dataset, groups and references cleaned; return their positions."""
+    """Append clips that are new to the dataset, groups and references cleaned; return their positions.
+
+    Raises
+    ------
+    TableError
+        An address contains a user name or password; nothing is added.
+    """
+    for clip in clips:
+        if has_credentials(clip.url):
+            raise TableError(f"clip {clip.clip_id}: {REFUSED}")
     size, revision = connection.execute(
         text("SELECT size, revision FROM datasets WHERE id = :d"), {"d": dataset_id}
     ).one()

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from hover_core.credentials import without_credentials
 from hover_core.errors import TableError
 from hover_core.names import clean
 
@@ -96,7 +97,7 @@ def clip_id(
 
 def clip_name(url: str, start_s: float | None = None, end_s: float | None = None) -> str:
     """What a person calls a clip: the last part of its address, and its stretch."""
-    path = urlsplit(url).path or url
+    path = urlsplit(url).path or without_credentials(url)
     name = path.rstrip("/").rsplit("/", 1)[-1].rsplit(":", 1)[-1] or url
     return name + stretch_name(start_s, end_s)
 

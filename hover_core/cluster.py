@@ -40,6 +40,7 @@ _BATCH_BYTES: Final = 16_000_000
 _CONNECT_S: Final = 15
 _WORKERS_S: Final = 30
 
+Allowed = tuple[tuple[str, ...], tuple[str, ...]]  # `host:port` of the operator, and of the dataset's owner
 Recording = tuple[str, str, list[tuple[float | None, float | None]]]  # URL, SHA-256 if known, its clips
 
 
@@ -74,7 +75,7 @@ class Cluster:
 
         self._address, self._clips, self._key, self._progress, self._slots = address, clips, key, progress, slots
         self._width = vectorizers.get(key).dimensions
-        self._hosts = sorted(settings.allowed_hosts() | set(dataset.settings.get("allowed_hosts", [])))
+        self._allowed = sorted(settings.allowed_hosts()), sorted(dataset.settings.get("allowed_hosts", []))
         self._names = (dataset.id, dataset.name)
         self._halt = threading.Event()
         self._under_way: dict[Any, list[list[int]]] = {}
@@ -135,7 +136,7 @@ class Cluster:
             known = clips["sha256"][positions[0]]
             stretches = [(number(clips["start_s"][p]), number(clips["end_s"][p])) for p in positions]
             recordings.append((clips["url"][positions[0]], known if isinstance(known, str) else "", stretches))
-        future = self._client.submit(hear, self._key, self._hosts, self._names, recordings, pure=False)
+        future = self._client.submit(hear, self._key, self._allowed, self._names, recordings, pure=False)
         self._under_way[future] = task
         future.add_done_callback(self._ended.put)
 
@@ -214,13 +215,15 @@ def _unpacked(found: dict[str, Any], lengths: list[int], width: int) -> list[tup
 # in a worker ----------------------------------------------------------------------------------------------------------
 
 
-def hear(key: str, hosts: Sequence[str], names: Sequence[str], recordings: Sequence[Recording]) -> dict[str, Any]:
+def hear(
+    key: str, allowed: tuple[Sequence[str], Sequence[str]], names: Sequence[str], recordings: Sequence[Recording]
+) -> dict[str, Any]:
     """A task: fetch some recordings and vectorize their clips, in a Dask worker.
 
     Parameters
     ----------
     key : the vectorizer's.
-    hosts : private `host:port` that the dataset may fetch from.
+    allowed : private `host:port` that may be fetched from: those of the operator, and those of the dataset's owner.
     names : the dataset's id and name.
 
     Returns
@@ -231,7 +234,7 @@ def hear(key: str, hosts: Sequence[str], names: Sequence[str], recordings: Seque
     """
     with _starting:  # tasks that come at once share what the first one opens
         ears = _ears()
-    return ears.hear(key, tuple(hosts), tuple(names), recordings)
+    return ears.hear(key, (tuple(allowed[0]), tuple(allowed[1])), tuple(names), recordings)
 
 
 _starting = threading.Lock()
@@ -258,9 +261,9 @@ class _Ears:
             self._cache = SoundCache(folder, max_bytes=settings.cache_bytes(), packed=False)
 
     def hear(
-        self, key: str, hosts: tuple[str, ...], names: tuple[str, ...], recordings: Sequence[Recording]
+        self, key: str, allowed: Allowed, names: tuple[str, ...], recordings: Sequence[Recording]
     ) -> dict[str, Any]:
-        fetcher = self._fetcher(hosts, names)
+        fetcher = self._fetcher(allowed, names)
         first = np.cumsum([0, *(len(clips) for _, _, clips in recordings)])
         heard: dict[int, Heard] = {}
         bad: dict[int, str] = {}
@@ -340,15 +343,16 @@ class _Ears:
             self._bytes -= len(data) if isinstance(data, bytes) else 0
             self._room.notify_all()
 
-    def _fetcher(self, hosts: tuple[str, ...], names: tuple[str, ...]) -> Fetcher:
+    def _fetcher(self, allowed: Allowed, names: tuple[str, ...]) -> Fetcher:
         sources = for_dataset(settings.sources(), names)
-        allowed = settings.allowed_hosts() | set(hosts)
+        by_operator, by_owner = settings.allowed_hosts() | set(allowed[0]), frozenset(allowed[1])
+        key = (by_operator, by_owner, sources)
         with self._lock:
-            if (allowed, sources) not in self._fetchers:
-                self._fetchers[allowed, sources] = Fetcher(
-                    allowed_hosts=allowed, folders=settings.folders(), sources=sources
+            if key not in self._fetchers:
+                self._fetchers[key] = Fetcher(
+                    allowed_hosts=by_operator, dataset_hosts=by_owner, folders=settings.folders(), sources=sources
                 )
-            return self._fetchers[allowed, sources]
+            return self._fetchers[key]
 
 
 def _parts(batch: list[tuple[int, int, Piece]]) -> Iterator[list[tuple[int, int, Piece]]]:

@@ -31,6 +31,7 @@ from hover_core import (
 )
 from hover_core.annotations import Batch, label_named, now
 from hover_core.clips import IDENTITIES, SUBSETS, Clip
+from hover_core.credentials import mask_credentials, without_credentials
 from hover_core.errors import NotFound, Refused, SoundError, TableError
 from hover_core.finding import Query, Ranking, Sought
 from hover_core.indexes import Indexes
@@ -219,7 +220,10 @@ class Dataset:
         """
         shown = self.by.role == OWNER
         return {
-            position: (visibility.clip_title(self.by, position, url, start_s, end_s), url if shown else "")
+            position: (
+                visibility.clip_title(self.by, position, url, start_s, end_s),
+                without_credentials(url) if shown else "",  # one that was stored when they were not refused yet
+            )
             for position, (url, start_s, end_s) in clip_rows.addresses(self.store, self.id, positions).items()
         }
 
@@ -914,7 +918,7 @@ class SupervisableAudioDataset(Dataset):
             try:
                 return np.asarray(self.vectorizer(url), np.float32)
             except Exception as error:
-                raise SoundError(f"{url}: {type(error).__name__}: {error}") from error
+                raise SoundError(f"{mask_credentials(url)}: {type(error).__name__}: {error}") from error
         return super().vector_of(url)
 
 

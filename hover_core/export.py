@@ -14,6 +14,7 @@ import pandas as pd
 from hover_core import clip_rows
 from hover_core.annotations import HOW
 from hover_core.clips import SUBSETS
+from hover_core.credentials import has_credentials, holds_credentials, without_credentials
 from hover_core.data_card import KEY
 from hover_core.dataset import Dataset
 from hover_core.errors import Refused
@@ -44,6 +45,9 @@ def export_table(
     are any, `reference`. Empty means none. A label that came about in no way of `hows` (of `annotations.HOW`: `heard`,
     `lasso`, `search`, `propagated`, `imported`) is left out, and its clip goes as one without a label.
 
+    A clip whose address has a user name or password (they were stored once) goes without them, in every cell: it is
+    the same clip when it comes in again.
+
     Raises
     ------
     Refused
@@ -63,8 +67,8 @@ def export_table(
         labels = np.array([label if source[2] else "" for label, source in zip(labels, by, strict=True)], dtype=object)
     frame = pd.DataFrame(
         {
-            "id": [own or made for own, made in zip(clips["own_id"], clips["clip_id"], strict=True)],
-            "audio": clips["url"].to_numpy(),
+            "id": [_cell(own) or made for own, made in zip(clips["own_id"], clips["clip_id"], strict=True)],
+            "audio": [without_credentials(url) for url in clips["url"]],
             "SUBSET": np.array(SUBSETS, dtype=object)[state.subset],
             "label": labels,
             "start": [_number(value) for value in clips["start_s"]],
@@ -82,9 +86,13 @@ def export_table(
     )
     if reference and any(clips["reference"]):
         frame["reference"] = clips["reference"].to_numpy()
-    for column in dict.fromkeys(key for extra in clips["extra"] for key in extra):
+    extras = [
+        {name: _cell(str(cell)) for name, cell in extra.items()} if has_credentials(url) else extra
+        for url, extra in zip(clips["url"], clips["extra"], strict=True)
+    ]
+    for column in dict.fromkeys(key for extra in extras for key in extra):
         if column not in OUR_COLUMNS:
-            frame[column] = [extra.get(column, "") for extra in clips["extra"]]
+            frame[column] = [extra.get(column, "") for extra in extras]
     return frame[frame["label"] != ""].reset_index(drop=True) if only_labelled else frame
 
 
@@ -122,6 +130,10 @@ def to_bytes(frame: pd.DataFrame, form: str, *, card: Mapping[str, Any] | None =
         pyarrow.parquet.write_table(table, buffer)
         return buffer.getvalue()
     raise Refused(f"“{form}” is no format to export to: use {', '.join(FORMATS)}")
+
+
+def _cell(text: str) -> str:
+    return without_credentials(text) if holds_credentials(text) else text
 
 
 def _number(value: Any) -> str:

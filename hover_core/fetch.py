@@ -33,7 +33,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from hover_core.addresses import Target, asking, refusal, target_of
+from hover_core.addresses import Target, asking, refusal, refusal_to_owners, target_of
 from hover_core.buckets import Buckets
 from hover_core.connections import Errand, Pool, Watchdog, hang_up
 from hover_core.errors import FetchError
@@ -55,12 +55,15 @@ class RefusedHost(FetchError):
         What to put into `allowed_hosts`, for example `"127.0.0.1:8000"`.
     redirected : bool
         A server sent us there. Do not offer to allow that: the server chose the address, not the person.
+    operator_only : bool
+        The owner of a dataset cannot allow it (`dataset_hosts`): it may be a cloud's metadata server, for example.
     """
 
-    def __init__(self, message: str, host_port: str, redirected: bool = False) -> None:
+    def __init__(self, message: str, host_port: str, redirected: bool = False, *, operator_only: bool = False) -> None:
         super().__init__(message)
         self.host_port = host_port
         self.redirected = redirected
+        self.operator_only = operator_only
 
 
 @dataclass(frozen=True)
@@ -89,8 +92,10 @@ class Fetcher:
 
     Parameters
     ----------
-    allowed_hosts : `host:port` strings, compared with the URL's host and port as written (lower case, default ports
-        filled in): `"localhost:8000"` does not allow `"127.0.0.1:8000"`.
+    allowed_hosts : `host:port` strings of the operator, compared with the URL's host and port as written (lower case,
+        default ports filled in): `"localhost:8000"` does not allow `"127.0.0.1:8000"`.
+    dataset_hosts : the same, as the owner of a dataset allowed them: only as far as they lead to this machine or a
+        private network, and never to a server that hands out a cloud's credentials.
     folders : scheme → folder: with `{"demo": folder}`, `demo:seven_3.ogg` is the file `seven_3.ogg` below the folder.
     sources : what opens private sound, by its address; see `hover_core.sources`. Buckets need an optional package each.
     limits : see `FetchLimits`.
@@ -108,6 +113,7 @@ class Fetcher:
         self,
         *,
         allowed_hosts: Collection[str] = (),
+        dataset_hosts: Collection[str] = (),
         folders: Mapping[str, Path] | None = None,
         sources: Sequence[Source] = (),
         limits: FetchLimits = FetchLimits(),
@@ -118,6 +124,7 @@ class Fetcher:
         self._sources = tuple(sources)
         self._buckets = Buckets(self._sources)
         self._allowed = frozenset(host_port.strip().lower() for host_port in allowed_hosts) | self._buckets.endpoints()
+        self._allowed_by_owner = frozenset(host_port.strip().lower() for host_port in dataset_hosts)
         self._folders = {scheme.lower(): Path(folder) for scheme, folder in (folders or {}).items()}
         self._limits = limits
         self._resolver = resolver
@@ -392,22 +399,27 @@ class Fetcher:
         found = self._resolve(target, errand)
         if target.host_port not in self._allowed:
             # One bad address among good ones is enough: who controls the name controls which one comes first.
-            for _, address in found:
-                why = refusal(address[0])
-                if why:
-                    self._refuse(target, why)
+            locked = next(filter(None, (refusal_to_owners(target.host, address[0]) for _, address in found)), None)
+            if target.host_port in self._allowed_by_owner:
+                why = locked
+            else:
+                why = next(filter(None, (refusal(address[0]) for _, address in found)), None)
+            if why:
+                self._refuse(target, locked or why, operator_only=locked is not None)
         with self._lock:
             if len(self._addresses) > 10_000:
                 self._addresses.clear()
             self._addresses[target.host_port] = (time.monotonic() + _ADDRESS_LIFE_S, found)
         return found
 
-    def _refuse(self, target: Target, why: str) -> NoReturn:
+    def _refuse(self, target: Target, why: str, *, operator_only: bool) -> NoReturn:
         if target.redirected:
             message = f"the server redirects to {target.host_port}, which {why}"
+        elif operator_only:
+            message = f"{target.host_port} {why}: only whoever runs this app can allow it (HOVER_ALLOWED_HOSTS)"
         else:
             message = f"{target.host_port} {why}: allow it (allowed_hosts or HOVER_ALLOWED_HOSTS) if that is meant"
-        raise RefusedHost(message, target.host_port, target.redirected)
+        raise RefusedHost(message, target.host_port, target.redirected, operator_only=operator_only)
 
     def _resolve(self, target: Target, errand: Errand) -> list[tuple[int, Any]]:
         box = self._meanwhile(lambda: self._resolver(target.host, target.port, type=socket.SOCK_STREAM), errand)

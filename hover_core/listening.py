@@ -44,7 +44,7 @@ class Listening:
         self.store = store
         self.cache = cache or SoundCache(settings.data_folder() / "sounds", max_bytes=settings.cache_bytes())
         self.workers = Workers(workers=workers)
-        self._fetchers: dict[tuple[frozenset[str], tuple[Source, ...], bool], Fetcher] = {}
+        self._fetchers: dict[tuple[frozenset[str], frozenset[str], tuple[Source, ...], bool], Fetcher] = {}
         self._peaks: OrderedDict[tuple[str, float | None, float | None], list[int]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -56,25 +56,27 @@ class Listening:
         self.cache.close()
 
     def fetcher(
-        self, allowed_hosts: Collection[str] = (), *, names: Collection[str] = (), private: bool = True
+        self, dataset_hosts: Collection[str] = (), *, names: Collection[str] = (), private: bool = True
     ) -> Fetcher:
         """The fetcher of a dataset whose owner allowed some `host:port` besides those of the operator.
 
+        What an owner can allow has limits, see `Fetcher`; what the operator allows has none.
         `names` are the dataset's name and id: by them the operator's sources of private sound may be kept to it.
         Without `private` there are none, nor the operator's folder.
         """
-        allowed = settings.allowed_hosts() | {host.lower() for host in allowed_hosts}
+        allowed, by_owner = settings.allowed_hosts(), frozenset(host.lower() for host in dataset_hosts)
         try:
             sources = for_dataset(settings.sources(), names) if private else ()
         except Refused as error:  # every clip then says what the operator has to mend
             raise FetchError(str(error)) from error
         folders = {scheme: folder for scheme, folder in settings.folders().items() if private or scheme != "local"}
         with self._lock:
-            if (allowed, sources, private) not in self._fetchers:
-                self._fetchers[allowed, sources, private] = Fetcher(
-                    allowed_hosts=allowed, folders=folders, sources=sources
+            key = (allowed, by_owner, sources, private)
+            if key not in self._fetchers:
+                self._fetchers[key] = Fetcher(
+                    allowed_hosts=allowed, dataset_hosts=by_owner, folders=folders, sources=sources
                 )
-            return self._fetchers[allowed, sources, private]
+            return self._fetchers[key]
 
     def fetcher_of(self, dataset: DatasetRow, *, private: bool = True) -> Fetcher:
         """The fetcher of a dataset."""

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from hover_core import clip_rows, vector_rows, vectorizers
 from hover_core.clips import normal_url
+from hover_core.credentials import REFUSED, has_credentials, mask_credentials
 from hover_core.errors import Refused, TableError
 
 if TYPE_CHECKING:
@@ -204,6 +205,8 @@ class _Positions:
             return None, "there is no id"
         if label in self._ids:
             return self._ids[label], ""
+        if has_credentials(label):
+            return None, REFUSED
         there = self._urls.get(normal_url(label, self._identity), [])
         if len(there) == 1:
             return there[0], ""
@@ -327,4 +330,5 @@ def _checked(labels: Sequence[str], vectors: NDArray[Any], wrong: dict[int, str]
 
 
 def _short(label: str) -> str:
+    label = mask_credentials(label)
     return label if len(label) <= 80 else f"{label[:77]}…"

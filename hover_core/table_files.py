@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from hover_core.credentials import mask_credentials
 from hover_core.errors import TableError
 
 if TYPE_CHECKING:  # the first page does without
@@ -31,18 +32,31 @@ _NOT_TABLES: Final = {
     ),
 }
 _ARRAY: Final = re.compile(r"\s*\[\s*[{\]]")
-_NEUTRALISED: Final = re.compile(r"'+[=+\-@\t\r]")
+# What spreadsheets read as the beginning of a formula: also full-width, small, raised and lowered signs, which they or
+# an input method turn into plain ones, and a sign behind blanks, which an import may trim.
+_BLANK: Final = r"[\s\x00-\x1f\x7f\xad\u034f\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]"
+_SIGN: Final = "[=+\\-@\uff1d\uff0b\uff0d\uff20\ufe66\ufe62\ufe63\ufe6b\u207a\u208a\u207c\u208c\ufb29\u2212]"
+_BEGINS: Final = rf"(?:{_BLANK}*+{_SIGN}|[\t\r\n])"
+_FORMULA: Final = re.compile(_BEGINS)
+_NEUTRALISED: Final = re.compile(f"'+{_BEGINS}")
 _LAST_LINE: Final = "\x00the end"
 NO_TEXT: Final = re.compile("[\x00\ud800-\udfff]")  # what no database keeps and no UTF-8 file holds
 
 
 @dataclass(frozen=True)
 class Refusal:
-    """A row that is no clip. `row` counts as in the file: the header is row 1."""
+    """A row that is no clip. `row` counts as in the file: the header is row 1.
+
+    Neither `value`, of which 200 characters are kept, nor `reason` repeats the user name or password of an address.
+    """
 
     row: int
     value: str
     reason: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "value", mask_credentials(self.value)[:200])
+        object.__setattr__(self, "reason", mask_credentials(self.reason))
 
 
 @dataclass
@@ -87,7 +101,7 @@ def frame_table(frame: pd.DataFrame) -> RawTable:
 
 def neutralise(value: str) -> str:
     """A cell that a spreadsheet would run as a formula, with a leading `'`; import takes it off again."""
-    if value[:1] in ("=", "+", "-", "@", "\t", "\r") or _NEUTRALISED.match(value):
+    if _FORMULA.match(value) or _NEUTRALISED.match(value):
         try:
             float(value)
         except ValueError:
@@ -149,7 +163,7 @@ def _csv(text: str, name: str) -> RawTable:
             if len(cells) != len(header):
                 counts = f"the row has {len(cells)} cells, the header has {len(header)}"
                 reason = f"{counts}: quote cells that hold the separator"
-                refused.append(Refusal(number, cells[0][:200], reason))
+                refused.append(Refusal(number, cells[0], reason))
                 continue
             rows.append([_plain(cell) for cell in cells])
             numbers.append(number)
@@ -190,7 +204,7 @@ def _objects(given: Iterable[tuple[int, Any, str]], name: str, wrong: str) -> Ra
     refused: list[Refusal] = []
     for number, value, stood in given:
         if not isinstance(value, dict):
-            refused.append(Refusal(number, stood[:200], wrong))
+            refused.append(Refusal(number, stood, wrong))
             continue
         records.append({key: _cell(cell) for key, cell in value.items()})
         numbers.append(number)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import urljoin, urlsplit
 
-from hover_core import buckets
+from hover_core import buckets, credentials
 from hover_core.annotations import HOW, label_named
 from hover_core.clips import SUBSETS, Clip, clip_id, subset_named
 from hover_core.errors import Refused, TableError
@@ -49,6 +49,7 @@ AUDIO_FILE: Final = re.compile(
 )
 _LOOKED_AT: Final = 200  # rows
 _MOST_LOOK_LIKE_IT: Final = 0.8
+_CREDENTIALS: Final = f"{credentials.REFUSED}; the operator can open private sound in another way (HOVER_SOURCES)"
 _KEPT_OF_OURS: Final = ("group", "duration")  # ours, and yet what came in is not made again by us
 
 
@@ -162,7 +163,7 @@ def plan(
             clip = _clip(cells, columns, kept_cells, base_url, local_folder, identity)
             source = _source(cells, columns) if keep_sources and clip.label else None
         except (TableError, Refused) as error:
-            intake.refused.append(Refusal(row, cells[columns.audio][:200], str(error)))
+            intake.refused.append(Refusal(row, cells[columns.audio], str(error)))
             continue
         if columns.subset and not cells[columns.subset].strip():
             intake.unsaid.add(clip.clip_id)
@@ -179,7 +180,7 @@ def plan(
             if winner.label and other.label not in ("", winner.label):
                 intake.disagreeing += 1
                 why += f"; the label “{winner.label}” wins over “{other.label}”"
-            intake.duplicates.append(Refusal(row, clip.url[:200], why))
+            intake.duplicates.append(Refusal(row, clip.url, why))
             if winner.subset != "raw":
                 intake.unsaid.discard(clip.clip_id)
             intake.clips[place] = replace(
@@ -231,6 +232,8 @@ def _clip(
     label = label_named(cell(columns.label))
     label = "" if label == "ABSTAIN" else label
     own = cell(columns.own_id)
+    if credentials.holds_credentials(own):
+        raise TableError("the id contains the user name or password of an address: take it out")
     by_url = clip_id(url, start, end, identity=identity)
     if own == by_url:  # a table that we exported names clips by what we made of their address
         own = ""
@@ -261,8 +264,13 @@ def _address(value: str, base_url: str, local_folder: bool) -> str:
         raise TableError(f"the address has {len(value):,} characters: {MAX_URL:,} are allowed")
     if any(ord(character) < 33 for character in value.replace(" ", "")):
         raise TableError("the address holds control characters: take them out")
+    # one that is none by its beginning may be joined to a base or a folder: then it is looked through
+    if credentials.has_credentials(value) or (not _SCHEME.match(value) and credentials.holds_credentials(value)):
+        raise TableError(_CREDENTIALS)
     if not _SCHEME.match(value):
         if base_url:
+            if credentials.has_credentials(base_url):
+                raise TableError("the base address contains a user name or password: take it out")
             value = urljoin(base_url.rstrip("/") + "/", value.lstrip("/"))
         elif local_folder:
             return "local:" + value.removeprefix("./")
@@ -284,6 +292,8 @@ def _address(value: str, base_url: str, local_folder: bool) -> str:
         )
     try:
         parts = urlsplit(value)
+        if "@" in parts.netloc or "\\" in parts.netloc:
+            raise TableError(_CREDENTIALS)
         if not parts.hostname or parts.port == 0:
             raise ValueError
     except ValueError as error:
@@ -299,7 +309,9 @@ def _seconds(value: str, what: str) -> float | None:
     except ValueError:
         seconds = math.nan
     if not (math.isfinite(seconds) and seconds >= 0):
-        raise TableError(f"{what} is “{value[:40]}”: it must be a number of seconds, 0 or more")
+        raise TableError(
+            f"{what} is “{credentials.mask_credentials(value)[:40]}”: it must be a number of seconds, 0 or more"
+        )
     return seconds
 
 
@@ -312,7 +324,8 @@ def _source(cells: dict[str, str], columns: Columns) -> tuple[str, str, str] | N
         moment = datetime.fromisoformat(at)
         moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise TableError(f"annotated_at is “{at[:40]}”: it must be a time like 2026-03-01T12:00:00+00:00") from error
+        at = credentials.mask_credentials(at)[:40]
+        raise TableError(f"annotated_at is “{at}”: it must be a time like 2026-03-01T12:00:00+00:00") from error
     return clean(who[:60]), moment.isoformat(timespec="microseconds"), how
 
 

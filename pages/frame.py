@@ -14,7 +14,9 @@ from pages.components.join_form import join_form
 from pages.components.notices import notices
 from pages.components.words import plain
 from pages.server import identity
+from pages.server.options import hold_options
 
+hold_options()
 ICON = Path(__file__).parent / "components" / "icon.svg"
 st.set_page_config(page_title="Hover", page_icon=str(ICON), layout="wide")
 

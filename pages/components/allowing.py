@@ -9,7 +9,10 @@ from pages.server import identity
 
 
 def by_a_click(host_port: str) -> bool:
-    """Whether the owner may allow this `host:port` on a page: only where the app listens on this machine alone."""
+    """Whether the owner may allow this `host:port` on a page: only where the app listens on this machine alone.
+
+    What its name leads to, the fetcher judges, and refuses with `operator_only` whatever is allowed here.
+    """
     return identity.bound_to_loopback() and _at_home(host_port)
 
 

@@ -310,7 +310,7 @@ class Desk:
         """An address that is not public was asked for: the owner of an app on this machine may allow it."""
         if error.redirected:  # the server chose the address, not the person
             self._could_not_ask(barred.title, str(error))
-        elif who.role == OWNER and allowing.by_a_click(barred.host_port):
+        elif who.role == OWNER and not error.operator_only and allowing.by_a_click(barred.host_port):
             self.barred = barred
         else:
             self._could_not_ask(barred.title, allowing.refused(barred.host_port, who))

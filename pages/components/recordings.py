@@ -6,6 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from hover_core import cutting, jobs, tables
+from hover_core.credentials import mask_credentials
 from hover_core.cuts import Cut
 from hover_core.dataset import Dataset
 from hover_core.errors import HoverError
@@ -146,7 +147,7 @@ def _ended(dataset: Dataset, job: Job) -> None:
 
 
 def _failures(dataset: Dataset, result: cutting.Result) -> None:
-    frame = pd.DataFrame([{"address": address, "why": reason} for address, reason in result.failures])
+    frame = pd.DataFrame([{"address": mask_credentials(address), "why": reason} for address, reason in result.failures])
     title = f"{counted(len(frame), 'recording')} could not be cut"
     with st.expander(title, icon=":material/volume_off:", expanded=len(frame) < 20):
         st.dataframe(frame.head(500), hide_index=True, width="stretch", alt="Recordings that could not be cut, and why")

@@ -23,10 +23,15 @@ def main() -> None:
     """A form, the link that it made, and everybody who has one."""
     st.subheader("Share")
     st.caption("An invite is a link to this dataset. Whoever has it can listen and label there.")
-    if identity.bound_to_loopback():
+    if identity.works_here_only(session.root()):
+        act = (
+            "start the app without `--server.address localhost`, and open this page by an address that they can reach."
+            if identity.bound_to_loopback()
+            else "open this page by this machine's name or address first."
+        )
         st.warning(
-            "This app listens on this machine only, so a link works in other browsers here and nowhere else. "
-            "To invite somebody elsewhere, start it without `--server.address localhost`.",
+            "You opened this page by an address of this machine alone, so a link works in other browsers here and "
+            f"nowhere else. To invite somebody elsewhere, {act}",
             icon=":material/computer:",
         )
     with st.form("share.form", border=False), st.container(horizontal=True, vertical_alignment="bottom"):

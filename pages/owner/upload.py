@@ -473,7 +473,7 @@ def _first_sound(
     try:
         return listening.workers.wav(Piece(listening.fetcher(hosts, names=names).fetch(url), start_s, end_s))
     except RefusedHost as refused:
-        return str(refused), "" if refused.redirected else refused.host_port
+        return str(refused), "" if refused.redirected or refused.operator_only else refused.host_port
     except SoundError as error:
         return str(error), ""
 

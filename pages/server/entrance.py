@@ -21,7 +21,7 @@ from pages.server.shared import datasets
 MOST_FORM_BYTES = 4_096  # a token and a name of 60 letters, each of them as long as an address can write it
 _FORM_S = 10.0
 _DEVICE_S = 90 * 86_400
-_MAX_TOKEN = 200
+_MAX_TOKEN = identity.LONGEST_TOKEN
 # Community Cloud's proxy passes on cookies that it knows, and Streamlit's names are those (a comment in Streamlit's
 # starlette_server_config.py). This one is Streamlit's for st.login, which we do not use.
 CLOUD_COOKIE = "_streamlit_user_tokens"

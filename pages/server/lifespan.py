@@ -3,6 +3,7 @@
 import contextlib
 import gc
 import logging
+import os
 import socket
 import sys
 import threading
@@ -14,6 +15,7 @@ import streamlit as st
 from hover_core import settings
 from hover_core.errors import HoverError
 from pages.server import identity, messages
+from pages.server.options import hold_options
 from pages.server.shared import close, datasets
 
 _FIRST_PAGE_S = 4.0  # nothing competes with the first page
@@ -26,16 +28,9 @@ _log = logging.getLogger("hover")
 @contextlib.asynccontextmanager
 async def lifespan(app: st.App) -> AsyncIterator[None]:
     """Print how the owner comes in; then serve; at the end close the store."""
-    if identity.is_open():
-        print("  HOVER_OPEN=1: everybody who reaches this server is its owner.", flush=True)
-    elif not identity.bound_to_loopback():
-        if identity.token_is_ours():
-            base = (st.get_option("server.baseUrlPath") or "").strip("/")
-            root = f"http://localhost:{st.get_option('server.port')}/{base + '/' if base else ''}"
-            print(f"  The owner's link: {root}join?t={identity.owner_token()}", flush=True)
-            print("  (from another machine: this machine's name or address instead of localhost)", flush=True)
-        else:
-            print("  The owner comes in by /join?t= and the token in HOVER_OWNER_TOKEN.", flush=True)
+    hold_options()
+    for line in way_in():
+        print(f"  {line}", flush=True)
     answer_at_once()
     messages.bound_frames()
     threading.Thread(target=_make_ready, daemon=True).start()
@@ -49,6 +44,22 @@ async def lifespan(app: st.App) -> AsyncIterator[None]:
     if jobs is not None:
         jobs.drop_spare()
     close()
+
+
+def way_in() -> list[str]:
+    """How the owner comes in, line by line, for the console. The operator's own token is not repeated."""
+    if identity.is_open():
+        return ["HOVER_OPEN=1: everybody who reaches this server is its owner."]
+    base = (st.get_option("server.baseUrlPath") or "").strip("/")
+    root = f"http://localhost:{st.get_option('server.port')}/{base + '/' if base else ''}"
+    elsewhere = "(from another machine: this machine's name or address instead of localhost)"
+    if identity.has_token():
+        closed = ["HOVER_OPEN=1 does not hold, for HOVER_OWNER_TOKEN is set."] if os.environ.get("HOVER_OPEN") else []
+        lines = [f"The owner comes in by {root}join?t= and the token in HOVER_OWNER_TOKEN."]
+        return closed + lines + ([] if identity.bound_to_loopback() else [elsewhere]) + identity.doubts_about_token()
+    if identity.bound_to_loopback():
+        return []
+    return [f"The owner's link: {root}join?t={identity.owner_token()}", elsewhere]
 
 
 def answer_at_once() -> None:

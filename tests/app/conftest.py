@@ -21,6 +21,7 @@ FRAME = Path(__file__).resolve().parents[2] / "pages" / "frame.py"
 def datasets(hover_data: Path) -> Iterator[Datasets]:
     """The datasets that the pages of this test see."""
     shared.close()
+    identity.operators_token.cache_clear()
     identity.owner_token.cache_clear()
     yield shared.datasets()
     shared.close()

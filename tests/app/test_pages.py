@@ -166,6 +166,32 @@ def test_a_table_of_relative_addresses_asks_for_their_base(run_as: Run, datasets
     assert (app.button(key="upload.add").label, app.button(key="upload.add").disabled) == ("Give a base address", True)
 
 
+@pytest.mark.parametrize("host", ["[fd00:ec2::254]", "2852039166"])
+def test_upload_does_not_offer_to_allow_a_clouds_metadata_server(
+    run_as: Run, datasets: Datasets, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    monkeypatch.setattr(identity, "bound_to_loopback", lambda: True)
+    app = run_as(LOCAL_OWNER)
+
+    app.file_uploader[0].upload("clips.csv", f"audio\nhttp://{host}/a.wav\n".encode())
+    app.run()
+
+    assert not any(button.key == "upload.allow" for button in app.button)
+    assert "only whoever runs this app can allow it" in app.warning[0].value
+
+
+def test_upload_shows_no_password_of_an_address_that_it_refuses(run_as: Run, datasets: Datasets) -> None:
+    app = run_as(LOCAL_OWNER)
+
+    app.file_uploader[0].upload("clips.csv", b"audio,label\nhttps://me:s3cret@h/1.wav,dog\ndemo:d0001.ogg,one\n")
+    app.run()
+
+    refused = app.dataframe[1].value
+    assert refused[["row", "value"]].to_numpy().tolist() == [[2, "https://…@h/1.wav"]]
+    assert refused["why"][0].startswith("the address contains a user name or password: take it out")
+    assert app.button(key="upload.add").label == "Add 1 clip"
+
+
 def test_a_table_in_which_no_name_says_where_the_addresses_are_shows_its_rows(run_as: Run) -> None:
     app = run_as(LOCAL_OWNER)
     app.file_uploader[0].upload("birds.csv", b"Tier,Ort\nwren,Ulm\n")

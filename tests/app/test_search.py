@@ -74,6 +74,19 @@ def test_the_owner_of_an_app_on_this_machine_may_allow_a_refused_address_by_a_cl
     assert server.count["/new.wav"] == 1
 
 
+@pytest.mark.parametrize("host", ["[fd00:ec2::254]", "100.100.100.200", "2852039166", "0xa9fea9fe"])
+def test_a_clouds_metadata_server_is_not_offered_to_be_allowed(
+    run_as: Run, mapped: Dataset, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    monkeypatch.setattr(identity, "bound_to_loopback", lambda: True)
+    app = label(run_as(LOCAL_OWNER))
+
+    app.text_input(key="label.url.0").set_value(f"http://{host}/latest/meta-data").run()
+
+    assert not app.warning
+    assert "Whoever runs this app can allow it\\: HOVER\\_ALLOWED\\_HOSTS=" in problems(app)[0]
+
+
 def test_elsewhere_the_owner_is_told_the_setting_and_an_annotator_whom_to_ask(
     run_as: Run, mapped: Dataset, server: SoundServer
 ) -> None:

@@ -8,7 +8,7 @@ import pytest
 from tests.run import ROOT
 
 TIERS = {
-    "words": {"errors", "clips", "annotations", "invites", "settings", "sources", "demo", "table_files",
+    "words": {"errors", "credentials", "clips", "annotations", "invites", "settings", "sources", "demo", "table_files",
               "names", "unicode_data"},
     "sound": {
         "fetch", "addresses", "connections", "responses", "buckets",

@@ -4,11 +4,14 @@ import json
 
 import pandas as pd
 import pytest
+from sqlalchemy import text
 
 from hover_core import clip_rows, tables
-from hover_core.errors import NotAllowed, Refused
+from hover_core.clips import Clip, clip_id
+from hover_core.errors import FetchError, NotAllowed, Refused, TableError
 from hover_core.export import export_table, labels_by_how, to_bytes
 from hover_core.invites import ANNOTATOR, Person
+from hover_core.tables import Intake
 
 TABLE = """url,SUBSET,label,start,end,speaker,duration,note,=odd name
 http://h/1.wav,raw,dog,,,ann,0.5,=1+1,a
@@ -168,3 +171,34 @@ def test_labels_of_some_ways_can_be_left_out(worked_on):
 def test_a_way_that_there_is_not_is_refused(worked_on):
     with pytest.raises(Refused, match="hows has “guessed”: labels come about as heard, lasso"):
         export_table(worked_on, hows=("guessed",))
+
+
+def test_a_password_that_was_stored_once_does_not_go_out_and_the_clip_stays_the_same(datasets, hover_data):
+    dataset = datasets.new("before")
+    add(dataset, b"id,url,label\n,https://h/1.wav,dog\ntake:1@ulm,https://h/2.wav?to=me@h,\n")
+    with dataset.store.write() as connection:  # as tables were read before
+        connection.execute(
+            text("UPDATE clips SET url = :u, extra = :e WHERE dataset_id = :d AND position = 0"),
+            {"u": "https://me:s3cret@h/1.wav", "e": '{"url": "https://me:s3cret@h/1.wav"}', "d": dataset.id},
+        )
+
+    out = to_bytes(export_table(dataset), "csv")
+    again = add(dataset, out)
+
+    assert b"s3cret" not in out
+    assert out.splitlines()[2].startswith(b"take:1@ulm,https://h/2.wav?to=me@h,")
+    assert (again.new, again.known) == (0, 2)
+    assert dataset.names([0])[0] == ("1.wav", "https://h/1.wav")
+    with pytest.raises(FetchError, match="a user name or password: take it out"):
+        dataset.datasets.listening.recording(dataset.id, 0)
+
+
+def test_a_clip_with_a_password_in_its_address_is_not_added_by_the_library_either(datasets):
+    dataset = datasets.new("made by hand")
+    url = "https://me:s3cret@h/1.wav"
+
+    with pytest.raises(TableError, match="a user name or password: take it out") as caught:
+        dataset.add(Intake(clips=[Clip(clip_id(url), url)]))
+
+    assert "s3cret" not in str(caught.value)
+    assert dataset.row.size == 0

@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
+from hover_core import cluster
 from hover_core.errors import FetchError
 from hover_core.fetch import Fetcher, FetchLimits, RefusedHost
 from tests import sounds
@@ -178,6 +179,116 @@ def test_an_allowed_host_is_fetched_from(server, allowed, url):
     resolver = names(localhost="127.0.0.1")
     with Fetcher(allowed_hosts=[allowed.format(port=server.port)], resolver=resolver) as fetcher:
         assert fetcher.fetch(url.format(port=server.port)) == DATA
+
+
+METADATA = [
+    "169.254.169.254", "169.254.170.2", "169.254.170.23", "169.254.0.23", "100.100.100.200", "168.63.129.16",
+    "fd00:ec2::254", "fd00:ec2::23", "fd20:ce::254", "fd00:c1::a9fe:a9fe", "fd00:42::42", "fe80::a9fe:a9fe",
+    "::ffff:169.254.169.254", "::ffff:100.100.100.200", "64:ff9b::a9fe:a9fe", "2002:a9fe:a9fe::", "::a9fe:a9fe",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("address", METADATA)
+def test_the_owner_of_a_dataset_cannot_allow_a_clouds_metadata_server(address, only_loopback):
+    host_port, resolver = "sounds.example:80", names(sounds_example=address)
+    with Fetcher(dataset_hosts=[host_port], resolver=resolver) as fetcher, pytest.raises(RefusedHost) as caught:
+        fetcher.fetch("http://sounds.example/latest/meta-data")
+
+    assert only_loopback == []
+    assert caught.value.operator_only
+    assert str(caught.value).endswith("only whoever runs this app can allow it (HOVER_ALLOWED_HOSTS)")
+
+
+@pytest.mark.parametrize("host", [
+    "169.254.169.254", "2852039166", "0xa9fea9fe", "0251.0376.0251.0376", "169.254.43518", "１６９.254.169.254",
+    "[fd00:ec2::254]", "[FD00:EC2:0::0254]", "[::ffff:169.254.169.254]", "[::ffff:a9fe:a9fe]", "168.63.129.16",
+    "100.100.100.200", "1684301000", "0.0.0.0",
+])  # fmt: skip
+def test_nor_does_another_spelling_of_it_help(host, only_loopback):
+    url = f"http://{host}/latest/meta-data"
+    with Fetcher(resolver=names()) as fetcher, pytest.raises(RefusedHost) as first:
+        fetcher.fetch(url)
+    allowed = first.value.host_port
+    with Fetcher(dataset_hosts=[allowed], resolver=names()) as fetcher, pytest.raises(RefusedHost) as second:
+        fetcher.fetch(url)
+
+    assert only_loopback == []
+    assert (first.value.operator_only, second.value.operator_only) == (True, True)
+
+
+@pytest.mark.parametrize("host", [
+    "metadata", "METADATA.google.internal", "metadata.google.internal.", "instance-data", "metadata.goog",
+])  # fmt: skip
+def test_a_name_of_a_metadata_server_is_refused_wherever_it_leads(host, only_loopback):
+    host_port = f"{host.lower()}:80"
+    resolver = lambda name, port, **kwargs: [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port))]  # noqa: E731
+    with Fetcher(dataset_hosts=[host_port], resolver=resolver) as fetcher, pytest.raises(RefusedHost) as caught:
+        fetcher.fetch(f"http://{host}/computeMetadata/v1/")
+
+    assert only_loopback == []
+    assert caught.value.operator_only
+
+
+def test_one_metadata_address_among_those_of_an_allowed_name_is_enough(only_loopback):
+    resolver = names(nas="127.0.0.1 fd00:ec2::254")
+    with Fetcher(dataset_hosts=["nas:8000"], resolver=resolver) as fetcher, pytest.raises(RefusedHost) as caught:
+        fetcher.fetch("http://nas:8000/a.wav")
+
+    assert only_loopback == []
+    assert caught.value.operator_only
+
+
+def test_the_operator_may_allow_any_address(only_loopback):
+    with (
+        Fetcher(allowed_hosts=["169.254.169.254:80"], resolver=names()) as fetcher,
+        pytest.raises(AssertionError, match="connection to"),  # of this file's guard
+    ):
+        fetcher.fetch("http://169.254.169.254/a.wav")
+
+    assert only_loopback == ["169.254.169.254"]
+
+
+@pytest.mark.parametrize(
+    "address", ["10.0.0.7", "192.168.1.2", "172.16.3.4", "100.101.102.103", "fd12:3456::1", "8.8.8.8"]
+)
+def test_the_owner_of_a_dataset_may_allow_a_server_of_their_network(address, only_loopback):
+    with (
+        Fetcher(dataset_hosts=["nas:8000"], resolver=names(nas=address)) as fetcher,
+        pytest.raises(AssertionError, match="connection to"),  # of this file's guard
+    ):
+        fetcher.fetch("http://nas:8000/a.wav")
+
+    assert only_loopback == [address]
+
+
+def test_what_the_owner_of_a_dataset_allowed_is_fetched_from(server):
+    with Fetcher(dataset_hosts=[server.host_port]) as fetcher:
+        assert fetcher.fetch(server.url("/a.wav")) == DATA
+        with pytest.raises(RefusedHost) as caught:
+            fetcher.fetch(f"http://localhost:{server.port}/a.wav")
+
+    assert not caught.value.operator_only
+
+
+def test_the_setting_of_a_dataset_allows_no_more_than_a_click(dataset, hover_data, only_loopback):
+    dataset.change_settings(allowed_hosts=["[fd00:ec2::254]:80", "2852039166:80"])
+    ears = cluster._Ears()  # what a worker of a cluster fetches with
+    far = ears._fetcher(((), ("[fd00:ec2::254]:80",)), ())
+
+    for fetch in (lambda url: dataset.datasets.listening.fetch(dataset.id, url), far.fetch):
+        for url in ("http://[fd00:ec2::254]/a.wav", "http://2852039166/a.wav"):
+            with pytest.raises(RefusedHost) as caught:
+                fetch(url)
+            assert caught.value.operator_only
+    assert only_loopback == []
+
+
+def test_a_redirect_of_an_allowed_server_to_a_metadata_server_is_refused(server, only_loopback):
+    server.faults["/a.wav"] = Fault(redirect="http://169.254.169.254/latest/meta-data")
+    with Fetcher(dataset_hosts=[server.host_port, "169.254.169.254:80"]) as fetcher, pytest.raises(RefusedHost):
+        fetcher.fetch(server.url("/a.wav"))
+
+    assert only_loopback == ["127.0.0.1"]
 
 
 def test_the_port_of_the_scheme_need_not_be_written():

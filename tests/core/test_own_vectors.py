@@ -174,3 +174,12 @@ def test_a_name_must_say_something(dataset) -> None:
     with pytest.raises(Refused, match="with letters or digits"):
         dataset.add_vectors({"ids": URLS, "vectors": VECTORS}, name=" – ")
     assert all(not v.key.startswith("own-") for v in vectorizers.offered())
+
+
+def test_a_row_named_by_an_address_with_a_password_is_refused_without_it(dataset) -> None:
+    named = ["https://me:s3cret@example.org/0.wav", *URLS[1:]]
+
+    for source in (npz(ids=np.array(named), vectors=VECTORS), parquet(pd.DataFrame({"url": named, **wide(VECTORS)}))):
+        with pytest.raises(TableError, match="row 1: the address contains a user name or password") as caught:
+            dataset.add_vectors(source, name="clap")
+        assert "s3cret" not in str(caught.value)

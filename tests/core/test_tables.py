@@ -1,7 +1,9 @@
 """Tables in: what is read, what is refused, and by which name."""
 
+import csv
 import io
 import json
+import unicodedata
 
 import numpy as np
 import pandas as pd
@@ -39,6 +41,19 @@ def rows(read: RawTable) -> list[list[str]]:
 
 def cell_texts():
     return st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=12)
+
+
+def is_number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def signs():
+    """Texts of what makes a formula, and of what takes it off again."""
+    return st.text("'=+-@＝＋－＠﹦﹢﹣﹫⁺₌− \t\r\n\xa0\u200b\ufeff05.ex", max_size=6)
 
 
 # files ------------------------------------------------------------------------------------------------------------
@@ -266,6 +281,63 @@ def test_an_address_that_cannot_be_asked_is_refused(url, reason):
     assert [reason in bad.reason for bad in plan(read, Columns("url")).refused] == [True]
 
 
+@pytest.mark.parametrize("address", [
+    "https://me:s3cret@h/1.wav", "https://s3cret@h/1.wav", "//me:s3cret@h/1.wav", "s3://key:s3cret@bucket/1.wav",
+    "https://h\\@me:s3cret@h/1.wav", "https:\\\\me:s3cret@h\\1.wav", "https://me:pa/s3cret@h/1.wav",
+    "\ufeffhttps://me:s3cret@h/1.wav", "https://me:s3cret%40h/1.wav", f"https://me:{'s3cret' * 60}@h/1.wav",
+])  # fmt: skip
+@pytest.mark.parametrize(
+    "options", [{}, {"base_url": "https://h/"}, {"local_folder": True}], ids=lambda given: str(given)
+)
+def test_an_address_with_a_password_is_refused_without_it_and_its_clean_twin_stays(address, options):
+    read = RawTable(pd.DataFrame({"url": [address, "https://h/1.wav"], "label": ["", "dog"]}), [2, 3])
+
+    found = plan(read, Columns("url", "label"), **options)
+
+    [refused] = found.refused
+    assert refused.row == 2
+    assert refused.reason.startswith("the address contains a user name or password: take it out")
+    assert "s3c" not in repr(refused)
+    assert ([clip.url for clip in found.clips], found.duplicates) == (["https://h/1.wav"], [])
+
+
+def test_a_base_address_with_a_password_is_refused():
+    for base in ("https://me:s3cret@h/", "//me:s3cret@h", "https://me:pa/s3cret@h"):
+        found = intake("url\n1.wav\nhttps://h/2.wav\n", base_url=base)
+
+        assert [(bad.row, bad.value) for bad in found.refused] == [(2, "1.wav")]
+        assert found.refused[0].reason == "the base address contains a user name or password: take it out"
+        assert len(found.clips) == 1
+
+
+def test_the_id_of_a_row_is_no_address_with_a_password():
+    found = intake("id,url\nhttps://me:s3cret@h/1.wav,https://h/1.wav\nme@h,https://h/2.wav\n")
+
+    assert [(bad.row, bad.reason.split(":")[0]) for bad in found.refused] == [
+        (2, "the id contains the user name or password of an address")
+    ]
+    assert [clip.own_id for clip in found.clips] == ["me@h"]
+
+
+@pytest.mark.parametrize("data", [
+    "url,label\nhttps://me:s3cret@h/1.wav,dog,more\nhttps://h/2.wav,\n",
+    "url,split\nhttps://h/1.wav,https://me:s3cret@h/1.wav\nhttps://h/2.wav,\n",
+    "url,start\nhttps://h/1.wav,https://me:s3cret@h/1.wav\nhttps://h/2.wav,\n",
+    "url,start\nhttps://h/1.wav,https://me:" + "s3cret" * 40 + "@h/1.wav\nhttps://h/2.wav,\n",
+    '{"url": "https://h/2.wav"}\n["https://me:s3cret@h/1.wav"]\n',
+])  # fmt: skip
+def test_a_row_that_is_refused_for_another_reason_does_not_repeat_a_password(data):
+    [refused] = intake(data).refused
+
+    assert "s3c" not in repr(refused)
+
+
+def test_a_signature_in_a_query_is_the_tables_own():
+    url = "https://h/1.wav?X-Amz-Credential=me@h&token=https://me:s3cret@h/"
+
+    assert [clip.url for clip in intake(f"url\n{url}\n").clips] == [url]
+
+
 def test_relative_addresses_resolve_against_a_base():
     found = intake("url\nclips/a b.wav\n/c.wav\nhttps://other/d.wav\n", base_url="https://h/data")
 
@@ -368,18 +440,24 @@ def test_a_time_that_is_none_is_refused():
 # out and in -------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("cell", ["=1+1", "+1+1", "-x", "@sum", "\t=1", "\r=1", "'=1", "''=1"])
+@pytest.mark.parametrize("cell", [
+    "=1+1", "+1+1", "-x", "@sum", "\t=1", "\r=1", "'=1", "''=1", "\n=1", "\nx",
+    "＝1+1", "＋1+1", "－x", "＠sum", "﹦1+1", "﹢1+1", "﹣x", "﹫sum", "⁼1", "⁺x", "−x", "'＝1", "''﹫sum",
+    " =1+1", "\t\r\n =1", "\ufeff=1", "\xa0=1", "\u3000＝1", "\u200b@sum", "\u2060 -x", "' =1", "'\ufeff＝1",
+])  # fmt: skip
 def test_a_formula_goes_out_behind_a_quote(cell):
     assert neutralise(cell) == "'" + cell
 
 
-@pytest.mark.parametrize("cell", ["-5", "+1.5e3", "-.5", "a=b", "'", "'a", "", "1-2"])
+@pytest.mark.parametrize(
+    "cell", ["-5", "+1.5e3", "-.5", "a=b", "'", "'a", "", "1-2", " -5", " a=b", " ", " '=1", "1＝2"]
+)
 def test_what_is_no_formula_goes_out_as_it_is(cell):
     assert neutralise(cell) == cell
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.lists(st.tuples(cell_texts(), cell_texts()), min_size=1, max_size=4), cell_texts())
+@given(st.lists(st.tuples(cell_texts() | signs(), cell_texts() | signs()), min_size=1, max_size=4), cell_texts())
 @pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
 def test_every_text_goes_out_and_comes_in_again(form, cells, name):
     name = "n" + name.strip()
@@ -425,3 +503,14 @@ def test_a_duplicate_with_another_label_says_which_one_wins():
         "same address as row 2",
     ]
     assert (found.disagreeing, found.raw_labels) == (1, 1)
+
+
+@settings(max_examples=1000, deadline=None)
+@given(cell_texts() | signs())
+def test_no_cell_of_an_exported_table_begins_a_formula(cell):
+    frame = pd.DataFrame([[cell, "x"]], columns=["note", "other"], dtype=object)
+    [written, _] = list(csv.reader(io.StringIO(to_bytes(frame, "csv").decode(), newline="")))[1]
+
+    visible = unicodedata.normalize("NFKC", written).lstrip(" \t\r\n\xa0\ufeff\u200b")
+    assert visible[:1] not in tuple("=+-@") or is_number(written)
+    assert written[:1] not in tuple("\t\r\n") or is_number(written)
