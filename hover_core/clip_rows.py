@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, bindparam, text
 
-from hover_core.clips import SUBSETS, Clip
+from hover_core.clips import SUBSETS, Clip, normal_url
 from hover_core.credentials import REFUSED, has_credentials
 from hover_core.errors import TableError
 from hover_core.names import clean
@@ -21,6 +23,14 @@ if TYPE_CHECKING:  # the first page does without
     import pandas as pd
 
 _AT_ONCE = 5_000  # rows a statement: SQLite and PostgreSQL both limit the number of parameters
+_BY_PART = text(
+    "SELECT position, url, group_name FROM clips WHERE dataset_id = :d AND url LIKE :p ESCAPE '!' ORDER BY position"
+)
+_BY_HOST = text(
+    "SELECT position, url, group_name FROM clips WHERE dataset_id = :d AND lower(url) LIKE :p ESCAPE '!' "
+    "ORDER BY position"
+)
+_LONGEST_ADDRESS = 8_000  # characters; SQLite takes no longer pattern than 50,000 bytes
 
 
 @dataclass(frozen=True)
@@ -164,6 +174,26 @@ def addresses(
             for row in connection.execute(query, {"d": dataset_id, "positions": some}):
                 found[row.position] = (row.url, row.start_s, row.end_s)
     return found
+
+
+def with_address(store: Store, dataset_id: str, url: str, identity: str = "full") -> list[tuple[int, str]]:
+    """`(position, group)` of the clips whose address is the same as `url` in normal form, in clip order."""
+    try:
+        wanted, parts = normal_url(url, identity), urlsplit(url.strip())
+        url.encode()
+    except ValueError:  # no address, or half a character
+        return []
+    if len(url) > _LONGEST_ADDRESS or any(ord(character) < 32 for character in url):
+        return []
+    # the database looks for a part that the normal form leaves as it is, and few rows are compared here
+    query, part = _BY_PART, wanted
+    if parts.scheme in ("http", "https"):
+        part = max(parts.path, parts.query if identity == "full" else "", key=len)
+        if len(part) < 2:
+            query, part = _BY_HOST, parts.hostname or ""
+    with store.read() as connection:
+        rows = connection.execute(query, {"d": dataset_id, "p": "%" + re.sub("([%_!])", r"!\1", part) + "%"})
+        return [(row.position, row.group_name) for row in rows if normal_url(row.url, identity) == wanted]
 
 
 def extras(store: Store, dataset_id: str) -> dict[str, list[str]]:

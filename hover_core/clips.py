@@ -97,7 +97,10 @@ def clip_id(
 
 def clip_name(url: str, start_s: float | None = None, end_s: float | None = None) -> str:
     """What a person calls a clip: the last part of its address, and its stretch."""
-    path = urlsplit(url).path or without_credentials(url)
+    try:
+        path = urlsplit(url).path or without_credentials(url)
+    except ValueError:  # a bracket that begins no IPv6 address
+        path = without_credentials(url)
     name = path.rstrip("/").rsplit("/", 1)[-1].rsplit(":", 1)[-1] or url
     return name + stretch_name(start_s, end_s)
 

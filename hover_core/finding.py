@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from hover_core import dtw, vector_rows, vectorizers, visibility
-from hover_core.audio import Heard, Piece
+from hover_core import asking, dtw, vector_rows, vectorizers
+from hover_core.asking import QuerySound
+from hover_core.audio import Heard, Piece, Workers
 from hover_core.clip_rows import clip_at
-from hover_core.errors import DecodeError, FetchError, NotFound, Refused
+from hover_core.errors import DecodeError, NotFound, Refused
 from hover_core.fetch import FetchLimits
-from hover_core.invites import OWNER
+from hover_core.invites import MOST_SOUND_BYTES, OWNER
 from hover_core.scale import unit
 from hover_core.search import SearchIndex
 
@@ -47,7 +48,7 @@ class Stretch:
     end_s: float
 
 
-Query = int | str | bytes | Stretch | Floats | Sequence["int | str | bytes | Stretch"]
+Query = int | str | bytes | Stretch | QuerySound | Floats | Sequence["int | str | bytes | Stretch | QuerySound"]
 
 
 @dataclass(frozen=True)
@@ -122,12 +123,13 @@ def sought(dataset: Dataset, query: Query) -> Sought:
     ----------
     query
         A clip's position; a URL, which need not be in the table; the bytes of a sound file; a `Stretch` of a clip; a
-        raw vector [shape=(d,)]; or several of the first four.
+        `QuerySound`; a raw vector [shape=(d,)]; or several of the first five. Which URLs and how many at once depends
+        on who asks: see `asking`.
 
     Raises
     ------
     Refused
-        Nothing is vectorized yet, or the query is none of these.
+        Nothing is vectorized yet, the query is none of these, or too many of this person's are under way.
     NotFound
         There is no such clip, or it has no vector.
     FetchError, DecodeError
@@ -142,7 +144,7 @@ def sought(dataset: Dataset, query: Query) -> Sought:
                 f"a vector of shape {query.shape} is no query: {width} finite numbers are wanted, as {key} gives"
             )
         return Sought(key, nothing, vector, nothing)
-    single = isinstance(query, int | np.integer | str | bytes | Stretch)
+    single = isinstance(query, int | np.integer | str | bytes | Stretch | QuerySound)
     parts: Sequence[Any] = [query] if single else list(query)  # type: ignore[arg-type]
     if not parts:
         raise Refused("there is nothing to search by: give a clip, a URL, a file, a stretch or a vector")
@@ -157,17 +159,17 @@ def sought(dataset: Dataset, query: Query) -> Sought:
             silent.append(int(part))
         elif isinstance(part, str):
             vectors.append(dataset.vector_of(part) if key == dataset.vectorizer_key else of_url(dataset, part, key))
-            groups.append(_group_of(dataset, part))
+            groups.append(asking.group_at(dataset, part))
             if in_frames:
-                frames.append(_frames_of(dataset, Piece(fetched(dataset, part))))
-        elif isinstance(part, bytes | Stretch):
-            sound = Piece(_small_enough(part)) if isinstance(part, bytes) else piece(dataset, part)
+                frames.append(_frames_of(dataset, sound_of(dataset, part)))
+        elif isinstance(part, bytes | Stretch | QuerySound):
+            sound = sound_of(dataset, part)
             vectors.append(_of_sound(dataset, sound, key))
-            groups.append(_group_of(dataset, part))
+            groups.append(sound.group)
             if in_frames:
                 frames.append(_frames_of(dataset, sound))
-            if isinstance(part, Stretch):
-                silent.append(part.position)
+            if sound.silent is not None:
+                silent.append(sound.silent)
         else:
             raise Refused(f"{type(part).__name__} is nothing to search by: give positions, URLs, bytes or stretches")
     stacked = np.stack(vectors).astype(np.float32) if vectors else np.zeros((0, width), np.float32)
@@ -263,7 +265,7 @@ def sequences(dataset: Dataset) -> dtw.Sequences:
 
 def with_frames(dataset: Dataset, asked: Sought, sounds: Sequence[bytes]) -> Sought:
     """A query of before there were sequences, with those of its sounds, as files. Raises as `sought`."""
-    return replace(asked, frames=tuple(_frames_of(dataset, Piece(_small_enough(data))) for data in sounds))
+    return replace(asked, frames=tuple(_frames_of(dataset, sound_of(dataset, data)) for data in sounds))
 
 
 @dataclass(frozen=True)
@@ -372,18 +374,32 @@ def own_texts(dataset: Dataset) -> list[str]:
     return ["label"] if dataset.by.blind else ["name", "label"]
 
 
+def ask(dataset: Dataset, query: str | bytes | Stretch) -> tuple[Sought, bytes]:
+    """A query ready to be compared, and what it sounds like (see `playable`): fetched once. Raises as `sought`."""
+    _can_hear(_index(dataset)[1])  # before anything is fetched: else the answer would tell what is there
+    with asking.turn(dataset):
+        sound = sound_of(dataset, query)
+        return sought(dataset, sound), playable(dataset, sound)
+
+
 def of_url(dataset: Dataset, url: str, key: str) -> Floats:
     """The vector of a URL by a vectorizer of ours. [shape=(d,), float32] Raises as `sought`."""
     _can_hear(key)
-    return dataset.datasets.listening.vector(dataset.id, url, key, private=dataset.by.role == OWNER)
+    with asking.turn(dataset):
+        return _of_sound(dataset, sound_of(dataset, url), key)
 
 
-def fetched(dataset: Dataset, url: str) -> bytes:
-    """The bytes behind a URL that need not be in the table; private places only for the owner.
-
-    Raises FetchError.
-    """
-    return dataset.datasets.listening.fetch(dataset.id, url, private=dataset.by.role == OWNER)
+def sound_of(dataset: Dataset, query: str | bytes | Stretch | QuerySound) -> QuerySound:
+    """Where the sound of a query lies, fetched if it is somewhere else. Raises as `sought`."""
+    if isinstance(query, QuerySound):
+        return query
+    if isinstance(query, str):
+        return asking.sound_at(dataset, query)
+    if isinstance(query, bytes):
+        return QuerySound(Piece(_small_enough(dataset, query)))
+    found = clip_at(dataset.store, dataset.id, query.position)
+    group = None if found is None else found[0].group
+    return QuerySound(piece(dataset, query), group, query.position, asking.vague_of_clip(dataset))
 
 
 def piece(dataset: Dataset, stretch: Stretch) -> Piece:
@@ -401,33 +417,22 @@ def piece(dataset: Dataset, stretch: Stretch) -> Piece:
         raise NotFound(f"there is no clip at position {stretch.position}")
     if not 0 <= stretch.start_s < stretch.end_s:
         raise Refused(f"a stretch from {stretch.start_s:g} s to {stretch.end_s:g} s: it must end after it begins")
-    try:
-        clip, _, path = dataset.datasets.listening.recording(dataset.id, stretch.position)
-    except FetchError as error:
-        if dataset.by.role == OWNER:
-            raise
-        raise FetchError(visibility.problem(dataset.by, error)) from None
+    clip = asking.recording_of(dataset, stretch.position)
     first = clip.start_s or 0.0
     start, end = first + stretch.start_s, first + stretch.end_s
     if clip.end_s is not None:
         if start >= clip.end_s:
             raise Refused(f"the stretch begins at {stretch.start_s:g} s: the clip is {clip.end_s - first:g} s long")
         end = min(end, clip.end_s)
-    return Piece(path, start, end)
+    return Piece(clip.data, start, end)
 
 
-def playable(dataset: Dataset, query: str | bytes | Stretch) -> bytes:
+def playable(dataset: Dataset, query: str | bytes | Stretch | QuerySound) -> bytes:
     """What a query sounds like, its first `PLAYED_S` seconds as WAV that every browser plays. Raises as `sought`."""
-    if isinstance(query, Stretch):
-        source = piece(dataset, query)
-        assert source.start_s is not None  # of a stretch both are known
-        assert source.end_s is not None
-        source = replace(source, end_s=min(source.end_s, source.start_s + PLAYED_S))
-    elif isinstance(query, str):
-        source = Piece(fetched(dataset, query), 0.0, PLAYED_S)
-    else:
-        source = Piece(_small_enough(query), 0.0, PLAYED_S)
-    return dataset.datasets.listening.workers.wav(source)
+    sound = sound_of(dataset, query)
+    start, end = sound.piece.start_s or 0.0, sound.piece.end_s
+    first = replace(sound.piece, start_s=start, end_s=min(start + PLAYED_S, end or start + PLAYED_S))
+    return asking.decode(dataset, sound, lambda workers: workers.wav(first))
 
 
 def _index(dataset: Dataset) -> tuple[SearchIndex, str]:
@@ -440,24 +445,16 @@ def _index(dataset: Dataset) -> tuple[SearchIndex, str]:
     return index, served
 
 
-def _of_sound(dataset: Dataset, sound: Piece, key: str) -> Floats:
+def _of_sound(dataset: Dataset, sound: QuerySound, key: str) -> Floats:
     _can_hear(key)
-    answer = dataset.datasets.listening.workers.vectorize([sound], key)[0]
-    if isinstance(answer, Heard):
-        return answer.vector
-    raise answer
 
+    def vectorize(workers: Workers) -> Floats:
+        answer = workers.vectorize([sound.piece], key)[0]
+        if isinstance(answer, Heard):
+            return answer.vector
+        raise answer
 
-def _group_of(dataset: Dataset, part: str | bytes | Stretch) -> str | None:
-    """Whose voice a query has, or what microphone: known of a stretch, and of a URL that the table has as well."""
-    if isinstance(part, Stretch):
-        found = clip_at(dataset.store, dataset.id, part.position)
-        return None if found is None else found[0].group
-    if isinstance(part, str):
-        clips = dataset.datasets.clips(dataset.id)
-        same = clips["group_name"][clips["url"] == part]
-        return str(same.iloc[0]) if same.nunique() == 1 else None
-    return None
+    return asking.decode(dataset, sound, vectorize)
 
 
 def _can_hear(key: str) -> None:
@@ -476,16 +473,16 @@ def _why_no_vector(dataset: Dataset, position: int, key: str) -> str:
     return f"{name} has no vector: {why or 'vectorize first'}"
 
 
-def _small_enough(data: bytes) -> bytes:
-    most = FetchLimits().max_bytes
+def _small_enough(dataset: Dataset, data: bytes) -> bytes:
+    most = FetchLimits().max_bytes if dataset.by.role == OWNER else MOST_SOUND_BYTES
     if not data:
         raise DecodeError("empty file")
     if len(data) > most:
-        raise DecodeError(f"the file has {len(data) / 1e6:.0f} MB: at most {most / 1e6:.0f} MB are decoded")
+        raise DecodeError(f"the file has {len(data) / 1e6:.0f} MB: at most {most // 1_000_000} MB are decoded")
     return data
 
 
-def _frames_of(dataset: Dataset, sound: Piece) -> Floats:
+def _frames_of(dataset: Dataset, sound: QuerySound) -> Floats:
     return dtw.unpacked(_of_sound(dataset, sound, dtw.KEY))
 
 

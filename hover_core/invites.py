@@ -14,6 +14,7 @@ from hover_core.errors import NotAllowed
 
 OWNER: Final = "owner"
 ANNOTATOR: Final = "annotator"
+MOST_SOUND_BYTES: Final = 20 << 20  # of a sound that an annotator asks with
 
 
 @dataclass(frozen=True)

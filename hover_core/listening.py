@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
 from hover_core import browsers, containers, settings
-from hover_core.audio import Heard, Piece, Workers
+from hover_core.addresses import target_of
+from hover_core.asking import Turns
+from hover_core.audio import Piece, Workers
 from hover_core.clip_rows import Heard as Known
 from hover_core.clip_rows import clip_at, hear
 from hover_core.clips import Clip
 from hover_core.errors import DecodeError, FetchError, NotFound, Refused
-from hover_core.fetch import Fetcher
+from hover_core.fetch import Fetcher, FetchLimits
+from hover_core.invites import MOST_SOUND_BYTES
 from hover_core.sound_cache import SoundCache
 from hover_core.sources import Source, for_dataset
 from hover_core.store import DatasetRow, Store
 
 PEAKS: Final = 96
 _KEPT_PEAKS: Final = 20_000
+_QUESTION_WORKERS: Final = 2  # more than one person uses at a time
 
 
 @dataclass(frozen=True)
@@ -38,58 +43,79 @@ class Listening:
     """Sounds of the clips of one store. One in a process; safe for threads.
 
     Raises `FetchError` or `DecodeError` where a clip has no sound.
+
+    Attributes
+    ----------
+    workers : the processes that decode clips
+    question_workers : those that decode what people ask with, so that a hostile question keeps no clip from playing
+    turns, decoding : how much each person asks at once; see `asking`
     """
 
-    def __init__(self, store: Store, cache: SoundCache | None = None, *, workers: int = 1) -> None:
+    def __init__(
+        self,
+        store: Store,
+        cache: SoundCache | None = None,
+        *,
+        workers: int = 1,
+        resolver: Callable[..., Any] = socket.getaddrinfo,
+    ) -> None:
         self.store = store
         self.cache = cache or SoundCache(settings.data_folder() / "sounds", max_bytes=settings.cache_bytes())
         self.workers = Workers(workers=workers)
-        self._fetchers: dict[tuple[frozenset[str], frozenset[str], tuple[Source, ...], bool], Fetcher] = {}
+        self.question_workers = Workers(workers=_QUESTION_WORKERS)
+        self.turns, self.decoding = Turns(), Turns(patience_s=None)
+        self._resolver = resolver
+        self._public = Fetcher(limits=FetchLimits(max_bytes=MOST_SOUND_BYTES), resolver=resolver)
+        self._fetchers: dict[tuple[frozenset[str], frozenset[str], tuple[Source, ...]], Fetcher] = {}
         self._peaks: OrderedDict[tuple[str, float | None, float | None], list[int]] = OrderedDict()
         self._lock = threading.Lock()
 
     def close(self) -> None:
         """End the decoders and the connections, and write what the cache has not written yet."""
         self.workers.close()
-        for fetcher in self._fetchers.values():
+        self.question_workers.close()
+        for fetcher in (self._public, *self._fetchers.values()):
             fetcher.close()
         self.cache.close()
 
-    def fetcher(
-        self, dataset_hosts: Collection[str] = (), *, names: Collection[str] = (), private: bool = True
-    ) -> Fetcher:
+    def fetcher(self, dataset_hosts: Collection[str] = (), *, names: Collection[str] = ()) -> Fetcher:
         """The fetcher of a dataset whose owner allowed some `host:port` besides those of the operator.
 
         What an owner can allow has limits, see `Fetcher`; what the operator allows has none.
         `names` are the dataset's name and id: by them the operator's sources of private sound may be kept to it.
-        Without `private` there are none, nor the operator's folder.
         """
         allowed, by_owner = settings.allowed_hosts(), frozenset(host.lower() for host in dataset_hosts)
         try:
-            sources = for_dataset(settings.sources(), names) if private else ()
+            sources = for_dataset(settings.sources(), names)
         except Refused as error:  # every clip then says what the operator has to mend
             raise FetchError(str(error)) from error
-        folders = {scheme: folder for scheme, folder in settings.folders().items() if private or scheme != "local"}
         with self._lock:
-            key = (allowed, by_owner, sources, private)
+            key = (allowed, by_owner, sources)
             if key not in self._fetchers:
                 self._fetchers[key] = Fetcher(
-                    allowed_hosts=allowed, dataset_hosts=by_owner, folders=folders, sources=sources
+                    allowed_hosts=allowed,
+                    dataset_hosts=by_owner,
+                    folders=settings.folders(),
+                    sources=sources,
+                    resolver=self._resolver,
                 )
             return self._fetchers[key]
 
-    def fetcher_of(self, dataset: DatasetRow, *, private: bool = True) -> Fetcher:
+    def fetcher_of(self, dataset: DatasetRow) -> Fetcher:
         """The fetcher of a dataset."""
-        hosts = dataset.settings.get("allowed_hosts", [])
-        return self.fetcher(hosts, names=(dataset.id, dataset.name), private=private)
+        return self.fetcher(dataset.settings.get("allowed_hosts", []), names=(dataset.id, dataset.name))
 
-    def fetch(self, dataset_id: str, url: str, *, private: bool = True) -> bytes:
-        """The bytes behind a URL, as far as this dataset may fetch it.
+    def fetch(self, dataset_id: str, url: str) -> bytes:
+        """The bytes behind a URL that the owner gives or has put into a table, as far as this dataset may fetch it."""
+        return self.fetcher_of(self.store.dataset(dataset_id)).fetch(url)
 
-        `private=False` for an address that an annotator gives: the owner did not put it into the table, so what opens
-        private sound is not used for it.
+    def fetch_public(self, url: str) -> bytes:
+        """The bytes behind an http or https address that nobody vouches for, if it is on the public internet.
+
+        What the operator or an owner allowed does not count: no private host, folder, bucket or credential.
         """
-        return self.fetcher_of(self.store.dataset(dataset_id), private=private).fetch(url)
+        target_of(url)  # any other scheme is refused here, before a bucket is looked for
+        return self._public.fetch(url)
 
     def recording(self, dataset_id: str, position: int) -> tuple[Clip, str, bytes | Path]:
         """A clip, the SHA-256 of its recording, and the recording: the bytes of a small one, else where it lies."""
@@ -192,13 +218,6 @@ class Listening:
             self.cache.put_named(name, kept)
         self._measure(dataset_id, position, clip, known, sound)
         return np.frombuffer(kept, np.uint8).reshape(110, 600)
-
-    def vector(self, dataset_id: str, url: str, vectorizer: str, *, private: bool = True) -> np.ndarray:
-        """The vector of a URL that need not be in the table. [shape=(d,), float32] `private` as in `fetch`."""
-        result = self.workers.vectorize([Piece(self.fetch(dataset_id, url, private=private))], vectorizer)[0]
-        if isinstance(result, Heard):
-            return result.vector
-        raise result
 
 
 def _start(sound: bytes | Path) -> bytes:

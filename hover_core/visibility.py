@@ -86,6 +86,10 @@ _SAME: Final = 0.9  # how much of what is unknown of one the other has to tell, 
 _CONTAINS: Final = 0.8  # share of cells with the label among their words
 _OWN_NAMES: Final = 0.05  # share of cells that are the name of their clip's own file
 _LOOKED_AT: Final = 2_000  # clips whose file names are compared
+_COMPARED: Final = 20_000  # labelled clips that tell whether a column says the same
+_SUSPECT: Final = re.compile(
+    r"[/\\:%]|\..*\..*\.|^www", re.IGNORECASE
+)  # what every address and path has, and few others
 
 
 @dataclass(frozen=True)
@@ -211,8 +215,9 @@ def evidence(
     """
     step = max(1, len(urls) // _LOOKED_AT)
     own = {place: file_name(urls[place]).casefold() for place in range(0, len(urls), step)}
-    found = {name: _by_cells(cells, labels, own) for name, cells in columns.items()}
-    return Evidence(found, _by_cells(groups, labels, own) if any(groups) else None)
+    known = [(cells, _spread([place for place, label in enumerate(cells) if label.strip()])) for cells in labels]
+    found = {name: _by_cells(cells, known, own) for name, cells in columns.items()}
+    return Evidence(found, _by_cells(groups, known, own) if any(groups) else None)
 
 
 def rules(settings: Mapping[str, Any], seen: Evidence) -> list[Rule]:
@@ -287,14 +292,23 @@ def _by_name(name: str) -> str:
     return ""
 
 
-def _by_cells(cells: Sequence[str], labels: Sequence[Sequence[str]], own: Mapping[int, str]) -> str:
+def _spread(places: Sequence[int]) -> Sequence[int]:
+    return places[:: max(1, len(places) // _COMPARED)]
+
+
+def _by_cells(
+    cells: Sequence[str], labels: Sequence[tuple[Sequence[str], Sequence[int]]], own: Mapping[int, str]
+) -> str:
+    """What cells hold; `labels` come with the places at which they are compared."""
     different = {cell.strip() for cell in set(cells)} - {""}
-    if any(map(_ADDRESS.search, different)):
+    suspect = [cell for cell in different if _SUSPECT.search(cell)]
+    if any(map(_ADDRESS.search, suspect)):
         return ADDRESSES
-    if any(_PATH.search(cell) or AUDIO_FILE.search(cell) for cell in different) or _own_names(cells, own):
+    if any(map(_PATH.search, suspect)) or AUDIO_FILE.search("\n".join(different)) or _own_names(cells, own):
         return FILE_NAMES
-    if any(_tells(known, cells, len(different)) for known in labels if known is not cells):
-        return LABELS
+    for known, places in labels:
+        if known is not cells and _tells([known[place] for place in places], [cells[place] for place in places]):
+            return LABELS
     return ""
 
 
@@ -306,7 +320,7 @@ def _own_names(cells: Sequence[str], own: Mapping[int, str]) -> bool:
     return bool(same) and same >= _OWN_NAMES * len(given)
 
 
-def _tells(labels: Sequence[str], cells: Sequence[str], different: int) -> bool:
+def _tells(labels: Sequence[str], cells: Sequence[str]) -> bool:
     """Whether cells say the same as the labels one to one, or have them among their words.
 
     Source: Goodman, L. A., Kruskal, W. H. Measures of association for cross classifications. JASA, 1954 (their lambda,
@@ -324,12 +338,12 @@ def _tells(labels: Sequence[str], cells: Sequence[str], different: int) -> bool:
         best_of_cell[cell] = max(best_of_cell[cell], count)
     if total < _LEAST or len(by_label) < 2 or len(by_cell) < 2:
         return False
-    contain = sum(count for (label, cell), count in known.items() if _words(label) <= _words(cell))
+    words = {label: _words(label) for label in by_label}
+    contain = sum(count for (label, cell), count in known.items() if words[label] <= _words(cell))
     if contain >= _CONTAINS * total:
         return True
     return (
         len(by_label) < total  # where each clip has a label of its own, every column of numbers says the same
-        and different <= 2 * len(by_label)
         and _lambda(best_of_cell, by_label, total) >= _SAME
         and _lambda(best_of_label, by_cell, total) >= _SAME
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 
-from hover_core.invites import OWNER, Person
 from pages.server import identity
 
 
@@ -21,10 +20,8 @@ def question(host_port: str) -> str:
     return f"{host_port} is this machine or its network: allow it for this dataset?"
 
 
-def refused(host_port: str, who: Person) -> str:
-    """What is said to whoever cannot allow it by a click."""
-    if who.role != OWNER:
-        return f"{host_port} is not on the public internet, and is not allowed here: ask the owner of this dataset."
+def refused(host_port: str) -> str:
+    """What the owner is told where no click allows it; whoever is not the owner is never told that it was refused."""
     return (
         f"{host_port} is not on the public internet. Whoever runs this app can allow it: "
         f"HOVER_ALLOWED_HOSTS={host_port}."

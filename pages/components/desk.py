@@ -16,8 +16,7 @@ from hover_core import jobs
 from hover_core.dataset import Dataset
 from hover_core.errors import HoverError
 from hover_core.fetch import RefusedHost
-from hover_core.finding import Stretch, fetched, matching, playable, sought
-from hover_core.invites import OWNER, Person
+from hover_core.finding import Stretch, ask, matching, sought
 from hover_core.vector_rows import Embedding
 from pages.components import allowing, session
 from pages.components.clip_map import Selected
@@ -282,14 +281,11 @@ class Desk:
         if dataset is None:
             return
         self.asked += 1
-        asked = query
         try:
-            if isinstance(query, str):  # fetched once: to be compared and to be heard
-                query = fetched(dataset, query)
-            found = sought(dataset, query)
-            self.search = Search(title, found, sound=playable(dataset, query), words=self._words())
+            found, sound = ask(dataset, query)
+            self.search = Search(title, found, sound=sound, words=self._words())
         except RefusedHost as error:
-            self._refused(error, Barred(error.host_port, asked, title), dataset.by)
+            self._refused(error, Barred(error.host_port, query, title))
         except HoverError as error:
             self._could_not_ask(title, str(error))
 
@@ -306,14 +302,14 @@ class Desk:
             return
         self.ask_sound(barred.query, barred.title)
 
-    def _refused(self, error: RefusedHost, barred: Barred, who: Person) -> None:
-        """An address that is not public was asked for: the owner of an app on this machine may allow it."""
+    def _refused(self, error: RefusedHost, barred: Barred) -> None:
+        """The owner asked for an address that is not public: where the app is on this machine, they may allow it."""
         if error.redirected:  # the server chose the address, not the person
             self._could_not_ask(barred.title, str(error))
-        elif who.role == OWNER and not error.operator_only and allowing.by_a_click(barred.host_port):
+        elif not error.operator_only and allowing.by_a_click(barred.host_port):
             self.barred = barred
         else:
-            self._could_not_ask(barred.title, allowing.refused(barred.host_port, who))
+            self._could_not_ask(barred.title, allowing.refused(barred.host_port))
 
     def _could_not_ask(self, title: str, why: str) -> None:
         """Say it beside the hits of the question before, which stay, and could pass for an answer."""

@@ -15,6 +15,7 @@ from hover_core.dataset import Dataset
 from hover_core.errors import HoverError
 from hover_core.fetch import FetchLimits
 from hover_core.finding import Ranking, Stretch, own_texts
+from hover_core.invites import MOST_SOUND_BYTES, OWNER
 from pages.components import allowing, rerank
 from pages.components.clip_list import Act, clip_list
 from pages.components.desk import Desk
@@ -29,6 +30,8 @@ Positions = NDArray[np.int64]
 LIST_ROWS = 10
 MOST_QUERY_CLIPS = 500
 MOST_IN_A_ROW = 200
+RATE = 44_100  # Hz, of the microphone: 16 bits, one channel
+SOUND_FILES = ["wav", "flac", "ogg", "opus", "mp3", "aiff", "aif", "m4a", "aac", "webm", "mp4", "mov", "wma", "amr"]
 MODES = {
     "add": "Add these to the selection",
     "both": "Keep only these of the selection",
@@ -105,10 +108,16 @@ def _by_ear(dataset: Dataset, desk: Desk, turn: int) -> None:
         if url:
             desk.ask_sound(url, f"Like **{plain(clip_name(url))}**")
 
-    st.audio_input("Whistle, knock, speak", key=microphone, on_change=spoken, sample_rate=44_100)
-    most = FetchLimits().max_bytes // 1_000_000
-    st.file_uploader("A sound file", key=file, on_change=uploaded, max_upload_size=most)
+    owner = dataset.by.role == OWNER
+    most = FetchLimits().max_bytes // 1_000_000 if owner else MOST_SOUND_BYTES >> 20
+    st.audio_input("Whistle, knock, speak", key=microphone, on_change=spoken, sample_rate=RATE)
+    types = None if owner else SOUND_FILES
+    st.file_uploader("A sound file", type=types, key=file, on_change=uploaded, max_upload_size=most)
     st.text_input("An address", placeholder="https://…", key=address, on_change=named)
+    if not owner:
+        minutes = MOST_SOUND_BYTES // (2 * RATE * 60)
+        address_of = "public" if dataset.by.blind else "that of a clip of this dataset, or public"
+        st.caption(f"A sound has at most {most} MB ({minutes} minutes of the microphone). An address is {address_of}.")
     if desk.focus is not None:
         _stretch(dataset, desk, desk.focus)
 

@@ -298,7 +298,7 @@ def _listen(intake: Intake, digest: str, names: tuple[str, ...], heard_box, aske
 def _offer(host_port: str, digest: str) -> bool:
     """Ask whether a private address may be fetched from; whether there was anything to ask."""
     if not allowing.by_a_click(host_port):
-        st.warning(plain(allowing.refused(host_port, session.person())), icon=":material/shield:")
+        st.warning(plain(allowing.refused(host_port)), icon=":material/shield:")
         return False
     with st.container(horizontal=True, vertical_alignment="center"):
         st.warning(plain(allowing.question(host_port)), icon=":material/shield:", width="stretch")

@@ -23,6 +23,7 @@ def content_policy(path: str) -> str:
     if "/component/" in path:
         scripts = f"'self' {_hashes(_plotly_events())}".strip()
     else:
+        # blob: Streamlit makes an address of that kind for the few lines with which an element of ours begins
         scripts = f"'self' {_hashes(Path(get_static_dir()) / 'index.html')} blob:"
     words = {
         "frame-ancestors": origins.frame_ancestors(),

@@ -1,17 +1,14 @@
-"""Security headers on everything that this server sends, and a lock on what Streamlit leaves open."""
+"""Security headers on everything that this server sends, and the order of what stands in front of Streamlit."""
 
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from hover_core.invites import OWNER
-from pages.server import assets, identity
+from pages.server import assets
 from pages.server.content_policy import content_policy
 from pages.server.frontend import Frontend
 from pages.server.gate import Gate
+from pages.server.uploads import Uploads
 
 WITH_A_MAP = ("/label", "/vectorize")  # how the addresses of pages end that show one
 HEADERS = {
@@ -47,13 +44,7 @@ class SecurityHeaders:
                     headers.append("link", ", ".join(links))
             await send(message)
 
-        if "/_stcore/upload_file" in scope["path"] and scope["method"] in ("PUT", "POST"):
-            request = Request(scope)
-            who = await run_in_threadpool(identity.person, request.cookies, request.headers)
-            if who is None or who.role != OWNER:  # Streamlit itself takes files from anybody who can reach it
-                await PlainTextResponse("only the owner may upload", 403)(scope, receive, with_headers)
-                return
         await self.app(scope, receive, with_headers)
 
 
-MIDDLEWARE = [Middleware(SecurityHeaders), Middleware(Gate), Middleware(Frontend)]
+MIDDLEWARE = [Middleware(SecurityHeaders), Middleware(Gate), Middleware(Uploads), Middleware(Frontend)]

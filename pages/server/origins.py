@@ -74,7 +74,7 @@ def _only_by_host() -> bool:
 
     With a token set, a proxy on the same machine may be meant.
     """
-    return identity.bound_to_loopback() and identity.token_is_ours()
+    return identity.bound_to_loopback() and not identity.has_token()
 
 
 def _parsed(origin: str) -> SplitResult | None:

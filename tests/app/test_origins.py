@@ -17,7 +17,7 @@ def elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
 def at_home(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server that is bound to loopback, without a token of the operator's."""
     monkeypatch.setattr(identity, "bound_to_loopback", lambda: True)
-    monkeypatch.setattr(identity, "token_is_ours", lambda: True)
+    monkeypatch.setattr(identity, "has_token", lambda: False)
 
 
 def judged(origin: str | None, host: str, scheme: str = "ws", **more: str) -> str:

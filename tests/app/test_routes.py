@@ -450,14 +450,6 @@ def test_a_spectrogram_is_a_png_and_even_loudness_a_wav(as_annotator: TestClient
 # what must not be possible ---------------------------------------------------------------------------------------
 
 
-def test_only_the_owner_may_upload_files(client: TestClient, as_annotator: TestClient) -> None:
-    address = "/_stcore/upload_file/session/file"
-
-    assert as_annotator.put(address, files={"file": b"x"}).status_code == 403
-    client.cookies.clear()
-    assert client.put(address, files={"file": b"x"}).status_code == 403
-
-
 @pytest.mark.parametrize("path", ["journal/{id}?after=abc", "clips/{id}/99999999999999999999/card", "map/9" + "9" * 30])
 def test_numbers_that_are_none_are_not_found(at_home: TestClient, mapped: Dataset, path: str) -> None:
     assert at_home.get("/" + path.format(id=mapped.id)).status_code == 404

@@ -87,20 +87,40 @@ def test_a_clouds_metadata_server_is_not_offered_to_be_allowed(
     assert "Whoever runs this app can allow it\\: HOVER\\_ALLOWED\\_HOSTS=" in problems(app)[0]
 
 
-def test_elsewhere_the_owner_is_told_the_setting_and_an_annotator_whom_to_ask(
-    run_as: Run, mapped: Dataset, server: SoundServer
-) -> None:
-    said = {}
-    for who in (LOCAL_OWNER, Person("Mira", ANNOTATOR, mapped.id)):
-        app = run_as(who)
-        app = label(app) if who is LOCAL_OWNER else app
-        app.text_input(key="label.url.0").set_value(server.url("/new.wav")).run()
-        (said[who.role],) = problems(app)
-        assert not app.warning
+def test_elsewhere_the_owner_is_told_the_setting(run_as: Run, mapped: Dataset, server: SoundServer) -> None:
+    app = label(run_as(LOCAL_OWNER))
+    app.text_input(key="label.url.0").set_value(server.url("/new.wav")).run()
 
-    assert "Whoever runs this app can allow it" in said["owner"]
-    assert "ask the owner of this dataset" in said[ANNOTATOR]
-    assert "HOVER" not in said[ANNOTATOR]
+    assert "Whoever runs this app can allow it" in problems(app)[0]
+    assert not app.warning
+
+
+@pytest.mark.parametrize("bound", [True, False])
+def test_an_annotator_is_told_the_same_of_every_address_and_may_allow_none(
+    run_as: Run, mapped: Dataset, server: SoundServer, monkeypatch: pytest.MonkeyPatch, bound: bool
+) -> None:
+    monkeypatch.setattr(identity, "bound_to_loopback", lambda: bound)
+    monkeypatch.setenv("HOVER_ALLOWED_HOSTS", server.host_port)  # allowed for the clips, not for them
+    app = run_as(Person("Mira", ANNOTATOR, mapped.id))
+    said = set()
+    for address in (server.url("/new.wav"), server.url("/x.wav"), "http://10.0.0.1/new.wav", "local:a", "http://[::1"):
+        app.text_input(key="label.url.0").set_value(address).run()
+        assert not app.exception
+        assert not app.warning
+        said.add(problems(app)[0].partition(":")[2])
+
+    (sentence,) = said
+    assert "no sound can be had from this address" in sentence
+    assert server.count == {}
+
+
+def test_an_annotator_asks_with_the_address_of_a_clip(run_as: Run, mapped: Dataset) -> None:
+    app = run_as(Person("Mira", ANNOTATOR, mapped.id))
+    app.text_input(key="label.url.0").set_value("demo:d0007.ogg").run()
+
+    assert not app.exception
+    assert problems(app) == []
+    assert "Like **d0007" in desk(app, mapped).search.title
 
 
 def test_hits_of_the_question_before_are_not_taken_for_an_answer(run_as: Run, mapped: Dataset) -> None:

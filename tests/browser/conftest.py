@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from hover_core.clips import Clip, clip_id
 from hover_core.dataset import Dataset, Datasets
@@ -132,12 +132,20 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
             **options,  # type: ignore[arg-type]
         )
         context.set_default_timeout(30_000)
-        contexts.append(context)
+        contexts.append((context, policy_violations(context)))
         return context.new_page()
 
     yield opened
-    for context in contexts:
+    for context, _ in contexts:
         context.close()
+    assert [violation for _, violations in contexts for violation in violations] == []
+
+
+def policy_violations(context: BrowserContext) -> list[str]:
+    """What the Content-Security-Policy stops in these pages, as the browser says it; the list fills as it happens."""
+    said: list[str] = []
+    context.on("console", lambda note: said.append(note.text) if "Content Security Policy" in note.text else None)
+    return said
 
 
 @pytest.fixture

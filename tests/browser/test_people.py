@@ -109,10 +109,8 @@ def test_a_second_browser_with_an_invite_labels_beside_the_owner(
     assert shared.state().revision == revision
     mira.goto(standing.at("upload", shared))
     expect(mira.get_by_text("Your invite has ended")).to_be_visible()
-    with mira.expect_popup() as opened:
-        mira.get_by_role("link", name="leave").click()
-    opened.value.get_by_role("button", name="Leave").click()
-    expect(opened.value.get_by_text("You are the owner")).to_be_visible()
+    mira.get_by_role("button", name="Leave").click()
+    expect(mira.get_by_text("You are the owner")).to_be_visible()
 
 
 def test_without_loopback_the_owner_comes_in_by_the_printed_link(
@@ -131,22 +129,53 @@ def test_without_loopback_the_owner_comes_in_by_the_printed_link(
     expect(page.get_by_role("button", name="Try the demo")).to_be_visible()
 
 
-def test_where_the_route_cannot_be_reached_the_token_works_at_the_root(
-    start_app: Callable[..., App], page: Page
+@pytest.mark.parametrize(("base", "path"), [("", "/"), ("", "/label"), ("tools/hover", "/"), ("tools/hover", "/label")])
+def test_where_no_path_of_ours_is_passed_on_the_token_works_at_any_address(
+    start_app: Callable[..., App], page: Page, base: str, path: str
 ) -> None:
-    app = start_app(address=None, HOVER_OWNER_TOKEN="a token that nobody guesses")
+    app = start_app(address=None, base=base, HOVER_OWNER_TOKEN="a token that nobody guesses")
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if request.method == "POST" else None)
 
-    page.goto(f"{app.url}/?t={urllib.parse.quote('a token that nobody guesses')}")
-    with page.expect_response(lambda answer: answer.url.endswith("/device")):
-        page.get_by_role("button", name="Continue").click()
+    page.goto(f"{app.url}{path}?t={urllib.parse.quote('a token that nobody guesses')}")
+    page.get_by_role("button", name="Continue as the owner").click()
 
-    expect(page.get_by_role("button", name="Try the demo")).to_be_visible()
+    expect(page.get_by_text("You are the owner")).to_be_visible()
+    assert [url.partition("?")[0] for url in asked] == [f"{app.url}{path}"]
+    assert "t=" not in page.url
     # our own routes know this browser as well: by a cookie that scripts cannot read
-    assert page.evaluate("async () => (await fetch('journal/none')).status") == 404
+    assert page.evaluate(f"async () => (await fetch('{app.url}/journal/none')).status") == 404
     assert page.evaluate("document.cookie").count("hover=") == 0
     page.reload()
-    expect(page.get_by_role("button", name="Try the demo")).to_be_visible()
+    expect(page.get_by_text("You are the owner")).to_be_visible()
     assert "a token that nobody guesses" not in app.said()
+
+
+@pytest.mark.parametrize("passed_on", [True, False])
+def test_on_community_cloud_streamlits_own_page_is_the_lock_and_takes_the_token(
+    start_app: Callable[..., App], page: Page, passed_on: bool
+) -> None:
+    app = start_app(address=None, HOVER_COMMUNITY_CLOUD="1", HOVER_OWNER_TOKEN="sesame-sesame-sesame")
+    if not passed_on:  # a host that takes no form for the app
+        page.route(
+            "**/*", lambda route: route.fulfill(status=405) if route.request.method == "POST" else route.fallback()
+        )
+
+    page.goto(f"{app.url}/label")
+    expect(page.get_by_test_id("stApp").get_by_text("This app is locked")).to_be_visible()
+    page.goto(f"{app.url}/label?t=wrong")
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_text("this link is not valid")).to_be_visible()
+    page.goto(f"{app.url}/?t=sesame-sesame-sesame")
+    page.get_by_role("button", name="Continue").click()
+
+    expect(page.get_by_role("button", name="Try the demo")).to_be_visible()
+    assert "t=" not in page.url
+    page.reload()
+    if passed_on:
+        expect(page.get_by_role("button", name="Try the demo")).to_be_visible()
+    else:  # the sign-in lasts as long as the tab's session
+        expect(page.get_by_text("This app is locked")).to_be_visible()
 
 
 def test_leaving_locks_this_browser_again(start_app: Callable[..., App], page: Page) -> None:

@@ -2,6 +2,8 @@
 
 import re
 import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,10 +14,12 @@ from playwright.sync_api import Browser, Page, expect
 from hover_core import clip_rows, jobs, vector_rows
 from hover_core.clips import Clip, clip_id
 from hover_core.dataset import Dataset
+from hover_core.invites import MOST_SOUND_BYTES
 from hover_core.tables import Intake
+from pages.server.uploads import MOST_KEPT_BYTES
 from tests import sounds
 from tests.browser import acts
-from tests.browser.conftest import ARGUMENTS, Standing
+from tests.browser.conftest import ARGUMENTS, Standing, policy_violations
 from tests.servers import SoundServer
 
 COUNT = 60
@@ -200,8 +204,9 @@ def test_an_address_that_may_not_be_fetched_is_refused(on_label: Page) -> None:
     expect(page.get_by_role("button", name="Play in a row")).to_have_count(0)
 
 
-def test_the_microphone_asks(heard: Heard, browser: Browser, chromium_path: str) -> None:
-    spoken = wav(heard, "spoken.wav", np.tile(sounds.noise(0.6, rate=48_000, seed=5), 10), 48_000)
+@contextmanager
+def with_microphone(browser: Browser, chromium_path: str, spoken: Path) -> Iterator[Page]:
+    """A page whose microphone hears a file."""
     fake = [
         "--use-fake-device-for-media-stream",
         "--use-fake-ui-for-media-stream",
@@ -209,10 +214,34 @@ def test_the_microphone_asks(heard: Heard, browser: Browser, chromium_path: str)
     ]
     listening = browser.browser_type.launch(executable_path=chromium_path, args=[*ARGUMENTS, *fake])
     try:
-        page = listening.new_context(viewport={"width": 1400, "height": 900}, permissions=["microphone"]).new_page()
+        context = listening.new_context(viewport={"width": 1400, "height": 900}, permissions=["microphone"])
+        violations = policy_violations(context)
+        page = context.new_page()
         page.set_default_timeout(30_000)
-        page.goto(heard.address)
-        acts.map_ready(page, COUNT)
+        yield page
+        assert violations == []
+    finally:
+        listening.close()
+
+
+def come_in(page: Page, heard: Heard, *, blind: bool = False) -> None:
+    """Come in by an invite, up to the map."""
+    token = heard.dataset.invite("Mira", blind=blind)
+    page.goto(f"{heard.address.partition('/label')[0]}/join?t={token}")
+    page.get_by_role("button", name="Continue as Mira").click()
+    expect(page.get_by_text("You are Mira")).to_be_visible()
+    acts.map_ready(page, COUNT)
+
+
+@pytest.mark.parametrize("who", ["owner", "annotator"])
+def test_the_microphone_asks(heard: Heard, browser: Browser, chromium_path: str, who: str) -> None:
+    spoken = wav(heard, "spoken.wav", np.tile(sounds.noise(0.6, rate=48_000, seed=5), 10), 48_000)
+    with with_microphone(browser, chromium_path, spoken) as page:
+        if who == "annotator":
+            come_in(page, heard)
+        else:
+            page.goto(heard.address)
+            acts.map_ready(page, COUNT)
         search(page)
         page.get_by_role("button", name="Record").click()
         expect(page.get_by_text("00:01")).to_be_visible()
@@ -226,8 +255,82 @@ def test_the_microphone_asks(heard: Heard, browser: Browser, chromium_path: str)
         expect(page.get_by_role("button", name="Record")).to_be_visible()
         expect(page.get_by_text("00:00")).to_be_visible()
         expect(page.get_by_text("An error has occurred")).to_have_count(0)
-    finally:
-        listening.close()
+
+
+@pytest.mark.parametrize("blind", [False, True], ids=["open", "blind"])
+def test_an_annotator_asks_with_a_file(heard: Heard, page: Page, blind: bool) -> None:
+    come_in(page, heard, blind=blind)
+    search(page)
+    expect(page.get_by_text("20MB per file")).to_be_visible()
+    page.locator("input[type=file]").set_input_files(wav(heard, "mine.wav", sounds.noise(0.6, seed=900)))
+    expect(page.get_by_text("Like the file mine.wav")).to_be_visible()
+    first(page, 10)
+
+    assert {clip % 3 for clip in hits(page, 10)} == {NOISE}
+    expect(page.get_by_text("AxiosError")).to_have_count(0)
+
+
+def test_a_file_that_is_too_large_for_an_annotator_is_told_so_before_it_is_sent(heard: Heard, page: Page) -> None:
+    path = heard.folder / "long.wav"
+    path.write_bytes(sounds.encode(sounds.silence(0.1)) + bytes(MOST_SOUND_BYTES))
+    come_in(page, heard)
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(request.method) if "/upload_file/" in request.url else None)
+    search(page)
+    page.locator("input[type=file]").set_input_files(path)
+
+    expect(page.get_by_text("File must be 20.0MB or smaller")).to_be_visible()
+    assert "PUT" not in sent
+
+
+def test_an_annotator_is_told_what_addresses_they_may_ask_with(heard: Heard, page: Page) -> None:
+    come_in(page, heard)
+    search(page)
+    for path in ("/new.wav", "/nothing.wav"):  # on a host that is allowed for the clips: there is one, and is none
+        page.get_by_label("An address").fill(heard.server.url(path))
+        page.get_by_label("An address").press("Enter")
+        expect(page.get_by_text(f"Like {path[1:]}: no sound can be had from this address")).to_be_visible()
+    before = heard.server.count["/new.wav"], heard.server.count["/nothing.wav"]
+    page.get_by_label("An address").fill(heard.server.url("/7.wav"))
+    page.get_by_label("An address").press("Enter")
+    expect(page.get_by_text("Like 7.wav")).to_be_visible()
+
+    first(page, 10)
+    assert {clip % 3 for clip in hits(page, 10)} == {NOISE}
+    assert (heard.server.count["/new.wav"], heard.server.count["/nothing.wav"]) == before == (0, 0)
+
+
+def held(page: Page, heard: Heard) -> int:
+    """How many bytes of uploads the app holds, by its own account."""
+    text = page.request.get(f"{heard.address.partition('/label')[0]}/_stcore/metrics").text()
+    return sum(int(line.split()[-1]) for line in text.splitlines() if 'cache_type="UploadedFileManager"' in line)
+
+
+def test_what_an_annotator_uploads_again_and_again_does_not_fill_the_memory(
+    heard: Heard, page: Page, open_page: Callable[..., Page]
+) -> None:
+    owner = open_page()
+    come_in(page, heard)
+    search(page)
+    with page.expect_request(lambda request: request.method == "PUT") as caught:
+        page.locator("input[type=file]").set_input_files(wav(heard, "mine.wav", sounds.noise(0.6, seed=900)))
+    expect(page.get_by_text("Like the file mine.wav")).to_be_visible()
+    url, token = caught.value.url.rpartition("/")[0], caught.value.headers["x-xsrftoken"]
+    before, statuses, sizes = held(owner, heard), [], []
+    assert before > 0
+    large = {"file": {"name": "a.wav", "mimeType": "audio/wav", "buffer": bytes(15 << 20)}}
+    for number in range(7):
+        answer = page.request.put(f"{url}/again{number}", headers={"X-Xsrftoken": token}, multipart=large)
+        statuses.append(answer.status)
+        sizes.append(held(owner, heard))
+
+    assert statuses == [204] * 7
+    assert sizes[1] > 30 << 20  # they are held at first
+    assert max(sizes) - before <= MOST_KEPT_BYTES
+    # none who came in by no invite: neither writes nor takes away
+    cookieless = {"headers": {"X-Xsrftoken": token, "X-Forwarded-For": "10.0.0.1"}}
+    assert owner.request.put(f"{url}/strange", multipart=large, **cookieless).status == 403
+    assert owner.request.delete(f"{url}/again6", **cookieless).status == 403
 
 
 def test_thumbs_refine_and_the_hits_are_labelled_as_found_by_search(heard: Heard, on_label: Page) -> None:

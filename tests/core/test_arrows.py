@@ -24,6 +24,7 @@ TIERS = {
     "conduct": {
         "tables", "split", "listening", "columns", "indexes", "finding", "dataset", "jobs", "export", "recipes",
         "memoize", "vectorizing", "cluster",
+        "asking",
         "mapping", "own_vectors",
         "twins", "leaks", "data_card", "offers", "visibility",
         "corpus", "lens",
