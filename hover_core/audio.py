@@ -22,13 +22,12 @@ from __future__ import annotations
 import os
 import struct
 import threading
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from hover_core.children import GROUP_BYTES, Child, ChildDied
+from hover_core.children import GROUP_BYTES, Child, ChildDied, NoChild, Pool, cores
 from hover_core.errors import DecodeError, SoundError
 
 if TYPE_CHECKING:
@@ -127,16 +126,10 @@ class Workers:
     def __init__(self, *, workers: int | None = None, limits: DecodeLimits = DecodeLimits()) -> None:
         if workers is not None and workers < 1:
             raise ValueError(f"workers={workers} must be at least 1")
-        self._most = workers or _cores()
         self._limits = limits
-        self._idle: list[Child] = []
-        self._all: set[Child] = set()
-        self._count = 0
-        self._spent = (0.0, 0.0, 0.0)  # to start, to decode, to compute
-        self._worked = 0.0
-        self._free = threading.Condition()
-        self._closed = False
-        self._watch: threading.Thread | None = None
+        self._pool = Pool("hover_core.ear", asdict(limits), most=workers or cores(), wall_s=limits.wall_s)
+        self._noting = threading.Lock()
+        self._decoding_s = self._computing_s = 0.0
 
     def vectorize(self, pieces: Sequence[Piece], vectorizer_key: str) -> list[Heard | DecodeError]:
         """One answer per piece, in order: what was heard, or why nothing was.
@@ -159,13 +152,13 @@ class Workers:
             self._hear(pieces, vectorizer.key, vectorizer.dimensions, answers)
         except ChildDied as death:
             if len(pieces) == 1 and death.over_limit:
-                return [DecodeError(str(death))]
+                return [DecodeError(self._reason(death))]
             left = list(pieces[len(answers) :])
         for piece in left:
             try:
                 self._hear([piece], vectorizer.key, vectorizer.dimensions, answers)
             except ChildDied as death:
-                answers.append(DecodeError(str(death)))
+                answers.append(DecodeError(self._reason(death)))
         return answers
 
     def wav(self, piece: Piece, *, sample_rate: int | None = None) -> bytes:
@@ -250,27 +243,16 @@ class Workers:
 
     def spent(self) -> Spent:
         """What the children have taken so far, summed over them."""
-        now = time.monotonic()
-        with self._free:
-            under_way = sum(now - child.taken_at for child in self._all.difference(self._idle))
-            return Spent(*self._spent, self._worked + under_way)
+        starting_s, at_work_s = self._pool.spent()
+        return Spent(starting_s, self._decoding_s, self._computing_s, at_work_s)
 
     def pids(self) -> list[int]:
         """Process ids of the living children, for measuring."""
-        with self._free:
-            return [child.process.pid for child in self._all]
+        return [child.process.pid for child in self._pool.children()]
 
     def close(self) -> None:
         """Ends the children. What they were working on ends with an error."""
-        with self._free:
-            self._closed = True
-            busy = self._all.difference(self._idle)
-            for child in self._idle:
-                self._drop(child)
-            self._idle.clear()
-            self._free.notify_all()
-        for child in busy:
-            child.kill()
+        self._pool.close()
 
     def __enter__(self) -> Workers:
         return self
@@ -283,12 +265,9 @@ class Workers:
             seconds if isinstance(seconds, float) and 0 <= seconds <= self._limits.wall_s else 0.0
             for seconds in (header.get("decoding"), header.get("computing"))
         )
-        self._spend(0.0, decoding, computing)
-
-    def _spend(self, starting: float, decoding: float, computing: float) -> None:
-        with self._free:
-            before = self._spent
-            self._spent = (before[0] + starting, before[1] + decoding, before[2] + computing)
+        with self._noting:
+            self._decoding_s += decoding
+            self._computing_s += computing
 
     # -- conversation -----------------------------------------------------------------------------------------------
 
@@ -320,10 +299,10 @@ class Workers:
                     found = _heard(header, buffer, dimensions)
                     if not 0 < len(found) <= groups[turn - 1].stop - (len(answers) - begun):
                         child.kill()
-                        raise ChildDied("the decoder's answer cannot be read", over_limit=False)
+                        raise ChildDied("answer")
                     answers += found
         finally:
-            self._give(child)
+            self._pool.give(child)
 
     def _one(self, piece: Piece, ask: dict[str, Any], parts: list[bytes] | None = None) -> tuple[dict[str, Any], bytes]:
         child = self._take()
@@ -340,7 +319,7 @@ class Workers:
                     child.kill()
                     raise DecodeError("the decoder's answer cannot be read")
         finally:
-            self._give(child)
+            self._pool.give(child)
 
     def _surely(
         self, piece: Piece, ask: dict[str, Any], parts: list[bytes] | None = None
@@ -349,89 +328,36 @@ class Workers:
             answer, buffer = self._one(piece, ask, parts)
         except ChildDied as death:
             if death.over_limit:
-                raise DecodeError(str(death)) from death
+                raise DecodeError(self._reason(death)) from death
             if parts is not None:
                 parts.clear()
             try:
                 answer, buffer = self._one(piece, ask, parts)
             except ChildDied as again:
-                raise DecodeError(str(again)) from again
+                raise DecodeError(self._reason(again)) from again
         if "error" in answer:
             raise DecodeError(str(answer["error"]))
         return answer, buffer
 
-    # -- children ---------------------------------------------------------------------------------------------------
-
     def _take(self) -> Child:
-        with self._free:
-            while True:
-                if self._closed:
-                    raise SoundError("decoding was stopped")
-                while self._idle:
-                    child = self._idle.pop()
-                    if child.process.poll() is None:
-                        child.taken_at = time.monotonic()
-                        return child
-                    self._drop(child)
-                if self._count < self._most:
-                    self._count += 1
-                    break
-                self._free.wait()
-            if self._watch is None:
-                self._watch = threading.Thread(target=self._watch_clock, name="hover-decode-clock", daemon=True)
-                self._watch.start()
-        begun = time.monotonic()
         try:
-            child = Child(self._limits)
-        except BaseException as error:
-            with self._free:
-                self._count -= 1
-                self._free.notify()
-            if isinstance(error, OSError):
-                raise SoundError(f"no decoding process can be started: {error.strerror}") from error
-            raise
-        with self._free:
-            self._all.add(child)
-        try:
-            child.greet(self._limits)
-        except BaseException:
-            child.usable = False
-            self._give(child)
-            raise
-        self._spend(time.monotonic() - begun, 0.0, 0.0)
-        return child
+            return self._pool.take()
+        except NoChild as error:
+            if error.closed:
+                raise SoundError("decoding was stopped") from error
+            raise SoundError(f"no decoding process can be started: {error}") from error
 
-    def _give(self, child: Child) -> None:
-        with self._free:
-            self._worked += time.monotonic() - child.taken_at
-            if child.usable and not self._closed:
-                child.deadline = None
-                self._idle.append(child)
-            else:
-                self._drop(child)
-            self._free.notify()
-
-    def _drop(self, child: Child) -> None:
-        self._count -= 1
-        self._all.discard(child)
-        child.kill()
-        child.hang_up()
-
-    def _watch_clock(self) -> None:
-        while not self._closed:
-            time.sleep(0.1)
-            now = time.monotonic()
-            with self._free:
-                late = [child for child in self._all if child.deadline is not None and child.deadline < now]
-            for child in late:
-                child.overdue = True
-                child.kill()
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0)) or 1
-    return os.cpu_count() or 1
+    def _reason(self, death: ChildDied) -> str:
+        """Why a clip has no sound, in words, if a child died of it."""
+        if death.how == "time":
+            return f"not decoded within {self._limits.wall_s:g} s"
+        if death.how == "computing":
+            return f"needs more than {self._limits.cpu_s:g} s of computing to decode"
+        if death.how == "signal":
+            return f"the decoder crashed on it (signal {death.code})"
+        if death.how == "exit":
+            return f"the decoder stopped on it (code {death.code})"
+        return "the decoder's answer cannot be read"
 
 
 def _message(piece: Piece, ask: dict[str, Any]) -> tuple[dict[str, Any], bytes]:

@@ -5,18 +5,14 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
-import math
-import os
-import signal
 import time
 from collections.abc import Callable, Iterator
 from typing import IO, Any, NamedTuple, TypeVar
 
 from hover_core import outlines, recordings
 from hover_core.audio import DecodeLimits
-from hover_core.children import FRAME, MOST_BUFFER
+from hover_core.child_side import Pipes, confine, renew_cpu
+from hover_core.children import MOST_BUFFER
 from hover_core.errors import DecodeError
 from hover_core.recordings import LastOpened, Moved, Recording, Resamplers, mono, sane
 
@@ -131,50 +127,10 @@ class _Ear:
         send({"rate": rate, "channels": channels}, b"")
 
 
-def _limit(limits: DecodeLimits, room_bytes: int) -> None:
-    try:
-        import resource
-    except ImportError:  # Windows
-        return
-    for what, value in (("CORE", 0), ("FSIZE", 0), ("NOFILE", 32)):
-        with contextlib.suppress(OSError, ValueError):
-            resource.setrlimit(getattr(resource, f"RLIMIT_{what}"), (value, value))
-    with contextlib.suppress(OSError, ValueError, AttributeError):
-        with open("/proc/self/statm", "rb") as statm:
-            used = int(statm.read().split()[0]) * resource.getpagesize()
-        resource.setrlimit(resource.RLIMIT_AS, (used + limits.memory_bytes + room_bytes,) * 2)
-
-
-def _renew_cpu(limits: DecodeLimits) -> None:
-    with contextlib.suppress(ImportError, OSError, ValueError):
-        import resource
-
-        _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-        soft = math.ceil(time.process_time() + limits.cpu_s)
-        resource.setrlimit(resource.RLIMIT_CPU, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
-
-
 def _main() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent; its end closes our pipe
-    # A library that prints must not write into the conversation.
-    source = os.fdopen(os.dup(0), "rb", 1 << 16)
-    sink = os.fdopen(os.dup(1), "wb", 1 << 16)
-    nothing = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nothing, 0)
-    os.dup2(nothing, 1)
-
-    def asked() -> tuple[dict[str, Any], int] | None:
-        lengths = source.read(FRAME.size)
-        if len(lengths) < FRAME.size:
-            return None
-        header_length, buffer_length = FRAME.unpack(lengths)
-        return json.loads(source.read(header_length)), buffer_length
-
-    def send(header: dict[str, Any], buffer: bytes) -> None:
-        text = json.dumps(header).encode()
-        sink.write(FRAME.pack(len(text), len(buffer)) + text + buffer)
-
-    first = asked()
+    pipes = Pipes()
+    source, sink, send = pipes.source, pipes.sink, pipes.send
+    first = pipes.question()
     if first is None:
         return
     limits = DecodeLimits(**first[0])
@@ -194,7 +150,7 @@ def _main() -> None:
             vectorizer.vector(np.zeros(1, np.float32))
         of_packages()
         onnx_models.stay_inside()
-        _limit(limits, onnx_models.room_bytes())
+        confine(limits.memory_bytes + onnx_models.room_bytes())
         send({"ready": 1}, b"")
     except Exception as error:
         send({"error": f"{type(error).__name__}: {error}"}, b"")
@@ -202,8 +158,8 @@ def _main() -> None:
         return
     sink.flush()
     while True:
-        _renew_cpu(limits)
-        question = asked()
+        renew_cpu(limits.cpu_s)
+        question = pipes.question()
         if question is None:
             break
         header, size = question
@@ -260,7 +216,7 @@ def _answer_all(
                 return False
             answers, vectors, decoding_s, computing_s = [], [], 0.0, 0.0
             flushed = time.monotonic()
-            _renew_cpu(limits)
+            renew_cpu(limits.cpu_s)
     return True
 
 

@@ -6,11 +6,8 @@ What is written stays: the same clip cannot get another vector under the same na
 
 from __future__ import annotations
 
-import io
 import re
-import zipfile
-import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -18,10 +15,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from hover_core import clip_rows, vector_rows, vectorizers
+from hover_core import clip_rows, foreign_files, vector_rows, vectorizers
 from hover_core.clips import normal_url
 from hover_core.credentials import REFUSED, has_credentials, mask_credentials
 from hover_core.errors import Refused, TableError
+from hover_core.file_blocks import Reader, Unreadable
+from hover_core.file_limits import FileLimits
+from hover_core.vector_reading import MOST_NUMBERS, Shape, check_shape, choose
 
 if TYPE_CHECKING:
     from hover_core.dataset import Dataset
@@ -30,10 +30,6 @@ Floats = NDArray[np.float32]
 Source = str | Path | bytes | Mapping[str, Any]
 
 PREFIX: Final = "own-"
-MOST_NUMBERS: Final = 65_536  # in a vector
-MOST_BYTES: Final = 8_000_000_000  # unpacked
-_IDS: Final = ("clip_id", "id", "ids", "url", "urls", "audio", "address", "path", "file", "filename")
-_VECTORS: Final = ("vectors", "vector", "embeddings", "embedding")
 _SHOWN: Final = 10
 
 
@@ -73,25 +69,22 @@ def read(source: Source) -> Given:
     Parquet: one column with ids or addresses, and either one column of lists or one column for each number. NPZ: an
     array of ids (text, one dimension) and an array of vectors (numbers, two dimensions); nothing is unpickled.
 
+    A file is opened in a limited child, see `hover_core.foreign_files`; arrays in memory are the caller's own.
+
     Raises
     ------
     TableError
-        It is none of these; the message says what would be right.
+        It is none of these, or asks for more than one file may take; the message says what would be right.
+    Refused
+        A setting of the operator is no number.
     """
     if isinstance(source, Mapping):
         return _of_arrays({str(name): np.asarray(value) for name, value in source.items()})
-    if isinstance(source, bytes):
-        data = source
-    else:
-        try:
-            data = Path(source).read_bytes()
-        except OSError as error:
-            raise TableError(f"{source} cannot be read: {error.strerror}") from error
-    if data[:4] == b"PAR1":
-        return _of_parquet(data)
-    if data[:2] == b"PK":
-        return _of_npz(data)
-    raise TableError("neither Parquet nor NPZ: save with DataFrame.to_parquet or numpy.savez(file, ids=…, vectors=…)")
+    bounds = foreign_files.limits()
+    answer = _Answer(bounds)
+    name = "the file" if isinstance(source, bytes) else str(source)
+    foreign_files.collect("vectors", source if isinstance(source, bytes) else Path(source), name, bounds, answer.add)
+    return answer.finish()
 
 
 def plan(dataset: Dataset, given: Given, name: str) -> Plan:
@@ -135,7 +128,8 @@ def plan(dataset: Dataset, given: Given, name: str) -> Plan:
                 rows.append(row)
     without = len(clips) - len(set(have.tolist()) | set(positions))
     numbered = {row + 1: reason for row, reason in sorted(wrong.items())}
-    return Plan(key, positions, given.vectors[rows], known, numbered, without)
+    vectors = given.vectors if len(rows) == len(given.vectors) else given.vectors[rows]  # a copy only if it must be
+    return Plan(key, positions, vectors, known, numbered, without)
 
 
 def add(dataset: Dataset, planned: Plan) -> int:
@@ -215,118 +209,88 @@ class _Positions:
         return None, f"no clip has the id or address {_short(label)}"
 
 
-def _of_npz(data: bytes) -> Given:
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            size = sum(part.file_size for part in archive.infolist())
-        if size > MOST_BYTES:
-            raise TableError(f"unpacked it has {size / 1e9:.0f} GB: at most {MOST_BYTES / 1e9:.0f} GB are read")
-        with np.load(io.BytesIO(data), allow_pickle=False) as file:
-            arrays = {name: file[name] for name in file.files}
-    except (zipfile.BadZipFile, zlib.error, ValueError, OSError, EOFError, KeyError) as error:
-        if "allow_pickle" in str(error):
-            raise TableError(
-                "an array of it is of Python objects, which are not read: save ids as text, numpy.array(ids, dtype=str)"
-            ) from error
-        raise TableError(f"the NPZ file is damaged: {error}") from error
-    return _of_arrays(arrays)
+class _Answer:
+    """Puts together what the child says, and believes none of it: one array is filled block by block."""
+
+    def __init__(self, bounds: FileLimits) -> None:
+        self._bounds = bounds
+        self._ids: list[str] = []
+        self._vectors: Floats | None = None
+        self._filled = 0  # numbers
+        self._bad: NDArray[np.bool_] = np.zeros(0, bool)  # rows with a number that is none
+        self._wrong: dict[int, str] = {}
+
+    def add(self, header: dict[str, Any], buffer: bytes) -> None:
+        """Take a block; raises `Unreadable` if it is none of vectors within the limits."""
+        kind = header.get("of")
+        if kind == "shape":
+            self._begin(header.get("rows"), header.get("width"))
+            return
+        block = Reader(buffer, header.get("rows"))
+        rows = block.rows
+        if self._vectors is None:
+            raise Unreadable("no shape before it")
+        length, width = self._vectors.shape
+        if kind == "ids":
+            self._ids += block.text().to_pylist()
+        elif kind == "vectors":
+            first = self._filled // width
+            if self._filled % width or first + rows > length:
+                raise Unreadable("vectors")
+            self._fill(slice(first, first + rows), slice(None), block.numbers(np.float32, width).reshape(rows, width))
+        elif kind == "column":
+            column, first = divmod(self._filled, length)
+            if (header.get("column"), header.get("first")) != (column, first) or first + rows > length:
+                raise Unreadable("column")
+            self._fill(slice(first, first + rows), slice(column, column + 1), block.numbers(np.float32)[:, np.newaxis])
+        elif kind == "wrong":
+            numbers, reasons = block.numbers(np.int64).tolist(), block.text().to_pylist()
+            if len(self._wrong) + rows > length or not all(0 <= row < length for row in numbers):
+                raise Unreadable("wrong")
+            self._wrong.update(zip(numbers, reasons, strict=True))
+        else:
+            raise Unreadable("of")
+        block.end()
+        if len(self._ids) > length:
+            raise Unreadable("ids")
+
+    def finish(self) -> Given:
+        if self._vectors is None or self._filled != self._vectors.size or len(self._ids) != len(self._vectors):
+            raise TableError("the process that reads the vectors gave fewer than it promised")
+        return _marked(self._ids, self._vectors, self._bad, self._wrong)
+
+    def _begin(self, rows: Any, width: Any) -> None:
+        if self._vectors is not None or type(rows) is not int or type(width) is not int:
+            raise Unreadable("shape")
+        if not (1 <= rows <= self._bounds.most_rows and 1 <= width <= MOST_NUMBERS):
+            raise Unreadable("shape")
+        if 4 * rows * width > self._bounds.most_bytes:
+            raise Unreadable("shape")
+        self._vectors = np.empty((rows, width), np.float32)
+        self._bad = np.zeros(rows, bool)
+
+    def _fill(self, rows: slice, columns: slice, numbers: Floats) -> None:
+        assert self._vectors is not None
+        self._vectors[rows, columns] = numbers
+        self._bad[rows] |= ~np.isfinite(numbers).all(axis=1)
+        self._filled += numbers.size
 
 
 def _of_arrays(arrays: Mapping[str, NDArray[Any]]) -> Given:
-    shapes = ", ".join(f"{name} {value.shape} {value.dtype}" for name, value in arrays.items()) or "nothing"
-    named = {name.lower(): value for name, value in arrays.items()}
-    numbers = {name: value for name, value in named.items() if value.ndim == 2 and value.dtype.kind in "fiu"}
-    vectors = next((numbers[name] for name in _VECTORS if name in numbers), None)
-    if vectors is None and len(numbers) == 1:
-        vectors = next(iter(numbers.values()))
-    texts = {name: value for name, value in named.items() if value.ndim == 1 and value.dtype.kind in "UOiu"}
-    ids = next((texts[name] for name in _IDS if name in texts), None)
-    if ids is None and len(texts) == 1:
-        ids = next(iter(texts.values()))
-    if vectors is None or ids is None:
-        raise TableError(
-            f"there is {shapes}; wanted are “ids” (text, one for each clip) and “vectors” (numbers, clips × dimensions)"
-        )
-    if len(ids) != len(vectors):
-        raise TableError(
-            f"there are {len(ids):,} ids and {len(vectors):,} vectors: one of each for every clip is wanted"
-        )
-    return _checked([str(label) for label in ids.tolist()], vectors, {})
-
-
-def _of_parquet(data: bytes) -> Given:
-    import pyarrow as pa
-    import pyarrow.parquet as parquet
-
-    try:
-        file = parquet.ParquetFile(io.BytesIO(data))
-        size = sum(file.metadata.row_group(n).total_byte_size for n in range(file.metadata.num_row_groups))
-        if size > MOST_BYTES:
-            raise TableError(f"unpacked it has {size / 1e9:.0f} GB: at most {MOST_BYTES / 1e9:.0f} GB are read")
-        table = file.read()
-    except (pa.ArrowException, OSError) as error:
-        raise TableError(f"the Parquet file is damaged: {error}") from error
-    types = {column.name: column.type for column in table.schema}
-    texts = [n for n, t in types.items() if pa.types.is_string(t) or pa.types.is_large_string(t)]
-    whole = [n for n, t in types.items() if pa.types.is_integer(t)]
-    named = {name.lower(): name for name in (*whole, *texts)}
-    ids = next((named[name] for name in _IDS if name in named), texts[0] if len(texts) == 1 else None)
-    if ids is None:
-        raise TableError(f"no column says which clip a row is: call one “id” or “url” (there are {', '.join(types)})")
-    labels = ["" if label is None else str(label) for label in table[ids].to_pylist()]
-    lists = [
-        n
-        for n, t in types.items()
-        if pa.types.is_list(t) or pa.types.is_large_list(t) or pa.types.is_fixed_size_list(t)
-    ]
-    chosen = next((n for n in lists if n.lower() in _VECTORS), lists[0] if len(lists) == 1 else None)
-    if chosen is not None:
-        return _of_lists(labels, table[chosen].combine_chunks())
-    columns = [n for n, t in types.items() if n != ids and (pa.types.is_floating(t) or pa.types.is_integer(t))]
-    if lists or not columns:
-        raise TableError(
-            "the vectors are wanted as one column of lists, called “vector”, or as one column of numbers for each "
-            f"dimension (there are {', '.join(types)})"
-        )
-    stacked = [table[name].to_numpy().astype(np.float64) for name in columns]
-    return _checked(labels, np.stack(stacked, axis=1) if labels else np.zeros((0, len(columns))), {})
-
-
-def _of_lists(labels: list[str], column: Any) -> Given:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if isinstance(column, pa.ChunkedArray):
-        column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
-    lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False).astype(np.int64)
-    sizes, counts = np.unique(lengths[lengths > 0], return_counts=True)
-    if not len(sizes):
-        raise TableError("the column of vectors is empty")
-    width = int(sizes[counts.argmax()])
-    fits = lengths == width
-    wrong = {
-        int(row): f"{lengths[row]:,} numbers, in most rows {width:,}" if lengths[row] else "there is no vector"
-        for row in np.flatnonzero(~fits)
-    }
-    vectors = np.zeros((len(labels), width))
-    if width <= MOST_NUMBERS:
-        flat = pc.list_flatten(column.filter(pa.array(fits)))
-        if not (pa.types.is_floating(flat.type) or pa.types.is_integer(flat.type)):
-            raise TableError(f"the column of vectors holds {flat.type}: numbers are wanted")
-        vectors[fits] = flat.to_numpy(zero_copy_only=False).astype(np.float64).reshape(-1, width)
-    return _checked(labels, vectors, wrong)
-
-
-def _checked(labels: Sequence[str], vectors: NDArray[Any], wrong: dict[int, str]) -> Given:
-    if not len(labels):
-        raise TableError("there are no rows in it")
-    if not 1 <= vectors.shape[1] <= MOST_NUMBERS:
-        raise TableError(f"a vector has {vectors.shape[1]:,} numbers: 1 to {MOST_NUMBERS:,} are wanted")
+    """Of arrays in memory; they are the caller's own."""
+    names = choose({name: Shape(array.shape, array.dtype) for name, array in arrays.items()})
+    ids, vectors = (arrays[name] for name in names)
+    check_shape(*vectors.shape)
     with np.errstate(over="ignore"):
         narrow = np.ascontiguousarray(vectors, np.float32)
-    for row in np.flatnonzero(~np.isfinite(narrow).all(axis=1)).tolist():
+    bad = np.logical_not(np.isfinite(narrow).all(axis=1))
+    return _marked([str(label) for label in ids.tolist()], narrow, bad, {})
+
+
+def _marked(labels: list[str], vectors: Floats, bad: NDArray[np.bool_], wrong: dict[int, str]) -> Given:
+    for row in np.flatnonzero(bad).tolist():
         wrong.setdefault(row, "a number is missing (NaN), infinite, or too large for float32")
-    return Given(list(labels), narrow, wrong)
+    return Given(labels, vectors, wrong)
 
 
 def _short(label: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Callable, Mapping
@@ -60,6 +61,30 @@ def cache_bytes() -> int:
     return int(os.environ.get("HOVER_CACHE_BYTES") or 5_000_000_000)
 
 
+def table_bytes() -> int:
+    """`HOVER_TABLE_BYTES`: what one table, or one file of vectors, may take once it is unpacked.
+
+    Unless told 4 GB, or a quarter of the machine's memory if that is less.
+
+    Raises
+    ------
+    Refused
+        It is no number.
+    """
+    return _positive("HOVER_TABLE_BYTES") or min(4_000_000_000, _memory_bytes() // 4)
+
+
+def table_rows() -> int:
+    """`HOVER_TABLE_ROWS`: how many rows one table, or one file of vectors, may have; two million unless told.
+
+    Raises
+    ------
+    Refused
+        It is no number.
+    """
+    return _positive("HOVER_TABLE_ROWS") or 2_000_000
+
+
 def dask_scheduler() -> str:
     """`HOVER_DASK_SCHEDULER`: the address of the Dask scheduler whose workers vectorize, or empty for this machine.
 
@@ -101,3 +126,22 @@ def sources_text() -> str:
     """All sources as a value for `HOVER_SOURCES`, for a process of ours. It holds secrets: no log, no argument."""
     named = json.loads(sources_json(os.environ.get("HOVER_SOURCES", "")))
     return json.dumps({**named, **_secrets()}, default=str)
+
+
+def _positive(name: str) -> int:
+    """A whole number of the environment; 0 if it is not set."""
+    value = os.environ.get(name, "").strip()
+    if value and not (value.isascii() and value.isdigit() and int(value[:20]) > 0):
+        raise Refused(f"{name}={value[:40]!r} must be a whole number, 1 or more")
+    return int(value or 0)
+
+
+def _memory_bytes() -> int:
+    """Memory of this machine, or of the container that this process is in."""
+    sizes = [16_000_000_000]
+    with contextlib.suppress(AttributeError, ValueError, OSError):  # Windows has no sysconf
+        sizes = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        with contextlib.suppress(OSError, ValueError):  # not a container, or “max”
+            sizes.append(int(Path(limit).read_text()))
+    return min(sizes)

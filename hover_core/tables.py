@@ -14,13 +14,13 @@ from hover_core import buckets, credentials
 from hover_core.annotations import HOW, label_named
 from hover_core.clips import SUBSETS, Clip, clip_id, subset_named
 from hover_core.errors import Refused, TableError
+from hover_core.foreign_files import read_table as read_table
 from hover_core.names import clean
 from hover_core.table_files import NO_TEXT
 from hover_core.table_files import RawTable as RawTable
 from hover_core.table_files import Refusal as Refusal
 from hover_core.table_files import frame_table as frame_table
 from hover_core.table_files import neutralise as neutralise
-from hover_core.table_files import read_table as read_table
 
 OUR_COLUMNS: Final = (
     "id", "audio", "SUBSET", "label", "start", "end", "group", "duration", "annotator", "annotated_at", "how",
@@ -155,7 +155,7 @@ def plan(
     names = [str(name) for name in table.frame.columns]
     extras = [name for name in names if name not in OUR_COLUMNS]
     extras_if_any = [name for name in names if name in _KEPT_OF_OURS]
-    for row, values in zip(table.rows, table.frame.to_dict("records"), strict=True):
+    for row, values in zip(table.rows, table.records(), strict=True):
         cells = {str(name): str(value) for name, value in values.items()}
         try:
             _check_text(cells)

@@ -1,11 +1,16 @@
 """Promises of the pages that need no browser."""
 
+import io
+import resource
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from sqlalchemy import text
 from streamlit.testing.v1 import AppTest
@@ -218,6 +223,42 @@ def test_a_spreadsheet_is_asked_for_as_csv(run_as: Run) -> None:
     app.run()
 
     assert "save it as CSV" in app.error[0].value
+
+
+def test_a_table_that_unpacks_to_20_gb_is_one_sentence_and_the_next_is_read(
+    run_as: Run, datasets: Datasets, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOVER_TABLE_BYTES", "4000000000")
+    once = pa.DictionaryArray.from_arrays(pa.array(np.zeros(1_000_000, np.int32)), pa.array(["x" * 1_000]))
+    bomb = io.BytesIO()
+    pq.write_table(pa.table({f"c{number}": once for number in range(20)}), bomb, store_schema=False)
+    app = run_as(LOCAL_OWNER)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    app.file_uploader[0].upload("bomb.parquet", bomb.getvalue())
+    app.run()
+    assert not app.exception
+    assert "bomb.parquet unpacks to more than the 4 GB that one file may take" in app.error[0].value
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # kB
+    app.file_uploader[0].upload("digits.csv", b"audio,label\ndemo:d0001.ogg,one\n")
+    app.run()
+
+    assert not app.error
+    assert app.button(key="upload.add").label == "Add 1 clip"
+
+
+def test_vectors_whose_header_lies_are_one_sentence(run_as: Run, mapped: Dataset) -> None:
+    text = b"{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000, 512)}"
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("vectors.npy", b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text + bytes(8))
+    app = run_as(LOCAL_OWNER).switch_page("owner/vectorize.py").run()
+
+    app.file_uploader[0].upload("own.npz", file.getvalue())
+    app.run()
+
+    assert not app.exception
+    assert "the NPZ file is damaged: the header of vectors.npy says that its shape is" in app.error[0].value
 
 
 def test_adding_a_table_makes_a_dataset_of_its_name(run_as: Run, datasets: Datasets) -> None:

@@ -15,7 +15,8 @@ TIERS = {
         "audio", "ear", "vectorizers", "scale", "suggest", "search", "inverted", "dtw", "dtw_kernel", "alike",
         "onnx_models", "plugins",
         "reducers", "layout", "layout_loops", "procrustes",
-        "browsers", "children", "recordings", "containers", "plain_wav", "outlines", "cuts",
+        "browsers", "children", "child_side", "file_blocks", "file_limits", "file_worker", "foreign_files",
+        "table_reading", "vector_reading", "recordings", "containers", "plain_wav", "outlines", "cuts",
     },
     "memory": {
         "migrations", "store", "journal", "clip_rows", "vector_rows", "job_rows", "members", "sound_cache", "receipts",

@@ -414,7 +414,7 @@ def test_a_child_knows_nothing_of_our_environment(monkeypatch):
 def test_closing_ends_the_children():
     workers = Workers(workers=2)
     workers.vectorize([Piece(sounds.encode(sounds.tone()))], GUIDE)
-    children = [child.process for child in workers._all]
+    children = [child.process for child in workers._pool.children()]
     workers.close()
 
     assert [child.poll() is not None for child in children] == [True]

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from hover_core import settings
+from hover_core.errors import Refused
 
 
 def test_the_data_folder_is_made(monkeypatch, tmp_path):
@@ -43,6 +44,30 @@ def test_the_audio_root_is_an_absolute_path(monkeypatch, tmp_path):
     monkeypatch.setenv("HOVER_AUDIO_ROOT", "sounds")
 
     assert settings.audio_root() == Path(tmp_path, "sounds")
+
+
+def test_a_table_may_take_four_gigabytes_or_a_quarter_of_the_machine_unless_told(monkeypatch):
+    monkeypatch.delenv("HOVER_TABLE_BYTES", raising=False)
+    monkeypatch.delenv("HOVER_TABLE_ROWS", raising=False)
+    monkeypatch.setattr(settings, "_memory_bytes", lambda: 2_000_000_000)
+    on_a_small_machine = settings.table_bytes()
+    monkeypatch.setattr(settings, "_memory_bytes", lambda: 64_000_000_000)
+
+    assert (on_a_small_machine, settings.table_bytes(), settings.table_rows()) == (
+        500_000_000, 4_000_000_000, 2_000_000,
+    )  # fmt: skip
+
+
+def test_the_memory_of_the_machine_is_read():
+    assert 100_000_000 < settings._memory_bytes() < 10**15
+
+
+@pytest.mark.parametrize("value", ["4 GB", "-1", "0", "1e9", "٤"])
+def test_what_is_no_number_of_bytes_is_refused_by_name(monkeypatch, value):
+    monkeypatch.setenv("HOVER_TABLE_BYTES", value)
+
+    with pytest.raises(Refused, match=r"HOVER_TABLE_BYTES='.*' must be a whole number, 1 or more"):
+        settings.table_bytes()
 
 
 def test_the_cache_holds_five_gigabytes_unless_told(monkeypatch):
