@@ -13,17 +13,18 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Literal
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, column, table, text
 
 from hover_core.annotations import MAX_LABEL
 from hover_core.invites import OWNER
-from hover_core.names import clean, escape
+from hover_core.names import clean, escape, first_alike
 
 NOTICES: Final = "notices"  # their key in the settings of a dataset
 _MAX_NAME: Final = 60  # characters of a person's name
 _MAX_TITLE: Final = 1_000  # of a dataset's
 _MAX_NOTICES: Final = 20  # of one kind; the rest is a number
 
+_RENAMED: Final = table("renamed", column("stale"), column("fresh"))  # a temporary one
 _RENAME: Final = {  # by `renamed`, a table of pairs: one pass however many names there are
     "labels": "UPDATE labels SET name = fresh FROM renamed WHERE dataset_id = :d AND name = stale",
     "reference": "UPDATE clips SET reference = fresh FROM renamed WHERE dataset_id = :d AND reference = stale",
@@ -39,11 +40,17 @@ _DISTINCT: Final = {
     "reference": "SELECT DISTINCT reference FROM clips WHERE dataset_id = :d",
     "group_name": "SELECT DISTINCT group_name FROM clips WHERE dataset_id = :d",
 }
+_PERHAPS_UNCLEAN: Final = {  # of a million clips few are: not ASCII, a control, or a space too many
+    "sqlite": " AND ({0} GLOB '*[^ -~]*' OR {0} GLOB '*  *' OR {0} GLOB ' *' OR {0} GLOB '* ')",
+    "postgresql": " AND {0} ~ '[^ -~]|  |^ | $'",
+}
 
 
 def clean_names(connection: Connection) -> None:
     """Clean labels, references, groups, and the names of people and of datasets; what is clean is left alone."""
-    connection.execute(text("CREATE TEMPORARY TABLE renamed (stale TEXT NOT NULL, fresh TEXT NOT NULL)"))
+    # SQLite finds the pairs by a key; PostgreSQL by a hash, and its keys have a longest text
+    key = "PRIMARY KEY" if connection.dialect.name == "sqlite" else "NOT NULL"
+    connection.execute(text(f"CREATE TEMPORARY TABLE renamed (stale TEXT {key}, fresh TEXT NOT NULL)"))
     rows = connection.execute(text("SELECT id, name, revision, settings FROM datasets ORDER BY created_at, id")).all()
     titles = _fresh([row.name for row in rows], longest=_MAX_TITLE)
     for row in rows:
@@ -91,7 +98,7 @@ def _clean_labels(connection: Connection, dataset_id: str, settings: dict[str, A
 
 
 def _clean_people(connection: Connection, dataset_id: str) -> dict[str, str]:
-    """`{was: is}` of the names of annotators, guests and invites; none is that of the owner afterwards that was not."""
+    """`{was: is}` of the names of annotators, guests and invites; what was cleaned does not look like the owner's."""
     names = [
         *_texts(
             connection,
@@ -105,23 +112,25 @@ def _clean_people(connection: Connection, dataset_id: str) -> dict[str, str]:
             dataset_id,
         ),
     ]
-    fresh = _fresh([OWNER, *names], longest=_MAX_NAME)
+    fresh = _fresh([OWNER, *names], longest=_MAX_NAME, people=True)
     if fresh:
         _rename(connection, dataset_id, fresh, "annotators", "devices", "invites")
     return fresh
 
 
 def _clean_clips(
-    connection: Connection, dataset_id: str, column: Literal["reference", "group_name"], labels: Mapping[str, str]
+    connection: Connection, dataset_id: str, cells: Literal["reference", "group_name"], labels: Mapping[str, str]
 ) -> dict[str, str]:
     """`{was: is}` of the cells of a column, also of those that stay and are joined by others; empty for no change.
 
     What is spelled as a label was stays with this label.
     """
-    texts = _texts(connection, _DISTINCT[column], dataset_id)
+    filtered = _DISTINCT[cells] + _PERHAPS_UNCLEAN[connection.dialect.name].format(cells)
+    texts = _texts(connection, filtered, dataset_id)
     fresh = {was: is_now for was in texts if (is_now := labels.get(was) or _shown(was)) != was}
     if fresh:
-        _rename(connection, dataset_id, fresh, column)
+        texts = _texts(connection, _DISTINCT[cells], dataset_id)
+        _rename(connection, dataset_id, fresh, cells)
         joined = set(fresh.values())
         fresh.update({was: was for was in texts if was in joined and was not in fresh})
     return fresh
@@ -132,17 +141,17 @@ def _texts(connection: Connection, query: str, dataset_id: str) -> list[str]:
 
 
 def _rename(connection: Connection, dataset_id: str, fresh: Mapping[str, str], *kinds: str) -> None:
-    connection.execute(text("DELETE FROM renamed"))
-    connection.execute(
-        text("INSERT INTO renamed (stale, fresh) VALUES (:stale, :fresh)"),
-        [{"stale": was, "fresh": is_now} for was, is_now in fresh.items()],
-    )
+    connection.execute(_RENAMED.delete())
+    connection.execute(_RENAMED.insert(), [{"stale": was, "fresh": is_now} for was, is_now in fresh.items()])
     for kind in kinds:
         connection.execute(text(_RENAME[kind]), {"d": dataset_id})
 
 
-def _fresh(names: Iterable[str], *, longest: int) -> dict[str, str]:
-    """`{was: is}` of the names that are not clean; no two names become one. The first keeps what several would get."""
+def _fresh(names: Iterable[str], *, longest: int, people: bool = False) -> dict[str, str]:
+    """`{was: is}` of the names that are not clean; no two names become one. The first keeps what several would get.
+
+    Of `people` none gets a name that looks like another's.
+    """
     distinct = list(dict.fromkeys(names))
     taken = {name for name in distinct if clean(name) == name}
     fresh: dict[str, str] = {}
@@ -151,7 +160,7 @@ def _fresh(names: Iterable[str], *, longest: int) -> dict[str, str]:
             continue
         wanted, number = _shown(name), 1
         is_now = clean(wanted[:longest])
-        while is_now in taken:
+        while is_now in taken or (people and first_alike(is_now, taken) is not None):
             number += 1
             suffix = f" ({number})"
             is_now = clean(wanted[: longest - len(suffix)]) + suffix
@@ -168,8 +177,8 @@ def _shown(name: str) -> str:
 def _of_renamed(kind: str, fresh: Mapping[str, str]) -> list[str]:
     """A sentence for each name that is not just a clean form of what it was."""
     notices = [
-        f"The {kind} “{escape(was)}” is “{is_now}” from now on: without what does not show it was the same as another, "
-        "or empty."
+        f"The {kind} “{escape(was)}” is “{is_now}” from now on: without what does not show it looked like another one, "
+        "or was empty."
         for was, is_now in fresh.items()
         if is_now != clean(was)
     ]

@@ -554,9 +554,9 @@ class Dataset:
         self.by.allow("own", self.id)
         self.store.change_settings(self.id, changes)
 
-    @property
     def notices(self) -> list[str]:
         """What the owner should know of a new version that changed something here, until `dismiss_notices`."""
+        self.by.allow("own", self.id)
         return [str(notice) for notice in self.row.settings.get(cleaning.NOTICES, [])]
 
     def dismiss_notices(self) -> None:

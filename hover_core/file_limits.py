@@ -55,6 +55,8 @@ class FileLimits:
 
 def shown_bytes(size: int) -> str:
     """A number of bytes as a person writes it: `4 GB`, `600 MB`."""
+    if size >= 10_000_000_000:
+        return f"{size / 1e9:,.0f} GB"
     if size >= 1_000_000_000:
         return f"{size / 1e9:.3g} GB"
     return f"{size / 1e6:.3g} MB" if size >= 1_000_000 else f"{size:,} bytes"

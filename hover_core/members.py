@@ -121,7 +121,7 @@ def join(store: Store, token: str, name: str = "") -> str:
                 raise Refused(f"somebody is called “{name}” here already: add something that tells you apart")
             if first_alike(name, taken) is not None:  # not which: whoever comes need not know who is here
                 raise Refused(
-                    f"“{name}” looks like the name of somebody who is here already: add something that tells you apart"
+                    f"“{name}” looks like what somebody is called here already: add something that tells you apart"
                 )
         return _add_device(connection, invite.id, ANNOTATOR, name)
 

@@ -239,7 +239,7 @@ def visible(who: Person, settings: Mapping[str, Any], of: Sequence[Rule], seen: 
     sources = [source if source in seen.columns else GROUP for source in _sources(settings)]
     return Visible(
         columns=frozenset(shown & set(seen.columns)),
-        group=seen.groups == "" and all(source in shown for source in sources),
+        group=seen.groups is None or (not seen.groups and all(source in shown for source in sources)),
         names=not who.blind,
         addresses=False,
     )

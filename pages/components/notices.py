@@ -8,7 +8,7 @@ from pages.components.words import plain
 
 def notices(dataset: Dataset) -> None:
     """All notices in one box, and a button that takes them away for good."""
-    found = dataset.notices
+    found = dataset.notices()
     if not found:
         return
     with st.container(border=True):

@@ -21,7 +21,8 @@ _INLINE_SCRIPT = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 def content_policy(path: str) -> str:
     """The policy of an answer at this path that sets none itself."""
     if "/component/" in path:
-        scripts = f"'self' {_hashes(_plotly_events())}".strip()
+        # 'unsafe-eval': plotly.js 1.58 of the classic map writes functions for WebGL, in this frame alone
+        scripts = f"'self' {_hashes(_plotly_events())} 'unsafe-eval'"
     else:
         # blob: Streamlit makes an address of that kind for the few lines with which an element of ours begins
         scripts = f"'self' {_hashes(Path(get_static_dir()) / 'index.html')} blob:"

@@ -51,7 +51,7 @@ async def join_page(request: Request) -> Response:
     try:
         dataset, name = await run_in_threadpool(_invited, token)
     except HoverError as error:
-        return _page("This link does not work", f"<p>{html.escape(str(error))}</p>", status=404)
+        return _page("This link does not work", _sentence(error), status=404)
     words = f"You are invited to label “{html.escape(dataset)}”."
     button = f"Continue as {html.escape(name)}" if name else "Continue"
     return _page("Welcome", f"<p>{words}</p>" + _form(token, button, "" if name else _NAME_FIELD))
@@ -134,7 +134,7 @@ async def _signed_in(request: Request, fields: dict[str, str]) -> tuple[str, boo
     try:
         return await run_in_threadpool(identity.sign_in, token, name)
     except HoverError as error:
-        return _page("That did not work", f"<p>{html.escape(str(error))}</p>", status=400)
+        return _page("That did not work", _sentence(error), status=400)
 
 
 def _enter(request: Request, where: str, cookie: str) -> Response:
@@ -189,8 +189,9 @@ _LEAVE = '<form method="post"><input type="hidden" name="leave" value="1"><butto
 _NAME_FIELD = '<label>Your name, as colleagues see it <input name="name" required maxlength="60" autofocus></label>'
 _STYLE = """
 :root { color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif; }
+:root { color: light-dark(#1b2530, #e6ebf0); background: light-dark(#ffffff, #12161b); }
 body { display: grid; place-items: center; min-height: 90vh; margin: 1rem; }
-main { max-width: 26rem; } form, label { display: grid; gap: .75rem; }
+main { max-width: 26rem; } h1 { font-size: 1.6rem; } form, label { display: grid; gap: .75rem; }
 input, button { font: inherit; padding: .6rem .8rem; border-radius: .5rem; border: 1px solid #8895a2; }
 button { background: #0b6e99; color: #fff; border: 0; cursor: pointer; }
 """
@@ -199,6 +200,11 @@ button { background: #0b6e99; color: #fff; border: 0; cursor: pointer; }
 def _form(token: str, button: str, field: str) -> str:
     secret = f'<input type="hidden" name="t" value="{html.escape(token, quote=True)}">'
     return f'<form method="post">{secret}{field}<button>{button}</button></form>'
+
+
+def _sentence(error: HoverError) -> str:
+    text = html.escape(str(error))
+    return f"<p>{text[:1].upper()}{text[1:]}.</p>"
 
 
 def _page(title: str, body: str, status: int = 200) -> Response:

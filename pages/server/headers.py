@@ -11,6 +11,7 @@ from pages.server.gate import Gate
 from pages.server.uploads import Uploads
 
 WITH_A_MAP = ("/label", "/vectorize")  # how the addresses of pages end that show one
+_POLICY = "Content-Security-Policy"
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "same-origin",  # an invite's token must not reach the hosts of the clips
@@ -36,8 +37,13 @@ class SecurityHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
+                streamlits = "content-security-policy" not in headers  # our plain pages load nothing, and say so
                 headers.setdefault("Content-Security-Policy", content_policy(scope["path"]))
-                if scope["path"].endswith(WITH_A_MAP) and headers.get("content-type", "").startswith("text/html"):
+                if (
+                    streamlits
+                    and scope["path"].endswith(WITH_A_MAP)
+                    and headers.get("content-type", "").startswith("text/html")
+                ):
                     # fetched while the browser reads Streamlit's own scripts, instead of after them
                     root = scope["path"].rpartition("/")[0]
                     links = (f"<{root}/{address}>; rel={rel}" for address, rel in assets.of_the_map())

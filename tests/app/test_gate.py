@@ -1,5 +1,6 @@
 """Who may come in: what is passed on to Streamlit, for whom, and what the gate answers itself."""
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
@@ -8,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
+from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
@@ -254,6 +256,18 @@ def test_a_form_is_small_and_urlencoded(client: TestClient, path: str) -> None:
     many = "&".join(f"f{number}=1" for number in range(20))
     assert client.post(path, content=many, headers=form).status_code == 400
     assert multipart.headers["connection"] == "close"
+
+
+def test_a_form_that_does_not_arrive_is_not_waited_for(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(entrance, "_FORM_S", 0.05)
+    headers = [(b"content-type", b"application/x-www-form-urlencoded"), (b"content-length", b"9")]
+
+    async def drips() -> Message:
+        await asyncio.sleep(0.01)
+        return {"type": "http.request", "body": b"", "more_body": True}
+
+    scope = {"type": "http", "method": "POST", "path": "/join", "query_string": b"", "headers": headers}
+    assert asyncio.run(entrance.join(Request(scope, drips))).status_code == 408
 
 
 def test_below_a_base_path_everything_is_as_above_and_nothing_beside_it(

@@ -94,6 +94,14 @@ def test_what_the_browser_says_of_a_request_without_origin_counts(site: str, ver
     assert judged(None, "localhost:8501", "http", sec_fetch_site=site) == verdict
 
 
+def test_of_a_form_the_browsers_word_counts_beside_the_origin_and_of_a_websocket_the_origin_alone() -> None:
+    page = "http://localhost:8501"
+    assert judged(page, "localhost:8501", "http", sec_fetch_site="same-site") == "foreign"
+    assert judged(page, "localhost:8501", "http", sec_fetch_site="same-origin") == "own"
+    assert judged(page, "localhost:8501", "ws", sec_fetch_site="cross-site") == "own"
+    assert judged("http://localhost:8000", "localhost:8501", "ws", sec_fetch_site="same-origin") == "foreign"
+
+
 def test_a_further_origin_talks_and_frames_only_where_it_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(origins, "TALKING", {"http://localhost:8888"})
     assert judged("http://localhost:8888", "localhost:8501", sec_fetch_site="same-site") == "own"

@@ -461,6 +461,24 @@ def test_a_form_from_another_origin_is_refused_without_fetch_metadata(client: Te
     assert answer.status_code == 403
 
 
+@pytest.mark.parametrize(("name", "sentence"), [
+    ("own\u200ber", "the name of the owner: take your own"),
+    ("\u043ewner", "looks like “owner”, the name of the owner: take your own"),
+    ("\u202e\u200b", "a name has 1 to 60 characters"),
+    ("M\u0456ra", "looks like what somebody is called here already: add something that tells you apart"),
+])  # fmt: skip
+def test_a_name_that_looks_like_another_is_refused_with_a_sentence(
+    client: TestClient, mapped: Dataset, name: str, sentence: str
+) -> None:
+    mapped.invite("Mira")
+
+    answer = client.post("/join", data={"t": mapped.invite(""), "name": name}, follow_redirects=False)
+
+    assert answer.status_code == 400
+    assert sentence in answer.text
+    assert identity.COOKIE not in answer.cookies
+
+
 def test_nobody_can_take_the_name_of_somebody_who_is_there(client: TestClient, mapped: Dataset) -> None:
     mapped.invite("Mira")
     anybody = mapped.invite("")

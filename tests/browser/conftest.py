@@ -144,7 +144,13 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Page]]:
 def policy_violations(context: BrowserContext) -> list[str]:
     """What the Content-Security-Policy stops in these pages, as the browser says it; the list fills as it happens."""
     said: list[str] = []
-    context.on("console", lambda note: said.append(note.text) if "Content Security Policy" in note.text else None)
+
+    def note(text: str) -> None:
+        if "Content Security Policy" in text:
+            said.append(text)
+
+    context.on("console", lambda message: note(message.text))
+    context.on("weberror", lambda failure: note(str(failure.error)))
     return said
 
 

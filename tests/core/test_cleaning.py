@@ -10,7 +10,9 @@ from hover_core import clip_rows, members, migrations, offers
 from hover_core.clips import Clip
 from hover_core.columns import column
 from hover_core.dataset import Datasets
+from hover_core.errors import Refused
 from hover_core.invites import ANNOTATOR, Person
+from hover_core.journal import Entry
 from hover_core.store import Store
 
 BEFORE = migrations.STEPS.index(migrations._names_without_what_does_not_show)
@@ -101,7 +103,7 @@ def test_labels_are_cleaned_where_they_stand(reopened):
     assert offers.offered(dataset) == ["wren"]
     assert list(dataset.clips()["reference"]) == ["café", ""]
     assert [batch.note for batch in dataset.batches()] == ["wren"]
-    assert dataset.notices == []
+    assert dataset.notices() == []
 
 
 def test_two_labels_stay_two_and_it_is_said(reopened):
@@ -115,7 +117,7 @@ def test_two_labels_stay_two_and_it_is_said(reopened):
     assert state.names == ("dog (3)", "dog", "dog (4)", "dog (2)", "‹U+200B›")
     assert list(state.label_names()) == ["dog (3)", "dog", "‹U+200B›"]
     assert list(dataset.clips()["reference"]) == ["dog", "dog (4)", ""]
-    assert [notice.split(":")[0] for notice in dataset.notices] == [
+    assert [notice.split(":")[0] for notice in dataset.notices()] == [
         "The label “dog‹U+200B›” is “dog (3)” from now on",
         "The label “d‹U+200B›og” is “dog (4)” from now on",
         "The label “‹U+200B›” is “‹U+200B›” from now on",
@@ -144,10 +146,16 @@ def test_two_people_stay_two_and_keep_what_they_gave(reopened):
         "Mira (2)": ["owl", "", ""],
         "owner (2)": ["", "", "dog"],
     }
-    assert [notice.split(":")[0] for notice in dataset.notices] == [
+    assert [notice.split(":")[0] for notice in dataset.notices()] == [
         "The name “Mira‹U+200B›” is “Mira (2)” from now on",
         "The name “own‹U+200B›er” is “owner (2)” from now on",
     ]
+
+
+def test_nobody_whose_name_is_cleaned_looks_like_somebody_else(reopened):
+    dataset = reopened(invites=["Mira", f"M\u0456ra{HIDDEN}", f"Owner{HIDDEN}", f"Ann{HIDDEN}"])
+
+    assert {invite.name for invite in dataset.invites()} == {"Mira", "M\u0456ra (2)", "Owner (2)", "Ann"}
 
 
 def test_groups_that_look_the_same_are_one_and_it_is_said(reopened):
@@ -156,7 +164,7 @@ def test_groups_that_look_the_same_are_one_and_it_is_said(reopened):
     assert list(dataset.clips()["group_name"]) == ["theo", "theo", "ann", ""]
     assert column(dataset, "group").names == ("theo", "ann")
     assert [extra["speaker"] for extra in dataset.clips()["extra"]][1] == f"theo{HIDDEN}"  # the table's own cells stay
-    assert [notice.split(":")[0] for notice in dataset.notices] == [
+    assert [notice.split(":")[0] for notice in dataset.notices()] == [
         "2 groups that look the same are one from now on, “theo”"
     ]
 
@@ -165,7 +173,7 @@ def test_references_that_look_the_same_are_one_and_it_is_said(reopened):
     dataset = reopened(clips=[("", "dog"), ("", f"dog{HIDDEN}"), ("", "owl"), ("", "cafe\u0301")])
 
     assert list(dataset.clips()["reference"]) == ["dog", "dog", "owl", "café"]
-    assert dataset.notices == ["2 references that look the same are one from now on, “dog”."]
+    assert dataset.notices() == ["2 references that look the same are one from now on, “dog”."]
 
 
 def test_two_datasets_stay_two_and_it_is_said(reopened):
@@ -191,17 +199,17 @@ def test_a_dataset_whose_names_are_clean_is_left_alone(reopened):
 
 def test_notices_go_when_the_owner_has_read_them(reopened):
     dataset = reopened(labels=["dog", f"dog{HIDDEN}"], settings={"identity": "path"})
-    before = len(dataset.notices)
+    before = len(dataset.notices())
     dataset.dismiss_notices()
 
-    assert (before, dataset.notices, dataset.row.settings["identity"]) == (1, [], "path")
+    assert (before, dataset.notices(), dataset.row.settings["identity"]) == (1, [], "path")
 
 
 def test_of_many_notices_some_are_a_number(reopened):
     dataset = reopened(labels=[name for n in range(30) for name in (f"l{n}", f"l{n}{HIDDEN}")])
 
-    assert len(dataset.notices) == 21
-    assert "10 more" in dataset.notices[-1]
+    assert len(dataset.notices()) == 21
+    assert "10 more" in dataset.notices()[-1]
 
 
 def test_what_is_long_keeps_its_length(reopened):
@@ -222,6 +230,27 @@ def test_whatever_way_a_group_or_a_reference_comes_it_is_clean(dataset):
 
     assert tuple(row) == ("theo", "dog")
     assert dataset.clips()["group_name"].tolist()[-1] == "theo"
+
+
+def test_a_name_that_is_not_clean_is_in_no_log(dataset):
+    entries = [Entry(np.array([0]), "dog", source=(f"Mira{HIDDEN}", "2026-01-01T00:00:00+00:00", "heard"))]
+    journal = dataset.datasets.journal
+
+    with pytest.raises(Refused, match="name “Mira‹U\\+200B›” is not in normal form"):
+        journal.annotate(dataset.id, entries, annotator="owner", how="imported", token="t1")
+    with pytest.raises(Refused, match="not in normal form"):
+        journal.annotate(dataset.id, [Entry(np.array([0]), "dog")], annotator="\u202eAnn", how="heard", token="t2")
+    assert dataset.state().counts() == {}
+
+
+def test_a_dataset_is_not_named_twice_by_what_does_not_show(datasets):
+    datasets.new("birds")
+
+    with pytest.raises(Refused, match="there is a dataset “birds” already"):
+        datasets.new(f"bir{HIDDEN}ds")
+    with pytest.raises(Refused, match="needs a name"):
+        datasets.new(HIDDEN)
+    assert datasets.new(f" cafe\u0301{HIDDEN}").name == "café"
 
 
 def test_whatever_way_a_label_comes_it_is_clean(dataset):

@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -257,6 +258,21 @@ def test_a_job_cuts_and_says_what_it_did(dataset: Dataset, server: SoundServer) 
     assert (job.state, job.kind) == ("done", "cut")
     assert (told.recordings, told.new, [address for address, _ in told.failures]) == (2, 5, [server.url("/gone.wav")])
     assert dataset.row.size == 5
+
+
+def test_a_job_that_an_older_version_wrote_down_gives_clean_labels(dataset: Dataset, server: SoundServer) -> None:
+    planned = intake(dataset, server, [{"audio": "/twelve.wav", "label": "dog"}])
+    (clip,) = planned.clips
+    planned.clips = [replace(clip, label="do\u200bg", group="the\u200bo")]
+    planned.sources = {clip.clip_id: ("Mi\u200bra", "2026-01-01T00:00:00+00:00", "heard")}
+
+    cutting.start(dataset, planned, Cut(length_s=6), labels="each")
+    job = ended(dataset)
+
+    assert job.state == "done"
+    assert dataset.state().counts() == {"dog": 2}
+    assert set(dataset.clips()["group_name"]) == {"theo"}
+    assert "Mira" in dataset.datasets.journal.people(dataset.id)
 
 
 def test_failed_recordings_are_cut_again_alone(dataset: Dataset, server: SoundServer) -> None:

@@ -39,6 +39,8 @@ OWNER_WRITES = {
     "archive": lambda dataset: dataset.archive(),
     "invite": lambda dataset: dataset.invite("Ann"),
     "invites": lambda dataset: dataset.invites(),
+    "notices": lambda dataset: dataset.notices(),
+    "dismiss_notices": lambda dataset: dataset.dismiss_notices(),
     "offer_labels": lambda dataset: dataset.offer_labels(["dog"]),
     "guest_columns": lambda dataset: dataset.guest_columns(),
     "show_to_guests": lambda dataset: dataset.show_to_guests({"x": True}),

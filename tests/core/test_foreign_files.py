@@ -218,7 +218,7 @@ def test_vectors_that_unpack_to_more_than_the_operator_allows_are_refused(monkey
 
 
 @pytest.mark.parametrize(("text", "sentence"), [
-    ("{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000, 512)}", r"that is 2.05e\+06 GB; there are 8"),
+    ("{'descr': '<f4', 'fortran_order': False, 'shape': (1000000000000, 512)}", r"is 2,048,000 GB; there are 8 by"),
     ("{'descr': '<f4', 'fortran_order': False, 'shape': (-1, 2)}", r"says that its shape is \(-1, 2\)"),
     ("{'descr': '<f4', 'fortran_order': False, 'shape': (1.5, 2)}", r"says that its shape is \(1.5, 2\)"),
     ("{'descr': '<f4', 'fortran_order': False, 'shape': (True, 2)}", r"says that its shape is \(True, 2\)"),
@@ -332,7 +332,9 @@ def test_a_file_that_takes_too_much_computing_is_a_sentence():
 
 
 @linux
-def test_a_child_keeps_nothing_of_a_file_that_it_has_read():
+def test_a_child_serves_one_file_after_another_and_knows_none_of_our_secrets(monkeypatch):
+    monkeypatch.setenv("HOVER_OWNER_TOKEN", "a secret")
+    monkeypatch.setattr(foreign_files, "_pool", None)
     read_table(GOOD * 400_000, "large.csv")
     children = foreign_files.pids()
     read_table(GOOD, "good.csv")
@@ -341,9 +343,21 @@ def test_a_child_keeps_nothing_of_a_file_that_it_has_read():
     for pid in children:
         with open(f"/proc/{pid}/limits") as limits:
             text = limits.read()
+        with open(f"/proc/{pid}/environ") as environment:
+            assert "secret" not in environment.read()
         assert "Max file size             0 " in text
         assert "Max open files            32 " in text
         assert "Max address space         unlimited" not in text
+
+
+def test_a_child_without_work_ends(monkeypatch):
+    monkeypatch.setattr(foreign_files, "_pool", None)
+    monkeypatch.setattr(foreign_files, "_IDLE_S", 0.1)
+    read_table(GOOD, "good.csv")
+    while foreign_files.pids():
+        time.sleep(0.01)
+
+    assert len(read_table(GOOD, "good.csv").frame) == 1
 
 
 def test_without_limits_of_the_system_tables_are_read_all_the_same(tmp_path, monkeypatch):

@@ -411,6 +411,24 @@ def test_who_labelled_follows_the_label_that_counts():
     assert list(found.sources.values()) == [("ben", "2026-01-01T00:00:00.000000+00:00", "lasso")]
 
 
+def test_what_does_not_show_is_in_no_name_of_a_table():
+    head = "url,split,label,speaker,reference,annotator,annotated_at,how\n"
+    row = "http://h/1,\u200btrain,do\u200bg,\ufefftheo,\u202eowl,Mi\u200bra,2026-01-01T00:00:00+00:00,heard\n"
+    found = intake(head + row, keep_sources=True)
+    (clip,), (source,) = found.clips, found.sources.values()
+
+    assert (clip.subset, clip.label, clip.group, clip.reference) == ("train", "dog", "theo", "owl")
+    assert source[0] == "Mira"
+    assert clip.extra["speaker"] == "\ufefftheo"  # what came in goes out again
+
+
+def test_an_annotator_of_nothing_that_shows_is_none():
+    head = "url,label,annotator,annotated_at,how\n"
+    found = intake(f"{head}http://h/1,dog,\u200b,2026-01-01T00:00:00+00:00,heard\n", keep_sources=True)
+
+    assert found.sources == {}
+
+
 def test_a_label_that_names_nobody_takes_nobody_from_the_row_that_it_beats():
     head = "url,split,label,annotator,annotated_at,how\n"
     at = "2026-01-01T00:00:00+00:00"
