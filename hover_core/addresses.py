@@ -6,7 +6,7 @@ import functools
 import ipaddress
 import re
 import urllib.parse
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from hover_core.credentials import REFUSED
@@ -78,7 +78,7 @@ _HOST = re.compile(r"[a-z0-9]([a-z0-9_.-]*[a-z0-9_.-])?\Z").match
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One request: where to connect, and what to say there."""
+    """One request: where to connect, and what to ask for there."""
 
     url: str
     scheme: str
@@ -86,11 +86,9 @@ class Target:
     port: int
     host_port: str
     origin: tuple[str, str]
-    path: str  # with the query
-    head: bytes  # of the request, after its first line
-    request: bytes = field(repr=False)
+    path: str = field(repr=False)  # with the query
     redirected: bool
-    secret: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    secret: tuple[tuple[str, str], ...] = field(default=(), repr=False)  # headers that open private sound
 
 
 def target_of(url: str, redirected: bool = False) -> Target:
@@ -113,8 +111,6 @@ def target_of(url: str, redirected: bool = False) -> Target:
         host_port=place.host_port,
         origin=place.origin,
         path=path,
-        head=place.head,
-        request=b"GET %b %b" % (path.encode("ascii"), place.head),
         redirected=redirected,
     )
 
@@ -127,7 +123,6 @@ class _Place(NamedTuple):
     port: int
     host_port: str
     origin: tuple[str, str]
-    head: bytes
 
 
 @functools.lru_cache(maxsize=1024)
@@ -147,27 +142,8 @@ def _place(server: str) -> _Place:
         raise FetchError("port 0 cannot be fetched from")
     port = port or (443 if parts.scheme == "https" else 80)
     host, written = _ascii_host(host), host
-    netloc = f"[{host}]" if ":" in host else host
     host_port = f"[{written}]:{port}" if ":" in written else f"{written}:{port}"
-    head = _head(netloc if port == (443 if parts.scheme == "https" else 80) else f"{netloc}:{port}")
-    return _Place(parts.scheme, host, port, host_port, (parts.scheme, host_port), head)
-
-
-def asking(target: Target, path: str, headers: tuple[tuple[str, str], ...]) -> Target:
-    """The target asked for by another path and further headers."""
-    given = {name.lower() for name, _ in headers}
-    kept = [line for line in target.head.split(b"\r\n") if line and line.split(b":")[0].decode().lower() not in given]
-    lines = kept + [f"{name}: {value}".encode("latin-1") for name, value in headers]
-    request = b"GET %b %b\r\n\r\n" % (path.encode("ascii"), b"\r\n".join(lines))
-    return replace(target, request=request, secret=headers)
-
-
-@functools.lru_cache(maxsize=1024)
-def _head(host: str) -> bytes:
-    return (
-        f"HTTP/1.1\r\nHost: {host}\r\nAccept: */*\r\nAccept-Encoding: identity\r\n"
-        "User-Agent: hover_core (labelling of sound clips)\r\n\r\n"
-    ).encode("ascii")
+    return _Place(parts.scheme, host, port, host_port, (parts.scheme, host_port))
 
 
 @functools.lru_cache(maxsize=1024)

@@ -326,7 +326,7 @@ class _Ears:
         if kept is not None:
             return kept, known
         try:
-            data = fetcher.fetch(url)
+            data = fetcher.fetch(url, through="pool")
             sha256 = self._cache.put(data) if self._cache else hashlib.sha256(data).hexdigest()
         except SoundError as error:
             return error, ""

@@ -4,6 +4,7 @@ HoverError
 ├── TableError      a table, a row or a column that cannot be read as clips
 ├── SoundError      a clip without sound; a recorded value, never the end of a run
 │   ├── FetchError      its bytes could not be fetched
+│   │   └── RefusedHost     only the operator may allow the address that it leads to
 │   └── DecodeError     its bytes are not sound that can be decoded within the limits
 ├── NotAllowed      this person may not do this
 ├── NotFound        no such dataset, clip, batch, job or invite
@@ -26,6 +27,26 @@ class SoundError(HoverError):
 
 class FetchError(SoundError):
     """The bytes behind a URL could not be fetched."""
+
+
+class RefusedHost(FetchError):
+    """The URL leads to an address that only the operator may allow.
+
+    Attributes
+    ----------
+    host_port : str
+        What to put into `allowed_hosts`, for example `"127.0.0.1:8000"`.
+    redirected : bool
+        A server sent us there. Do not offer to allow that: the server chose the address, not the person.
+    operator_only : bool
+        The owner of a dataset cannot allow it (`dataset_hosts`): it may be a cloud's metadata server, for example.
+    """
+
+    def __init__(self, message: str, host_port: str, redirected: bool = False, *, operator_only: bool = False) -> None:
+        super().__init__(message)
+        self.host_port = host_port
+        self.redirected = redirected
+        self.operator_only = operator_only
 
 
 class DecodeError(SoundError):

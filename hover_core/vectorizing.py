@@ -292,7 +292,7 @@ class Here:
                 sound = listening.cache.get(sha256) if isinstance(sha256, str) else None
                 asked = ""
                 if sound is None:
-                    sound = fetcher.fetch(urls[positions[0]])
+                    sound = fetcher.fetch(urls[positions[0]], through="pool")
                     asked = _host(urls[positions[0]])
                     sha256 = listening.cache.put(sound)
                     self._receipts.add(positions, sha256, sound, listening.cache)

@@ -222,3 +222,57 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, format: str, *args: object) -> None:
         pass
+
+
+class RawServer:
+    """A server that sends bytes as they are: to each request the next answer, the last one again and again.
+
+    An empty answer hangs up; so does every answer, unless `close` is False.
+
+    Attributes
+    ----------
+    answers : what is sent; may change while the server runs.
+    requests : the head of every request.
+    """
+
+    def __init__(self, *answers: bytes, close: bool = True) -> None:
+        self.requests: list[bytes] = []
+        self.answers, self._close = answers, close
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._closing = threading.Event()
+        self.host_port = f"127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def url(self, path: str = "/a.wav") -> str:
+        return f"http://{self.host_port}{path}"
+
+    def _accept(self) -> None:
+        while not self._closing.is_set():
+            try:
+                connection, _ = self._listener.accept()
+            except OSError:
+                return
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        with connection, contextlib.suppress(OSError):
+            while not self._closing.is_set():
+                request = b""
+                while b"\r\n\r\n" not in request:
+                    if not (data := connection.recv(65_536)):
+                        return
+                    request += data
+                self.requests.append(request)
+                answer = self.answers[min(len(self.requests), len(self.answers)) - 1]
+                connection.sendall(answer)
+                if self._close or not answer:
+                    return
+
+    def __enter__(self) -> RawServer:
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._closing.set()
+        with contextlib.suppress(OSError):  # wakes accept
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()

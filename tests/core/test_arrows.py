@@ -11,7 +11,7 @@ TIERS = {
     "words": {"errors", "credentials", "clips", "annotations", "invites", "settings", "sources", "demo", "table_files",
               "names", "unicode_data"},
     "sound": {
-        "fetch", "addresses", "connections", "responses", "buckets",
+        "fetch", "transport", "addresses", "buckets",
         "audio", "ear", "vectorizers", "scale", "suggest", "search", "inverted", "dtw", "dtw_kernel", "alike",
         "onnx_models", "plugins",
         "reducers", "layout", "layout_loops", "procrustes",
