@@ -12,7 +12,7 @@ export default function ({ data }) {
   const timer = setTimeout(async () => {
     try {
       await import(root + data.assets + "map.js")
-      const { loadPlotly } = await import(root + data.assets + "frame.js")
+      const { loadPlotly } = await import(root + data.assets + "plotly_frame.js")
       await loadPlotly(new URL(data.plotly, root).href)
     } catch {} // the map asks for the same again, and says what is wrong
   }, PAUSE_MS)

@@ -178,7 +178,7 @@ class Plot:
         if self.ours:
             from pages.components.clip_map.wire import decode_set
 
-            text = self.frame.evaluate("window.__hoverMap.of.told.set")
+            text = self.frame.evaluate("window.__hoverMap.of.report.set")
             return decode_set(text, self.frame.evaluate("window.__hoverMap.of.clips.n"))
         found = self.frame.evaluate(
             "Array.from(document.querySelector('.js-plotly-plot')._fullData[0].selectedpoints ?? [])"
@@ -204,9 +204,9 @@ class Plot:
             self.page.evaluate(
                 "([p, old]) => { const map = window.__hoverMap.of, { until } = window.__bench;"
                 " window.__bench.recoloured = until(() =>"
-                " map.clips.codes[p] !== old && !map.dirty.colours && !map.dirty.points && map.nextFrame === null);"
+                " map.clips.codes[p] !== old && !map.waits('colours') && !map.waits('points') && !map.waitsForFrame);"
                 " window.__bench.written = until(() =>"
-                " map.clips.codes[p] !== old && !map.clips.promised.length && !map.dirty.colours) }",
+                " map.clips.codes[p] !== old && !map.clips.promised.length && !map.waits('colours')) }",
                 [clip, before],
             )
         else:

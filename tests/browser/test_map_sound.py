@@ -46,7 +46,7 @@ def test_the_card_under_the_mouse_tells_of_points_in_one_place_and_why_there_is_
     silent = {"name": "broken.wav", "duration": None, "peaks": [], "problem": "no audio at demo:broken.wav (HTTP 404)"}
     page.route("**/clips/*/150/card", lambda route: route.fulfill(json=silent))
     where = acts.pixels(page, COUNT)
-    page.evaluate("const { of } = window.__hoverMap; of.clips.base.places.copyWithin(2, 0, 2); of.grid = null")
+    page.evaluate("const { of } = window.__hoverMap; of.clips.base.places.copyWithin(2, 0, 2); of.forgetGrid()")
     page.mouse.move(*where[0])
 
     expect(page.locator(".clip-map-tip")).to_contain_text("one of 2 in this place")

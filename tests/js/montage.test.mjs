@@ -19,14 +19,14 @@ test("a small selection is heard whole, also where clips lie in one place or in 
 /** A player by hand: what it was asked to play, and what has become of it. */
 function player(broken = []) {
   return {
-    asked: [], playing: null, blocked: false, sounding: false, element: { ended: false },
+    asked: [], playing: null, blocked: false, audible: false, element: { ended: false },
     async play(address, clip) {
       this.asked.push(address)
       this.playing = broken.includes(clip) ? null : clip
-      this.sounding = this.playing !== null
+      this.audible = this.playing !== null
       this.element.ended = false
     },
-    stop() { this.playing = null; this.sounding = false },
+    stop() { this.playing = null; this.audible = false },
     prefetch() {},
   }
 }
@@ -50,8 +50,8 @@ test("clips follow each other every 0.6 s, one that is shorter at once, one that
   mock.timers.tick(1)
   await turn()
   assert.deepEqual(sound.asked, ["clip 3", "clip 4"])
-  Object.assign(sound, { sounding: false, element: { ended: true } })
-  montage.heard()
+  Object.assign(sound, { audible: false, element: { ended: true } })
+  montage.followSound()
   await turn()
   assert.deepEqual(sound.asked, ["clip 3", "clip 4", "clip 5", "clip 6"])
   mock.timers.tick(600)
@@ -65,8 +65,8 @@ test("clips follow each other every 0.6 s, one that is shorter at once, one that
 test("another sound ends a montage, and so does whoever asks for it", async () => {
   mock.timers.enable({ apis: ["setTimeout"] })
   const first = await started([3, 4])
-  first.sound.sounding = false // paused by what began to play
-  first.montage.heard()
+  first.sound.audible = false // paused by what began to play
+  first.montage.followSound()
   const second = await started([3, 4])
   second.montage.stop()
   mock.timers.tick(5000)

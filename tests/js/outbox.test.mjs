@@ -19,7 +19,7 @@ test("what Python has not heard yet is said again with the next", () => {
 test("what was heard is not said again", () => {
   const to = element(), outbox = new Outbox()
   outbox.say(to, "a lasso")
-  outbox.heard(to, [outbox.from, 1])
+  outbox.acknowledge(to, [outbox.from, 1])
   outbox.say(to, "key 1")
 
   assert.deepEqual(to.acts(), [["a lasso"], ["key 1"]])
@@ -28,7 +28,7 @@ test("what was heard is not said again", () => {
 test("what another page was told does not count", () => {
   const to = element(), outbox = new Outbox()
   outbox.say(to, "a lasso")
-  outbox.heard(to, ["another page", 7])
+  outbox.acknowledge(to, ["another page", 7])
   outbox.say(to, "key 1")
 
   assert.deepEqual(to.acts()[1], ["a lasso", "key 1"])
@@ -48,10 +48,10 @@ test("what a run has not acknowledged for long is said once more", t => {
   t.mock.timers.enable({ apis: ["Date"] })
   const to = element(), outbox = new Outbox()
   outbox.say(to, "a lasso")
-  outbox.heard(to, null)
+  outbox.acknowledge(to, null)
   assert.equal(to.sent.length, 1)
   t.mock.timers.tick(2100)
-  outbox.heard(to, null)
+  outbox.acknowledge(to, null)
 
   assert.deepEqual(to.acts(), [["a lasso"], ["a lasso"]])
 })

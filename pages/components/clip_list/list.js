@@ -4,11 +4,11 @@
  * Up to Python go, by an Outbox, acts {kind: "focus" | "similar" | "evict" | "up" | "down" | "label", position, label}. Playing sends nothing.
  */
 import { halves } from "./halves.js"
-import { leaving } from "./leaving.js"
+import { unmounter } from "./unmount.js"
 import { Outbox } from "./outbox.js"
 import { css, legible, themeOf } from "./paint.js"
 import { style } from "./style.js"
-import { addressOf, voice } from "./voice.js"
+import { addressOf, playback } from "./playback.js"
 
 const lists = new WeakMap() // by parentElement
 const outlines = new Map() // clip address → its card, or a promise of it
@@ -28,7 +28,7 @@ export function mount(component, root) {
   let list = lists.get(place)
   if (!list) lists.set(place, list = new ClipList(place))
   list.update(component, root)
-  return leaving(lists, place, list => list.close())
+  return unmounter(lists, place, list => list.close())
 }
 
 class ClipList {
@@ -53,7 +53,7 @@ class ClipList {
     const { data } = component
     this.component = component
     this.root = root
-    this.outbox.heard(component, data.heard)
+    this.outbox.acknowledge(component, data.heard)
     style(new URL(`${data.assets}list.css`, root).href, this.element)
     const names = JSON.stringify(data.labels)
     if (names !== this.names) {
@@ -183,7 +183,7 @@ class ClipList {
     if (this.position === position && !this.audio.paused) return void this.audio.pause()
     this.position = position
     this.audio.src = addressOf(this.#address(position, "audio"))
-    this.audio.volume = voice.volume
+    this.audio.volume = playback.volume
     this.note.hidden = true
     try {
       await this.audio.play()

@@ -70,10 +70,10 @@ export class Clips {
    */
   promise(code, entry) {
     const room = new Int32Array(this.count)
-    let found = 0
-    for (let clip = 0; clip < this.n; clip++) if (this.selected[clip] && this.codes[clip] !== code) room[found++] = clip
-    if (!found) return null
-    const clips = room.slice(0, found)
+    let count = 0
+    for (let clip = 0; clip < this.n; clip++) if (this.selected[clip] && this.codes[clip] !== code) room[count++] = clip
+    if (!count) return null
+    const clips = room.slice(0, count)
     const promise = { code, entry, clips, until: Infinity }
     this.promised.push(promise)
     this.#impose(promise)
@@ -176,11 +176,11 @@ export class Clips {
     return () => { for (const [facet, was] of were) Object.assign(facet, was) }
   }
 
-  /** Selects by `op` ("new", "add", "and", "minus") with the clips of `found`, of which only the shown ones count. */
-  choose(op, found) {
+  /** Selects by `op` ("new", "add", "and", "minus") with the clips that `marks` marks, of which only the shown ones count. */
+  choose(op, marks) {
     const { kept, shown, n } = this
     for (let clip = 0; clip < n; clip++) {
-      const hit = found[clip] && shown[clip] ? 1 : 0
+      const hit = marks[clip] && shown[clip] ? 1 : 0
       if (op === "new") kept[clip] = hit
       else if (op === "add") kept[clip] |= hit
       else if (op === "and") kept[clip] &= hit

@@ -61,11 +61,11 @@ const inWords = new Intl.Collator(undefined, { numeric: true }).compare // take 
 export function legendOf(facet, counts, theme) {
   const entry = (key, name, colour, hollow = false) => ({ key, name, colour, count: counts.get(key) ?? 0, on: facet.shows(key), hollow })
   const entries = [...facet.entries].map(([key, { name, colour }]) => entry(key, name, colour ? legible(colour, theme) : theme.grey))
-  const told = ({ key, count, on }) => count > 0 || (facet.only === null ? !on : facet.only === key)
-  const seen = entries.filter(told)
-  if (facet.key === "subset") return seen
-  seen.sort((a, b) => b.count - a.count || (facet.key === "label" ? a.key - b.key : inWords(a.name, b.name)))
+  const isListed = ({ key, count, on }) => count > 0 || (facet.only === null ? !on : facet.only === key)
+  const list = entries.filter(isListed)
+  if (facet.key === "subset") return list
+  list.sort((a, b) => b.count - a.count || (facet.key === "label" ? a.key - b.key : inWords(a.name, b.name)))
   const without = entry(facet.none, facet.nothing, theme.grey, true)
-  if (!told(without)) return seen
-  return seen.length > MOST_IN_SIGHT ? [without, ...seen] : [...seen, without]
+  if (!isListed(without)) return list
+  return list.length > MOST_IN_SIGHT ? [without, ...list] : [...list, without]
 }

@@ -132,13 +132,13 @@ export class Numbers {
 
   /** How many clips that `among` marks have values in each of `bins` equal parts of [min, max]. */
   histogram(bins, among = null) {
-    const found = new Uint32Array(bins)
+    const tally = new Uint32Array(bins)
     const per = bins / (this.max - this.min || 1)
     for (let clip = 0; clip < this.values.length; clip++) {
       const value = this.values[clip]
-      if (value === value && (!among || among[clip])) found[Math.min(bins - 1, Math.max(0, Math.floor((value - this.min) * per)))]++
+      if (value === value && (!among || among[clip])) tally[Math.min(bins - 1, Math.max(0, Math.floor((value - this.min) * per)))]++
     }
-    return found
+    return tally
   }
 
   text(clip) {

@@ -20,12 +20,12 @@ const SLABS = 1024
 /**
  * inPolygon for every clip of a base, fast: each clip meets only the edges that cross its slab of y; the others cannot change its side.
  * @param {Uint8Array|null} among only these clips (non-zero), all when null
- * @param {Uint8Array} found [shape (n)] receives 1 for a clip in the polygon, else 0
+ * @param {Uint8Array} marks [shape (n)] receives 1 for a clip in the polygon, else 0
  * @param {number} [every] look at each so-many-th clip only, for an estimate
  * @returns {number} how many
  */
-export function findInPolygon(polygon, base, among, found, every = 1) {
-  found.fill(0)
+export function findInPolygon(polygon, base, among, marks, every = 1) {
+  marks.fill(0)
   const corners = polygon.length
   if (corners < 3) return 0
   let west = Infinity, east = -Infinity, south = Infinity, north = -Infinity
@@ -69,10 +69,17 @@ export function findInPolygon(polygon, base, among, found, every = 1) {
       const yi = edges[at + 1], yj = edges[at + 3]
       if ((yi > y) !== (yj > y) && x < (edges[at + 2] - edges[at]) * (y - yi) / (yj - yi) + edges[at]) inside ^= 1
     }
-    found[clip] = inside
+    marks[clip] = inside
     count += inside
   }
   return count
+}
+
+/** The corners of what a hand draws, {kind, points} on the map: a box is a polygon with four of them. */
+export function cornersOf({ kind, points }) {
+  if (kind !== "select") return points
+  const [x0, y0] = points[0], [x1, y1] = points.at(-1)
+  return [[x0, y0], [x1, y0], [x1, y1], [x0, y1]]
 }
 
 /** The clips of a base sorted into square cells, so that what lies near a place is found without looking at a million. */

@@ -1,6 +1,7 @@
 /** Hearing under the mouse: which point is meant, when it is heard, and the card beside it. Nothing of this tells Python anything. */
 import { SUBSETS } from "./clips.js"
-import { make } from "./controls.js"
+import { make } from "./dom.js"
+import { css, legible } from "./paint.js"
 import { Sound } from "./sound.js"
 import { Sweep } from "./sweep.js"
 
@@ -11,13 +12,13 @@ const SAME_PLACE_PX = 0.5
 
 export class Hover {
   /**
-   * @param map answers for what is on the map: near(px, py, radius, k), around(px, py, radius, visit), clips, pixel(clip), label(clip), clipAddress(clip, what), theme
-   * @param told called when the point under the mouse, or what is heard, has changed
+   * @param parts {link; loader {clips}; viewport}
+   * @param acts {theme() → the page's colours; fact(clip) → what its colour means; change(), the point under the mouse, or what is heard, is another one}
    */
-  constructor(map, told) {
-    Object.assign(this, { map, told, clip: null, sweeping: false, cards: new Map() })
-    this.sound = new Sound(() => this.#voice())
-    this.passed = new Sweep(clip => this.#pass(clip), () => this.sound.stop())
+  constructor({ link, loader, viewport }, acts) {
+    Object.assign(this, { link, loader, viewport, acts, clip: null, sweeping: false, cards: new Map() })
+    this.sound = new Sound(() => this.#showSound())
+    this.path = new Sweep(clip => this.#pass(clip), () => this.sound.stop())
     this.name = make("b")
     this.label = make("span.tiplabel")
     this.facts = make("small")
@@ -29,13 +30,13 @@ export class Hover {
 
   /** The mouse is at (px, py) of the map. */
   move(px, py) {
-    const [clip = null] = this.map.near(px, py, REACH_PX, 1)
+    const [clip = null] = this.viewport.near(px, py, REACH_PX, 1)
     if (clip === this.clip) return
     this.leave(this.sweeping)
     if (clip === null) return
     this.clip = clip
-    this.told()
-    if (this.sweeping) this.passed.pass(clip)
+    this.acts.change()
+    if (this.sweeping) this.path.pass(clip)
     else this.timer = setTimeout(() => this.#rest(clip), DWELL_MS)
   }
 
@@ -45,12 +46,12 @@ export class Hover {
     this.asking?.abort()
     this.tip.hidden = true
     if (!goOn) {
-      this.passed.end()
+      this.path.end()
       this.sound.stop()
     }
     if (this.clip === null) return
     this.clip = null
-    this.told()
+    this.acts.change()
   }
 
   sweep(on) {
@@ -59,9 +60,9 @@ export class Hover {
     if (on) {
       clearTimeout(this.timer)
       this.tip.hidden = true
-      if (this.clip !== null) this.passed.pass(this.clip)
+      if (this.clip !== null) this.path.pass(this.clip)
     } else {
-      this.passed.end()
+      this.path.end()
       this.sound.stop()
     }
   }
@@ -71,19 +72,19 @@ export class Hover {
 
   /** Hears a clip that was clicked; the click also gives the browser its leave to play. */
   hear(clip) {
-    if (this.sound.on && !(this.sound.sounding && this.sound.playing === clip)) this.#play(clip)
+    if (this.sound.on && !(this.sound.audible && this.sound.playing === clip)) this.#play(clip)
   }
 
   #play(clip) {
-    this.passed.end()
-    return this.sound.play(this.map.clipAddress(clip, "audio"), clip)
+    this.path.end()
+    return this.sound.play(this.link.clipAddress(clip, "audio"), clip)
   }
 
   /** One point of a sweep. Answers whether it is heard. */
   #pass(clip) {
     if (!this.sound.on) return Promise.resolve(false)
     this.#prefetch(clip)
-    return this.sound.play(this.map.clipAddress(clip, "audio"), clip)
+    return this.sound.play(this.link.clipAddress(clip, "audio"), clip)
   }
 
   #rest(clip) {
@@ -94,8 +95,8 @@ export class Hover {
 
   #prefetch(clip) {
     if (!this.sound.on || this.sound.blocked) return
-    const near = this.map.near(...this.map.pixel(clip), 60, 5).filter(other => other !== clip)
-    this.sound.prefetch(near.map(other => this.map.clipAddress(other, "audio")))
+    const near = this.viewport.near(...this.viewport.pixel(clip), 60, 5).filter(other => other !== clip)
+    this.sound.prefetch(near.map(other => this.link.clipAddress(other, "audio")))
   }
 
   async #describe(clip) {
@@ -103,7 +104,7 @@ export class Hover {
     if (this.cards.has(clip)) return
     const { signal } = this.asking = new AbortController()
     try {
-      const answer = await fetch(this.map.clipAddress(clip, "card"), { signal })
+      const answer = await fetch(this.link.clipAddress(clip, "card"), { signal })
       if (!answer.ok) throw new Error(`HTTP ${answer.status}`)
       const card = await answer.json()
       if (this.cards.size >= MOST_CARDS) this.cards.delete(this.cards.keys().next().value)
@@ -115,29 +116,34 @@ export class Hover {
   }
 
   #show(clip, card) {
-    const { name: label, colour } = this.map.label(clip)
+    const { name: label, colour } = this.#label(clip)
     this.name.textContent = card ? card.name : "…"
     this.label.textContent = label
     this.label.style.setProperty("--dot", colour)
-    this.facts.textContent = [card && Number.isFinite(card.duration) ? `${card.duration < 10 ? card.duration.toFixed(2) : Math.round(card.duration)} s` : "", SUBSETS[this.map.subset(clip)], this.map.fact(clip), this.#crowd(clip)].filter(Boolean).join(" · ")
+    this.facts.textContent = [card && Number.isFinite(card.duration) ? `${card.duration < 10 ? card.duration.toFixed(2) : Math.round(card.duration)} s` : "", SUBSETS[this.loader.clips.subsets[clip]], this.acts.fact(clip), this.#crowd(clip)].filter(Boolean).join(" · ")
     this.wave.hidden = Boolean(card?.problem)
     this.problem.hidden = !card?.problem
     this.problem.textContent = card?.problem ? `No sound: ${card.problem}` : ""
     this.#draw(card?.peaks ?? [])
-    this.#voice()
+    this.#showSound()
     this.tip.hidden = false
-    const [px, py] = this.map.pixel(clip)
-    const { width, height } = this.map.view
+    const [px, py] = this.viewport.pixel(clip)
+    const { width, height } = this.viewport.view
     const wide = this.tip.offsetWidth, high = this.tip.offsetHeight
     const left = px + 16 + wide < width ? px + 16 : Math.max(4, px - 16 - wide)
     this.tip.style.transform = `translate(${Math.round(left)}px, ${Math.round(Math.min(Math.max(4, py - high / 2), height - high - 4))}px)`
   }
 
+  #label(clip) {
+    const { labels, codes } = this.loader.clips, label = labels.get(codes[clip]), theme = this.acts.theme()
+    return label ? { name: label.name, colour: css(legible(label.colour, theme)) } : { name: "unlabelled", colour: css(theme.grey) }
+  }
+
   /** How many points lie in one place with this one: only one of them is heard under the mouse. */
   #crowd(clip) {
-    const { shown } = this.map.clips
+    const { shown } = this.loader.clips
     let here = 0
-    this.map.around(...this.map.pixel(clip), SAME_PLACE_PX, other => { here += shown[other] })
+    this.viewport.around(...this.viewport.pixel(clip), SAME_PLACE_PX, other => { here += shown[other] })
     return here > 1 ? `one of ${here.toLocaleString("en-US")} in this place` : ""
   }
 
@@ -145,7 +151,7 @@ export class Hover {
     const { width, height } = this.wave
     const context = this.wave.getContext("2d")
     context.clearRect(0, 0, width, height)
-    context.fillStyle = this.map.theme.accent
+    context.fillStyle = this.acts.theme().accent
     const step = width / Math.max(1, peaks.length)
     peaks.forEach((peak, at) => {
       const tall = Math.max(2, peak / 255 * height)
@@ -153,11 +159,11 @@ export class Hover {
     })
   }
 
-  #voice() {
+  #showSound() {
     const { sound } = this
     this.word.textContent = !sound.on ? "sound is off" : sound.blocked ? "click once, then hover plays sound" : ""
     this.word.hidden = !this.word.textContent
-    this.told()
+    this.acts.change()
   }
 
   /** Forgets what may have changed with the data set. */

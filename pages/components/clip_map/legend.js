@@ -1,6 +1,6 @@
 /** What the colours mean, and the filters: every entry shows, hides, isolates or selects; a ramp narrows to a range. Texts come in by textContent: names are hostile. */
 import { isDark, rampColour } from "./colours.js"
-import { make } from "./controls.js"
+import { make } from "./dom.js"
 import { brief } from "./facets.js"
 import { css } from "./paint.js"
 
@@ -14,10 +14,10 @@ export class Legend {
   constructor(act) {
     this.entries = new Map()
     this.all = false
-    this.wanted = ""
+    this.search = ""
     this.more = make("button.more", { type: "button", click: () => { this.all = !this.all; this.show(this.items) } })
     this.everything = make("button.more", { type: "button", title: "Show what is hidden here", click: event => act(null, "free", event) }, "show all")
-    this.find = make("input.find", { type: "search", placeholder: "find …", "aria-label": "Find in the legend", input: () => { this.wanted = this.find.value.trim().toLowerCase(); this.show(this.items) } })
+    this.find = make("input.find", { type: "search", placeholder: "find …", "aria-label": "Find in the legend", input: () => { this.search = this.find.value.trim().toLowerCase(); this.show(this.items) } })
     this.element = make("div.legend", {
       role: "group", "aria-label": "Legend",
       click: event => {
@@ -30,16 +30,16 @@ export class Legend {
   /** @param items [{key, name, colour [r, g, b], count, on, hollow}], in the order in which they are shown; @param set whether some are hidden */
   show(items, set = this.set) {
     Object.assign(this, { items, set })
-    const found = this.wanted ? items.filter(({ name }) => name.toLowerCase().includes(this.wanted)) : items
-    const nodes = found.slice(0, this.all ? MOST_EVER : MOST_ENTRIES).map(({ key, name, colour, count, on, hollow }) => {
+    const matches = this.search ? items.filter(({ name }) => name.toLowerCase().includes(this.search)) : items
+    const nodes = matches.slice(0, this.all ? MOST_EVER : MOST_ENTRIES).map(({ key, name, colour, count, on, hollow }) => {
       let entry = this.entries.get(key)
       if (!entry) {
         entry = make("button.entry", { type: "button", "data-key": key }, make("i"), make("span.name"), make("span.number"))
         this.entries.set(key, entry)
       }
-      const told = `${name}\n${colour}\n${count}\n${on}`
-      if (entry.told === told) return entry
-      entry.told = told
+      const text = `${name}\n${colour}\n${count}\n${on}`
+      if (entry.shownText === text) return entry
+      entry.shownText = text
       const [dot, label, number] = entry.children
       dot.style.setProperty("--dot", css(colour))
       dot.classList.toggle("clip-map-hollow", hollow)
@@ -51,7 +51,7 @@ export class Legend {
     })
     if (items.length > MOST_ENTRIES) {
       nodes.unshift(this.find)
-      const left = found.length - MOST_ENTRIES
+      const left = matches.length - MOST_ENTRIES
       this.more.textContent = this.all ? "show fewer" : `and ${left.toLocaleString("en-US")} more`
       if (left > 0) nodes.push(this.more)
     }
@@ -66,7 +66,7 @@ export class Legend {
   /** Forgets the entries: those of another facet have other meanings. */
   empty() {
     this.entries.clear()
-    this.wanted = this.find.value = ""
+    this.search = this.find.value = ""
   }
 }
 
@@ -74,7 +74,7 @@ export class Legend {
 export class Ramp {
   constructor(act) {
     this.canvas = make("canvas.histogram", { width: 2 * BINS, height: 40 })
-    const end = name => make("input", { type: "range", min: 0, max: STEPS, "aria-label": name, input: () => this.#dragged(act) })
+    const end = name => make("input", { type: "range", min: 0, max: STEPS, "aria-label": name, input: () => this.#drag(act) })
     this.low = end("Smallest value shown")
     this.high = end("Largest value shown")
     this.words = make("span.range")
@@ -102,7 +102,7 @@ export class Ramp {
     })
   }
 
-  #dragged(act) {
+  #drag(act) {
     const { facet } = this
     const low = Math.min(this.low.value, this.high.value), high = Math.max(this.low.value, this.high.value)
     const value = place => place <= 0 ? -Infinity : place >= STEPS ? Infinity : facet.min + place / STEPS * (facet.max - facet.min)
@@ -126,7 +126,7 @@ export class Filters {
 
   /** @param list [{facet, summary, items or bins, or neither where the legend below shows the same}] */
   show(list, theme) {
-    const seen = list.map(({ facet, summary, items, bins }) => {
+    const rows = list.map(({ facet, summary, items, bins }) => {
       const kind = bins ? "ramp" : "legend"
       let row = this.rows.get(facet.key)
       if (row?.kind !== kind) this.rows.set(facet.key, row = this.#row(facet.key, facet.title, kind))
@@ -138,9 +138,9 @@ export class Filters {
       return row.element
     })
     for (const key of this.rows.keys()) if (!list.some(({ facet }) => facet.key === key)) this.rows.delete(key)
-    const same = seen.length === this.element.children.length && seen.every((row, at) => row === this.element.children[at])
-    if (!same) this.element.replaceChildren(...seen)
-    this.element.hidden = !seen.length
+    const same = rows.length === this.element.children.length && rows.every((row, at) => row === this.element.children[at])
+    if (!same) this.element.replaceChildren(...rows)
+    this.element.hidden = !rows.length
   }
 
   #row(key, title, kind) {

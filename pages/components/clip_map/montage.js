@@ -45,15 +45,18 @@ function farApart(clips, places, most) {
 /** Plays clips one after another, 0.6 s each or as long as they are. Whatever else is played on the page ends it. */
 export class Montage {
   /**
-   * @param {Sound} sound of its own: its listener has to call `heard`
-   * @param address(clip) of its sound; @param told called whenever `clip` has changed
+   * @param {Sound} sound of its own: its listener has to call `followSound`
+   * @param address(clip) of its sound; @param onChange called whenever `clip` has changed
    */
-  constructor(sound, address, told) {
-    Object.assign(this, { sound, address, told, clips: [], at: -1, sounds: false })
+  constructor(sound, address, onChange) {
+    Object.assign(this, { sound, address, onChange, clips: [], at: -1, sounds: false })
   }
 
   /** The clip whose turn it is, or null. */
   get clip() { return this.clips[this.at] ?? null }
+
+  /** Which of how many that is, {at, of}, or null. */
+  get turn() { return this.clip === null ? null : { at: this.at, of: this.clips.length } }
 
   start(clips) {
     this.clips = clips
@@ -67,12 +70,12 @@ export class Montage {
     this.clips = []
     this.sounds = false
     this.sound.stop()
-    this.told()
+    this.onChange()
   }
 
   /** Something has happened to the sound. */
-  heard() {
-    if (!this.sounds || this.sound.sounding) return
+  followSound() {
+    if (!this.sounds || this.sound.audible) return
     if (this.sound.element.ended) this.#next() // shorter than its turn
     else this.stop() // silenced: by another player, or by the switch
   }
@@ -82,11 +85,11 @@ export class Montage {
     this.sounds = false
     const { clips, sound } = this, at = ++this.at
     if (at >= clips.length) return this.stop()
-    this.told()
+    this.onChange()
     await sound.play(this.address(clips[at]), clips[at])
     if (clips !== this.clips || at !== this.at) return
     if (sound.playing === null && !sound.blocked) return this.#next() // one that cannot be played
-    if (!sound.sounding) return sound.element.ended ? this.#next() : this.stop()
+    if (!sound.audible) return sound.element.ended ? this.#next() : this.stop()
     if (at === 0) sound.prefetch(clips.slice(1).map(this.address))
     this.sounds = true
     this.timer = setTimeout(() => this.#next(), EACH_MS)

@@ -156,15 +156,15 @@ export class Painter {
 
   /** Which pixel of the image each clip falls into, −1 for none. A label changes colours only: they are kept until the view changes. */
   #pixelOf(base, view, { scaleX, shiftX, scaleY, shiftY, stride, bottom }) {
-    const { kept } = this
-    if (kept?.base === base && kept.stride === stride && view.same(kept.view)) return kept.pixels
+    const { last } = this
+    if (last?.base === base && last.stride === stride && view.same(last.view)) return last.pixels
     const { n, places } = base
     const pixels = new Int32Array(n)
     for (let clip = 0; clip < n; clip++) {
       const x = places[2 * clip] * scaleX + shiftX, y = places[2 * clip + 1] * scaleY + shiftY
       pixels[clip] = x >= EDGE && x < stride - EDGE && y >= EDGE && y < bottom ? (y | 0) * stride + (x | 0) : -1
     }
-    this.kept = { base, stride, view, pixels }
+    this.last = { base, stride, view, pixels }
     return pixels
   }
 

@@ -1,39 +1,39 @@
 /** Plays the clip under the mouse: one sound at a time, never two, and none that nobody asked for. */
 
-import { addressOf, change, voice } from "./voice.js"
+import { addressOf, change, playback } from "./playback.js"
 
 const MOST_BYTES = 2_000_000 // longer sounds are streamed, not fetched ahead
 const MOST_KEPT = 48
 
 export class Sound {
-  /** @param told called whenever what is heard, or whether the browser lets us play, has changed */
-  constructor(told) {
-    this.told = told
+  /** @param onChange called whenever what is heard, or whether the browser lets us play, has changed */
+  constructor(onChange) {
+    this.onChange = onChange
     this.element = document.createElement("audio")
     this.element.preload = "auto"
     this.playing = null
     this.started = 0
     this.blocked = false
     this.ahead = new Map()
-    this.element.volume = voice.volume
+    this.element.volume = playback.volume
     this.gone = new AbortController()
-    addEventListener("hover-voice", () => {
-      this.element.volume = voice.volume
-      if (!voice.on) this.stop()
-      this.told()
+    addEventListener("hover-playback", () => {
+      this.element.volume = playback.volume
+      if (!playback.on) this.stop()
+      this.onChange()
     }, { signal: this.gone.signal })
     this.element.addEventListener("playing", () => {
       if (this.counted !== this.turn) this.started++
       this.counted = this.turn
-      this.told()
+      this.onChange()
     })
-    for (const name of ["ended", "pause", "error"]) this.element.addEventListener(name, () => this.told())
+    for (const name of ["ended", "pause", "error"]) this.element.addEventListener(name, () => this.onChange())
     this.turn = 0
   }
 
-  get on() { return voice.on }
-  get volume() { return voice.volume }
-  get sounding() { return this.playing !== null && !this.element.paused && !this.element.ended }
+  get on() { return playback.on }
+  get volume() { return playback.volume }
+  get audible() { return this.playing !== null && !this.element.paused && !this.element.ended }
 
   set(on, volume) { change({ on, volume }) }
 
@@ -43,9 +43,9 @@ export class Sound {
     this.playing = what
     this.element.dataset.clip = address
     address = addressOf(address)
-    const kept = this.ahead.get(address)
-    this.element.src = typeof kept === "string" ? kept : address
-    this.element.playbackRate = this.element.defaultPlaybackRate = voice.rate
+    const blob = this.ahead.get(address)
+    this.element.src = typeof blob === "string" ? blob : address
+    this.element.playbackRate = this.element.defaultPlaybackRate = playback.rate
     try {
       await this.element.play()
       if (turn === this.turn) this.blocked = false
@@ -54,7 +54,7 @@ export class Sound {
       this.playing = null
       this.blocked = error.name === "NotAllowedError"
     }
-    this.told()
+    this.onChange()
     return turn === this.turn && !this.element.paused
   }
 
@@ -67,7 +67,7 @@ export class Sound {
     this.element.removeAttribute("src")
     delete this.element.dataset.clip
     this.element.load()
-    this.told()
+    this.onChange()
   }
 
   /** Fetches short sounds before they are asked for. */
@@ -92,8 +92,8 @@ export class Sound {
   }
 
   #forget(address) {
-    const kept = this.ahead.get(address)
-    if (kept && kept !== this.element.src) URL.revokeObjectURL(kept)
+    const blob = this.ahead.get(address)
+    if (blob && blob !== this.element.src) URL.revokeObjectURL(blob)
     this.ahead.delete(address)
   }
 

@@ -21,7 +21,7 @@ export class Outbox {
   }
 
   /** A run has brought news: `heard` is what Python has acknowledged. */
-  heard(component, heard) {
+  acknowledge(component, heard) {
     if (heard?.[0] === this.from) this.#acts = this.#acts.filter(([number]) => number > heard[1])
     if (this.#acts.length && Date.now() - this.#saidAt > AGAIN_MS) this.#send(component)
   }

@@ -2,10 +2,10 @@
  * Plays hits one after the other; keys decide. Up to Python go, by an Outbox, acts
  * {kind: "keep" | "drop" | "skip" | "undo", position, heard, at}, {kind: "label", index: its code, -1 for the chosen one}, {kind: "take back"} and {kind: "end"}. Playing on sends nothing.
  */
-import { leaving } from "./leaving.js"
+import { unmounter } from "./unmount.js"
 import { Outbox } from "./outbox.js"
 import { Row, isHeard } from "./row.js"
-import { addressOf, voice } from "./voice.js"
+import { addressOf, playback } from "./playback.js"
 
 const players = new WeakMap() // by parentElement
 const PAUSE_MS = 700 // between a clip and the next: time for a late key
@@ -19,7 +19,7 @@ export function mount(component, root) {
   let player = players.get(place)
   if (!player) players.set(place, player = new HandsFree(place))
   player.update(component, root)
-  return leaving(players, place, player => player.close())
+  return unmounter(players, place, player => player.close())
 }
 
 class HandsFree {
@@ -53,7 +53,7 @@ class HandsFree {
     const { data } = component
     this.component = component
     this.root = root
-    this.outbox.heard(component, data.heard)
+    this.outbox.acknowledge(component, data.heard)
     if (!document.querySelector("link[data-hands-free]")) {
       const link = make("link", "")
       Object.assign(link, { rel: "stylesheet", href: new URL(`${data.assets}hands_free.css`, root).href })
@@ -116,7 +116,7 @@ class HandsFree {
     if (clip === null) return void this.audio.pause()
     this.element.classList.remove("silent")
     this.audio.src = addressOf(this.#address(clip, "audio"))
-    this.audio.volume = voice.volume
+    this.audio.volume = playback.volume
     this.#draw(clip)
     try {
       await this.audio.play()

@@ -1,5 +1,5 @@
 /** The known labels as buttons with their colours and keys. Up to Python goes one trigger, "choose" (JSON {name, nonce}). */
-import { leaving } from "./leaving.js"
+import { unmounter } from "./unmount.js"
 import { css, legible, themeOf } from "./paint.js"
 import { style } from "./style.js"
 
@@ -27,7 +27,7 @@ export function mount(component, root) {
   bar.component = component
   // whoever chose by the keyboard goes on from there
   if (held !== null && !bar.contains(document.activeElement)) [...bar.children].find(one => one.dataset.name === held)?.focus()
-  return leaving(bars, place, bar => bar.remove())
+  return unmounter(bars, place, bar => bar.remove())
 }
 
 function button(bar, name, colour, key, chosen) {

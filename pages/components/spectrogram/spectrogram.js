@@ -2,9 +2,9 @@
  * The spectrogram of the clip in focus. Its play head follows whichever player on the page plays this clip: the map, a list, or Streamlit's own.
  * Speed and even loudness hold for all of them. Nothing of this tells Python anything.
  */
-import { leaving } from "./leaving.js"
+import { unmounter } from "./unmount.js"
 import { style } from "./style.js"
-import { addressOf, change, clipOf, voice } from "./voice.js"
+import { addressOf, change, clipOf, playback } from "./playback.js"
 
 const RATES = [0.5, 0.75, 1, 1.5, 2]
 const players = new WeakMap() // by parentElement
@@ -15,7 +15,7 @@ export function mount(component, root) {
   let player = players.get(place)
   if (!player) players.set(place, player = new Spectrogram(place))
   player.update(component.data, root)
-  return leaving(players, place, player => player.close())
+  return unmounter(players, place, player => player.close())
 }
 
 class Spectrogram {
@@ -54,7 +54,7 @@ class Spectrogram {
     this.image.addEventListener("load", () => this.#say(""))
     this.image.addEventListener("error", () => this.#explain())
     for (const name of ["play", "playing", "pause", "ended", "seeked", "loadedmetadata", "emptied"]) document.addEventListener(name, () => this.#follow(), { signal, capture: true })
-    addEventListener("hover-voice", () => this.#chosen(), { signal })
+    addEventListener("hover-playback", () => this.#chosen(), { signal })
     this.#chosen()
     place.append(this.element)
   }
@@ -88,7 +88,7 @@ class Spectrogram {
     if (!player) {
       player = this.audio
       player.src = addressOf(this.sound)
-      player.volume = voice.volume
+      player.volume = playback.volume
     }
     if (from !== null && Number.isFinite(player.duration)) player.currentTime = from * player.duration
     player.play().catch(error => {
@@ -117,9 +117,9 @@ class Spectrogram {
   }
 
   #chosen() {
-    this.rate.value = RATES.includes(voice.rate) ? voice.rate : 1
-    this.level.checked = voice.level
-    this.audio.volume = voice.volume
+    this.rate.value = RATES.includes(playback.rate) ? playback.rate : 1
+    this.level.checked = playback.level
+    this.audio.volume = playback.volume
   }
 
   /** Why there is no picture: the card of the clip says it. */

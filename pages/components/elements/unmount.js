@@ -5,7 +5,7 @@
  * @param mounted the elements of this kind by their place: a WeakMap
  * @param close takes `mounted.get(place)` away
  */
-export function leaving(mounted, place, close) {
+export function unmounter(mounted, place, close) {
   const element = mounted.get(place)
   return () => {
     if (place.isConnected || mounted.get(place) !== element) return

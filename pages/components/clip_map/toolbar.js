@@ -1,5 +1,6 @@
 /** The row above the map and the help sheet. Every text comes in by textContent: names and labels are hostile. */
 import { SUBSETS } from "./clips.js"
+import { make } from "./dom.js"
 
 export const OPS = [
   ["new", "new", "The next lasso or click replaces the selection"],
@@ -34,19 +35,6 @@ const ICONS = {
   silent: "M16.5 12A4.5 4.5 0 0 0 14 7.97v2.21l2.45 2.45c.03-.2.05-.41.05-.63zM19 12c0 .94-.2 1.82-.54 2.64l1.51 1.51A8.8 8.8 0 0 0 21 12a9 9 0 0 0-7-8.77v2.06A7 7 0 0 1 19 12zM4.27 3 3 4.27 7.73 9H3v6h4l5 5v-6.73l4.25 4.25a6.9 6.9 0 0 1-2.25 1.18v2.06a9 9 0 0 0 3.69-1.81L19.73 21 21 19.73l-9-9L4.27 3zM12 4 9.91 6.09 12 8.18V4z",
 }
 
-/** An element: make("button.name", {attributes}, children or text…). Functions become listeners. */
-export function make(kind, attributes = {}, ...children) {
-  const [tag, ...names] = kind.split(".")
-  const element = document.createElement(tag)
-  element.className = names.map(name => `clip-map-${name}`).join(" ")
-  for (const [name, value] of Object.entries(attributes)) {
-    if (typeof value === "function") element.addEventListener(name, value)
-    else element.setAttribute(name, value)
-  }
-  element.append(...children)
-  return element
-}
-
 function icon(name) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg")
   svg.setAttribute("viewBox", "0 0 24 24")
@@ -56,7 +44,7 @@ function icon(name) {
 }
 
 /** The row above the map. `acts` = {op, hear, invert, zoom, clear, subset, colourBy, filterBy, axes, sound, help}, called with what was chosen. */
-export class Bar {
+export class Toolbar {
   constructor(acts) {
     this.acts = acts
     this.ops = new Map(OPS.map(([op, text, title]) => [op, make("button", { type: "button", title, "aria-label": title, click: () => acts.op(op) }, text)]))
@@ -73,7 +61,7 @@ export class Bar {
     this.x = axis("x")
     this.y = axis("y")
     this.axes = make("label.axes", { hidden: "" }, "axes ", this.x, this.y)
-    this.sound = make("button.icon", { type: "button", click: () => acts.sound(!this.heard, Number(this.volume.value)) })
+    this.sound = make("button.icon", { type: "button", click: () => acts.sound(!this.soundOn, Number(this.volume.value)) })
     this.volume = make("input", { type: "range", min: 0, max: 1, step: 0.05, title: "Volume", "aria-label": "Volume", input: () => acts.sound(true, Number(this.volume.value)) })
     this.live = make("span.live")
     this.element = make("div.bar", {},
@@ -94,7 +82,7 @@ export class Bar {
   }
 
   /** How many the hand has got so far; `where`: "in the lasso", "in the box" or "painted". */
-  showCaught(count, where, roughly = false) {
+  showCatch(count, where, roughly = false) {
     this.count.textContent = `${roughly ? "≈ " : ""}${count.toLocaleString("en-US")} ${where}`
   }
 
@@ -121,9 +109,9 @@ export class Bar {
 
   /** What there is to colour and filter by, [{key, title}], beside label and subset. */
   showColumns(columns, by) {
-    const told = JSON.stringify(columns)
-    if (told !== this.columns) {
-      this.columns = told
+    const names = JSON.stringify(columns)
+    if (names !== this.columns) {
+      this.columns = names
       const option = ({ key, title }) => make("option", { value: key }, title)
       const table = columns.filter(({ key }) => key.startsWith("table:"))
       const all = () => [
@@ -137,20 +125,20 @@ export class Bar {
   }
 
   /** Which axes can be chosen, [{key, title}], and which are; without a choice nothing. */
-  showAxes(axes, chosen) {
+  showAxes(axes, choice) {
     this.axes.hidden = axes.length < 3
-    const told = JSON.stringify(axes)
-    if (told !== this.offeredAxes) {
-      this.offeredAxes = told
+    const names = JSON.stringify(axes)
+    if (names !== this.axisNames) {
+      this.axisNames = names
       for (const select of [this.x, this.y]) select.replaceChildren(...axes.map(({ key, title }) => make("option", { value: key }, title)))
     }
-    this.x.value = chosen.x
-    this.y.value = chosen.y
+    this.x.value = choice.x
+    this.y.value = choice.y
   }
 
   showSound(on, volume) {
-    if (this.heard !== on) this.sound.replaceChildren(icon(on ? "sound" : "silent"))
-    this.heard = on
+    if (this.soundOn !== on) this.sound.replaceChildren(icon(on ? "sound" : "silent"))
+    this.soundOn = on
     this.sound.title = on ? "Points are heard under the mouse. Click: silence" : "Silent. Click: hear points under the mouse"
     this.sound.setAttribute("aria-pressed", on)
     this.volume.value = volume

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import test from "node:test"
-import { Feed } from "../../pages/components/clip_map/feed.js"
+import { JournalFeed } from "../../pages/components/clip_map/journal_feed.js"
 
 /** A page and a server by hand: `answers` are given one after the other, a number being a status. */
 function serve(t, ...answers) {
@@ -20,7 +20,7 @@ const settle = () => new Promise(done => setImmediate(done))
 
 function follow() {
   const taken = [], told = []
-  const feed = new Feed("http://app/journal/1?embedding=2", journal => taken.push(journal.revision), state => told.push(state))
+  const feed = new JournalFeed("http://app/journal/1?embedding=2", journal => taken.push(journal.revision), state => told.push(state))
   return { feed, taken, told }
 }
 
@@ -135,7 +135,7 @@ test("the names of labels that are known are not asked for again, unless everyth
   await settle()
   t.mock.timers.tick(1500)
   await settle()
-  feed.again(-1)
+  feed.restart(-1)
   await settle()
   feed.close()
 

@@ -6,26 +6,26 @@ const KEY = "hover.map.sound"
 const CLIP_AUDIO = /\/clips\/[^/]+\/\d+\/audio$/
 
 /** What was chosen: {on, volume 0 to 1, rate, level}. Change it by `change`. */
-export const voice = window.__hoverVoice ??= listen({ on: true, volume: 0.8, rate: 1, level: false, ...recall() })
+export const playback = window.__hoverPlayback ??= listen({ on: true, volume: 0.8, rate: 1, level: false, ...recall() })
 
 /** Chooses otherwise, here and in every player. */
 export function change(news) {
-  Object.assign(voice, news)
+  Object.assign(playback, news)
   try {
-    localStorage.setItem(KEY, JSON.stringify(voice))
+    localStorage.setItem(KEY, JSON.stringify(playback))
   } catch {
     // storage may be forbidden: then the choice holds until the page is left
   }
   for (const audio of players()) {
-    audio.playbackRate = voice.rate
-    levelled(audio)
+    audio.playbackRate = playback.rate
+    setLevel(audio)
   }
-  dispatchEvent(new Event("hover-voice"))
+  dispatchEvent(new Event("hover-playback"))
 }
 
 /** The address of a clip's sound as it is to be heard: with even loudness if that is chosen. */
 export function addressOf(address) {
-  return voice.level && CLIP_AUDIO.test(address) ? `${address}?level=1` : address
+  return playback.level && CLIP_AUDIO.test(address) ? `${address}?level=1` : address
 }
 
 /** Which clip a player plays, as the address of its sound without its loudness; empty if it is none of ours. */
@@ -35,7 +35,7 @@ export function clipOf(audio) {
 }
 
 /** The player that sounds just now, or null. */
-export function sounding() {
+export function playingAudio() {
   return players().find(audio => !audio.paused && !audio.ended) ?? null
 }
 
@@ -48,16 +48,16 @@ function listen(chosen) {
   document.addEventListener("loadstart", event => {
     const audio = event.target
     if (!(audio instanceof HTMLAudioElement) || !CLIP_AUDIO.test(audio.src.split("?")[0])) return
-    audio.playbackRate = audio.defaultPlaybackRate = voice.rate
-    levelled(audio)
+    audio.playbackRate = audio.defaultPlaybackRate = playback.rate
+    setLevel(audio)
   }, true)
   return chosen
 }
 
 /** Swaps the sound of a clip for the one with the loudness that is chosen; it goes on where it was. */
-function levelled(audio) {
+function setLevel(audio) {
   const [address, query] = audio.src.split("?")
-  if (!CLIP_AUDIO.test(address) || (query === "level=1") === voice.level) return
+  if (!CLIP_AUDIO.test(address) || (query === "level=1") === playback.level) return
   const { currentTime, paused } = audio
   audio.src = addressOf(address)
   audio.currentTime = currentTime

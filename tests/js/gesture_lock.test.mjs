@@ -1,10 +1,10 @@
 import assert from "node:assert/strict"
 import test from "node:test"
-import { Hold } from "../../pages/components/clip_map/hold.js"
+import { GestureLock } from "../../pages/components/clip_map/gesture_lock.js"
 
 function hand(t) {
   t.mock.timers.enable({ apis: ["setTimeout"] })
-  const hold = new Hold(), done = []
+  const hold = new GestureLock(), done = []
   return { hold, done, ask: (name, what = name) => hold.run(name, () => done.push(what)), wait: ms => t.mock.timers.tick(ms) }
 }
 

@@ -4,13 +4,13 @@ const PAUSE_MS = 1500
 const LONGEST_PAUSE_MS = 30000
 const EXPECTED_S = 0.8 // a label is written long before the page has run to its end and tells so: the server answers when it is
 
-export class Feed {
+export class JournalFeed {
   /**
    * @param {string} address of the journal, with what never changes of its query
-   * @param take called with every answer; @param told called with "live", "offline" or "refused" whenever that changes
+   * @param take called with every answer; @param report called with "live", "offline" or "refused" whenever that changes
    */
-  constructor(address, take, told) {
-    Object.assign(this, { address, take, told, revision: -1, news: -1, failures: 0, state: null })
+  constructor(address, take, report) {
+    Object.assign(this, { address, take, report, revision: -1, news: -1, failures: 0, state: null })
     this.gone = new AbortController()
     document.addEventListener("visibilitychange", () => document.hidden || this.ask(), { signal: this.gone.signal })
     addEventListener("online", () => this.ask(), { signal: this.gone.signal })
@@ -26,12 +26,12 @@ export class Feed {
 
   /** Somebody here has just done what may change labels: asks the server to answer as soon as it is written. */
   expect() {
-    this.expected = true
+    this.urgent = true
     this.ask()
   }
 
   /** Asks once more for all that changed after `revision`. */
-  again(revision) {
+  restart(revision) {
     this.revision = revision
     this.ask()
   }
@@ -40,13 +40,13 @@ export class Feed {
     if (this.asking) return void (this.hurry = true)
     clearTimeout(this.timer)
     this.asking = true
-    const { expected } = this
-    this.expected = false
+    const { urgent } = this
+    this.urgent = false
     try {
       const address = new URL(this.address)
       address.searchParams.set("after", this.revision)
       if (this.revision >= 0 && this.names) address.searchParams.set("names", this.names) // of thousands of labels only the new ones
-      if (expected) address.searchParams.set("wait", EXPECTED_S)
+      if (urgent) address.searchParams.set("wait", EXPECTED_S)
       const answer = await fetch(address, { signal: this.gone.signal, cache: "no-store" })
       if (!answer.ok) throw new Refusal(answer.status)
       const journal = await answer.json()
@@ -55,17 +55,17 @@ export class Feed {
       this.names = journal.names
       this.take(journal)
       this.failures = 0
-      this.#tell("live")
+      this.#enter("live")
     } catch (error) {
       if (this.gone.signal.aborted) return
       this.failures++
-      this.#tell([401, 403].includes(error.status) ? "refused" : "offline")
+      this.#enter([401, 403].includes(error.status) ? "refused" : "offline")
     } finally {
       this.asking = false
     }
     // the answer may have been on its way when the news came; a server that never gets there is not chased twice
-    if (this.hurry || (this.news > this.revision && this.chased !== this.news)) {
-      this.chased = this.news
+    if (this.hurry || (this.news > this.revision && this.lastChase !== this.news)) {
+      this.lastChase = this.news
       this.hurry = false
       return void this.ask()
     }
@@ -73,8 +73,8 @@ export class Feed {
     this.timer = setTimeout(() => document.hidden || this.ask(), pause)
   }
 
-  #tell(state) {
-    if (state !== this.state) this.told(this.state = state)
+  #enter(state) {
+    if (state !== this.state) this.report(this.state = state)
   }
 
   close() {

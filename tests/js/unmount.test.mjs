@@ -1,11 +1,11 @@
 import assert from "node:assert/strict"
 import test from "node:test"
-import { leaving } from "../../pages/components/elements/leaving.js"
+import { unmounter } from "../../pages/components/elements/unmount.js"
 
 /** A place with an element mounted twice, as Streamlit does when two runs follow each other: the ways to leave, and what was closed. */
 function mountedTwice() {
   const place = { isConnected: true }, mounted = new WeakMap([[place, "the map"]]), closed = []
-  const leave = () => leaving(mounted, place, element => closed.push(element))
+  const leave = () => unmounter(mounted, place, element => closed.push(element))
   return { place, mounted, closed, first: leave(), second: leave() }
 }
 

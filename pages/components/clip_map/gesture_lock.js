@@ -2,7 +2,7 @@
 
 const AFTER_MS = 150 // one stroke often follows another
 
-export class Hold {
+export class GestureLock {
   #waiting = new Map()
   #timer = null
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict"
 import test from "node:test"
-import { ticksOf, tickText } from "../../pages/components/clip_map/scale.js"
+import { ticksOf, tickText } from "../../pages/components/clip_map/axis_scales.js"
 
 test("ticks are round numbers within the ends", () => {
   assert.deepEqual(ticksOf(0, 99.67, 10), [0, 10, 20, 30, 40, 50, 60, 70, 80, 90])

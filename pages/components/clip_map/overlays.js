@@ -1,6 +1,7 @@
 /** What is drawn over the points: rings, the outline of the last lasso, focus, the point under the mouse, the brush. */
+import { drawScales } from "./axis_scales.js"
+import { cornersOf } from "./geometry.js"
 import { css } from "./paint.js"
-import { drawScales } from "./scale.js"
 
 export const BRUSH_PX = 14
 
@@ -19,7 +20,7 @@ function layer(canvas, view, empty) {
 }
 
 /** Rings around `ring` [shape (n)], the faint `outline` of the last lasso and the `scales` of the axes: they change seldom. */
-export function drawStill(canvas, { view, theme, clips, pixel, radius, outline, ring, scales }) {
+export function drawOverlay(canvas, { view, theme, clips, pixel, radius, outline, ring, scales }) {
   const context = layer(canvas, view, !outline && !ring && scales.x === null && scales.y === null)
   if (outline) {
     context.beginPath()
@@ -47,8 +48,9 @@ export function drawStill(canvas, { view, theme, clips, pixel, radius, outline, 
   drawScales(context, view, scales, theme)
 }
 
-/** The lasso or box of the hand, `corners` [[x, y]]: drawn over whatever the map shows just now. */
-function drawStroke(context, { corners, view, theme }) {
+/** The lasso or box of the hand: drawn over whatever the map shows just now. */
+function drawStroke(context, { stroke, view, theme }) {
+  const corners = cornersOf(stroke)
   context.beginPath()
   for (const [x, y] of corners) context.lineTo(...view.toPixel(x, y))
   context.lineWidth = 1.5
@@ -66,17 +68,17 @@ function drawStroke(context, { corners, view, theme }) {
   context.strokeStyle = theme.accent
 }
 
-/** The clip in `focus`, the `hovered` one (stronger while it is `heard`), the `dabbed` ones, the `brush` [x, y] and the `corners` of a lasso: they change with every move. */
-export function drawMarks(canvas, { view, theme, clips, pixel, radius, focus, hovered, heard, dabbed, brush, corners }) {
+/** The clip in `focus`, the one under the mouse (stronger while it is `audible`), those that the brush `dabs`, the `brush` [x, y] and the `stroke` of a lasso: they change with every move. */
+export function drawPointer(canvas, { view, theme, clips, pixel, radius, focus, hover, audible, dabs, brush, stroke }) {
   const inFocus = Number.isInteger(focus) && focus >= 0 && focus < clips.n && clips.shown[focus]
-  const context = layer(canvas, view, !(dabbed || corners || brush || inFocus || hovered !== null))
+  const context = layer(canvas, view, !(dabs || stroke || brush || inFocus || hover !== null))
   const ink = css(theme.ink)
   context.fillStyle = context.strokeStyle = theme.accent
-  for (const clip of dabbed ?? []) {
+  for (const clip of dabs ?? []) {
     const [px, py] = pixel(clip)
     context.fillRect(px - 1.5, py - 1.5, 3, 3)
   }
-  if (corners) drawStroke(context, { corners, view, theme })
+  if (stroke) drawStroke(context, { stroke, view, theme })
   if (brush) {
     context.beginPath()
     context.arc(...brush, BRUSH_PX, 0, 7)
@@ -94,11 +96,11 @@ export function drawMarks(canvas, { view, theme, clips, pixel, radius, focus, ho
     }
     context.stroke()
   }
-  if (hovered !== null) {
-    context.strokeStyle = heard ? theme.accent : ink
-    context.lineWidth = heard ? 2.5 : 1.5
+  if (hover !== null) {
+    context.strokeStyle = audible ? theme.accent : ink
+    context.lineWidth = audible ? 2.5 : 1.5
     context.beginPath()
-    context.arc(...pixel(hovered), radius + 3, 0, 7)
+    context.arc(...pixel(hover), radius + 3, 0, 7)
     context.stroke()
   }
 }

@@ -27,16 +27,16 @@ export function whole({ x0, x1, y0, y1 }) {
   return { x: around(x0, x1), y: around(y0, y1) }
 }
 
-export class Frame {
+export class PlotlyFrame {
   /**
-   * @param acts {moved(range), home()}
-   * @param {Hold} hold whatever changes Plotly's layout waits for the hand
+   * @param acts {show(range), home()}
+   * @param {GestureLock} lock whatever changes Plotly's layout waits for the hand
    */
-  constructor(element, acts, hold) {
-    Object.assign(this, { element, acts, hold, dragmode: "lasso", ready: false })
+  constructor(element, acts, lock) {
+    Object.assign(this, { element, acts, lock, dragmode: "lasso", ready: false })
   }
 
-  /** Shows a range {x, y}; from then on the hands can zoom and select. */
+  /** Shows a range {x, y}; from then on a hand can zoom and select. */
   async show(Plotly, range, { width, height }, theme) {
     const axis = ends => ({ range: [...ends], visible: false, showgrid: false, zeroline: false, autorange: false })
     const look = lookOf(theme)
@@ -57,22 +57,22 @@ export class Frame {
     if (this.closed) return Plotly.purge(this.element)
     if (!this.ready) this.#listen()
     this.ready = true
-    this.#moved()
+    this.#readRange()
   }
 
   #listen() {
     const on = (name, act) => this.element.on(`plotly_${name}`, act)
-    on("relayouting", () => this.#moved())
+    on("relayouting", () => this.#readRange())
     on("relayout", change => {
       if (change.dragmode) this.dragmode = change.dragmode
-      this.#moved()
+      this.#readRange()
     })
     on("doubleclick", () => this.dragmode === "pan" && this.acts.home())
   }
 
-  #moved() {
+  #readRange() {
     const { xaxis, yaxis } = this.element._fullLayout ?? {}
-    if (xaxis) this.acts.moved({ x: [...xaxis.range], y: [...yaxis.range] })
+    if (xaxis) this.acts.show({ x: [...xaxis.range], y: [...yaxis.range] })
   }
 
   goTo({ x, y }) {
@@ -88,7 +88,7 @@ export class Frame {
   }
 
   #relayout(what, change) {
-    this.hold.run(what, () => this.ready && !this.closed && this.Plotly.relayout(this.element, change))
+    this.lock.run(what, () => this.ready && !this.closed && this.Plotly.relayout(this.element, change))
   }
 
   close() {
