@@ -99,7 +99,7 @@ class Turns:
 def turn(dataset: Dataset) -> Iterator[None]:
     """A turn of the person who asks, for as long as the block takes. Raises Refused when they ask too much at once."""
     owner = dataset.by.role == OWNER
-    with dataset.datasets.listening.turns.turn(_asker(dataset.id, dataset.by), OWNER_AT_ONCE if owner else AT_ONCE):
+    with dataset.listening.turns.turn(_asker(dataset.id, dataset.by), OWNER_AT_ONCE if owner else AT_ONCE):
         yield
 
 
@@ -117,7 +117,7 @@ def decode(dataset: Dataset, sound: QuerySound, work: Callable[[Workers], T]) ->
     FetchError
         The same, of an address for which no reasons are given.
     """
-    listening = dataset.datasets.listening
+    listening = dataset.listening
     with turn(dataset), listening.decoding.turn(_asker(dataset.id, dataset.by), 1):
         try:
             return work(listening.question_workers)
@@ -137,7 +137,7 @@ def sound_at(dataset: Dataset, url: str) -> QuerySound:
     FetchError
         There is none that this person may have; whoever is not the owner is not told why.
     """
-    listening = dataset.datasets.listening
+    listening = dataset.listening
     with turn(dataset):
         if dataset.by.role == OWNER:
             return QuerySound(Piece(listening.fetch(dataset.id, url)), group_at(dataset, url))
@@ -156,7 +156,7 @@ def recording_of(dataset: Dataset, position: int) -> Piece:
     """The recording of a clip, from its beginning to its end. Raises as `sound_at`; NotFound: there is no such clip."""
     with turn(dataset):
         try:
-            clip, _, recording = dataset.datasets.listening.recording(dataset.id, position)
+            clip, _, recording = dataset.listening.recording(dataset.id, position)
         except FetchError as error:
             if dataset.by.role == OWNER:
                 raise

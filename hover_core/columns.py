@@ -53,7 +53,7 @@ def offered(dataset: Dataset) -> list[dict[str, str]]:
     """What there is: `{key, title, kind}` each. Columns of the table have keys that start with `table:`."""
     shown = dataset.visible()
     key = ("columns", dataset.id, dataset.clips_revision, dataset.by.role, shown)
-    return dataset.datasets.remember(key, lambda: _offered(dataset, shown))
+    return dataset.remember(key, lambda: _offered(dataset, shown))
 
 
 def check(dataset: Dataset, key: str) -> None:
@@ -105,7 +105,7 @@ def _given(dataset: Dataset, key: str) -> Column:
     """
     state = dataset.state()
     used, which = np.unique(state.source, return_inverse=True)
-    journal = dataset.datasets.journal
+    journal = dataset.journal
     sources = journal.sources(dataset.id, used.tolist())
     names: tuple[str, ...] = HOW
     place = 2
@@ -169,7 +169,7 @@ def _of_the_table(dataset: Dataset) -> dict[str, Column]:
         cells = clip_rows.extras(dataset.store, dataset.id)
         return {name: _numbers(words) or _categories(words) for name, words in cells.items()}
 
-    return dataset.datasets.remember(("table columns", dataset.id, dataset.clips_revision), make)
+    return dataset.remember(("table columns", dataset.id, dataset.clips_revision), make)
 
 
 def _numbers(cells: Sequence[str]) -> Column | None:

@@ -25,7 +25,7 @@ def data_card(dataset: Dataset) -> dict[str, Any]:
     """
     dataset.by.allow("own", dataset.id)
     state = dataset.state()
-    sources = dataset.datasets.journal.sources(dataset.id, np.unique(state.source).tolist())
+    sources = dataset.journal.sources(dataset.id, np.unique(state.source).tolist())
     known = [sources[source] for source in state.source[state.label >= 0].tolist() if source in sources]
     population = {name: counts for name, counts in state.population().items() if name and sum(counts.values())}
     twins = dataset.twins()
@@ -50,11 +50,11 @@ def data_card(dataset: Dataset) -> dict[str, Any]:
 
 def _agreement(dataset: Dataset, current: Counter[str]) -> dict[str, Any]:
     """How many clips two people labelled, each by themselves, and on what share they said the same; over all pairs."""
-    tally = dataset.datasets.journal.tally(dataset.id)
+    tally = dataset.journal.tally(dataset.id)
     # also those whose every label somebody else has replaced
     most = Counter({name: clips for name, (clips, _) in tally.items()}) | current
     people = [name for name, _ in most.most_common()]
-    said = [dataset.datasets.journal.state(dataset.id, name).label_names() for name in people[:_MOST_PEOPLE]]
+    said = [dataset.journal.state(dataset.id, name).label_names() for name in people[:_MOST_PEOPLE]]
     both = same = 0
     seen = np.zeros(dataset.state().size, bool)
     for one, other in combinations(said, 2):

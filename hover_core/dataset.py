@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -20,10 +18,10 @@ from numpy.typing import NDArray
 from hover_core import (
     cleaning,
     clip_rows,
+    duplicates,
     finding,
     mapping,
     members,
-    offers,
     own_vectors,
     tables,
     vector_rows,
@@ -32,15 +30,16 @@ from hover_core import (
 from hover_core.annotations import Batch, label_named, now
 from hover_core.clips import IDENTITIES, SUBSETS, Clip
 from hover_core.credentials import mask_credentials, without_credentials
+from hover_core.duplicates import Twins
 from hover_core.errors import NotFound, Refused, SoundError, TableError
 from hover_core.finding import Query, Ranking, Sought
-from hover_core.indexes import Indexes
 from hover_core.invites import LOCAL_OWNER, OWNER, Invite, Person
-from hover_core.journal import Entry, Journal, Written, add_labels
+from hover_core.journal import Entry, Written, add_labels
 from hover_core.listening import Listening
 from hover_core.names import clean
 from hover_core.own_vectors import Source
 from hover_core.reducers import Progress, Reducer
+from hover_core.resources import Resources
 from hover_core.search import SearchIndex
 from hover_core.split import split
 from hover_core.state import State
@@ -54,11 +53,11 @@ if TYPE_CHECKING:  # the first page does without
 
     from hover_core import cutting
     from hover_core.cuts import Cut
-    from hover_core.twins import Twins
 
 T = TypeVar("T")
 Positions = NDArray[np.int64]
 Floats = NDArray[np.float32]
+MOST_OFFERED: Final = 500  # labels, to those who work blind
 DEFAULT_VECTORIZER: Final = "profile-13x5-10-16-22050-v1"
 
 
@@ -83,31 +82,8 @@ class Foreseen:
     relabelled: int  # those that would lose the label that they have to another
 
 
-class Datasets:
+class Datasets(Resources):
     """All datasets of one store, with what a process keeps of them in memory. Safe for threads."""
-
-    def __init__(self, store: Store | None = None) -> None:
-        self.store = store or Store()
-        self.journal = Journal(self.store)
-        self.indexes = Indexes(self.store, self.journal)
-        self._listening: Listening | None = None
-        self._kept: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
-        self._making: dict[tuple[Any, ...], threading.RLock] = {}
-        self._lock = threading.Lock()
-
-    @property
-    def listening(self) -> Listening:
-        """Where the sounds of the clips are; opened when first asked for."""
-        with self._lock:
-            if self._listening is None:
-                self._listening = Listening(self.store)
-            return self._listening
-
-    def close(self) -> None:
-        """End decoders and connections."""
-        if self._listening is not None:
-            self._listening.close()
-        self.store.close()
 
     def rows(self, by: Person = LOCAL_OWNER, *, archived: bool = False) -> list[DatasetRow]:
         """The datasets that a person may label, the newest first."""
@@ -126,52 +102,23 @@ class Datasets:
         self.store.dataset(dataset_id)
         return Dataset(self, dataset_id, by)
 
-    def clips(self, dataset_id: str) -> pd.DataFrame:
-        """All clips of a dataset with all that is known of them; see `clip_rows.table`. Do not change it: it is shared.
-
-        For the library's own work: a person sees `Dataset.clips`.
-        """
-        key = ("clips", dataset_id, self.clips_revision(dataset_id))
-        return self.remember(key, lambda: clip_rows.table(self.store, dataset_id))
-
-    def clips_revision(self, dataset_id: str) -> int:
-        """The revision at which the clips of a dataset, their columns or groups were changed last."""
-        return int(self.store.dataset(dataset_id).settings.get("clips_revision", 0))
-
-    def remember(self, key: tuple[Any, ...], make: Callable[[], T], *, at_most: int = 24) -> T:
-        """`make()` once for each key; the least recently used goes when there are more than `at_most`.
-
-        Who asks while another thread makes it waits for that one.
-        """
-        with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
-            making = self._making.setdefault(key, threading.RLock())
-        with making:
-            with self._lock:
-                if key in self._kept:
-                    return self._kept[key]
-            try:
-                value = make()
-                with self._lock:
-                    self._kept[key] = value
-                    while len(self._kept) > at_most:
-                        self._kept.popitem(last=False)
-            finally:
-                with self._lock:
-                    self._making.pop(key, None)
-        return value
-
 
 class Dataset:
     """One dataset, in the hands of one person."""
 
-    def __init__(self, datasets: Datasets, dataset_id: str, by: Person = LOCAL_OWNER) -> None:
-        self.datasets = datasets
-        self.store = datasets.store
+    def __init__(self, resources: Resources, dataset_id: str, by: Person = LOCAL_OWNER) -> None:
+        self.resources = resources
+        self.store = resources.store
+        self.journal = resources.journal
+        self.indexes = resources.indexes
+        self.remember = resources.remember
         self.id = dataset_id
         self.by = by
+
+    @property
+    def listening(self) -> Listening:
+        """Where the sounds of the clips are; opened when first asked for."""
+        return self.resources.listening
 
     # what it is -------------------------------------------------------------------------------------------------------
 
@@ -187,7 +134,7 @@ class Dataset:
 
     def state(self) -> State:
         """Labels and subsets as they are now; for whoever works blind, with their own labels alone."""
-        return self.datasets.journal.state(self.id, self.by.name if self.by.blind else "")
+        return self.journal.state(self.id, self.by.name if self.by.blind else "")
 
     def clips(self) -> pd.DataFrame:
         """All clips in clip order; see `clip_rows.table`. Do not change it: it is shared.
@@ -196,7 +143,7 @@ class Dataset:
         when clips, their columns or groups change. A guest's has no addresses, ids or references, and of the table's
         columns and the groups what `visible` says.
         """
-        every, shown = self.datasets.clips(self.id), self.visible()
+        every, shown = self.resources.clips(self.id), self.visible()
         if shown.addresses:
             return every
 
@@ -211,7 +158,7 @@ class Dataset:
             kept["extra"] = kept["extra"].map(lambda extra: cells[id(extra)])
             return kept
 
-        return self.datasets.remember(("clips", self.id, self.clips_revision, shown), make)
+        return self.remember(("clips", self.id, self.clips_revision, shown), make)
 
     def names(self, positions: Sequence[int]) -> dict[int, tuple[str, str]]:
         """`{position: (name, url)}` of some clips; a million others are not read for it.
@@ -232,7 +179,7 @@ class Dataset:
         key = ("titles", self.id, self.clips_revision, self.by.role, self.by.blind)
 
         def make() -> list[str]:
-            clips = self.datasets.clips(self.id)
+            clips = self.resources.clips(self.id)
             return [
                 visibility.clip_title(self.by, position, url, _seconds(start_s), _seconds(end_s))
                 for position, url, start_s, end_s in zip(
@@ -240,7 +187,7 @@ class Dataset:
                 )
             ]
 
-        return self.datasets.remember(key, make)
+        return self.remember(key, make)
 
     # who is shown what ------------------------------------------------------------------------------------------------
 
@@ -271,15 +218,15 @@ class Dataset:
                 raise Refused(f"the table has no column “{name}”: choose one of {', '.join(known) or 'none'}")
             if shown and known[name].holds:
                 raise Refused(f"guests are never shown {known[name].holds}, which “{name}” holds: leave it unticked")
-        with self.datasets.journal.action(self.id, self.by.name) as action:  # nobody else writes settings meanwhile
+        with self.journal.action(self.id, self.by.name) as action:  # nobody else writes settings meanwhile
             self.store.set_settings(action.connection, self.id, visibility.ticked(self.row.settings, changes))
 
     def _evidence(self) -> visibility.Evidence:
         """What the cells of the table show; looked at once, and again when clips or imported labels have come."""
-        journal = self.datasets.journal
+        journal = self.journal
 
         def make() -> visibility.Evidence:
-            clips = self.datasets.clips(self.id)
+            clips = self.resources.clips(self.id)
             extras = clips["extra"].tolist()
             columns = {
                 name: [str(extra.get(name, "")) for extra in extras]
@@ -293,18 +240,16 @@ class Dataset:
         revision = settings.get("clips_revision", 0)
         known = visibility.roles_key(settings)
         key = ("evidence", self.id, revision, self.row.size, known, journal.newest_import(self.id))
-        return self.datasets.remember(key, make)
+        return self.remember(key, make)
 
     @property
     def clips_revision(self) -> int:
         """The revision at which clips, their columns or groups were changed last."""
-        return self.datasets.clips_revision(self.id)
+        return self.resources.clips_revision(self.id)
 
     def batches(self, *, limit: int = 50, own: bool = False) -> list[Batch]:
         """The newest actions first."""
-        return self.datasets.journal.batches(
-            self.id, limit=limit, annotator=self.by.name if own or self.by.blind else None
-        )
+        return self.journal.batches(self.id, limit=limit, annotator=self.by.name if own or self.by.blind else None)
 
     # clips in ---------------------------------------------------------------------------------------------------------
 
@@ -341,7 +286,7 @@ class Dataset:
         token = token or secrets.token_hex(16)
         ids = [clip.clip_id for clip in intake.clips]
         moved, written = 0, None
-        with self.datasets.journal.action(self.id, self.by.name) as action:
+        with self.journal.action(self.id, self.by.name) as action:
             connection = action.connection
             known = clip_rows.positions_of(connection, self.id, ids)
             fresh = [clip for clip in intake.clips if clip.clip_id not in known]
@@ -384,12 +329,6 @@ class Dataset:
         """The columns that clips have, and whether any has a group."""
         return list(clip_rows.extras(self.store, self.id)), clip_rows.has_groups(self.store, self.id)
 
-    def add_cut(self, intake: Intake, cut: Cut, *, labels: str = "aside") -> cutting.Result:
-        """Cut the recordings of a table into clips and add these; blocks until it is done. See `cutting.start`."""
-        from hover_core import cutting
-
-        return cutting.run_here(self, intake, cut, labels=labels)
-
     # labels and subsets -----------------------------------------------------------------------------------------------
 
     def annotate(
@@ -413,7 +352,7 @@ class Dataset:
             source = (self.by.name, now(), "propagated")
             entries.append(Entry(found.of(entries[0].positions), entries[0].label, verdict, source))
         token = token or secrets.token_hex(16)
-        return self.datasets.journal.annotate(
+        return self.journal.annotate(
             self.id,
             entries,
             annotator=self.by.name,
@@ -433,14 +372,12 @@ class Dataset:
         if found is not None:
             wanted = np.union1d(wanted, found.of(wanted))
         token = token or secrets.token_hex(16)
-        return self.datasets.journal.clear(
-            self.id, wanted, annotator=self.by.name, how=how, token=token, blind=self.by.blind
-        )
+        return self.journal.clear(self.id, wanted, annotator=self.by.name, how=how, token=token, blind=self.by.blind)
 
     def undo(self, batch_id: int, *, token: str | None = None) -> Written:
         """Take a batch back. Annotators can undo what they did themselves; clips changed again since are left alone."""
         self.by.allow("label", self.id)
-        return self.datasets.journal.undo(
+        return self.journal.undo(
             self.id,
             batch_id,
             annotator=self.by.name,
@@ -453,7 +390,7 @@ class Dataset:
         self, *, kinds: Sequence[str] = ("label", "clear", "move", "split", "import"), token: str | None = None
     ) -> tuple[Batch, Written] | None:
         """Take back the newest action of this person that still stands, or None. `kinds` says which actions count."""
-        batch = self.datasets.journal.newest_standing(self.id, self.by.name, kinds)
+        batch = self.journal.newest_standing(self.id, self.by.name, kinds)
         return None if batch is None else (batch, self.undo(batch.id, token=token))
 
     def commit(self, positions: Sequence[int] | Positions, subset: str, *, token: str | None = None) -> Written:
@@ -461,7 +398,7 @@ class Dataset:
         self.by.allow("own", self.id)
         if subset not in SUBSETS[1:]:
             raise Refused(f"“{subset}” is nothing to commit to: use train, dev or test")
-        return self.datasets.journal.move(
+        return self.journal.move(
             self.id,
             [(np.asarray(positions, np.int64), subset)],
             annotator=self.by.name,
@@ -486,7 +423,7 @@ class Dataset:
         self.by.allow("own", self.id)
         chosen = self.proposed_split(shares, grouped=grouped, twins=twins, seed=seed)
         moves = [(np.flatnonzero(chosen == number).astype(np.int64), name) for number, name in enumerate(SUBSETS)]
-        return self.datasets.journal.move(
+        return self.journal.move(
             self.id, moves, annotator=self.by.name, token=token or secrets.token_hex(16), kind="split", note="split"
         )
 
@@ -505,9 +442,7 @@ class Dataset:
 
     def twins(self) -> Twins | None:
         """The near-duplicates that were found last, or None before the first search; see `hover_core.twins`."""
-        from hover_core import twins
-
-        return twins.known(self)
+        return duplicates.known(self.resources, self.id)
 
     def group_by(self, column: str | None) -> None:
         """Take a column of the table as the group of every clip; None: no groups.
@@ -518,7 +453,7 @@ class Dataset:
             No clip has such a column.
         """
         self.by.allow("own", self.id)
-        with self.datasets.journal.action(self.id, self.by.name) as action:  # no clip is added meanwhile
+        with self.journal.action(self.id, self.by.name) as action:  # no clip is added meanwhile
             extras = clip_rows.table(self.store, self.id)["extra"]
             if column is not None and not any(column in extra for extra in extras):
                 raise Refused(f"the table has no column “{column}”: choose one that it came with")
@@ -534,7 +469,7 @@ class Dataset:
     def has_groups(self) -> bool:
         """Whether any clip has a group."""
         key = ("has groups", self.id, self.clips_revision, self.row.size)
-        return self.datasets.remember(key, lambda: clip_rows.has_groups(self.store, self.id))
+        return self.remember(key, lambda: clip_rows.has_groups(self.store, self.id))
 
     def normalise_per_group(self, *, on: bool) -> None:
         """Whether search and the next map leave out what the clips of a group have in common, as a speaker's voice.
@@ -581,9 +516,35 @@ class Dataset:
         self.by.allow("own", self.id)
         return members.add_invite(self.store, self.id, name, days=days, blind=blind)
 
+    @property
+    def offered_labels(self) -> list[str]:
+        """The labels that are offered by name to those who work blind, in their order."""
+        return [str(name) for name, _ in self.row.settings.get("offered_labels", [])]
+
     def offer_labels(self, labels: Sequence[str]) -> list[str]:
-        """Offer labels by name to those who work blind; which of them are new. Refused as `offers.offer` says."""
-        return offers.offer(self, labels)
+        """Offer labels, in this order, after those that are offered already; which of them are new.
+
+        Who works blind sees no label of anybody else's to choose from. What was offered stays offered: a label's colour
+        and key never change.
+
+        Raises
+        ------
+        Refused
+            A name is too long or holds a control character, or there would be more than `MOST_OFFERED`.
+        """
+        self.by.allow("own", self.id)
+        named = [name for words in labels if (name := label_named(words))]
+        with self.journal.action(self.id, self.by.name) as action:
+            kept = list(self.row.settings.get("offered_labels", []))  # nobody else writes while the action is open
+            before = {name for name, _ in kept}
+            new = [name for name in dict.fromkeys(named) if name not in before]
+            if len(kept) + len(new) > MOST_OFFERED:
+                raise Refused(f"{len(kept) + len(new):,} labels would be offered: at most {MOST_OFFERED} can be")
+            if new:
+                kept += [[name, action.revision] for name in new]
+                self.store.set_settings(action.connection, self.id, {"offered_labels": kept})
+                action.wrote = True
+        return new
 
     def invites(self) -> list[Invite]:
         """All invites, the newest first."""
@@ -633,101 +594,11 @@ class Dataset:
             placed[positions[known]] = found[known]
             return placed
 
-        return self.datasets.remember(("coordinates", embedding.id, embedding.clips, size), make)
-
-    def embed(
-        self,
-        vectorizer: str,
-        reducer: str = "umap",
-        *,
-        dimension: int = 2,
-        placeholder: bool = False,
-        progress: Progress | None = None,
-        only: Positions | None = None,
-        parent: int | None = None,
-        **settings: Any,
-    ) -> Reducer:
-        """Make a map: fit on raw, train and dev, transform test, write it down, return the fitted reducer.
-
-        `only` some clips make a map of a part, whose `parent` is the map that they were chosen on. See `mapping.embed`.
-        """
-        self.by.allow("own", self.id)
-        return mapping.embed(
-            self,
-            vectorizer,
-            reducer,
-            dimension=dimension,
-            placeholder=placeholder,
-            progress=progress,
-            only=only,
-            parent=parent,
-            settings=settings,
-        )
-
-    def add_vectors(self, source: Source, *, name: str, wrong: str = "refuse") -> own_vectors.Plan:
-        """Bring vectors along that were computed elsewhere; the answer's `key` is a vectorizer for map and search.
-
-        Parameters
-        ----------
-        source
-            A `.parquet` or `.npz` file, its bytes, or `{"ids": …, "vectors": …}` [shape=(n,), shape=(n, d)]; an id is
-            the clip's own, that of its table, or its address. See `own_vectors.read`.
-        name
-            What they are called, for example the model that made them.
-        wrong
-            What becomes of a file with rows that cannot be used (no such clip, NaN, another length, twice the same
-            clip): `refuse` all of it, or `leave out` those rows.
-
-        Raises
-        ------
-        TableError
-            It cannot be read, or rows of it cannot be used; each is named.
-        Refused
-            The name says nothing, or has vectors of another length already.
-
-        Examples
-        --------
-        >>> brought = dataset.add_vectors({"ids": ids, "vectors": vectors}, name="clap")    # doctest: +SKIP
-        >>> dataset.compute_nd_embedding(brought.key, "umap")                              # doctest: +SKIP
-        """
-        return own_vectors.bring(self, source, name=name, wrong=wrong)
-
-    def place(self) -> int:
-        """Place the clips that were vectorized since the map was drawn; nothing on it moves. How many there were.
-
-        Raises
-        ------
-        Refused
-            There is no map yet.
-        """
-        self.by.allow("own", self.id)
-        standing = mapping.standing(self)
-        if standing is None:
-            raise Refused("there is no map to place clips on: draw one first")
-        return mapping.place(self, standing)
+        return self.remember(("coordinates", embedding.id, embedding.clips, size), make)
 
     def index(self, vectorizer: str | None = None) -> SearchIndex:
         """The search index of the vectors in use, with every vector that is there now; built when first asked for."""
-        return self.datasets.indexes.get(self.id, vectorizer or self.vectorizer_key, wait=True)[0]
-
-    def neighbours(self, query: Query, k: int = 50, **options: Any) -> tuple[Positions, Floats]:
-        """The `k` clips that sound most like `query`, best first, and their cosines.
-
-        `query` is a clip's position, a URL (it need not be in the table), the bytes of a sound file, a
-        `finding.Stretch` of a clip, a vector, or a list of these. A clip does not answer itself. `options` and errors
-        are those of `find`, which also tells how near each is compared with all clips.
-
-        Examples
-        --------
-        >>> positions, cosines = dataset.neighbours("https://example.org/bark.wav", k=20)  # doctest: +SKIP
-        >>> dataset.neighbours([4, 17], unlike=[90], rerank="dtw")                       # doctest: +SKIP
-        """
-        ranking = self.find(query, k, **options)
-        return ranking.positions, ranking.scores
-
-    def find(self, query: Query | Sought, k: int | None = 50, **options: Any) -> Ranking:
-        """The same as a `finding.Ranking`; options are those of `finding.find`."""
-        return finding.find(self, query, k, **options)
+        return self.indexes.get(self.id, vectorizer or self.vectorizer_key, wait=True)[0]
 
     def near(self, positions: Sequence[int] | Positions, k: int, *, among: Positions | None = None) -> Positions:
         """The `k` clips nearest to the middle of some clips, best first; those clips themselves do not answer.
@@ -740,10 +611,6 @@ class Dataset:
             raise NotFound("none of these clips has a vector")
         return index.near_all(rows, k, among)
 
-    def vector_of(self, url: str) -> Floats:
-        """The vector of a URL by the vectorizer in use."""
-        return finding.of_url(self, url, self.vectorizer_key)
-
 
 class SupervisableAudioDataset(Dataset):
     """A dataset in the form of the guide: `from_pandas`, `dfs`, `compute_nd_embedding`.
@@ -755,9 +622,9 @@ class SupervisableAudioDataset(Dataset):
     """
 
     def __init__(
-        self, datasets: Datasets, dataset_id: str, *, feature_key: str = "audio", label_key: str = "label"
+        self, resources: Resources, dataset_id: str, *, feature_key: str = "audio", label_key: str = "label"
     ) -> None:
-        super().__init__(datasets, dataset_id)
+        super().__init__(resources, dataset_id)
         self.feature_key = feature_key
         self.label_key = label_key
         self.vectorizer: Callable[[str], Any] | str | None = None
@@ -912,6 +779,96 @@ class SupervisableAudioDataset(Dataset):
         key = self.vectorize(vectorizer)
         return self.embed(key, method, dimension=dimension, **kwargs)
 
+    def embed(
+        self,
+        vectorizer: str,
+        reducer: str = "umap",
+        *,
+        dimension: int = 2,
+        placeholder: bool = False,
+        progress: Progress | None = None,
+        only: Positions | None = None,
+        parent: int | None = None,
+        **settings: Any,
+    ) -> Reducer:
+        """Make a map: fit on raw, train and dev, transform test, write it down, return the fitted reducer.
+
+        `only` some clips make a map of a part, whose `parent` is the map that they were chosen on. See `mapping.embed`.
+        """
+        return mapping.embed(
+            self,
+            vectorizer,
+            reducer,
+            dimension=dimension,
+            placeholder=placeholder,
+            progress=progress,
+            only=only,
+            parent=parent,
+            **settings,
+        )
+
+    def place(self) -> int:
+        """Place the clips that were vectorized since the map was drawn; nothing on it moves. How many there were.
+
+        Raises
+        ------
+        Refused
+            There is no map yet.
+        """
+        return mapping.place_new(self)
+
+    def add_vectors(self, source: Source, *, name: str, wrong: str = "refuse") -> own_vectors.Plan:
+        """Bring vectors along that were computed elsewhere; the answer's `key` is a vectorizer for map and search.
+
+        Parameters
+        ----------
+        source
+            A `.parquet` or `.npz` file, its bytes, or `{"ids": …, "vectors": …}` [shape=(n,), shape=(n, d)]; an id is
+            the clip's own, that of its table, or its address. See `own_vectors.read`.
+        name
+            What they are called, for example the model that made them.
+        wrong
+            What becomes of a file with rows that cannot be used (no such clip, NaN, another length, twice the same
+            clip): `refuse` all of it, or `leave out` those rows.
+
+        Raises
+        ------
+        TableError
+            It cannot be read, or rows of it cannot be used; each is named.
+        Refused
+            The name says nothing, or has vectors of another length already.
+
+        Examples
+        --------
+        >>> brought = dataset.add_vectors({"ids": ids, "vectors": vectors}, name="clap")    # doctest: +SKIP
+        >>> dataset.compute_nd_embedding(brought.key, "umap")                              # doctest: +SKIP
+        """
+        return own_vectors.bring(self, source, name=name, wrong=wrong)
+
+    def add_cut(self, intake: Intake, cut: Cut, *, labels: str = "aside") -> cutting.Result:
+        """Cut the recordings of a table into clips and add these; blocks until it is done. See `cutting.start`."""
+        from hover_core import cutting
+
+        return cutting.run_here(self, intake, cut, labels=labels)
+
+    def neighbours(self, query: Query, k: int = 50, **options: Any) -> tuple[Positions, Floats]:
+        """The `k` clips that sound most like `query`, best first, and their cosines.
+
+        `query` is a clip's position, a URL (it need not be in the table), the bytes of a sound file, a
+        `finding.Stretch` of a clip, a vector, or a list of these. A clip does not answer itself. `options` and errors
+        are those of `find`, which also tells how near each is compared with all clips.
+
+        Examples
+        --------
+        >>> positions, cosines = dataset.neighbours("https://example.org/bark.wav", k=20)  # doctest: +SKIP
+        >>> dataset.neighbours([4, 17], unlike=[90], rerank="dtw")                       # doctest: +SKIP
+        """
+        return finding.neighbours(self, query, k, **options)
+
+    def find(self, query: Query | Sought, k: int | None = 50, **options: Any) -> Ranking:
+        """The same as a `finding.Ranking`; options are those of `finding.find`."""
+        return finding.find(self, query, k, **options)
+
     def vector_of(self, url: str) -> Floats:
         """The vector of a URL by the vectorizer in use."""
         if callable(self.vectorizer):
@@ -919,7 +876,7 @@ class SupervisableAudioDataset(Dataset):
                 return np.asarray(self.vectorizer(url), np.float32)
             except Exception as error:
                 raise SoundError(f"{mask_credentials(url)}: {type(error).__name__}: {error}") from error
-        return super().vector_of(url)
+        return finding.of_url(self, url, self.vectorizer_key)
 
 
 def vectorizer_key(vectorizer: Callable[[str], Any] | str) -> str:

@@ -29,7 +29,7 @@ def labels_by_how(dataset: Dataset) -> dict[str, int]:
     dataset.by.allow("own", dataset.id)
     state = dataset.state()
     used, counts = np.unique(state.source[state.label >= 0], return_counts=True)
-    sources = dataset.datasets.journal.sources(dataset.id, used.tolist())
+    sources = dataset.journal.sources(dataset.id, used.tolist())
     found = dict.fromkeys(HOW, 0)
     for source, count in zip(used.tolist(), counts.tolist(), strict=True):
         found[sources[source][2]] += count
@@ -59,7 +59,7 @@ def export_table(
     dataset.by.allow("own", dataset.id)
     state = dataset.state()
     clips = clip_rows.table(dataset.store, dataset.id).iloc[: state.size]
-    sources = dataset.datasets.journal.sources(dataset.id, np.unique(state.source).tolist())
+    sources = dataset.journal.sources(dataset.id, np.unique(state.source).tolist())
     by = [sources.get(int(source), ("", "", "")) for source in state.source]
     labels = state.label_names()
     if len(set(hows)) < len(HOW):

@@ -158,7 +158,7 @@ def sought(dataset: Dataset, query: Query) -> Sought:
             clips.append(int(part))
             silent.append(int(part))
         elif isinstance(part, str):
-            vectors.append(dataset.vector_of(part) if key == dataset.vectorizer_key else of_url(dataset, part, key))
+            vectors.append(_of_address(dataset, part, key))
             groups.append(asking.group_at(dataset, part))
             if in_frames:
                 frames.append(_frames_of(dataset, sound_of(dataset, part)))
@@ -241,6 +241,17 @@ def find(
     return ranking if k is None else ranking.first(k)
 
 
+def neighbours(dataset: Dataset, query: Query, k: int = 50, **options: Any) -> tuple[Positions, Floats]:
+    """The `k` clips that sound most like a query, best first, and their cosines; options and errors as of `find`.
+
+    Returns
+    -------
+    positions, cosines : [shape=(k,), shape=(k,)]
+    """
+    ranking = find(dataset, query, k, **options)
+    return ranking.positions, ranking.scores
+
+
 def has_sequences(dataset: Dataset) -> bool:
     """Whether somebody had the clips' sequences made, so that a search can be re-ranked."""
     return vector_rows.version(dataset.store, dataset.id, dtw.KEY)[0] > 0
@@ -260,7 +271,7 @@ def sequences(dataset: Dataset) -> dtw.Sequences:
             "the clips have no sequences yet, so nothing can be compared frame by frame: have them made first"
         )
     key = ("sequences", dataset.id, version)
-    return dataset.datasets.remember(key, lambda: dtw.Sequences(*dataset.vectors(dtw.KEY)))
+    return dataset.remember(key, lambda: dtw.Sequences(*dataset.vectors(dtw.KEY)))
 
 
 def with_frames(dataset: Dataset, asked: Sought, sounds: Sequence[bytes]) -> Sought:
@@ -307,7 +318,7 @@ def advice(dataset: Dataset, *, sample: int = 150) -> Advice | None:
     if len(labelled) < _LEAST_ADVISERS or len(np.unique(codes)) < 2:
         return None
     units = index.units[index.rows_of(labelled)]
-    groups = dataset.datasets.clips(dataset.id)["group_name"].to_numpy()[labelled]
+    groups = dataset.resources.clips(dataset.id)["group_name"].to_numpy()[labelled]
     plain, reranked = [], []
     for query in draw.permutation(len(labelled))[:sample]:
         others = np.flatnonzero((groups != groups[query]) | (groups == ""))
@@ -382,6 +393,12 @@ def ask(dataset: Dataset, query: str | bytes | Stretch) -> tuple[Sought, bytes]:
         return sought(dataset, sound), playable(dataset, sound)
 
 
+def _of_address(dataset: Dataset, url: str, key: str) -> Floats:
+    """By the notebook's own function where the dataset has one (`SupervisableAudioDataset.vector_of`), else by ours."""
+    own = getattr(dataset, "vector_of", None)
+    return own(url) if own is not None and key == dataset.vectorizer_key else of_url(dataset, url, key)
+
+
 def of_url(dataset: Dataset, url: str, key: str) -> Floats:
     """The vector of a URL by a vectorizer of ours. [shape=(d,), float32] Raises as `sought`."""
     _can_hear(key)
@@ -439,7 +456,7 @@ def _index(dataset: Dataset) -> tuple[SearchIndex, str]:
     key = dataset.vectorizer_key
     if not key:
         raise Refused("no clip has a vector yet: vectorize first")
-    index, served = dataset.datasets.indexes.get(dataset.id, key)
+    index, served = dataset.indexes.get(dataset.id, key)
     if not len(index.positions):
         raise NotFound("no clip has a vector yet: vectorize first")
     return index, served

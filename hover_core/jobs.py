@@ -351,7 +351,7 @@ def _work(dataset: Dataset, job: Job, progress: Progress, stop: _Heart) -> None:
     if job.kind == "part":
         progress.phase = "map"
         only = np.array(job.settings["only"], np.int64)
-        dataset.embed(key, job.settings["reducer"], progress=epoch, only=only, parent=job.settings["parent"])
+        mapping.embed(dataset, key, job.settings["reducer"], progress=epoch, only=only, parent=job.settings["parent"])
         return
 
     if job.kind == "sequences":
@@ -363,7 +363,7 @@ def _work(dataset: Dataset, job: Job, progress: Progress, stop: _Heart) -> None:
 
     def placeholder() -> None:
         if old is None and len(vector_rows.vectorized(dataset.store, dataset.id, key)) >= 3:
-            dataset.embed(key, "pca", placeholder=True)
+            mapping.embed(dataset, key, "pca", placeholder=True)
 
     if _pending(dataset, key):
         Vectorizing(
@@ -376,10 +376,10 @@ def _work(dataset: Dataset, job: Job, progress: Progress, stop: _Heart) -> None:
     placeholder()
     options = dict(job.settings["options"])
     if job.settings["reducer"] == "pca" and options.get("dimension", 2) == 2:
-        dataset.embed(key, "pca")
+        mapping.embed(dataset, key, "pca")
         return
     begun = time.monotonic()
-    dataset.embed(key, job.settings["reducer"], progress=epoch, **options)
+    mapping.embed(dataset, key, job.settings["reducer"], progress=epoch, **options)
 
 
 def _receipts(job: Job) -> Receipts:

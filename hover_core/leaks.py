@@ -193,7 +193,7 @@ def _worker() -> ThreadPoolExecutor:
 def _made_of(dataset: Dataset) -> tuple[Any, ...]:
     row, key = dataset.row, dataset.vectorizer_key
     version = vector_rows.version(dataset.store, dataset.id, key) if key else None
-    return id(dataset.datasets), dataset.id, row.revision, key, version, twin_rows.made_of(dataset.store, dataset.id)
+    return id(dataset.resources), dataset.id, row.revision, key, version, twin_rows.made_of(dataset.store, dataset.id)
 
 
 def _across_groups(label: Positions, groups: Positions) -> NDArray[np.bool_]:

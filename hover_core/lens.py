@@ -85,7 +85,7 @@ def look(dataset: Dataset, embedding: Embedding) -> Lens:
     state = dataset.state()  # for whoever works blind other labels than for everybody
     what = (embedding.id, embedding.clips, corpus.is_per_group(dataset.store, dataset.id))
     key = ("lens", dataset.id, *what, state.revision, state.view)
-    return dataset.datasets.remember(key, lambda: _look(dataset, embedding))
+    return dataset.remember(key, lambda: _look(dataset, embedding))
 
 
 def mend(dataset: Dataset, embedding: Embedding, *, per_group: bool) -> Job:
@@ -183,7 +183,7 @@ def _both_ways(
     """`Lens.across`."""
     if len(names) > MOST_VECTORS:
         return None
-    found = corpus.read(dataset.store, dataset.datasets.journal, dataset.id, vectorizer, per_group=False)
+    found = corpus.read(dataset.store, dataset.journal, dataset.id, vectorizer, per_group=False)
     inside = found.positions < min(len(names), len(label))
     positions, vectors = found.positions[inside], found.vectors[inside]
     groups, labels = _codes(names)[positions], label[positions].astype(np.int64)

@@ -41,7 +41,7 @@ def embed(
     progress: Progress | None = None,
     only: Positions | None = None,
     parent: int | None = None,
-    settings: Mapping[str, Any] | None = None,
+    **settings: Any,
 ) -> Reducer:
     """Make a map: fit on raw, train and dev, transform test, lay it on the map before, write it down.
 
@@ -53,8 +53,8 @@ def embed(
     Refused
         No clip that may shape the map has a vector, or the reducer does not know a setting.
     """
-    settings = settings or {}
-    found = corpus.read(dataset.store, dataset.datasets.journal, dataset.id, vectorizer)
+    dataset.by.allow("own", dataset.id)
+    found = corpus.read(dataset.store, dataset.journal, dataset.id, vectorizer)
     positions, vectors = found.positions, found.vectors
     if only is not None:
         among = np.isin(positions, only)
@@ -126,11 +126,26 @@ def unplaced(dataset: Dataset, embedding: Embedding) -> Positions:
     return np.setdiff1d(have, there)
 
 
+def place_new(dataset: Dataset) -> int:
+    """Place the clips that were vectorized since the map was drawn; nothing on it moves. How many there were.
+
+    Raises
+    ------
+    Refused
+        There is no map yet.
+    """
+    dataset.by.allow("own", dataset.id)
+    newest = standing(dataset)
+    if newest is None:
+        raise Refused("there is no map to place clips on: draw one first")
+    return place(dataset, newest)
+
+
 def place(dataset: Dataset, embedding: Embedding) -> int:
     """Place the clips that have come since a map was drawn; return how many. Those that are there do not move."""
     found = corpus.read(
         dataset.store,
-        dataset.datasets.journal,
+        dataset.journal,
         dataset.id,
         embedding.vectorizer,
         per_group=bool(embedding.settings.get("per_group", False)),  # as the map was drawn

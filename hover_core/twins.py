@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -18,6 +16,7 @@ from numpy.typing import NDArray
 from hover_core import alike, twin_rows, vector_rows
 from hover_core.audio import Piece
 from hover_core.dataset import Dataset
+from hover_core.duplicates import Search, Twins
 from hover_core.errors import DecodeError, HoverError
 
 Positions = NDArray[np.int64]
@@ -30,83 +29,7 @@ _LENGTHS_DIFFER_S: Final = 0.35  # encoders pad: MP3 at 8 kHz by up to 0.28 s
 _KEPT_PRINTS_BYTES: Final = 400_000_000
 
 
-@dataclass(frozen=True)
-class Twins:
-    """The near-duplicates of a dataset.
-
-    Attributes
-    ----------
-    group : number of each clip's group, -1 for none, in clip order [shape=(n,)]
-    pairs : positions of clips that are the same sound [shape=(m, 2)]
-    how : BYTES, EAR or VECTOR for each pair [shape=(m,)]
-    score : how alike the waveforms of a pair are where they were compared, else NaN [shape=(m,)]
-    threshold : closeness below which vectors alone decide; see `alike.likely`
-    heard, unheard : likely pairs whose waveforms were compared, and those for which sound or time was missing
-    made_of : what was looked at; another value now means that a search may find more
-    """
-
-    group: NDArray[np.int32]
-    pairs: Positions
-    how: NDArray[np.int8]
-    score: Floats
-    threshold: float = 0.0
-    heard: int = 0
-    unheard: int = 0
-    made_of: str = ""
-
-    @property
-    def groups(self) -> list[Positions]:
-        """The positions of each group, in clip order."""
-        order = np.argsort(self.group, kind="stable")
-        order = order[self.group[order] >= 0]
-        return [part for part in np.split(order, np.flatnonzero(np.diff(self.group[order])) + 1) if len(part)]
-
-    def of(self, positions: Positions) -> Positions:
-        """The twins of some clips, without those clips themselves, in clip order."""
-        positions = np.asarray(positions, np.int64)
-        known = positions[positions < len(self.group)]
-        numbers = np.unique(self.group[known])
-        together = np.flatnonzero(np.isin(self.group, numbers[numbers >= 0]))
-        return np.setdiff1d(together, positions).astype(np.int64)
-
-    def joined(self, groups: Sequence[str]) -> list[str]:
-        """Names of what must not be split: the `groups` of all clips, in clip order, with twins in one."""
-        names = [name or f"\x00{number}" for number, name in enumerate(groups)]
-        _, code = np.unique(np.asarray(names, dtype=object).astype(str), return_inverse=True)
-        size = len(names)
-        first = np.full(int(code.max(initial=-1)) + 1, size)
-        np.minimum.at(first, code, np.arange(size))
-        links = [np.stack([np.arange(size), first[code]], axis=1), self.pairs[(self.pairs < size).all(axis=1)]]
-        return [f"{number}" for number in alike.groups_of(size, np.concatenate(links)).tolist()]
-
-
-@dataclass
-class Search:
-    """A search under way, or how it ended. `problem` is a sentence if it failed."""
-
-    made_of: str
-    done: int = 0
-    total: int = 0
-    began_at: float = field(default_factory=time.monotonic)
-    running: bool = True
-    cancelled: bool = False
-    problem: str = ""
-
-    def cancel(self) -> None:
-        """End it soon; what was compared by then counts."""
-        self.cancelled = True
-
-
-_searches: dict[tuple[int, str], Search] = {}
 _lock = threading.Lock()
-
-
-def known(dataset: Dataset) -> Twins | None:
-    """What was found last, or None before the first search. It may be older than the dataset: see `current`."""
-    made_of = twin_rows.made_of(dataset.store, dataset.id)
-    if made_of is None:
-        return None
-    return dataset.datasets.remember(("twins", dataset.id, made_of), lambda: _kept(dataset, made_of))
 
 
 def current(dataset: Dataset) -> bool:
@@ -116,18 +39,18 @@ def current(dataset: Dataset) -> bool:
 
 def searching(dataset: Dataset) -> Search | None:
     """The last search of this process, if there was one."""
-    return _searches.get((id(dataset.datasets), dataset.id))
+    return dataset.resources.duplicate_searches.get(dataset.id)
 
 
 def start(dataset: Dataset) -> Search:
     """Search in the background, unless it is done or under way."""
     dataset.by.allow("own", dataset.id)
     with _lock:
-        key = (id(dataset.datasets), dataset.id)
-        there, made_of = _searches.get(key), _made_of(dataset)
+        searches = dataset.resources.duplicate_searches
+        there, made_of = searches.get(dataset.id), _made_of(dataset)
         if there is not None and (there.running or there.made_of == made_of):
             return there
-        search = _searches[key] = Search(made_of)
+        search = searches[dataset.id] = Search(made_of)
     threading.Thread(target=_run, args=(dataset, search), name=f"twins of {dataset.id}", daemon=True).start()
     return search
 
@@ -187,7 +110,7 @@ class _Listener:
     """Compares clips by their waveforms, as far as the cache holds them."""
 
     def __init__(self, dataset: Dataset, sounds: twin_rows.Sounds) -> None:
-        self._listening = dataset.datasets.listening
+        self._listening = dataset.listening
         self._sounds = sounds
         self._prints: dict[int, Floats | None] = {}
         self._bytes = 0
@@ -263,14 +186,6 @@ def _made_of(dataset: Dataset) -> str:
     key = dataset.vectorizer_key
     blocks, newest = vector_rows.version(dataset.store, dataset.id, key) if key else (0, 0)
     return f"{key}/{blocks}/{newest}/{dataset.row.size}"
-
-
-def _kept(dataset: Dataset, made_of: str) -> Twins:
-    arrays = twin_rows.kept(dataset.store, dataset.id)
-    assert arrays is not None  # made_of was there a moment ago, and nothing deletes it
-    threshold, heard, unheard = arrays["numbers"].tolist()
-    found = Twins(arrays["group"], arrays["pairs"], arrays["how"], arrays["score"], made_of=made_of)
-    return replace(found, threshold=threshold, heard=int(heard), unheard=int(unheard))
 
 
 def progress_words(search: Search) -> str:

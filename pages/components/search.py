@@ -101,7 +101,7 @@ class Search:
         among_key = None if among is None else among.tobytes()
         words = None if self.words is None else tuple(vars(self.words).values())
         key = (k, at_least, nearest, rerank, among_key, words, tuple(self.like), tuple(self.unlike), version)
-        key = (*key, dataset.datasets.indexes.version(dataset.id, dataset.vectorizer_key))
+        key = (*key, dataset.indexes.version(dataset.id, dataset.vectorizer_key))
         if self._found is not None and self._found[0] == key:
             return self._found[1]
         ranking = self._ranking(dataset, k, at_least, nearest, rerank, among)

@@ -8,7 +8,7 @@ import streamlit as st
 from hover_core import twins
 from hover_core.clips import SUBSETS
 from hover_core.dataset import Dataset
-from hover_core.twins import Twins
+from hover_core.duplicates import Twins
 from pages.components import session
 from pages.components.words import counted, plain
 

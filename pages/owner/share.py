@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 import pandas as pd
 import streamlit as st
 
-from hover_core import offers
 from hover_core.annotations import now
 from hover_core.invites import Invite
 from hover_core.members import guests
@@ -71,7 +70,7 @@ def main() -> None:
 
 def _people(invites: list[Invite]) -> None:
     """Everybody who came or labelled, whoever did most first."""
-    tally = dataset.datasets.journal.tally(dataset.id)
+    tally = dataset.journal.tally(dataset.id)
     rows = []
     for invite in invites:
         for name, devices, seen in guests(dataset.store, invite.id):
@@ -92,7 +91,7 @@ def _people(invites: list[Invite]) -> None:
 
 def _offer() -> None:
     """Labels that whoever is blind can choose from at once."""
-    known = offers.offered(dataset)
+    known = dataset.offered_labels
     with st.expander(f"Labels offered to those who work blind: {len(known)}", icon=":material/label:"):
         st.caption(
             "Who works blind sees no label of anybody else's, so each would spell their own. What you offer here is on "

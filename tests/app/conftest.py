@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from hover_core import vector_rows
+from hover_core import mapping, vector_rows
 from hover_core.clips import Clip, clip_id
 from hover_core.dataset import Dataset, Datasets
 from hover_core.invites import LOCAL_OWNER, Person
@@ -53,5 +53,5 @@ def mapped(datasets: Datasets) -> Dataset:
     with dataset.store.write() as connection:
         vector_rows.add_vectors(connection, dataset.id, "mfcc-mean-32-22050-v1", list(range(40)), vectors)
     dataset.change_settings(vectorizer="mfcc-mean-32-22050-v1")
-    dataset.embed("mfcc-mean-32-22050-v1", "pca")
+    mapping.embed(dataset, "mfcc-mean-32-22050-v1", "pca")
     return dataset

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from hover_core import mapping
 from hover_core.dataset import Dataset
 from hover_core.invites import LOCAL_OWNER
 from hover_core.vector_rows import Embedding
@@ -69,7 +70,7 @@ def test_the_way_through_maps_of_parts_is_a_stack(desk: Desk, mapped: Dataset) -
     assert whole is not None
 
     def part(parent: int, size: int) -> Embedding:
-        mapped.embed(whole.vectorizer, "pca", only=np.arange(size), parent=parent)
+        mapping.embed(mapped, whole.vectorizer, "pca", only=np.arange(size), parent=parent)
         return mapped.embeddings()[0]
 
     wide = part(whole.id, 20)

@@ -9,7 +9,7 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
-from hover_core import members, tables, vector_rows
+from hover_core import mapping, members, tables, vector_rows
 from hover_core.dataset import Dataset, Datasets
 from hover_core.finding import Stretch
 from hover_core.invites import ANNOTATOR, LOCAL_OWNER, Person
@@ -67,7 +67,7 @@ def dataset(datasets: Datasets, server: SoundServer) -> Dataset:
         reason = f"{server.host_port} has no such file (HTTP 404)"
         vector_rows.add_failures(connection, made.id, KEY, {FAILS: reason})
     made.change_settings(vectorizer=KEY)
-    made.embed(KEY, "pca")
+    mapping.embed(made, KEY, "pca")
     made.annotate([0, 1], "hush-hush", how="heard")
     return made
 
@@ -329,7 +329,7 @@ def test_share_lists_what_guests_see_and_why_not(run_as: Run, dataset: Dataset) 
 
 def test_a_tick_on_share_is_taken_over_at_once(run_as: Run, dataset: Dataset) -> None:
     app = share(run_as(LOCAL_OWNER))
-    mira = dataset.datasets.open(dataset.id, by=Person("Mira", ANNOTATOR, dataset.id))
+    mira = dataset.resources.open(dataset.id, by=Person("Mira", ANNOTATOR, dataset.id))
     tick(app, dataset, "depth", on=False)
     assert mira.visible().columns == {"room"}
     assert not boxes(app, dataset)["depth"][0]

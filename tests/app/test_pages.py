@@ -15,7 +15,7 @@ import pytest
 from sqlalchemy import text
 from streamlit.testing.v1 import AppTest
 
-from hover_core import jobs, members, vector_rows
+from hover_core import jobs, mapping, members, vector_rows
 from hover_core.dataset import Dataset, Datasets
 from hover_core.invites import ANNOTATOR, LOCAL_OWNER, Person
 from pages.components.clip_map import wire
@@ -59,19 +59,19 @@ def test_an_annotator_lands_on_label(run_as: Run, mapped: Dataset) -> None:
 
 
 def test_archived_datasets_can_be_taken_out_again_when_no_other_is_left(run_as: Run, mapped: Dataset) -> None:
-    mapped.datasets.new("owls").archive()
+    mapped.resources.new("owls").archive()
     app = run_as()
     app.button(key="frame.archive").click().run()
 
     assert [toast.value for toast in app.toast] == [
         "“birds” is in the archive. The menu of datasets, here at the top, takes it out again."
     ]
-    assert mapped.datasets.rows() == []
+    assert mapped.resources.rows() == []
     app.selectbox(key="frame.unarchive").select(mapped.id).run()
 
     assert not app.exception
     assert [toast.value for toast in app.toast] == ["“birds” is out of the archive."]
-    assert [row.id for row in mapped.datasets.rows()] == [mapped.id]
+    assert [row.id for row in mapped.resources.rows()] == [mapped.id]
     assert app.text_input(key=f"frame.name.{mapped.id}.birds").value == "birds"
 
 
@@ -632,7 +632,7 @@ def _speakers(dataset: Dataset, *, labels: bool) -> None:
     if labels:
         for word in range(2):
             dataset.annotate(np.flatnonzero(words == word), f"word {word}", how="heard")
-    dataset.embed(key, "pca")
+    mapping.embed(dataset, key, "pca")
 
 
 def test_map_says_what_it_is_made_of_and_mends_it(run_as: Run, mapped: Dataset) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from hover_core import vector_rows
+from hover_core import mapping, vector_rows
 from hover_core.clips import Clip, clip_id
 from hover_core.dataset import Dataset, Datasets
 from hover_core.invites import ANNOTATOR, LOCAL_OWNER, Person
@@ -37,7 +37,7 @@ def mapped(datasets: Datasets) -> Dataset:
     with dataset.store.write() as connection:
         vector_rows.add_vectors(connection, dataset.id, KEY, list(range(40)), vectors)
     dataset.change_settings(vectorizer=KEY)
-    dataset.embed(KEY, "pca")
+    mapping.embed(dataset, KEY, "pca")
     return dataset
 
 
@@ -70,7 +70,7 @@ def test_the_owner_of_an_app_on_this_machine_may_allow_a_refused_address_by_a_cl
     app.button(key="label.allow").click().run()
 
     assert not app.exception
-    assert mapped.datasets.rows()[0].settings["allowed_hosts"] == [server.host_port]
+    assert mapped.resources.rows()[0].settings["allowed_hosts"] == [server.host_port]
     assert server.count["/new.wav"] == 1
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hover_core import clip_rows, dtw, vector_rows
+from hover_core import clip_rows, dtw, finding, vector_rows
 from hover_core.audio import Heard, Piece, Workers
 from hover_core.clips import Clip
 from hover_core.dataset import Datasets
@@ -179,12 +179,12 @@ def _through_a_dataset(vectors: Floats, asked: NDArray[np.int64]) -> dict[str, A
                 where = np.arange(first, first + len(block))
                 vector_rows.add_vectors(connection, dataset.id, key, where.tolist(), block)
         begun = time.perf_counter()
-        dataset.neighbours(int(asked[0]), TOP)
+        finding.neighbours(dataset, int(asked[0]), TOP)
         first_s = time.perf_counter() - begun
         took = []
         for query in asked[:50]:
             begun = time.perf_counter()
-            hits, _ = dataset.neighbours(int(query), TOP)
+            hits, _ = finding.neighbours(dataset, int(query), TOP)
             took.append((time.perf_counter() - begun) * 1000)
             assert query not in hits
         datasets.close()

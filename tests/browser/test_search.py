@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from hover_core import clip_rows, jobs, vector_rows
+from hover_core import clip_rows, jobs, mapping, vector_rows
 from hover_core.clips import Clip, clip_id
 from hover_core.dataset import Dataset
 from hover_core.invites import MOST_SOUND_BYTES
@@ -47,7 +47,7 @@ class Heard:
     def labelled(self) -> dict[int, tuple[str, str]]:
         """Position → label and how it was given, as it is in the store."""
         state = self.dataset.state()
-        sources = self.dataset.datasets.journal.sources(self.dataset.id, np.unique(state.source).tolist())
+        sources = self.dataset.journal.sources(self.dataset.id, np.unique(state.source).tolist())
         return {
             int(p): (state.names[state.label[p]], sources[int(state.source[p])][2])
             for p in np.flatnonzero(state.label >= 0)
@@ -78,7 +78,7 @@ def heard(standing: Standing, vectorized: Dataset, tmp_path: Path) -> Heard:
     with dataset.store.write() as connection:
         vector_rows.add_vectors(connection, dataset.id, KEY, positions.tolist(), vectors)
         clip_rows.hear(connection, dataset.id, known)
-    dataset.embed(KEY, "pca")
+    mapping.embed(dataset, KEY, "pca")
     return Heard(standing.at("label", dataset), dataset, standing.server, tmp_path)
 
 

@@ -92,7 +92,7 @@ def world(tmp_path_factory):
 
 def theirs(dataset, name="Mira", *, blind=False):
     """The dataset in the hands of somebody who was invited."""
-    return dataset.datasets.open(dataset.id, by=Person(name, ANNOTATOR, dataset.id, blind))
+    return dataset.resources.open(dataset.id, by=Person(name, ANNOTATOR, dataset.id, blind))
 
 
 WAYS = {
@@ -102,7 +102,7 @@ WAYS = {
     "playable": playable,
     "of_url": lambda dataset, url: finding.of_url(dataset, url, KEY),
     "vector_of": lambda dataset, url: dataset.vector_of(url),
-    "neighbours": lambda dataset, url: dataset.neighbours([url]),
+    "neighbours": lambda dataset, url: finding.neighbours(dataset, [url]),
 }
 
 
@@ -299,7 +299,7 @@ def test_clips_are_found_by_their_address_in_normal_form(journal, identity, aske
 
 def test_a_person_asks_a_few_questions_at_once_and_keeps_nobody_else_from_asking(world, monkeypatch):
     dataset, server = world
-    listening = dataset.datasets.listening
+    listening = dataset.listening
     server.files["/slow.wav"] = server.files["/1.wav"]
     slow = server.url("/slow.wav")
     dataset.add(Intake(clips=[Clip(clip_id(slow), slow)]))
@@ -335,7 +335,7 @@ def test_a_person_asks_a_few_questions_at_once_and_keeps_nobody_else_from_asking
 @pytest.mark.parametrize(("who", "most"), [("owner", asking.OWNER_AT_ONCE), ("annotator", asking.AT_ONCE)])
 def test_the_owner_asks_more_at_once(world, monkeypatch, who, most):
     dataset = world[0] if who == "owner" else theirs(world[0])
-    monkeypatch.setattr(dataset.datasets.listening.turns, "patience_s", 0)
+    monkeypatch.setattr(dataset.listening.turns, "patience_s", 0)
     there, go = threading.Barrier(most + 1), threading.Event()
 
     def question():
@@ -414,4 +414,4 @@ def test_one_person_decodes_one_sound_at_a_time_so_that_a_decoder_is_left_for_ot
             end.set()
 
         assert first.result(30) == waiting.result(30) == others
-    assert dataset.datasets.listening.question_workers is not dataset.datasets.listening.workers
+    assert dataset.listening.question_workers is not dataset.listening.workers

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 
-from hover_core import clip_rows, members, migrations, offers
+from hover_core import clip_rows, members, migrations
 from hover_core.clips import Clip
 from hover_core.columns import column
 from hover_core.dataset import Datasets
@@ -100,7 +100,7 @@ def test_labels_are_cleaned_where_they_stand(reopened):
 
     assert state.names == ("dog", "wren", "café")
     assert list(state.label_names()) == ["", "wren"]
-    assert offers.offered(dataset) == ["wren"]
+    assert dataset.offered_labels == ["wren"]
     assert list(dataset.clips()["reference"]) == ["café", ""]
     assert [batch.note for batch in dataset.batches()] == ["wren"]
     assert dataset.notices() == []
@@ -132,11 +132,11 @@ def test_two_people_stay_two_and_keep_what_they_gave(reopened):
         invites=[f"Mira{HIDDEN}", "Mira", f"own{HIDDEN}er", "Jose\u0301"],
     )
     blind = {
-        name: dataset.datasets.open("old", by=Person(name, ANNOTATOR, "old", blind=True)).state()
+        name: dataset.resources.open("old", by=Person(name, ANNOTATOR, "old", blind=True)).state()
         for name in ("Mira", "Mira (2)", "owner (2)")
     }
 
-    assert dataset.datasets.journal.people("old") == ("Mira (2)", "Mira", "owner (2)")
+    assert dataset.journal.people("old") == ("Mira (2)", "Mira", "owner (2)")
     assert {invite.name for invite in dataset.invites()} == {"Mira (2)", "Mira", "owner (2)", "José"}
     assert [name for invite in dataset.invites() for name, *_ in members.guests(dataset.store, invite.id)] == [
         invite.name for invite in dataset.invites()
@@ -234,7 +234,7 @@ def test_whatever_way_a_group_or_a_reference_comes_it_is_clean(dataset):
 
 def test_a_name_that_is_not_clean_is_in_no_log(dataset):
     entries = [Entry(np.array([0]), "dog", source=(f"Mira{HIDDEN}", "2026-01-01T00:00:00+00:00", "heard"))]
-    journal = dataset.datasets.journal
+    journal = dataset.journal
 
     with pytest.raises(Refused, match="name “Mira‹U\\+200B›” is not in normal form"):
         journal.annotate(dataset.id, entries, annotator="owner", how="imported", token="t1")
@@ -256,7 +256,7 @@ def test_a_dataset_is_not_named_twice_by_what_does_not_show(datasets):
 def test_whatever_way_a_label_comes_it_is_clean(dataset):
     dataset.annotate([0], f"do{HIDDEN}g", how="heard")
     dataset.annotate(np.array([1]), "\u202edog", how="lasso")
-    offers.offer(dataset, [f"dog{HIDDEN}", "cafe\u0301"])
+    dataset.offer_labels([f"dog{HIDDEN}", "cafe\u0301"])
 
     assert dataset.state().counts() == {"dog": 2}
-    assert offers.offered(dataset) == ["dog", "café"]
+    assert dataset.offered_labels == ["dog", "café"]

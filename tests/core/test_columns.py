@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hover_core import clip_rows, columns, vector_rows
+from hover_core import clip_rows, columns, mapping, vector_rows
 from hover_core.action import Entry
 from hover_core.clips import Clip, clip_id
 from hover_core.dataset import Dataset, Datasets
@@ -69,7 +69,7 @@ def test_the_places_of_annotators_and_words_and_so_their_colours_do_not_depend_o
 
     before, words = places("annotator"), places("table:place")
     ann = Person("Ann", ANNOTATOR, dataset.id)  # sorts before everybody who is there
-    dataset.datasets.open(dataset.id, by=ann).annotate([2], "low", how="heard")
+    dataset.resources.open(dataset.id, by=ann).annotate([2], "low", how="heard")
     url = "http://x/later.wav"
     dataset.add(Intake(clips=[Clip(clip_id(url), url, extra={"place": "a site"})]))
     found = columns.column(dataset, "annotator")
@@ -81,7 +81,7 @@ def test_the_places_of_annotators_and_words_and_so_their_colours_do_not_depend_o
 
 
 def test_who_works_blind_finds_nobody_else_among_the_annotators(dataset: Dataset) -> None:
-    mira = dataset.datasets.open(dataset.id, by=Person("mira", ANNOTATOR, dataset.id, blind=True))
+    mira = dataset.resources.open(dataset.id, by=Person("mira", ANNOTATOR, dataset.id, blind=True))
     mira.annotate([0, 7], "hers", how="lasso")
     found = columns.column(mira, "annotator")
 
@@ -143,7 +143,7 @@ def test_nothing_is_predicted_without_labels(hover_data: Path) -> None:
 
 
 def test_the_reference_is_hidden_from_annotators(dataset: Dataset) -> None:
-    mira = dataset.datasets.open(dataset.id, by=Person("Mira", ANNOTATOR, dataset.id))
+    mira = dataset.resources.open(dataset.id, by=Person("Mira", ANNOTATOR, dataset.id))
 
     assert "reference" in [entry["key"] for entry in columns.offered(dataset)]
     assert "reference" not in [entry["key"] for entry in columns.offered(mira)]
@@ -165,11 +165,11 @@ def test_the_nearest_to_a_cloud_are_of_the_cloud(dataset: Dataset) -> None:
 
 
 def test_a_map_of_a_part_holds_just_its_clips_and_is_not_the_map_in_use(dataset: Dataset) -> None:
-    dataset.embed("v", "pca")
+    mapping.embed(dataset, "v", "pca")
     whole = dataset.embedding()
     assert whole is not None
 
-    dataset.embed("v", "pca", only=np.arange(5, 20), parent=whole.id)
+    mapping.embed(dataset, "v", "pca", only=np.arange(5, 20), parent=whole.id)
 
     part = dataset.embeddings()[0]
     assert part.settings["parent"] == whole.id

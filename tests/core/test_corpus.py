@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hover_core import clip_rows, corpus, vector_rows
+from hover_core import clip_rows, corpus, finding, mapping, vector_rows
 from hover_core.clips import Clip, clip_id
 from hover_core.errors import Refused
 from hover_core.tables import Intake
@@ -32,7 +32,7 @@ def of_other_speakers(dataset, speakers, words):
     """The share of the five nearest clips of other speakers that are the same word."""
     shares = []
     for position in range(90):
-        found, _ = dataset.neighbours(position, 90)
+        found, _ = finding.neighbours(dataset, position, 90)
         others = [p for p in found if speakers[p] != speakers[position]][:5]
         shares.append(np.mean([words[p] == words[position] for p in others]))
     return float(np.mean(shares))
@@ -40,7 +40,7 @@ def of_other_speakers(dataset, speakers, words):
 
 def test_search_hears_the_word_and_not_the_speaker_once_groups_are_taken_out(spoken):
     dataset, speakers, _ = spoken
-    first, _ = dataset.neighbours(0, 5)
+    first, _ = finding.neighbours(dataset, 0, 5)
     before = of_other_speakers(*spoken)
 
     dataset.normalise_per_group(on=True)
@@ -69,12 +69,12 @@ def test_a_query_from_outside_owes_to_its_group_what_one_clip_tells_of_it(spoken
 def test_stored_vectors_stay_raw_and_the_setting_can_be_taken_back(spoken):
     dataset, _, _ = spoken
     stored = dataset.vectors("v")[1].copy()
-    before = dataset.neighbours(7, 10)
+    before = finding.neighbours(dataset, 7, 10)
 
     dataset.normalise_per_group(on=True)
-    other = dataset.neighbours(7, 10)
+    other = finding.neighbours(dataset, 7, 10)
     dataset.normalise_per_group(on=False)
-    after = dataset.neighbours(7, 10)
+    after = finding.neighbours(dataset, 7, 10)
 
     np.testing.assert_array_equal(dataset.vectors("v")[1], stored)
     assert after[0].tolist() == before[0].tolist() != other[0].tolist()
@@ -82,10 +82,10 @@ def test_stored_vectors_stay_raw_and_the_setting_can_be_taken_back(spoken):
 
 def test_a_map_knows_whether_it_was_drawn_without_its_groups(spoken):
     dataset, _, _ = spoken
-    dataset.embed("v", "pca")
+    mapping.embed(dataset, "v", "pca")
     before = dataset.embedding()
     dataset.normalise_per_group(on=True)
-    dataset.embed("v", "pca")
+    mapping.embed(dataset, "v", "pca")
 
     assert "per_group" not in before.settings
     assert dataset.embedding().settings["per_group"] is True
@@ -104,11 +104,11 @@ def test_other_groups_mean_other_neighbours_at_once(spoken):
 
 def test_test_clips_do_not_move_those_that_shape_the_map(spoken):
     dataset, _, _ = spoken
-    dataset.datasets.journal.move(
+    dataset.journal.move(
         dataset.id, [(np.arange(80, 90), "test")], annotator=dataset.by.name, token="t", kind="split", note=""
     )
     dataset.normalise_per_group(on=True)
-    read = lambda: corpus.read(dataset.store, dataset.datasets.journal, dataset.id, "v")  # noqa: E731 - said twice
+    read = lambda: corpus.read(dataset.store, dataset.journal, dataset.id, "v")  # noqa: E731 - said twice
     before = read().vectors
     with dataset.store.write() as connection:
         vector_rows.add_vectors(connection, dataset.id, "v", list(range(80, 90)), np.full((10, 8), 999, np.float32))
@@ -126,7 +126,7 @@ def test_groups_that_are_gone_take_nothing_out(spoken):
     dataset.normalise_per_group(on=True)
     dataset.group_by(None)
 
-    found = corpus.read(dataset.store, dataset.datasets.journal, dataset.id, "v")
+    found = corpus.read(dataset.store, dataset.journal, dataset.id, "v")
 
     assert not found.per_group
     np.testing.assert_array_equal(found.vectors, dataset.vectors("v")[1])

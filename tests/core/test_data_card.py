@@ -14,7 +14,7 @@ from hover_core.tables import read_table
 
 
 def by(dataset, name, *, blind=False):
-    return dataset.datasets.open(dataset.id, by=Person(name, "annotator", dataset.id, blind))
+    return dataset.resources.open(dataset.id, by=Person(name, "annotator", dataset.id, blind))
 
 
 def test_a_card_counts_labels_ways_and_people(dataset):

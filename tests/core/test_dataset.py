@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hover_core import tables, vector_rows
+from hover_core import cutting, finding, mapping, own_vectors, tables, vector_rows
 from hover_core.cuts import Cut
 from hover_core.dataset import Dataset, Datasets, SupervisableAudioDataset
 from hover_core.errors import NotAllowed, NotFound, Refused, TableError
@@ -18,7 +18,7 @@ from hover_core.store import Store
 READS = {
     "row", "name", "state", "clips", "batches", "plan", "proposed_split", "vectors", "failures", "vectorizer_key",
     "embeddings", "embedding", "coordinates", "index", "near", "clips_revision",
-    "neighbours", "find", "twins", "vector_of", "has_groups", "names",
+    "twins", "has_groups", "names", "listening", "offered_labels",
     "titles", "visible",
 }  # fmt: skip
 ANNOTATOR_WRITES = {
@@ -30,7 +30,6 @@ ANNOTATOR_WRITES = {
 OWNER_WRITES = {
     "add": lambda dataset: dataset.add(tables.Intake()),
     "foreseen": lambda dataset: dataset.foreseen(tables.Intake()),
-    "add_cut": lambda dataset: dataset.add_cut(tables.Intake(), Cut(length_s=5)),
     "commit": lambda dataset: dataset.commit([0], "train"),
     "split": lambda dataset: dataset.split({"train": 1}),
     "group_by": lambda dataset: dataset.group_by(None),
@@ -46,9 +45,12 @@ OWNER_WRITES = {
     "show_to_guests": lambda dataset: dataset.show_to_guests({"x": True}),
     "revoke": lambda dataset: dataset.revoke(1),
     "normalise_per_group": lambda dataset: dataset.normalise_per_group(on=True),
-    "embed": lambda dataset: dataset.embed("v", "pca"),
-    "place": lambda dataset: dataset.place(),
-    "add_vectors": lambda dataset: dataset.add_vectors({}, name="x"),
+}
+OWNER_FUNCTIONS = {
+    "add_cut": lambda dataset: cutting.run_here(dataset, tables.Intake(), Cut(length_s=5)),
+    "embed": lambda dataset: mapping.embed(dataset, "v", "pca"),
+    "place": lambda dataset: mapping.place_new(dataset),
+    "add_vectors": lambda dataset: own_vectors.bring(dataset, {}, name="x"),
 }
 
 
@@ -58,19 +60,19 @@ def test_every_method_is_known_to_read_or_to_write():
     assert methods == READS | set(ANNOTATOR_WRITES) | set(OWNER_WRITES)
 
 
-@pytest.mark.parametrize("write", OWNER_WRITES)
+@pytest.mark.parametrize("write", [*OWNER_WRITES, *OWNER_FUNCTIONS])
 def test_an_annotator_cannot(dataset, write):
-    theirs = Dataset(dataset.datasets, dataset.id, Person("Ann", ANNOTATOR, dataset.id))
+    theirs = Dataset(dataset.resources, dataset.id, Person("Ann", ANNOTATOR, dataset.id))
 
     with pytest.raises(NotAllowed, match="Ann: only the owner"):
-        OWNER_WRITES[write](theirs)
+        (OWNER_WRITES | OWNER_FUNCTIONS)[write](theirs)
     assert (dataset.row.revision, dataset.name, dataset.invites()) == (1, "ten", [])
 
 
 @pytest.mark.parametrize("write", [*OWNER_WRITES, *ANNOTATOR_WRITES])
 def test_an_annotator_of_another_dataset_cannot(dataset, write):
     dataset.annotate([0], "dog", how="lasso")
-    theirs = Dataset(dataset.datasets, dataset.id, Person("owner", ANNOTATOR, "another"))
+    theirs = Dataset(dataset.resources, dataset.id, Person("owner", ANNOTATOR, "another"))
 
     with pytest.raises(NotAllowed):
         {**OWNER_WRITES, **ANNOTATOR_WRITES}[write](theirs)
@@ -79,16 +81,16 @@ def test_an_annotator_of_another_dataset_cannot(dataset, write):
 
 def test_a_dataset_opens_only_for_its_people(dataset):
     with pytest.raises(NotAllowed):
-        dataset.datasets.open(dataset.id, by=Person("Ann", ANNOTATOR, "another"))
+        dataset.resources.open(dataset.id, by=Person("Ann", ANNOTATOR, "another"))
     with pytest.raises(NotAllowed):
-        dataset.datasets.new("mine", by=Person("Ann", ANNOTATOR, dataset.id))
-    assert dataset.datasets.rows(Person("Ann", ANNOTATOR, "another")) == []
-    assert [row.id for row in dataset.datasets.rows(Person("Ann", ANNOTATOR, dataset.id))] == [dataset.id]
+        dataset.resources.new("mine", by=Person("Ann", ANNOTATOR, dataset.id))
+    assert dataset.resources.rows(Person("Ann", ANNOTATOR, "another")) == []
+    assert [row.id for row in dataset.resources.rows(Person("Ann", ANNOTATOR, dataset.id))] == [dataset.id]
 
 
 def test_an_annotator_undoes_their_own_and_the_owner_everybodys(dataset):
-    ann = dataset.datasets.open(dataset.id, by=Person("Ann", ANNOTATOR, dataset.id))
-    ben = dataset.datasets.open(dataset.id, by=Person("Ben", ANNOTATOR, dataset.id))
+    ann = dataset.resources.open(dataset.id, by=Person("Ann", ANNOTATOR, dataset.id))
+    ben = dataset.resources.open(dataset.id, by=Person("Ben", ANNOTATOR, dataset.id))
     batch = ann.annotate([0], "dog", how="lasso").batch_id
 
     with pytest.raises(NotAllowed, match="done by Ann"):
@@ -301,19 +303,19 @@ def vectorized(dataset, n=10):
 
 def test_test_clips_do_not_shape_the_map(dataset):
     vectors = vectorized(dataset)
-    dataset.embed("v", "pca")
+    mapping.embed(dataset, "v", "pca")
     before = dataset.coordinates(dataset.embedding())
     dataset.split({"raw": 8, "test": 2})
     in_test = dataset.state().subset == 3
     vectors[in_test] = 1e6
     with dataset.store.write() as connection:
         vector_rows.add_vectors(connection, dataset.id, "v", range(10), vectors)
-    dataset.embed("v", "pca")
+    mapping.embed(dataset, "v", "pca")
     one = dataset.coordinates(dataset.embedding())
     vectors[in_test] = -1e6
     with dataset.store.write() as connection:
         vector_rows.add_vectors(connection, dataset.id, "v", range(10), vectors)
-    dataset.embed("v", "pca")
+    mapping.embed(dataset, "v", "pca")
     other = dataset.coordinates(dataset.embedding())
 
     assert in_test.sum() == 2
@@ -324,14 +326,14 @@ def test_test_clips_do_not_shape_the_map(dataset):
 
 def test_clips_without_a_vector_are_not_on_the_map(dataset):
     vectorized(dataset, 7)
-    dataset.embed("v", "pca")
+    mapping.embed(dataset, "v", "pca")
 
     assert np.isnan(dataset.coordinates(dataset.embedding())[:, 0]).tolist() == [False] * 7 + [True] * 3
 
 
 def test_without_vectors_there_is_no_map(dataset):
     with pytest.raises(Refused, match="no clip has a vector yet"):
-        dataset.embed("v", "pca")
+        mapping.embed(dataset, "v", "pca")
 
 
 def test_a_map_of_test_clips_alone_is_refused(dataset):
@@ -339,13 +341,13 @@ def test_a_map_of_test_clips_alone_is_refused(dataset):
     dataset.split({"test": 1})
 
     with pytest.raises(Refused, match="fitted on raw, train and dev"):
-        dataset.embed("v", "pca")
+        mapping.embed(dataset, "v", "pca")
 
 
 def test_neighbours_of_a_clip_and_of_its_vector(dataset):
     vectors = vectorized(dataset)
-    by_clip, _ = dataset.neighbours(3, 4)
-    by_vector, cosines = dataset.neighbours(vectors[3], 5)
+    by_clip, _ = finding.neighbours(dataset, 3, 4)
+    by_vector, cosines = finding.neighbours(dataset, vectors[3], 5)
 
     assert by_vector.tolist() == [3, *by_clip.tolist()]
     assert cosines[0] == pytest.approx(1)
@@ -355,7 +357,7 @@ def test_a_clip_without_a_vector_has_no_neighbours(dataset):
     vectorized(dataset, 5)
 
     with pytest.raises(NotFound, match="vector: vectorize first"):
-        dataset.neighbours(7)
+        finding.neighbours(dataset, 7)
 
 
 def test_what_is_remembered_is_bounded_and_made_once():

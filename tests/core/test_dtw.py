@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pytest
 
-from hover_core import dtw, jobs
+from hover_core import dtw, finding, jobs
 from hover_core.clips import Clip, clip_id
 from hover_core.dataset import Datasets
 from hover_core.errors import Refused
@@ -201,7 +201,7 @@ def test_a_re_rank_orders_by_cosine_and_distance(spoken):
     cosine = dict(zip(plain.positions.tolist(), plain.scores.tolist(), strict=True))
     np.testing.assert_allclose(anew.scores, [cosine[p] for p in anew.positions.tolist()], atol=1e-6)
     assert anew.reranked_s > 0
-    assert dataset.neighbours(3, 10, rerank="dtw")[0].tolist() == anew.positions.tolist()
+    assert finding.neighbours(dataset, 3, 10, rerank="dtw")[0].tolist() == anew.positions.tolist()
 
 
 @pytest.mark.parametrize("kind", ["bytes", "url", "stretch", "several"])

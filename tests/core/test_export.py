@@ -47,7 +47,7 @@ def worked_on(datasets):
 def everything(dataset):
     """All that a dataset knows of its clips, as plain values."""
     state, clips = dataset.state(), clip_rows.table(dataset.store, dataset.id)
-    sources = dataset.datasets.journal.sources(dataset.id, state.source.tolist())
+    sources = dataset.journal.sources(dataset.id, state.source.tolist())
     return {
         "clips": clips[["clip_id", "own_id", "url", "group_name", "reference"]].values.tolist(),
         "stretch": clips[["start_s", "end_s"]].fillna(-1).values.tolist(),
@@ -61,7 +61,7 @@ def everything(dataset):
 @pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
 def test_an_export_makes_the_same_state_in_an_empty_dataset(worked_on, form):
     data = to_bytes(export_table(worked_on), form)
-    copy = worked_on.datasets.new("copy")
+    copy = worked_on.resources.new("copy")
     add(copy, data, f"export.{form}")
 
     assert everything(copy) == everything(worked_on)
@@ -81,7 +81,7 @@ def test_an_export_adds_nothing_where_it_came_from(worked_on, form):
 
 def test_an_export_into_a_dataset_that_has_clips_names_the_importer(worked_on):
     data = to_bytes(export_table(worked_on), "csv")
-    other = worked_on.datasets.new("other")
+    other = worked_on.resources.new("other")
     add(other, b"url\nhttp://elsewhere/1.wav\n")
     add(other, data, "export.csv")
 
@@ -137,7 +137,7 @@ def test_json_lines_are_text_of_every_cell(worked_on):
 
 
 def test_an_annotator_cannot_export(worked_on):
-    theirs = worked_on.datasets.open(worked_on.id, by=Person("Ann", ANNOTATOR, worked_on.id))
+    theirs = worked_on.resources.open(worked_on.id, by=Person("Ann", ANNOTATOR, worked_on.id))
 
     with pytest.raises(NotAllowed):
         export_table(theirs)
@@ -190,7 +190,7 @@ def test_a_password_that_was_stored_once_does_not_go_out_and_the_clip_stays_the_
     assert (again.new, again.known) == (0, 2)
     assert dataset.names([0])[0] == ("1.wav", "https://h/1.wav")
     with pytest.raises(FetchError, match="a user name or password: take it out"):
-        dataset.datasets.listening.recording(dataset.id, 0)
+        dataset.listening.recording(dataset.id, 0)
 
 
 def test_a_clip_with_a_password_in_its_address_is_not_added_by_the_library_either(datasets):

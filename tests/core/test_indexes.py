@@ -57,7 +57,7 @@ def test_many_who_ask_at_once_build_one_index(dataset, monkeypatch):
 def test_a_large_index_serves_while_the_next_is_built(dataset, monkeypatch):
     monkeypatch.setattr(indexes, "_AT_ONCE", 0)
     add(dataset, [0, 1, 2])
-    kept = dataset.datasets.indexes
+    kept = dataset.indexes
     old, _ = kept.get(dataset.id, KEY)
     go, real = threading.Event(), indexes.SearchIndex
 
@@ -93,14 +93,14 @@ def test_the_old_vectors_serve_while_an_index_of_other_vectors_is_built(dataset,
 
     assert find(dataset, 0).positions.tolist() == expected
     go.set()
-    dataset.datasets.indexes._place(dataset.id).building.join(20)
+    dataset.indexes._place(dataset.id).building.join(20)
     assert find(dataset, 0).positions.tolist() == [1]
 
 
 def test_an_index_that_cannot_be_built_again_leaves_the_old_one(dataset, monkeypatch, caplog):
     monkeypatch.setattr(indexes, "_AT_ONCE", 0)
     add(dataset, [0, 1, 2])
-    kept = dataset.datasets.indexes
+    kept = dataset.indexes
     old, _ = kept.get(dataset.id, KEY)
 
     def fails(*given, **options):
@@ -125,7 +125,7 @@ def test_only_the_datasets_asked_for_last_are_kept(datasets):
 
 def test_how_long_it_took_is_known(dataset):
     add(dataset, [0, 1])
-    assert dataset.datasets.indexes.build_s(dataset.id) is None
+    assert dataset.indexes.build_s(dataset.id) is None
     dataset.index()
 
-    assert dataset.datasets.indexes.build_s(dataset.id) == pytest.approx(0.5, abs=0.5)
+    assert dataset.indexes.build_s(dataset.id) == pytest.approx(0.5, abs=0.5)

@@ -78,10 +78,10 @@ def test_labels_are_nested_in_groups_where_each_group_has_one():
 
 def test_the_lens_sees_the_speaker_and_what_taking_it_out_would_do(spoken):
     dataset, _, _ = spoken
-    dataset.embed("v", "pca")
+    mapping.embed(dataset, "v", "pca")
     before = lens.look(dataset, dataset.embedding())
     dataset.normalise_per_group(on=True)
-    dataset.embed("v", "pca")
+    mapping.embed(dataset, "v", "pca")
     after = lens.look(dataset, dataset.embedding())
 
     assert (before.per_group, after.per_group) == (False, True)
@@ -95,7 +95,7 @@ def test_without_groups_or_labels_the_lens_says_nothing_of_them(spoken):
     dataset, _, _ = spoken
     dataset.group_by(None)
     dataset.undo_last(kinds=("import",))
-    dataset.embed("v", "pca")
+    mapping.embed(dataset, "v", "pca")
 
     seen = lens.look(dataset, dataset.embedding())
 
@@ -106,7 +106,7 @@ def test_where_each_group_has_one_label_no_help_is_promised(spoken):
     dataset, _, words = spoken
     with dataset.store.revise(dataset.id) as (connection, _):
         clip_rows.set_groups(connection, dataset.id, [f"source {word}" for word in words])
-    dataset.embed("v", "pca")
+    mapping.embed(dataset, "v", "pca")
 
     seen = lens.look(dataset, dataset.embedding())
 
@@ -115,7 +115,7 @@ def test_where_each_group_has_one_label_no_help_is_promised(spoken):
 
 def test_the_lens_is_remembered_until_something_changes(spoken):
     dataset, _, _ = spoken
-    dataset.embed("v", "pca")
+    mapping.embed(dataset, "v", "pca")
     first = lens.look(dataset, dataset.embedding())
     again = lens.look(dataset, dataset.embedding())
     dataset.annotate([0], "word 2", how="heard")
@@ -126,9 +126,9 @@ def test_the_lens_is_remembered_until_something_changes(spoken):
 
 def test_whoever_works_blind_is_told_nothing_of_the_labels_of_others(spoken):
     dataset, _, _ = spoken
-    dataset.embed("v", "pca")
+    mapping.embed(dataset, "v", "pca")
     everybody = lens.look(dataset, dataset.embedding())
-    blind = dataset.datasets.open(dataset.id, by=Person("ann", ANNOTATOR, dataset.id, blind=True))
+    blind = dataset.resources.open(dataset.id, by=Person("ann", ANNOTATOR, dataset.id, blind=True))
 
     seen = lens.look(blind, blind.embedding())
 
@@ -143,7 +143,7 @@ def test_the_lens_looks_again_when_clips_were_placed(spoken):
     with dataset.store.write() as connection:
         connection.execute(text("DELETE FROM vector_blocks"))
         vector_rows.add_vectors(connection, dataset.id, "v", positions[:45].tolist(), vectors[:45])
-    dataset.embed("v", "pca")
+    mapping.embed(dataset, "v", "pca")
     before = lens.look(dataset, dataset.embedding())
     with dataset.store.write() as connection:
         vector_rows.add_vectors(connection, dataset.id, "v", positions[45:].tolist(), vectors[45:])
@@ -154,7 +154,7 @@ def test_the_lens_looks_again_when_clips_were_placed(spoken):
 
 def test_more_clips_than_the_sample_are_sampled(spoken, monkeypatch):
     dataset, _, _ = spoken
-    dataset.embed("v", "pca")
+    mapping.embed(dataset, "v", "pca")
     monkeypatch.setattr(lens, "SAMPLE", 45)
 
     assert lens.look(dataset, dataset.embedding()).group.clips == 45

@@ -40,27 +40,27 @@ def where(dataset: Dataset) -> np.ndarray:
 
 
 def test_clips_that_come_later_are_placed_and_nothing_moves(dataset):
-    dataset.embed(KEY)
+    mapping.embed(dataset, KEY)
     before, old = where(dataset).copy(), dataset.embedding()
     grow(dataset, 300)
     assert np.isnan(where(dataset)[240:]).all()
 
-    placed = dataset.place()
+    placed = mapping.place_new(dataset)
 
     assert placed == 60
     assert dataset.embedding().id == old.id
     assert (old.clips, dataset.embedding().clips) == (240, 300)
     assert where(dataset)[:240].tobytes() == before.tobytes()
     assert np.isfinite(where(dataset)).all()
-    assert dataset.place() == 0
+    assert mapping.place_new(dataset) == 0
 
 
 def test_in_two_goes_clips_lie_where_they_lie_in_one(dataset):
-    dataset.embed(KEY)
+    mapping.embed(dataset, KEY)
     grow(dataset, 270)
-    dataset.place()
+    mapping.place_new(dataset)
     grow(dataset, 300)
-    dataset.place()
+    mapping.place_new(dataset)
     in_two = where(dataset)[240:]
     positions, vectors = dataset.vectors(KEY)
     fitted = np.flatnonzero(positions[:240] % 10 != 0)  # test clips shape nothing, and later ones do not either
@@ -72,15 +72,15 @@ def test_in_two_goes_clips_lie_where_they_lie_in_one(dataset):
 
 @pytest.mark.parametrize("reducer", ["umap", "pca"])
 def test_a_placed_clip_lies_where_its_equal_lies(dataset, reducer):
-    dataset.embed(KEY, reducer)
-    dataset.embed(KEY, reducer)  # the second is laid on the first
+    mapping.embed(dataset, KEY, reducer)
+    mapping.embed(dataset, KEY, reducer)  # the second is laid on the first
     _, vectors = dataset.vectors(KEY)
     urls = [f"https://example.org/copy-{n}.wav" for n in range(30)]
     dataset.add(Intake(clips=[Clip(clip_id(url), url) for url in urls]))
     with dataset.store.write() as connection:
         vector_rows.add_vectors(connection, dataset.id, KEY, list(range(240, 270)), vectors[1:31])
 
-    dataset.place()
+    mapping.place_new(dataset)
 
     drawn = where(dataset)
     shaped = np.arange(1, 31) % 10 != 0
@@ -89,11 +89,11 @@ def test_a_placed_clip_lies_where_its_equal_lies(dataset, reducer):
 
 @pytest.mark.parametrize("dimension", [2, 3])
 def test_a_map_drawn_again_lies_on_the_old_one(dataset, dimension):
-    dataset.embed(KEY, dimension=dimension)
+    mapping.embed(dataset, KEY, dimension=dimension)
     old = where(dataset).copy()
     grow(dataset, 300)
 
-    raw = dataset.embed(KEY, dimension=dimension, random_state=5)
+    raw = mapping.embed(dataset, KEY, dimension=dimension, random_state=5)
 
     new = where(dataset)
     shaped = np.flatnonzero(np.arange(300) % 10 != 0)
@@ -110,12 +110,12 @@ def test_a_map_drawn_again_lies_on_the_old_one(dataset, dimension):
 
 
 def test_placing_on_a_map_that_was_drawn_again_keeps_its_scale(dataset):
-    dataset.embed(KEY)
-    dataset.embed(KEY, min_dist=0.7)
+    mapping.embed(dataset, KEY)
+    mapping.embed(dataset, KEY, min_dist=0.7)
     settings = dataset.embedding().settings
     before = where(dataset).copy()
     grow(dataset, 300)
-    dataset.place()
+    mapping.place_new(dataset)
     late = where(dataset)[240:]
 
     assert settings["scale"] != 1.0
@@ -127,21 +127,21 @@ def test_placing_on_a_map_that_was_drawn_again_keeps_its_scale(dataset):
 
 
 def test_a_first_look_is_not_what_a_map_is_laid_on(dataset):
-    dataset.embed(KEY, "pca", placeholder=True)
+    mapping.embed(dataset, KEY, "pca", placeholder=True)
     assert mapping.standing(dataset) is None
 
-    fitted = dataset.embed(KEY)
+    fitted = mapping.embed(dataset, KEY)
 
     shaped = np.arange(240) % 10 != 0
     assert where(dataset)[shaped].tobytes() == fitted.embedding_.tobytes()
 
 
 def test_a_map_of_a_part_is_not_grown(dataset):
-    dataset.embed(KEY)
+    mapping.embed(dataset, KEY)
     whole = dataset.embedding()
-    dataset.embed(KEY, only=np.arange(50), parent=whole.id)
+    mapping.embed(dataset, KEY, only=np.arange(50), parent=whole.id)
     grow(dataset, 260)
-    dataset.place()
+    mapping.place_new(dataset)
 
     part = next(found for found in dataset.embeddings() if "parent" in found.settings)
     assert (part.clips, dataset.embedding().id, dataset.embedding().clips) == (50, whole.id, 260)
@@ -149,4 +149,4 @@ def test_a_map_of_a_part_is_not_grown(dataset):
 
 def test_without_a_map_nothing_can_be_placed(dataset):
     with pytest.raises(Refused, match="draw one first"):
-        dataset.place()
+        mapping.place_new(dataset)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hover_core import jobs, vectorizers
+from hover_core import finding, jobs, own_vectors, vectorizers
 from hover_core.clips import Clip, clip_id
 from hover_core.dataset import Datasets, SupervisableAudioDataset
 from hover_core.errors import Refused, TableError
@@ -60,7 +60,7 @@ def wide(vectors: np.ndarray) -> dict[str, np.ndarray]:
     ids=["npz", "npz, host in capitals", "npz by id", "parquet", "parquet, wide", "parquet, float64", "memory"],
 )
 def test_every_form_gives_the_same_vectors(dataset, source) -> None:
-    plan = dataset.add_vectors(source, name="My CLAP")
+    plan = own_vectors.bring(dataset, source, name="My CLAP")
 
     assert (plan.key, plan.wrong, plan.without) == ("own-my-clap", {}, 0)
     positions, vectors = dataset.vectors(plan.key)
@@ -71,27 +71,27 @@ def test_every_form_gives_the_same_vectors(dataset, source) -> None:
 def test_a_file_on_disk_is_read(dataset, tmp_path) -> None:
     (tmp_path / "v.npz").write_bytes(npz(ids=np.array(URLS), vectors=VECTORS))
 
-    assert len(dataset.add_vectors(tmp_path / "v.npz", name="v").positions) == 30
+    assert len(own_vectors.bring(dataset, tmp_path / "v.npz", name="v").positions) == 30
     with pytest.raises(TableError, match=r"missing\.npz cannot be read: No such file"):
-        dataset.add_vectors(tmp_path / "missing.npz", name="v")
+        own_vectors.bring(dataset, tmp_path / "missing.npz", name="v")
 
 
 def test_map_and_search_use_them(dataset) -> None:
-    key = dataset.add_vectors({"ids": URLS[:25], "vectors": VECTORS[:25]}, name="clap").key
+    key = own_vectors.bring(dataset, {"ids": URLS[:25], "vectors": VECTORS[:25]}, name="clap").key
 
     dataset.compute_nd_embedding(key, "umap")
     placed = dataset.coordinates(dataset.embedding())
-    found, _ = dataset.neighbours(0, k=5)
+    found, _ = finding.neighbours(dataset, 0, k=5)
 
     assert np.isfinite(placed[:25]).all()
     assert np.isnan(placed[25:]).all()
     assert len(found) == 5
     with pytest.raises(Refused, match="were not made here"):
-        dataset.datasets.open(dataset.id).neighbours("https://example.org/x.wav")
+        finding.neighbours(dataset.resources.open(dataset.id), "https://example.org/x.wav")
 
 
 def test_a_job_draws_their_map_and_fetches_nothing(dataset) -> None:
-    key = dataset.add_vectors({"ids": URLS[:25], "vectors": VECTORS[:25]}, name="clap").key
+    key = own_vectors.bring(dataset, {"ids": URLS[:25], "vectors": VECTORS[:25]}, name="clap").key
 
     jobs.start(dataset, vectorizer=key, reducer="pca")
     for _ in range(600):
@@ -106,15 +106,15 @@ def test_a_job_draws_their_map_and_fetches_nothing(dataset) -> None:
 
 
 def test_more_clips_of_the_same_name_are_added_and_none_is_changed(dataset) -> None:
-    dataset.add_vectors({"ids": URLS[:10], "vectors": VECTORS[:10]}, name="clap")
+    own_vectors.bring(dataset, {"ids": URLS[:10], "vectors": VECTORS[:10]}, name="clap")
 
-    plan = dataset.add_vectors({"ids": URLS[5:20], "vectors": VECTORS[5:20]}, name="clap")
+    plan = own_vectors.bring(dataset, {"ids": URLS[5:20], "vectors": VECTORS[5:20]}, name="clap")
 
     assert (len(plan.positions), plan.known, plan.without) == (10, 5, 10)
     with pytest.raises(TableError, match=r"row 1: .*0\.wav has another vector under “clap” already"):
-        dataset.add_vectors({"ids": URLS[:1], "vectors": VECTORS[:1] + 1}, name="clap")
+        own_vectors.bring(dataset, {"ids": URLS[:1], "vectors": VECTORS[:1] + 1}, name="clap")
     with pytest.raises(Refused, match="these have 3, and the vectors under “clap” have 6 numbers"):
-        dataset.add_vectors({"ids": URLS[20:], "vectors": VECTORS[20:, :3]}, name="clap")
+        own_vectors.bring(dataset, {"ids": URLS[20:], "vectors": VECTORS[20:, :3]}, name="clap")
 
 
 def test_every_wrong_row_is_named(dataset) -> None:
@@ -127,8 +127,8 @@ def test_every_wrong_row_is_named(dataset) -> None:
     source = parquet(pd.DataFrame({"url": labels, "vector": vectors}))
 
     with pytest.raises(TableError, match="7 rows cannot be used"):
-        dataset.add_vectors(source, name="v")
-    plan = dataset.add_vectors(source, name="v", wrong="leave out")
+        own_vectors.bring(dataset, source, name="v")
+    plan = own_vectors.bring(dataset, source, name="v", wrong="leave out")
 
     assert plan.positions == [0]
     assert plan.wrong == {
@@ -148,8 +148,8 @@ def test_an_address_of_many_clips_is_asked_for_by_id(dataset) -> None:
     dataset.add(Intake(clips=clips))
 
     with pytest.raises(TableError, match=r"3 clips have the address https://example\.org/long\.wav: use their ids"):
-        dataset.add_vectors({"ids": [url], "vectors": VECTORS[:1]}, name="v")
-    assert dataset.add_vectors({"ids": [clips[1].clip_id], "vectors": VECTORS[:1]}, name="v").positions == [31]
+        own_vectors.bring(dataset, {"ids": [url], "vectors": VECTORS[:1]}, name="v")
+    assert own_vectors.bring(dataset, {"ids": [clips[1].clip_id], "vectors": VECTORS[:1]}, name="v").positions == [31]
 
 
 @pytest.mark.parametrize(("source", "said"), [
@@ -172,7 +172,7 @@ def test_what_is_no_table_of_vectors_says_what_would_be_right(source, said) -> N
 
 def test_a_name_must_say_something(dataset) -> None:
     with pytest.raises(Refused, match="with letters or digits"):
-        dataset.add_vectors({"ids": URLS, "vectors": VECTORS}, name=" – ")
+        own_vectors.bring(dataset, {"ids": URLS, "vectors": VECTORS}, name=" – ")
     assert all(not v.key.startswith("own-") for v in vectorizers.offered())
 
 
@@ -181,5 +181,5 @@ def test_a_row_named_by_an_address_with_a_password_is_refused_without_it(dataset
 
     for source in (npz(ids=np.array(named), vectors=VECTORS), parquet(pd.DataFrame({"url": named, **wide(VECTORS)}))):
         with pytest.raises(TableError, match="row 1: the address contains a user name or password") as caught:
-            dataset.add_vectors(source, name="clap")
+            own_vectors.bring(dataset, source, name="clap")
         assert "s3cret" not in str(caught.value)

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from hover_core import jobs, twin_rows, twins
 from hover_core.clips import Clip, clip_id
 from hover_core.dataset import Dataset, Datasets
+from hover_core.duplicates import Twins
 from hover_core.errors import NotAllowed
 from hover_core.invites import Person
 from hover_core.store import Store
@@ -55,7 +56,7 @@ def vectorized(datasets: Datasets, files: dict[str, bytes], **columns: list[str]
     return dataset
 
 
-def groups(found: twins.Twins) -> list[list[int]]:
+def groups(found: Twins) -> list[list[int]]:
     return [group.tolist() for group in found.groups]
 
 
@@ -80,7 +81,7 @@ def test_what_was_found_outlives_the_process(datasets, files):
     dataset = vectorized(datasets, files)
     found = twins.find(dataset)
 
-    again = twins.known(Datasets(datasets.store).open(dataset.id))
+    again = Datasets(datasets.store).open(dataset.id).twins()
 
     assert groups(again) == EXPECTED
     assert (again.threshold, again.heard, again.how.tolist()) == (found.threshold, found.heard, found.how.tolist())
@@ -216,7 +217,7 @@ def test_a_label_reaches_the_twins_in_the_same_batch_as_propagated(doubled):
     written = doubled.annotate([4, 9], "dog", how="lasso", twins=True)
 
     state = doubled.state()
-    sources = doubled.datasets.journal.sources(doubled.id, state.source.tolist())
+    sources = doubled.journal.sources(doubled.id, state.source.tolist())
     assert " ".join(name or "-" for name in state.label_names()) == "dog - - - dog - - dog - dog"
     assert [sources[s][2] if s else "" for s in state.source[[0, 4, 7, 9]].tolist()] == [
         "propagated", "lasso", "propagated", "lasso"]  # fmt: skip

@@ -12,7 +12,6 @@ from hover_core.clips import Clip
 from hover_core.errors import HoverError, Refused
 from hover_core.invites import ANNOTATOR, Person
 from hover_core.journal import Entry, Journal
-from hover_core.offers import offered
 from hover_core.store import Store
 from hover_core.tables import Intake
 
@@ -97,7 +96,7 @@ def test_only_the_owner_offers_labels(datasets):
         guest.offer_labels(["dog"])
     with pytest.raises(Refused, match="at most 500"):
         dataset.offer_labels([f"label {n}" for n in range(501)])
-    assert offered(dataset) == []
+    assert dataset.offered_labels == []
 
 
 def test_imported_labels_show_only_to_whom_they_are_by(journal, ten):

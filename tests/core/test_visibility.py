@@ -62,7 +62,7 @@ def add(dataset: Dataset, frame: pd.DataFrame, *, raw_labels: str = "keep", **ro
 
 def guest(dataset: Dataset, *, blind: bool = False) -> Dataset:
     """The dataset in the hands of somebody who was invited."""
-    return dataset.datasets.open(dataset.id, by=Person("Mira", ANNOTATOR, dataset.id, blind=blind))
+    return dataset.resources.open(dataset.id, by=Person("Mira", ANNOTATOR, dataset.id, blind=blind))
 
 
 def in_table(dataset: Dataset) -> set[str]:

@@ -100,7 +100,7 @@ def base(dataset: Dataset, embedding_id: int, x: str = "0", y: str = "1") -> tup
         tag = hashlib.sha256(f"{_FORM}/{embedding_id}/{made_of}/{x}/{y}".encode()).hexdigest()[:20]
         return _pack_base(chosen, there, part="parent" in embedding.settings), f'"{tag}"'
 
-    return dataset.datasets.remember(("base", embedding_id, made_of, x, y), make)
+    return dataset.remember(("base", embedding_id, made_of, x, y), make)
 
 
 def axes(embedding: Embedding) -> list[dict[str, str]]:
