@@ -67,3 +67,7 @@ class Refused(HoverError):
 
 class StoreError(HoverError):
     """The database cannot be used."""
+
+
+class Cancelled(Exception):
+    """Raised by a progress callback to stop a fit."""

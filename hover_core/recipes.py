@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlalchemy.engine import make_url
 
 from hover_core import settings
-from hover_core.dataset import Dataset
+from hover_core.workspace.dataset import Dataset
 
 
 @dataclass(frozen=True)

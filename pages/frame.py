@@ -5,14 +5,15 @@ from pathlib import Path
 
 import streamlit as st
 
-from hover_core import mapping, members
-from hover_core.clips import SUBSETS
+from hover_core.analysis import maps
+from hover_core.data.clips import SUBSETS
+from hover_core.data.people import OWNER
 from hover_core.errors import HoverError
-from hover_core.invites import OWNER
+from hover_core.store import members
 from pages.components import session
 from pages.components.join_form import join_form
 from pages.components.notices import notices
-from pages.components.words import plain
+from pages.components.text import plain
 from pages.server import identity
 from pages.server.options import hold_options
 
@@ -74,7 +75,7 @@ def _alias(name: str):
 
 def _map_title(current) -> str:
     """With the share of the clips that lie on the map."""
-    standing = mapping.standing(current) if current is not None else None
+    standing = maps.standing(current) if current is not None else None
     if standing is None:
         return "Map"
     return f"Map {min(100, 100 * standing.clips // max(1, current.row.size))} %"

@@ -10,9 +10,8 @@ from fractions import Fraction
 
 import av
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from hover_core.data.arrays import Floats
 
 # name → FFmpeg's muxer and encoder
 FORMATS = {

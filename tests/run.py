@@ -43,7 +43,8 @@ def main(pytest_arguments: list[str]) -> int:
     steps += [
         ("ruff check", [PYTHON, "-m", "ruff", "check", "."]),
         ("ruff format", [PYTHON, "-m", "ruff", "format", "--check", "."]),
-        ("mypy", [PYTHON, "-m", "mypy", "hover_core"]),
+        ("mypy", [PYTHON, "-m", "mypy"]),
+        ("import-linter", [str(Path(PYTHON).with_name("lint-imports")), "--no-cache", "--no-logo"]),
     ]
     scripts = _javascript_tests()
     if scripts and find_node():

@@ -11,9 +11,8 @@ import zlib
 
 import numpy as np
 import soundfile
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from hover_core.data.arrays import Floats
 
 FORMATS = {
     "wav8": ("WAV", "PCM_U8"),

@@ -8,22 +8,23 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from hover_core import jobs
-from hover_core.annotations import colour
-from hover_core.dataset import Dataset
+from hover_core.data.colours import colour
+from hover_core.data.names import clean
+from hover_core.data.people import OWNER
 from hover_core.errors import HoverError
-from hover_core.invites import OWNER
-from hover_core.names import clean
-from hover_core.vector_rows import Embedding
-from pages.components import search_panel, session
+from hover_core.jobs import queue
+from hover_core.store.vector_rows import Embedding
+from hover_core.workspace.dataset import Dataset
+from pages.components import session
 from pages.components.classic_map import classic_map
 from pages.components.clip_list import Act, clip_list
 from pages.components.clip_map import Command, Focused, Imposed, Offer, Said, Selected, clip_map, said
-from pages.components.desk import Desk
 from pages.components.label_bar import label_bar
 from pages.components.label_keys import label_given
+from pages.components.labelling import hits_panel
+from pages.components.labelling.actions import Desk
 from pages.components.spectrogram import spectrogram
-from pages.components.words import counted, plain
+from pages.components.text import counted, plain
 
 LIST_ROWS = 10
 
@@ -68,7 +69,7 @@ def _map(dataset: Dataset, desk: Desk) -> None:
         desk.passes = None  # it has no filters
         _obey(desk, classic_map(dataset, embedding, key="label.classic_map", selected=desk.selection))
         return
-    ring, scores = search_panel.ring(dataset, desk)
+    ring, scores = hits_panel.ring(dataset, desk)
     clip_map(
         dataset,
         embedding,
@@ -153,7 +154,7 @@ def _obey(desk: Desk, acts: Iterable[Said]) -> None:
 def _take_over(desk: Desk, act: Selected) -> None:
     desk.drawn(act)
     if act.how != "filter" and len(act.positions):
-        search_panel.show_selected(desk)  # the hits stay on the map, a click away in the panel
+        hits_panel.show_selected(desk)  # the hits stay on the map, a click away in the panel
 
 
 def _command(desk: Desk, command: Command) -> None:
@@ -193,7 +194,7 @@ def _part_under_way(desk: Desk) -> None:
     if dataset is None:
         st.rerun()
         return
-    job = jobs.tend(dataset)
+    job = queue.tend(dataset)
     if job is None or job.id != desk.part_job or not job.running:
         if job is not None and job.id == desk.part_job and job.state == "done":
             desk.enter(next(found for found in dataset.embeddings() if "parent" in found.settings))
@@ -219,9 +220,9 @@ def _panel(dataset: Dataset, desk: Desk) -> None:
         desk.problem = ""
     with st.container(horizontal=True, wrap=False, horizontal_alignment="distribute", vertical_alignment="center"):
         _count(dataset, desk)
-        search_panel.entry(dataset, desk)
+        hits_panel.entry(dataset, desk)
     with problems:
-        search_panel.unanswered(desk)
+        hits_panel.unanswered(desk)
     if not len(desk.selection) and desk.search is None:
         hear = "Click a point to pick it: its sound is then in this panel."
         if not desk.classic:
@@ -230,8 +231,8 @@ def _panel(dataset: Dataset, desk: Desk) -> None:
     _label_bar(dataset, desk)
     if desk.part_job is not None:
         _part_under_way(desk)
-    if search_panel.is_shown(desk):
-        _act(desk, search_panel.search_panel(dataset, desk))
+    if hits_panel.is_shown(desk):
+        _act(desk, hits_panel.search_panel(dataset, desk))
         _focused(dataset, desk)  # below the hits, which have players of their own: a row of them is in sight
     else:
         _focused(dataset, desk)
@@ -340,7 +341,7 @@ def _more(dataset: Dataset, desk: Desk) -> None:
             key="label.part",
             help="Draw a map of just these clips, where one big cloud hides several.",
             on_click=desk.map_only,
-            disabled=len(desk.selection) < jobs.PART_AT_LEAST or desk.part_job is not None,
+            disabled=len(desk.selection) < queue.PART_AT_LEAST or desk.part_job is not None,
         )
         if ready and session.person().role == OWNER:
             with st.popover(
@@ -370,7 +371,7 @@ def _focused(dataset: Dataset, desk: Desk) -> None:
     spectrogram(dataset, desk.focus, key="label.spectrogram")
     with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="xsmall"):
         st.audio(f"{session.root()}clips/{dataset.id}/{desk.focus}/audio", alt="The clip in focus")
-        search_panel.more_like_focus(desk)
+        hits_panel.more_like_focus(desk)
 
 
 def _list(dataset: Dataset, desk: Desk) -> None:

@@ -12,10 +12,11 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from hover_core.annotations import colour
-from hover_core.dataset import Dataset
-from hover_core.vector_rows import Embedding
-from pages.components.clip_map import Focused, Said, Selected, wire
+from hover_core.data.colours import colour
+from hover_core.store.vector_rows import Embedding
+from hover_core.workspace.dataset import Dataset
+from pages.components.clip_map import Focused, Said, Selected
+from pages.server import map_codec
 
 MOST_POINTS = 20_000
 
@@ -28,8 +29,8 @@ def classic_map(
     from streamlit_plotly_events import plotly_events
 
     state = dataset.state()
-    steps, grid = wire.quantised(dataset.coordinates(embedding)[:, :2])
-    drawn = np.flatnonzero(steps[:, 0] != wire.MISSING)
+    steps, grid = map_codec.quantised(dataset.coordinates(embedding)[:, :2])
+    drawn = np.flatnonzero(steps[:, 0] != map_codec.MISSING)
     if len(drawn) > MOST_POINTS:
         st.caption(f"{len(drawn):,} clips: the classic map shows {MOST_POINTS:,} of them.")
         drawn = drawn[np.linspace(0, len(drawn) - 1, MOST_POINTS).astype(int)]

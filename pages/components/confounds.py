@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import streamlit as st
 
-from hover_core import corpus, lens
-from hover_core.dataset import Dataset
-from hover_core.lens import Lens, Share
-from hover_core.vector_rows import Embedding
+from hover_core.analysis import confounds as lens
+from hover_core.analysis.confounds import Lens, Share
+from hover_core.jobs import queue
+from hover_core.store.vector_rows import Embedding
+from hover_core.workspace import corpus
+from hover_core.workspace.dataset import Dataset
 from pages.components import session
-from pages.components.words import plain
+from pages.components.text import plain
 
 _WORTH = 0.02  # a smaller difference than this is nobody's reason to draw a map again
 _MUCH = 0.3
@@ -27,7 +29,7 @@ def confounds(dataset: Dataset, embedding: Embedding, *, busy: bool) -> None:
         )
         if act and st.button(act, icon=":material/healing:", key="vectorize.mend", disabled=busy):
             with session.said():
-                lens.mend(dataset, embedding, per_group=not taken_out)
+                queue.mend(dataset, embedding, per_group=not taken_out)
                 st.rerun()
 
 

@@ -6,11 +6,11 @@ from itertools import islice
 
 import streamlit as st
 
-from hover_core.dataset import Dataset
-from hover_core.invites import ANNOTATOR, Person
-from hover_core.visibility import GROUP, Rule, clip_title
+from hover_core.data.people import ANNOTATOR, Person
+from hover_core.workspace.dataset import Dataset
+from hover_core.workspace.visibility import GROUP, Rule, clip_title
 from pages.components import session
-from pages.components.words import counted, plain
+from pages.components.text import counted, plain
 
 _EXAMPLES = 4  # cells of each column
 _LONGEST = 24  # characters of one

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import streamlit as st
 
-from hover_core import leaks, twins
-from hover_core.dataset import Dataset
-from hover_core.leaks import Leak
+from hover_core.analysis import leaks, near_duplicates
+from hover_core.analysis.leaks import Leak
+from hover_core.workspace.dataset import Dataset
 from pages.components import session
-from pages.components.words import plain
+from pages.components.text import plain
 
 _INKS = (("#e69f00", "#000000"), ("#0072b2", "#ffffff"))  # of a bar and of the number on it
 
@@ -16,7 +16,7 @@ _INKS = (("#e69f00", "#000000"), ("#0072b2", "#ffffff"))  # of a bar and of the 
 def leak_report(dataset: Dataset) -> None:
     """Draw what a random split would hide; it is measured in the background."""
     st.markdown("**What a random split would hide**")
-    search = twins.searching(dataset)
+    search = near_duplicates.searching(dataset)
     if search is not None and search.running:
         st.caption("Measured as soon as the near-duplicates are known.")
         return

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from hover_core.dataset import Dataset
-from pages.components.words import plain
+from hover_core.workspace.dataset import Dataset
+from pages.components.text import plain
 
 
 def notices(dataset: Dataset) -> None:

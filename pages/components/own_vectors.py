@@ -3,11 +3,11 @@
 import pandas as pd
 import streamlit as st
 
-from hover_core import own_vectors
-from hover_core.dataset import Dataset
 from hover_core.errors import HoverError
+from hover_core.exchange import imported_vectors
+from hover_core.workspace.dataset import Dataset
 from pages.components import session
-from pages.components.words import counted, plain
+from pages.components.text import counted, plain
 
 
 def own_vectors_box(dataset: Dataset, *, running: bool) -> None:
@@ -30,7 +30,7 @@ def own_vectors_box(dataset: Dataset, *, running: bool) -> None:
             help="What made them. Vectors that are there under a name stay; another model needs another name.",
         )
         try:
-            planned = own_vectors.plan(dataset, own_vectors.read(file.getvalue()), name)
+            planned = imported_vectors.plan(dataset, imported_vectors.read(file.getvalue()), name)
         except HoverError as error:
             st.error(plain(str(error)), icon=":material/error:")
             return
@@ -44,7 +44,7 @@ def own_vectors_box(dataset: Dataset, *, running: bool) -> None:
             help="A job is running: wait for its end." if running else None,
         ):
             with session.said():
-                added = own_vectors.add(dataset, planned)
+                added = imported_vectors.add(dataset, planned)
                 st.session_state["own_vectors.said"] = (
                     f"{counted(added, 'vector')} added as “{plain(planned.key)}”: choose it in the settings."
                 )
@@ -52,7 +52,7 @@ def own_vectors_box(dataset: Dataset, *, running: bool) -> None:
                 st.rerun()
 
 
-def _said(dataset: Dataset, planned: own_vectors.Plan) -> None:
+def _said(dataset: Dataset, planned: imported_vectors.Plan) -> None:
     words = [f"{counted(len(planned.positions), 'vector')} of {planned.vectors.shape[1]:,} numbers"]
     words += [f"{planned.known:,} are there already"] if planned.known else []
     words += [f"{counted(planned.without, 'clip')} of {dataset.row.size:,} will have none"] if planned.without else []

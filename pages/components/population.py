@@ -3,7 +3,7 @@
 import pandas as pd
 import streamlit as st
 
-from hover_core.clips import SUBSETS
+from hover_core.data.clips import SUBSETS
 
 _MOST = 200
 _AT_ONCE = 11  # rows with the header; more are scrolled to, so that what lies under the table is seen

@@ -8,10 +8,11 @@ from contextlib import contextmanager
 
 import streamlit as st
 
-from hover_core.dataset import Dataset, Datasets
+from hover_core.data.people import OWNER, Person
 from hover_core.errors import HoverError
-from hover_core.invites import OWNER, Person
-from pages.components.words import plain
+from hover_core.workspace.dataset import Dataset
+from hover_core.workspace.datasets import Datasets
+from pages.components.text import plain
 from pages.server import identity, shared
 
 _PARAMETER = "dataset"

@@ -4,12 +4,12 @@ import json
 
 import streamlit as st
 
-from hover_core.clip_rows import heard_count
-from hover_core.data_card import data_card
-from hover_core.export import FORMATS, export_table, labels_by_how, to_bytes
+from hover_core.exchange.data_card import data_card
+from hover_core.exchange.export import FORMATS, export_table, labels_by_how, to_bytes
+from hover_core.store.clip_rows import heard_count
 from pages.components import session
 from pages.components.leak_report import leak_sentence
-from pages.components.words import counted
+from pages.components.text import counted
 
 WORDS = {
     "csv": ("CSV", "Opens everywhere. Cells that a spreadsheet would run as a formula are made harmless."),

@@ -5,13 +5,13 @@ from datetime import UTC, datetime
 import pandas as pd
 import streamlit as st
 
-from hover_core.annotations import now
-from hover_core.invites import Invite
-from hover_core.members import guests
-from hover_core.names import clean
+from hover_core.data.clock import now
+from hover_core.data.names import clean
+from hover_core.data.people import Invite
+from hover_core.store.members import guests
 from pages.components import session
 from pages.components.guest_columns import guest_columns
-from pages.components.words import counted, plain
+from pages.components.text import counted, plain
 from pages.server import identity
 
 dataset = session.needs()

@@ -3,13 +3,13 @@
 import numpy as np
 import streamlit as st
 
-from hover_core.clips import SUBSETS
-from hover_core.split import unmet
+from hover_core.data.clips import SUBSETS
+from hover_core.numerics.split import unmet
 from pages.components import session
 from pages.components.leak_report import leak_report
+from pages.components.near_duplicates import twin_groups
 from pages.components.population import population_table
-from pages.components.twin_groups import twin_groups
-from pages.components.words import counted, plain
+from pages.components.text import counted, plain
 
 dataset = session.needs()
 state = dataset.state()

@@ -8,17 +8,23 @@ from pathlib import Path
 
 import streamlit as st
 
-from hover_core import containers, demo, job_rows, settings, tables
-from hover_core.audio import Piece
-from hover_core.clips import Clip
-from hover_core.cuts import Cut
-from hover_core.dataset import Dataset, Foreseen
-from hover_core.errors import HoverError, SoundError
-from hover_core.fetch import RefusedHost
-from hover_core.names import clean
-from hover_core.tables import Columns, Intake, RawTable
-from pages.components import allowing, session
-from pages.components.words import counted, plain
+from hover_core import demo, settings
+from hover_core.audio import containers
+from hover_core.audio.segment import Piece
+from hover_core.audio.segmentation import Cut
+from hover_core.data.clips import Clip
+from hover_core.data.names import clean
+from hover_core.errors import HoverError, RefusedHost, SoundError
+from hover_core.store import job_rows
+from hover_core.tables import foreign_files
+from hover_core.tables import intake as tables
+from hover_core.tables import rows as table_rows
+from hover_core.tables.intake import Columns, Intake
+from hover_core.tables.rows import RawTable
+from hover_core.workspace.add_table import Foreseen
+from hover_core.workspace.dataset import Dataset
+from pages.components import private_hosts, session
+from pages.components.text import counted, plain
 from pages.server.messages import MOST_PASTED
 
 SOUND_ENDINGS = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".m4a")
@@ -58,9 +64,9 @@ def _cut_last() -> bool:
 
 
 def _recordings():
-    from pages.components import recordings  # brings what jobs need, and the first page does without
+    from pages.components import cut_recordings  # brings what jobs need, and the first page does without
 
-    return recordings
+    return cut_recordings
 
 
 def _given() -> tuple[bytes, str] | None:
@@ -238,7 +244,7 @@ def _raw_labels_menu(amount: int, key: str) -> None:
 def _identity(digest: str) -> str:
     if dataset is not None and dataset.row.size:
         return str(dataset.row.settings.get("identity", "full"))
-    from hover_core.clips import IDENTITIES
+    from hover_core.data.clips import IDENTITIES
 
     with st.expander("What makes two addresses the same sound"):
         return str(
@@ -297,11 +303,11 @@ def _listen(intake: Intake, digest: str, names: tuple[str, ...], heard_box, aske
 
 def _offer(host_port: str, digest: str) -> bool:
     """Ask whether a private address may be fetched from; whether there was anything to ask."""
-    if not allowing.by_a_click(host_port):
-        st.warning(plain(allowing.refused(host_port)), icon=":material/shield:")
+    if not private_hosts.by_a_click(host_port):
+        st.warning(plain(private_hosts.refused(host_port)), icon=":material/shield:")
         return False
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.warning(plain(allowing.question(host_port)), icon=":material/shield:", width="stretch")
+        st.warning(plain(private_hosts.question(host_port)), icon=":material/shield:", width="stretch")
         if st.button(f"Allow {plain(host_port)}", key="upload.allow"):
             st.session_state[f"upload.hosts.{digest}"].append(host_port)
             st.rerun()
@@ -328,13 +334,13 @@ def _say(intake: Intake, seen: Foreseen | None, thing: str) -> None:
     st.markdown(" · ".join(parts))
 
 
-def _rows(title: str, rows: list[tables.Refusal], file_name: str) -> None:
+def _rows(title: str, rows: list[table_rows.Refusal], file_name: str) -> None:
     import pandas as pd
 
     frame = pd.DataFrame([{"row": bad.row, "why": bad.reason, "value": bad.value} for bad in rows])
     with st.expander(f"{title} ({len(rows):,})", expanded=title.startswith("Refused")):
         st.dataframe(frame.head(500), hide_index=True, width="stretch", alt=title)
-        safe = frame.astype(str).map(tables.neutralise)
+        safe = frame.astype(str).map(table_rows.neutralise)
         st.download_button("Download", safe.to_csv(index=False), file_name, "text/csv", key=f"upload.{file_name}")
 
 
@@ -357,7 +363,7 @@ def _add(
         if not target.row.size:
             target.change_settings(identity=identity_name)
         if cut is not None:
-            from hover_core import cutting
+            from hover_core.jobs import cut as cutting
 
             cutting.start(target, intake, cut, labels=cut_labels)
             session.open_dataset(target.id)
@@ -424,14 +430,14 @@ def _csv_of(addresses: list[str]) -> bytes:
 def _folder(root: Path) -> list[str]:
     found = []
     endings = SOUND_ENDINGS + (VIDEO_ENDINGS if containers.installed() else ())
-    for folder, _, files in os.walk(root):
-        found += [str((Path(folder) / file).relative_to(root)) for file in files if file.lower().endswith(endings)]
+    for folder, _, names in os.walk(root):
+        found += [str((Path(folder) / file).relative_to(root)) for file in names if file.lower().endswith(endings)]
     return sorted(f"local:{path}" for path in found)
 
 
 @st.cache_data(max_entries=4, show_spinner="Reading the table …")
 def _table(data: bytes, name: str) -> RawTable:
-    return tables.read_table(data, name)
+    return foreign_files.read_table(data, name)
 
 
 def _foreseen(target: Dataset, intake: Intake, settled: tuple) -> Foreseen:

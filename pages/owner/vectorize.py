@@ -5,14 +5,19 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from hover_core import corpus, job_rows, jobs, mapping, own_vectors, reducers, vector_rows, vectorizers
-from hover_core.dataset import DEFAULT_VECTORIZER
-from hover_core.job_rows import Job
-from pages.components import early, recordings, session
+from hover_core.analysis import maps
+from hover_core.jobs import queue
+from hover_core.numerics import reducers
+from hover_core.store import job_rows, vector_rows
+from hover_core.store.job_rows import Job
+from hover_core.vectorizers import registry
+from hover_core.workspace import corpus, vector_keys
+from hover_core.workspace.vector_keys import DEFAULT_VECTORIZER
+from pages.components import cut_recordings, preload, session
 from pages.components.clip_map import clip_map
 from pages.components.confounds import confounds
 from pages.components.own_vectors import own_vectors_box
-from pages.components.words import counted, plain, time_goes
+from pages.components.text import counted, plain, time_goes
 
 LIMITS = {
     "network": "the network is the limit",
@@ -29,19 +34,19 @@ dataset = session.needs()
 def main() -> None:
     """Settings folded away, one button, then the bar and the map as soon as it can be drawn."""
     st.subheader("Map")
-    job = jobs.tend(dataset)
+    job = queue.tend(dataset)
     running = job is not None and job.running
     st.fragment(_work, run_every=EVERY_S if running else None)(running)
     if running:
         _failures(running=True)
     own_vectors_box(dataset, running=running)
     if dataset.embedding() is None:
-        early.map_soon()
+        preload.map_soon()
 
 
 def _work(running: bool) -> None:
     """What to do or what is being done, and the map; while a job runs, it runs again and again, without the page."""
-    job = jobs.tend(dataset)
+    job = queue.tend(dataset)
     newest = dataset.embedding()
     unseen = newest is not None and newest.id != st.session_state.get("vectorize.drawn")
     # the last map of a job is drawn before the page is made anew, which keeps the browser busy
@@ -61,13 +66,13 @@ def _work(running: bool) -> None:
         return
     with work:
         _bar(job)
-    jobs.await_map(dataset, job, seen=st.session_state.get("vectorize.drawn", 0), seconds=LOOK_S)
+    queue.await_map(dataset, job, seen=st.session_state.get("vectorize.drawn", 0), seconds=LOOK_S)
     _map(about, drawn, busy=True)
 
 
 def _start(job: Job | None) -> None:
-    known = {v.key: (v.title, v.good_for) for v in vectorizers.offered()}
-    own = {key: _brought(key) for key in own_vectors.all_brought(dataset)}
+    known = {v.key: (v.title, v.good_for) for v in registry.offered()}
+    own = {key: _brought(key) for key in vector_keys.all_brought(dataset.store, dataset.id)}
     known |= own
     in_use = dataset.vectorizer_key if dataset.vectorizer_key in known else DEFAULT_VECTORIZER
     with st.expander("Settings", icon=":material/tune:"):
@@ -90,16 +95,16 @@ def _start(job: Job | None) -> None:
             help="Its voice, its microphone: for map and search, so that clouds are labels and not speakers. "
             + ("Stored vectors stay as they are." if dataset.has_groups else "Choose the group column on Split first."),
         )
-        for problem in (*vectorizers.problems(), *reducers.problems()):
+        for problem in (*registry.problems(), *reducers.problems()):
             st.warning(f"Not offered: {plain(problem)}", icon=":material/extension_off:")
         anew = "" if key in own else ": another setting computes anew and forgets nothing"
         st.caption(f"Vectors are kept as `{key}`{anew}.")
     have = len(vector_rows.vectorized(dataset.store, dataset.id, key))
     failed = len(dataset.failures(key))
     pending = 0 if key in own else dataset.row.size - have - failed
-    standing = mapping.standing(dataset)
+    standing = maps.standing(dataset)
     grows = standing is not None and standing.vectorizer == key
-    unplaced = len(mapping.unplaced(dataset, standing)) if grows else 0
+    unplaced = len(maps.unplaced(dataset, standing)) if grows else 0
     with st.container(horizontal=True, vertical_alignment="center"):
         if grows and pending + unplaced:
             text = (
@@ -125,14 +130,14 @@ def _brought(key: str) -> tuple[str, str]:
     have = len(vector_rows.vectorized(dataset.store, dataset.id, key))
     missing = dataset.row.size - have
     others = f"; {counted(missing, 'clip')} without one will not be on the map" if missing else ""
-    return key.removeprefix(own_vectors.PREFIX), f"Brought along: {counted(have, 'vector')}{others}."
+    return key.removeprefix(vector_keys.PREFIX), f"Brought along: {counted(have, 'vector')}{others}."
 
 
 def _begin(key: str, reducer: str, draw: str, options: dict[str, Any], *, per_group: bool | None = None) -> None:
     with session.said():
         if per_group is not None and dataset.has_groups:
             dataset.normalise_per_group(on=per_group)
-        jobs.start(dataset, vectorizer=key, reducer=reducer, draw=draw, **options)
+        queue.start(dataset, vectorizer=key, reducer=reducer, draw=draw, **options)
         st.rerun()
 
 
@@ -209,7 +214,7 @@ def _bar(job: Job) -> None:
     left = progress.get("left_s")
     with st.container(horizontal=True, vertical_alignment="center"):
         if job.kind == "cut":
-            recordings.bar(job)
+            cut_recordings.bar(job)
         elif phase == "vectors" and total:
             finished = done + progress.get("failed", 0)
             words = [f"{finished:,}/{total:,} clips", f"{progress.get('rate', 0):,.0f} clips/s"]
@@ -224,7 +229,7 @@ def _bar(job: Job) -> None:
         else:
             st.progress(0.0, "Starting …" if not job.attempts > 1 else "Taking the work up where it was …")
         if st.button("Cancel", icon=":material/stop:", key="vectorize.cancel", disabled=job.cancel):
-            jobs.cancel(dataset)
+            queue.cancel(dataset)
     goes = time_goes(progress.get("shares", {})) if phase in ("vectors", "cut") else ""
     st.caption(f"{goes} This goes on when you close the page.")
 
@@ -256,7 +261,7 @@ def _failures(*, running: bool) -> None:
         st.dataframe(rows, hide_index=True, width="stretch", alt="Clips without a vector, and why")
         if st.button("Retry these", icon=":material/refresh:", key="vectorize.retry", disabled=running):
             with session.said():
-                jobs.retry_failures(dataset)
+                queue.retry_failures(dataset)
                 st.rerun()
 
 

@@ -12,7 +12,8 @@ from pathlib import Path
 
 COMPONENTS = Path(__file__).resolve().parent.parent / "components"
 FOLDERS = tuple(
-    COMPONENTS / name for name in ("elements", "clip_map", "clip_list", "hands_free", "label_bar", "spectrogram")
+    COMPONENTS / name
+    for name in ("elements", "clip_map", "clip_list", "labelling/review_player", "label_bar", "spectrogram")
 )
 PLOTLY = COMPONENTS / "clip_map" / "vendor" / "plotly-basic-4.1.1.min.js"
 TYPES = {".js": "text/javascript", ".css": "text/css"}

@@ -35,7 +35,8 @@ def content_policy(path: str) -> str:
         "img-src": "'self' data: blob:",
         "media-src": "'self' data: blob:",
         "script-src": scripts,
-        "connect-src": "'self'",
+        # blob: the microphone's recording, which Streamlit's recorder reads back before it sends it
+        "connect-src": "'self' blob:",
     }
     return "; ".join(f"{name} {value}" for name, value in words.items())
 

@@ -165,20 +165,20 @@ def _root() -> str:
 
 
 def _invited(token: str) -> tuple[str, str]:
-    from hover_core import members
+    from hover_core.store import members
 
     invite = members.invite_behind(datasets().store, token)
     return datasets().store.dataset(invite.dataset_id).name, invite.name
 
 
 def _has_ended(cookie: str) -> bool:
-    from hover_core import members
+    from hover_core.store import members
 
     return members.has_ended(datasets().store, cookie)
 
 
 def _forget(cookie: str) -> None:
-    from hover_core import members
+    from hover_core.store import members
 
     members.leave(datasets().store, cookie)
 

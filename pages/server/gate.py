@@ -16,8 +16,8 @@ from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from hover_core.data.people import LOCAL_OWNER, OWNER, Person
 from hover_core.errors import HoverError
-from hover_core.invites import LOCAL_OWNER, OWNER, Person
 from pages.server import entrance, hosting, identity, messages, origins
 from pages.server.routes import ADDRESSES
 
@@ -126,7 +126,7 @@ class Gate:
             send,
             is_owner=is_owner,
             is_somebody=is_somebody,
-            most_bytes=messages.MOST_OWNER_BYTES if owner or cloud else messages.MOST_BYTES,
+            most_bytes=messages.MOST_OWNER_BYTES if owner or who is None else messages.MOST_BYTES,
         )
         await self.app(_at_its_own_host(scope), allowed.receive, allowed.send)
 

@@ -37,13 +37,10 @@ class SecurityHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
-                streamlits = "content-security-policy" not in headers  # our plain pages load nothing, and say so
-                headers.setdefault("Content-Security-Policy", content_policy(scope["path"]))
-                if (
-                    streamlits
-                    and scope["path"].endswith(WITH_A_MAP)
-                    and headers.get("content-type", "").startswith("text/html")
-                ):
+                # our plain pages have a policy of their own, and load nothing
+                shell = headers.get("content-type", "").startswith("text/html") and _POLICY not in headers
+                headers.setdefault(_POLICY, content_policy(scope["path"]))
+                if shell and scope["path"].endswith(WITH_A_MAP):
                     # fetched while the browser reads Streamlit's own scripts, instead of after them
                     root = scope["path"].rpartition("/")[0]
                     links = (f"<{root}/{address}>; rel={rel}" for address, rel in assets.of_the_map())

@@ -21,8 +21,8 @@ from urllib.parse import urlsplit
 
 import streamlit as st
 
+from hover_core.data.people import LOCAL_OWNER, OWNER, Person
 from hover_core.errors import Refused
-from hover_core.invites import LOCAL_OWNER, OWNER, Person
 from pages.server.shared import datasets
 
 COOKIE = "hover"
@@ -48,7 +48,7 @@ def invite_has_ended() -> bool:
     cookie = _cookies().get(COOKIE)
     if not cookie:
         return False
-    from hover_core import members
+    from hover_core.store import members
 
     return members.has_ended(datasets().store, cookie)
 
@@ -74,7 +74,7 @@ def person(cookies: Mapping[str, str], headers: Mapping[str, str]) -> Person | N
     """
     cookie = cookies.get(COOKIE)
     if cookie:
-        from hover_core import members
+        from hover_core.store import members
 
         store = datasets().store
         found = members.person_behind(store, cookie)
@@ -182,7 +182,7 @@ def sign_in(token: str, name: str = "") -> tuple[str, bool]:
     NotFound, Refused
         The token opens nothing, or the name cannot be taken.
     """
-    from hover_core import members
+    from hover_core.store import members
 
     store = datasets().store
     if is_owner_token(token):

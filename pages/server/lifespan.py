@@ -40,9 +40,9 @@ async def lifespan(app: st.App) -> AsyncIterator[None]:
         print(f"  Private sound cannot be fetched: {error}", flush=True)
     threading.Thread(target=_take_up, daemon=True).start()
     yield
-    jobs = sys.modules.get("hover_core.jobs")
-    if jobs is not None:
-        jobs.drop_spare()
+    process = sys.modules.get("hover_core.jobs.process")
+    if process is not None:
+        process.drop_spare()
     close()
 
 
@@ -93,11 +93,11 @@ def _take_up() -> None:
     time.sleep(_FIRST_PAGE_S)
     import pandas  # noqa: F401 - what most pages need next
 
-    from hover_core import jobs
+    from hover_core.jobs import process, queue
 
     gc.freeze()
     try:
-        jobs.tend_all(datasets())
-        jobs.keep_spare(datasets().store)
+        queue.tend_all(datasets())
+        process.keep_spare(datasets().store)
     except HoverError:
         _log.exception("jobs that were under way could not be taken up")

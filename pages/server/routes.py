@@ -43,7 +43,7 @@ def _endpoint(name: str | Endpoint) -> Endpoint:
         return name
 
     async def endpoint(request: Request) -> Response:
-        answers = await run_in_threadpool(importlib.import_module, "pages.server.answers")
+        answers = await run_in_threadpool(importlib.import_module, "pages.server.endpoints")
         answer = answers.ANSWERS[name]
         if inspect.iscoroutinefunction(answer):
             return await answer(request)

@@ -11,7 +11,7 @@ import streamlit as st
 from hover_core import settings
 
 if TYPE_CHECKING:  # the server answers before pandas and SQLAlchemy are there
-    from hover_core.dataset import Datasets
+    from hover_core.workspace.datasets import Datasets
 
 _opening = threading.Lock()
 
@@ -24,8 +24,8 @@ def datasets() -> Datasets:
 
 @functools.cache
 def _datasets() -> Datasets:
-    from hover_core.dataset import Datasets
-    from hover_core.store import Store
+    from hover_core.store.database import Store
+    from hover_core.workspace.datasets import Datasets
 
     return Datasets(Store(settings.database_url(secret("connections", "hover", "url"))))
 

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from hover_core.invites import MOST_SOUND_BYTES, OWNER, Person
+from hover_core.data.people import MOST_SOUND_BYTES, OWNER, Person
 from pages.server import identity
 
 ADDRESS: Final = "/_stcore/upload_file"

@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from hover_core import mapping, vector_rows
-from hover_core.clips import Clip, clip_id
-from hover_core.dataset import Dataset, Datasets
-from hover_core.invites import LOCAL_OWNER, Person
-from hover_core.tables import Intake
+from hover_core.analysis import maps
+from hover_core.data.clips import Clip, clip_id
+from hover_core.data.people import LOCAL_OWNER, Person
+from hover_core.store import vector_rows
+from hover_core.tables.intake import Intake
+from hover_core.workspace.dataset import Dataset
+from hover_core.workspace.datasets import Datasets
 from pages.server import identity, shared
 
 FRAME = Path(__file__).resolve().parents[2] / "pages" / "frame.py"
@@ -53,5 +55,5 @@ def mapped(datasets: Datasets) -> Dataset:
     with dataset.store.write() as connection:
         vector_rows.add_vectors(connection, dataset.id, "mfcc-mean-32-22050-v1", list(range(40)), vectors)
     dataset.change_settings(vectorizer="mfcc-mean-32-22050-v1")
-    mapping.embed(dataset, "mfcc-mean-32-22050-v1", "pca")
+    maps.embed(dataset, "mfcc-mean-32-22050-v1", "pca")
     return dataset

@@ -5,13 +5,13 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from hover_core import mapping
-from hover_core.dataset import Dataset
-from hover_core.invites import LOCAL_OWNER
-from hover_core.vector_rows import Embedding
+from hover_core.analysis import maps
+from hover_core.data.people import LOCAL_OWNER
+from hover_core.store.vector_rows import Embedding
+from hover_core.workspace.dataset import Dataset
 from pages.components.clip_map import Selected
-from pages.components.desk import Desk
-from pages.components.search import Search
+from pages.components.labelling.actions import Desk
+from pages.components.labelling.query import Search
 from pages.server import identity
 
 
@@ -70,7 +70,7 @@ def test_the_way_through_maps_of_parts_is_a_stack(desk: Desk, mapped: Dataset) -
     assert whole is not None
 
     def part(parent: int, size: int) -> Embedding:
-        mapping.embed(mapped, whole.vectorizer, "pca", only=np.arange(size), parent=parent)
+        maps.embed(mapped, whole.vectorizer, "pca", only=np.arange(size), parent=parent)
         return mapped.embeddings()[0]
 
     wide = part(whole.id, 20)

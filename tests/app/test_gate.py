@@ -13,8 +13,9 @@ from starlette.types import Message
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from streamlit.proto.BackMsg_pb2 import BackMsg
 
-from hover_core import members
-from hover_core.dataset import Dataset, Datasets
+from hover_core.store import members
+from hover_core.workspace.dataset import Dataset
+from hover_core.workspace.datasets import Datasets
 from pages.server import entrance, gate, hosting, identity, messages, routes
 from pages.server.headers import MIDDLEWARE
 

@@ -9,13 +9,16 @@ from starlette.applications import Starlette
 from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
-from hover_core import mapping, members, tables, vector_rows
-from hover_core.dataset import Dataset, Datasets
-from hover_core.finding import Stretch
-from hover_core.invites import ANNOTATOR, LOCAL_OWNER, Person
+from hover_core.analysis import maps
+from hover_core.analysis.search import Stretch
+from hover_core.data.people import ANNOTATOR, LOCAL_OWNER, Person
+from hover_core.store import members, vector_rows
+from hover_core.tables import intake, rows
+from hover_core.workspace.dataset import Dataset
+from hover_core.workspace.datasets import Datasets
 from pages.components import session
-from pages.components.desk import Desk
-from pages.components.search import Words
+from pages.components.labelling.actions import Desk
+from pages.components.labelling.query import Words
 from pages.server import identity, routes
 from pages.server.headers import MIDDLEWARE
 from tests import sounds
@@ -59,15 +62,15 @@ def dataset(datasets: Datasets, server: SoundServer) -> Dataset:
         }
     )
     made = datasets.new("table")
-    meaning = tables.Columns(audio="at", label="category", group="room")
-    made.add(made.plan(tables.frame_table(frame), meaning, raw_labels="reference"))
+    meaning = intake.Columns(audio="at", label="category", group="room")
+    made.add(made.plan(rows.frame_table(frame), meaning, raw_labels="reference"))
     vectors = np.random.default_rng(0).normal(size=(COUNT, 32)).astype(np.float32)
     with made.store.write() as connection:
         vector_rows.add_vectors(connection, made.id, KEY, list(range(COUNT - 1)), vectors[:-1])
         reason = f"{server.host_port} has no such file (HTTP 404)"
         vector_rows.add_failures(connection, made.id, KEY, {FAILS: reason})
     made.change_settings(vectorizer=KEY)
-    mapping.embed(made, KEY, "pca")
+    maps.embed(made, KEY, "pca")
     made.annotate([0, 1], "hush-hush", how="heard")
     return made
 
@@ -354,7 +357,7 @@ def test_share_runs_without_table_columns_and_with_many(run_as: Run, datasets: D
     made = datasets.new("wide")
     cells = {f"note {number}": [f"{number} a", "b"] for number in range(width)}
     frame = pd.DataFrame({"audio": ["demo:d0001.ogg", "demo:d0002.ogg"], **cells})
-    made.add(made.plan(tables.frame_table(frame), tables.Columns(audio="audio")))
+    made.add(made.plan(rows.frame_table(frame), intake.Columns(audio="audio")))
     app = share(run_as(LOCAL_OWNER))
 
     assert not app.exception

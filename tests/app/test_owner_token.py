@@ -13,12 +13,13 @@ from starlette.testclient import TestClient
 from streamlit.runtime.secrets import secrets_singleton
 from streamlit.testing.v1 import AppTest
 
-from hover_core import members
-from hover_core.dataset import Dataset, Datasets
+from hover_core.data.people import LOCAL_OWNER, Person
 from hover_core.errors import Refused
-from hover_core.invites import LOCAL_OWNER, Person
+from hover_core.store import members
+from hover_core.workspace.dataset import Dataset
+from hover_core.workspace.datasets import Datasets
 from pages.components import session
-from pages.server import answers, identity, lifespan, routes
+from pages.server import endpoints, identity, lifespan, routes
 from pages.server.headers import MIDDLEWARE
 from tests.run import ROOT
 
@@ -138,7 +139,7 @@ def test_the_longest_token_that_is_accepted_lets_the_owner_in(at_home: TestClien
 
     assert "Continue as the owner" in at_home.get("/join", params={"t": token}).text
     assert at_home.post("/join", data={"t": token}, follow_redirects=False).status_code == 303
-    assert answers._MAX_TOKEN == identity.LONGEST_TOKEN == 200
+    assert endpoints._MAX_TOKEN == identity.LONGEST_TOKEN == 200
 
 
 def test_a_plus_in_a_token_may_stand_in_the_link_as_it_is(at_home: TestClient, set_token: Set) -> None:

@@ -15,11 +15,13 @@ import pytest
 from sqlalchemy import text
 from streamlit.testing.v1 import AppTest
 
-from hover_core import jobs, mapping, members, vector_rows
-from hover_core.dataset import Dataset, Datasets
-from hover_core.invites import ANNOTATOR, LOCAL_OWNER, Person
-from pages.components.clip_map import wire
-from pages.server import identity
+from hover_core.analysis import maps
+from hover_core.data.people import ANNOTATOR, LOCAL_OWNER, Person
+from hover_core.jobs import queue
+from hover_core.store import members, vector_rows
+from hover_core.workspace.dataset import Dataset
+from hover_core.workspace.datasets import Datasets
+from pages.server import identity, map_codec
 from tests import sounds
 from tests.app.conftest import FRAME
 
@@ -431,8 +433,8 @@ def test_a_link_that_was_made_for_one_dataset_is_not_shown_on_another(
     assert app.code
     other = datasets.new("whales")
     with other.store.write() as connection:
-        from hover_core import clip_rows
-        from hover_core.clips import Clip
+        from hover_core.data.clips import Clip
+        from hover_core.store import clip_rows
 
         clip_rows.add_clips(connection, other.id, [Clip("x", "demo:d0001.ogg")])
 
@@ -488,13 +490,14 @@ def test_undo_on_label_stops_before_imports_and_splits(run_as: Run, mapped: Data
 @pytest.fixture
 def doubled(mapped: Dataset) -> Dataset:
     """The mapped dataset, with the clips 3 and 20 known as one sound."""
-    from hover_core import twin_rows, twins
-    from hover_core.alike import groups_of
+    from hover_core.analysis import near_duplicates
+    from hover_core.numerics.same_sound import groups_of
+    from hover_core.store import duplicate_rows
 
     pairs = np.array([[3, 20]], np.int64)
     one = {"how": np.zeros(1, np.int8), "score": np.full(1, np.nan, np.float32), "numbers": np.zeros(3)}
     found = {"pairs": pairs, "group": groups_of(40, pairs), **one}
-    twin_rows.keep(mapped.store, mapped.id, twins._made_of(mapped), found)
+    duplicate_rows.keep(mapped.store, mapped.id, near_duplicates._made_of(mapped), found)
     return mapped
 
 
@@ -522,8 +525,8 @@ def test_split_looks_for_near_duplicates_by_itself(run_as: Run, mapped: Dataset)
 
 
 def test_before_there_are_vectors_split_says_where_near_duplicates_come_from(run_as: Run, datasets: Datasets) -> None:
-    from hover_core.clips import Clip
-    from hover_core.tables import Intake
+    from hover_core.data.clips import Clip
+    from hover_core.tables.intake import Intake
 
     datasets.new("fresh").add(Intake(clips=[Clip("a", "http://host/a.wav")]))
     app = run_as(LOCAL_OWNER)
@@ -618,7 +621,7 @@ def test_share_lists_everybody_who_came_or_labelled(run_as: Run, mapped: Dataset
 
 def _speakers(dataset: Dataset, *, labels: bool) -> None:
     """Two speakers far apart and two words near each other on the dataset of 40 clips."""
-    from hover_core import clip_rows, vector_rows
+    from hover_core.store import clip_rows, vector_rows
 
     speakers, words = np.arange(40) % 2, np.arange(40) // 2 % 2
     draw = np.random.default_rng(0)
@@ -632,7 +635,7 @@ def _speakers(dataset: Dataset, *, labels: bool) -> None:
     if labels:
         for word in range(2):
             dataset.annotate(np.flatnonzero(words == word), f"word {word}", how="heard")
-    mapping.embed(dataset, key, "pca")
+    maps.embed(dataset, key, "pca")
 
 
 def test_map_says_what_it_is_made_of_and_mends_it(run_as: Run, mapped: Dataset) -> None:
@@ -643,7 +646,7 @@ def test_map_says_what_it_is_made_of_and_mends_it(run_as: Run, mapped: Dataset) 
 
     app.get_by_key("vectorize.mend").click().run()
     for _ in range(300):
-        job = jobs.tend(mapped)
+        job = queue.tend(mapped)
         if job is None or not job.running:
             break
         time.sleep(0.1)
@@ -686,7 +689,7 @@ def test_split_says_in_one_sentence_what_the_leak_report_needs(run_as: Run, mapp
 
 @pytest.mark.parametrize("page", ["owner/split.py", "owner/export.py"])
 def test_the_leak_report_is_on_split_and_in_the_export(run_as: Run, datasets: Datasets, page: str) -> None:
-    from tests.core.test_leaks import planted
+    from tests.core.analysis.test_leaks import planted
 
     planted(datasets, speakers=8, takes=6, voice=3.0, word=0.5)
     app = run_as(LOCAL_OWNER)
@@ -719,7 +722,7 @@ def test_long_recordings_are_cut_into_clips(
     [row] = datasets.rows()
     dataset = datasets.open(row.id)
     deadline = time.monotonic() + 60
-    while jobs.tend(dataset).running and time.monotonic() < deadline:
+    while queue.tend(dataset).running and time.monotonic() < deadline:
         time.sleep(0.1)
     app.run()
 
@@ -737,11 +740,11 @@ def test_a_map_of_three_dimensions_is_asked_for_on_the_page(run_as: Run, mapped:
     app.get_by_key("vectorize.dimension").set_value(3).run()
     app.get_by_key("vectorize.start").click().run()
 
-    job = jobs.tend(mapped)
+    job = queue.tend(mapped)
     assert job is not None
     assert (job.settings["reducer"], job.settings["options"]["dimension"], job.settings["draw"]) == ("umap", 3, "again")
     for _ in range(600):
-        job = jobs.tend(mapped)
+        job = queue.tend(mapped)
         assert job is not None
         if not job.running:
             break
@@ -749,4 +752,4 @@ def test_a_map_of_three_dimensions_is_asked_for_on_the_page(run_as: Run, mapped:
     embedding = mapped.embedding()
     assert job.state == "done", job.progress
     assert embedding is not None
-    assert [axis["title"] for axis in wire.axes(embedding)][:3] == ["UMAP 1", "UMAP 2", "UMAP 3"]
+    assert [axis["title"] for axis in map_codec.axes(embedding)][:3] == ["UMAP 1", "UMAP 2", "UMAP 3"]

@@ -9,7 +9,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from hover_core import settings
-from hover_core.dataset import Datasets
+from hover_core.workspace.datasets import Datasets
 from tests import sounds
 from tests.servers import SoundServer
 

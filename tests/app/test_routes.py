@@ -13,15 +13,16 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from hover_core import demo, members
-from hover_core.clip_rows import durations
-from hover_core.clips import Clip, clip_id
-from hover_core.dataset import Dataset, Datasets
-from hover_core.invites import LOCAL_OWNER, Person
-from hover_core.listening import Listening
-from hover_core.tables import Intake
-from pages.components.clip_map import wire
-from pages.server import assets, identity, routes
+from hover_core import demo
+from hover_core.data.clips import Clip, clip_id
+from hover_core.data.people import LOCAL_OWNER, Person
+from hover_core.store import members
+from hover_core.store.clip_rows import durations
+from hover_core.tables.intake import Intake
+from hover_core.workspace.dataset import Dataset
+from hover_core.workspace.datasets import Datasets
+from hover_core.workspace.sounds import Listening
+from pages.server import assets, identity, map_codec, routes
 from pages.server.headers import MIDDLEWARE
 
 
@@ -223,7 +224,7 @@ def test_the_journal_after_a_revision_holds_only_what_changed_since(as_annotator
     assert [label[1] for label in told["labels"]] == ["wren", "robin"]
     ((code, positions),) = told["changes"]
     assert code == 1
-    assert list(wire.decode_set(positions, 40)) == [20, 21, 35]
+    assert list(map_codec.decode_set(positions, 40)) == [20, 21, 35]
 
 
 def test_a_journal_names_only_the_labels_that_are_new_to_whoever_asks(
@@ -245,7 +246,7 @@ def test_a_journal_names_only_the_labels_that_are_new_to_whoever_asks(
 
 
 def test_who_sees_other_names_than_before_gets_all_of_the_journal_anew(as_blind: TestClient, mapped: Dataset) -> None:
-    seen = wire.journal(mapped, -1)
+    seen = map_codec.journal(mapped, -1)
 
     told = as_blind.get(f"/journal/{mapped.id}?after={seen['revision']}&names={seen['names']}").json()
 
@@ -272,7 +273,7 @@ def test_undo_is_in_the_journal(as_annotator: TestClient, mapped: Dataset) -> No
 
     told = as_annotator.get(f"/journal/{mapped.id}?after={written.revision}").json()
 
-    assert told["changes"] == [[-1, wire.encode_set(np.array([20, 21]))]]
+    assert told["changes"] == [[-1, map_codec.encode_set(np.array([20, 21]))]]
 
 
 def test_assets_are_found_by_their_hash_alone(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -539,7 +540,7 @@ def test_a_blind_journal_names_ones_own_labels_with_codes_and_colours_of_their_o
     told = as_blind.get(f"/journal/{mapped.id}?after=-1").json()
 
     assert told["labels"] == [[0, "owl", "#e69f00"]]
-    assert [[code, wire.decode_set(positions, 40).tolist()] for code, positions in told["changes"]] == [
+    assert [[code, map_codec.decode_set(positions, 40).tolist()] for code, positions in told["changes"]] == [
         [0, [1, 22, 30]]
     ]
     assert as_blind.get(f"/clips/{mapped.id}/22/card").json()["label"] == "owl"
@@ -549,7 +550,7 @@ def test_a_blind_journal_names_ones_own_labels_with_codes_and_colours_of_their_o
 def test_subsets_are_the_same_for_blind_annotators(as_blind: TestClient, mapped: Dataset) -> None:
     ((code, positions),) = as_blind.get(f"/journal/{mapped.id}?after=-1").json()["subsets"]
 
-    assert (code, wire.decode_set(positions, 40).tolist()) == (1, list(range(10)))
+    assert (code, map_codec.decode_set(positions, 40).tolist()) == (1, list(range(10)))
 
 
 def test_what_others_label_says_nothing_to_a_blind_journal_but_that_time_went_on(

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from hover_core import mapping, vector_rows
-from hover_core.clips import Clip, clip_id
-from hover_core.dataset import Dataset, Datasets
-from hover_core.invites import ANNOTATOR, LOCAL_OWNER, Person
-from hover_core.tables import Intake
-from pages.components.desk import Desk
+from hover_core.analysis import maps
+from hover_core.data.clips import Clip, clip_id
+from hover_core.data.people import ANNOTATOR, LOCAL_OWNER, Person
+from hover_core.store import vector_rows
+from hover_core.tables.intake import Intake
+from hover_core.workspace.dataset import Dataset
+from hover_core.workspace.datasets import Datasets
+from pages.components.labelling.actions import Desk
 from pages.server import identity
 from tests import sounds
 from tests.servers import SoundServer
@@ -37,7 +39,7 @@ def mapped(datasets: Datasets) -> Dataset:
     with dataset.store.write() as connection:
         vector_rows.add_vectors(connection, dataset.id, KEY, list(range(40)), vectors)
     dataset.change_settings(vectorizer=KEY)
-    mapping.embed(dataset, KEY, "pca")
+    maps.embed(dataset, KEY, "pca")
     return dataset
 
 

@@ -19,4 +19,6 @@ def test_the_server_answers_before_anything_heavy_is_there():
 
 
 def test_the_first_page_needs_no_pandas():
-    assert imported_by("import hover_core.dataset, hover_core.tables, pages.components.session") == ["sqlalchemy"]
+    assert imported_by("import hover_core.dataset, hover_core.tables.intake, pages.components.session") == [
+        "sqlalchemy"
+    ]

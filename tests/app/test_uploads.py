@@ -18,9 +18,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
-from hover_core import members
-from hover_core.dataset import Dataset, Datasets
-from hover_core.invites import MOST_SOUND_BYTES
+from hover_core.data.people import MOST_SOUND_BYTES
+from hover_core.store import members
+from hover_core.workspace.dataset import Dataset
+from hover_core.workspace.datasets import Datasets
 from pages.server import identity, uploads
 from pages.server.headers import MIDDLEWARE, SecurityHeaders
 from pages.server.uploads import AT_ONCE, FRAMING_BYTES, MOST_KEPT, MOST_KEPT_BYTES, Uploads

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pages.components.words import counted, plain, time_goes
+from pages.components.text import counted, plain, time_goes
 
 
 @pytest.mark.parametrize(

@@ -26,9 +26,11 @@ import numpy as np
 from numpy.typing import NDArray
 from playwright.sync_api import Browser, CDPSession, ElementHandle, Frame, Page, sync_playwright
 
-from hover_core import clip_rows, vector_rows
-from hover_core.clips import Clip
-from hover_core.dataset import Dataset, Datasets
+from hover_core.data.arrays import Floats
+from hover_core.data.clips import Clip
+from hover_core.store import clip_rows, vector_rows
+from hover_core.workspace.dataset import Dataset
+from hover_core.workspace.datasets import Datasets
 from tests import sounds
 from tests.benchmarks.timing import ROOT, Row, Rows, Skipped, data_folder, row
 from tests.browser.acts import in_polygon
@@ -36,7 +38,6 @@ from tests.browser.conftest import ARGUMENTS
 from tests.run import find_chromium
 from tests.servers import SoundServer
 
-Floats = NDArray[np.float32]
 VIEWPORT = {"width": 1400, "height": 900}
 COUNT = re.compile("^[0-9,]+ clips$")
 HEAVY = {
@@ -176,7 +177,7 @@ class Plot:
     def selected(self) -> NDArray[np.int64]:
         """What the plot holds as selected."""
         if self.ours:
-            from pages.components.clip_map.wire import decode_set
+            from pages.server.map_codec import decode_set
 
             text = self.frame.evaluate("window.__hoverMap.of.report.set")
             return decode_set(text, self.frame.evaluate("window.__hoverMap.of.clips.n"))

@@ -9,8 +9,9 @@ from unittest import mock
 
 import numpy as np
 
-from hover_core import jobs, vector_rows
-from hover_core.dataset import Datasets
+from hover_core.jobs import vectorize
+from hover_core.store import vector_rows
+from hover_core.workspace.datasets import Datasets
 from tests.benchmarks.serving import served
 from tests.benchmarks.timing import Row, Rows, data_folder, fsdd, row
 from tests.benchmarks.vectors import CLOSE, Floats, _dataset, _vectorized
@@ -67,7 +68,7 @@ def _far(cluster: DaskCluster, urls: Sequence[str]) -> tuple[float, Floats]:
         datasets = Datasets()
         dataset = _dataset(datasets, urls)
         begun = time.perf_counter()
-        jobs.run_here(dataset, vectorizer=KEY)
+        vectorize.run_here(dataset, vectorizer=KEY)
         took = time.perf_counter() - begun
         failures = vector_rows.failures(dataset.store, dataset.id, KEY)
         assert not failures, failures[0].reason

@@ -18,9 +18,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float32]
+from hover_core.data.arrays import Floats
 
 
 def vector(content: bytes) -> Floats:

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from hover_core.data.arrays import Floats
 from tests.benchmarks.timing import Row, Rows, Skipped, fsdd, in_a_process, row, seconds
 
-Floats = NDArray[np.float32]
 DIMENSIONS = 140
 
 
@@ -84,7 +84,8 @@ def _vectors(n: int) -> tuple[Floats, str]:
         files = []
     if len(files) < n:
         return clouds(n), "clouds"
-    from hover_core.audio import Heard, Piece, Workers
+    from hover_core.audio.decoder_pool import Workers
+    from hover_core.audio.segment import Heard, Piece
 
     with Workers() as workers:
         heard = workers.vectorize([Piece(file) for file in files], "segments")
@@ -167,7 +168,7 @@ def _fresh_process(who: str) -> dict[str, Any]:
     vectors = clouds(1_000)
     begun = time.perf_counter()
     if who == "ours":
-        from hover_core.reducers import Reducer
+        from hover_core.numerics.reducers import Reducer
 
         Reducer("pca", 2, {}).fit(vectors)
         pca_s = time.perf_counter() - begun
@@ -188,7 +189,7 @@ def _warm_process(plans: list[tuple[str, int, int]]) -> list[Row]:
 
     import umap
 
-    from hover_core.reducers import Reducer
+    from hover_core.numerics.reducers import Reducer
 
     warnings.filterwarnings("ignore")
     Reducer("umap", 2, {}).fit(clouds(500))
@@ -200,8 +201,8 @@ def _warm_process(plans: list[tuple[str, int, int]]) -> list[Row]:
 def _warm_fits(setting: str, n: int, runs: int) -> Row:
     import umap
 
-    from hover_core.reducers import Reducer
-    from hover_core.scale import Scale, unit
+    from hover_core.numerics.reducers import Reducer
+    from hover_core.numerics.standardize import Scale, unit
 
     vectors, kind = _vectors(n)
     standard = unit(Scale.of(vectors).standardise(vectors))  # what our reducer compares

@@ -10,10 +10,11 @@ from itertools import count
 import numpy as np
 from sqlalchemy import text
 
-from hover_core import clip_rows
-from hover_core.clips import Clip
-from hover_core.dataset import Dataset, Datasets
-from hover_core.store import Store, insert_tuples
+from hover_core.data.clips import Clip
+from hover_core.store import clip_rows
+from hover_core.store.database import Store, insert_tuples
+from hover_core.workspace.dataset import Dataset
+from hover_core.workspace.datasets import Datasets
 from tests.benchmarks.timing import Rows, data_folder, p95, row
 
 AT_ONCE = 10_000

@@ -13,15 +13,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hover_core import suggest
-from hover_core.audio import Heard, Piece, Workers
-from hover_core.scale import Scale, unit, without_groups
-from hover_core.vectorizers import VECTORIZERS
+from hover_core.audio.decoder_pool import Workers
+from hover_core.audio.segment import Heard, Piece
+from hover_core.data.arrays import Floats
+from hover_core.numerics import active_learning
+from hover_core.numerics.group_effects import without_groups
+from hover_core.numerics.standardize import Scale, unit
+from hover_core.vectorizers.mfcc import VECTORIZERS
 from tests.benchmarks import guide
 from tests.benchmarks.corpora import SOURCES, Corpus, calls, environment, instruments
 from tests.benchmarks.timing import Row, Rows, Skipped, fsdd, row
 
-Floats = NDArray[np.float32]
 Chosen = NDArray[np.int64]
 BUDGET = 100  # listens
 
@@ -135,7 +137,7 @@ def _map_agreement(points: Floats, classes: NDArray[np.int64], k: int = 15) -> f
 
 
 def _our_map(vectors: Floats) -> Floats:
-    from hover_core.reducers import Reducer
+    from hover_core.numerics.reducers import Reducer
 
     return Reducer("umap", 2, {}).fit(vectors).embedding_
 
@@ -161,15 +163,15 @@ def at_random(vectors: Floats, classes: Chosen, seed: int) -> Chosen:
 
 def by_medoids(vectors: Floats, classes: Chosen, seed: int) -> Chosen:
     """The most typical clip of each of 100 clusters."""
-    return suggest.medoids(vectors, BUDGET, seed=seed)
+    return active_learning.medoids(vectors, BUDGET, seed=seed)
 
 
 def by_margin(vectors: Floats, classes: Chosen, seed: int) -> Chosen:
     """50 medoids, then five times the ten of which the model so far is least sure between two labels."""
-    heard = suggest.medoids(vectors, BUDGET // 2, seed=seed)
+    heard = active_learning.medoids(vectors, BUDGET // 2, seed=seed)
     while len(heard) < BUDGET:
         model = _model().fit(vectors[heard], classes[heard])
-        heard = np.concatenate([heard, suggest.least_sure(model.predict_proba(vectors), 10, leave_out=heard)])
+        heard = np.concatenate([heard, active_learning.least_sure(model.predict_proba(vectors), 10, leave_out=heard)])
     return heard
 
 

@@ -8,19 +8,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hover_core import clip_rows, dtw, finding, vector_rows
-from hover_core.audio import Heard, Piece, Workers
-from hover_core.clips import Clip
-from hover_core.dataset import Datasets
-from hover_core.scale import Scale, unit
-from hover_core.search import SearchIndex
-from hover_core.vectorizers import FRAMES, MOST_FRAMES, VECTORIZERS
+from hover_core.analysis import search
+from hover_core.audio.decoder_pool import Workers
+from hover_core.audio.segment import Heard, Piece
+from hover_core.data.arrays import Floats
+from hover_core.data.clips import Clip
+from hover_core.numerics import dtw
+from hover_core.numerics.index import SearchIndex
+from hover_core.numerics.standardize import Scale, unit
+from hover_core.store import clip_rows, vector_rows
+from hover_core.vectorizers.mfcc import FRAMES, MOST_FRAMES, VECTORIZERS
+from hover_core.workspace.datasets import Datasets
 from tests.benchmarks import quality
 from tests.benchmarks.corpora import Corpus
 from tests.benchmarks.maps import DIMENSIONS, clouds
 from tests.benchmarks.timing import Row, Rows, data_folder, p95, row, seconds
 
-Floats = NDArray[np.float32]
 QUERIES = 200
 TOP = 50
 
@@ -179,12 +182,12 @@ def _through_a_dataset(vectors: Floats, asked: NDArray[np.int64]) -> dict[str, A
                 where = np.arange(first, first + len(block))
                 vector_rows.add_vectors(connection, dataset.id, key, where.tolist(), block)
         begun = time.perf_counter()
-        finding.neighbours(dataset, int(asked[0]), TOP)
+        search.neighbours(dataset, int(asked[0]), TOP)
         first_s = time.perf_counter() - begun
         took = []
         for query in asked[:50]:
             begun = time.perf_counter()
-            hits, _ = finding.neighbours(dataset, int(query), TOP)
+            hits, _ = search.neighbours(dataset, int(query), TOP)
             took.append((time.perf_counter() - begun) * 1000)
             assert query not in hits
         datasets.close()

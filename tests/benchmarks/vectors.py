@@ -15,19 +15,23 @@ from unittest import mock
 
 import numpy as np
 import soundfile
-from numpy.typing import NDArray
 
-from hover_core import clip_rows, containers, job_rows, jobs, listening, vector_rows
-from hover_core.audio import Heard, Piece, Workers
-from hover_core.clips import Clip
-from hover_core.dataset import Dataset, Datasets
+from hover_core.audio import containers
+from hover_core.audio.decoder_pool import Workers
+from hover_core.audio.segment import Heard, Piece
+from hover_core.data.arrays import Floats
+from hover_core.data.clips import Clip
+from hover_core.jobs import queue, vectorize
+from hover_core.store import clip_rows, job_rows, vector_rows
+from hover_core.workspace.dataset import Dataset
+from hover_core.workspace.datasets import Datasets
+from hover_core.workspace.sounds import Listening
 from tests import sounds
 from tests.benchmarks import guide
 from tests.benchmarks.serving import served
 from tests.benchmarks.timing import Row, Rows, Skipped, data_folder, fsdd, row
 from tests.servers import SoundServer
 
-Floats = NDArray[np.float32]
 _numbers = count(1)
 CLOSE = 1e-5  # of the largest value: what counts as the same vectors
 
@@ -71,21 +75,21 @@ def v3(quick: bool) -> Rows:
     with SoundServer({f"/{file.name}": file.read_bytes() for file in files}) as server, data_folder():
         datasets = Datasets()
         dataset = _dataset(datasets, [server.url(f"/{file.name}") for file in files])
-        job = jobs.start(dataset, vectorizer="mfcc-mean", reducer="pca")
+        job = queue.start(dataset, vectorizer="mfcc-mean", reducer="pca")
         key = job.settings["vectorizer"]
         done = _await_vectors(dataset, key, len(files) // 2)
         killed = job_rows.job(dataset.store, job.id).process
         os.kill(killed, signal.SIGKILL)
         resumed = time.perf_counter()
         while True:
-            found = jobs.tend(dataset)
+            found = queue.tend(dataset)
             assert found is not None
             if found.attempts > 1:
                 break
             time.sleep(0.05)
         _await_vectors(dataset, key, len(files))
         resume_s = time.perf_counter() - resumed
-        jobs.cancel(dataset)
+        queue.cancel(dataset)
         _await_end(dataset)
         refetched = sum(server.count.values()) - len(server.count)
         assert len(server.count) == len(files), "a clip was never fetched"
@@ -199,7 +203,7 @@ def _vectorized(urls: Sequence[str], *, warm: bool) -> tuple[float, float, Float
         dataset = _dataset(datasets, urls)
         with _warm_listening(datasets, urls[0]) if warm else nullcontext([0.0]) as decoding_s:
             begun, computed = time.perf_counter(), time.process_time()
-            jobs.run_here(dataset, vectorizer="mfcc-mean-32-22050-v1")
+            vectorize.run_here(dataset, vectorizer="mfcc-mean-32-22050-v1")
             took, cpu_s = time.perf_counter() - begun, time.process_time() - computed + decoding_s[-1]
         failures = vector_rows.failures(dataset.store, dataset.id, "mfcc-mean-32-22050-v1")
         assert not failures, failures[0].reason
@@ -212,7 +216,7 @@ def _vectorized(urls: Sequence[str], *, warm: bool) -> tuple[float, float, Float
 def _warm_listening(datasets: Datasets, url: str) -> Iterator[list[float]]:
     """What a job listens with, its decoding processes warm; their computing time is in the list once it is closed."""
     cores = os.cpu_count() or 1
-    opened = listening.Listening(datasets.store, workers=cores)
+    opened = Listening(datasets.store, workers=cores)
     first = [Piece(opened.fetcher([url.split("/")[2]]).fetch(url))]
     taken = [opened.workers._take() for _ in range(cores)]
     for child in taken:
@@ -227,7 +231,7 @@ def _warm_listening(datasets: Datasets, url: str) -> Iterator[list[float]]:
         close()
 
     with (
-        mock.patch.object(listening, "Listening", return_value=opened),
+        mock.patch.object(sounds, "Listening", return_value=opened),
         mock.patch.object(opened, "close", close_and_count),
     ):
         yield spent
@@ -255,7 +259,7 @@ def _await_vectors(dataset: Dataset, key: str, count: int) -> int:
 def _await_end(dataset: Dataset) -> None:
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
-        found = jobs.tend(dataset)
+        found = queue.tend(dataset)
         if found is None or not found.running:
             return
         time.sleep(0.1)

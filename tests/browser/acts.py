@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from playwright.sync_api import Page, expect
 
-from hover_core import vector_rows
-from hover_core.dataset import Dataset
+from hover_core.store import vector_rows
+from hover_core.workspace.dataset import Dataset
 
 KEY = "mfcc-mean-32-22050-v1"
 

@@ -20,10 +20,11 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from hover_core.clips import Clip, clip_id
-from hover_core.dataset import Dataset, Datasets
-from hover_core.store import Store
-from hover_core.tables import Intake
+from hover_core.data.clips import Clip, clip_id
+from hover_core.store.database import Store
+from hover_core.tables.intake import Intake
+from hover_core.workspace.dataset import Dataset
+from hover_core.workspace.datasets import Datasets
 from tests.browser import acts
 from tests.servers import SoundServer
 

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from hover_core.clips import SUBSETS, Clip, clip_id
-from hover_core.dataset import Dataset
-from hover_core.tables import Intake
+from hover_core.data.clips import SUBSETS, Clip, clip_id
+from hover_core.tables.intake import Intake
+from hover_core.workspace.dataset import Dataset
 from tests.browser import acts
 from tests.browser.conftest import Standing, policy_violations
 from tests.servers import SoundServer
@@ -37,6 +37,7 @@ def mapped(standing: Standing) -> Dataset:
     return dataset
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_every_page_shows_all_that_it_has(
     standing: Standing, mapped: Dataset, open_page: Callable[..., Page], theme: str
@@ -53,7 +54,7 @@ def test_every_page_shows_all_that_it_has(
         expect(page.get_by_text(sight).locator("visible=true").first).to_be_visible()
         expect(page.get_by_test_id("stStatusWidget")).to_have_count(0)
         if step == "split":
-            page.locator(".js-plotly-plot .bars").first.wait_for()  # Streamlit's own charts
+            page.locator(".js-plotly-plot .bars").first.wait_for(timeout=100_000)  # measured first
     page.goto(standing.at("label", mapped))
     acts.map_ready(page, COUNT)
     page.route("**/assets/*/map.js", lambda route: route.abort())

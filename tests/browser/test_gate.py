@@ -12,11 +12,12 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from hover_core import members
-from hover_core.clips import Clip, clip_id
-from hover_core.dataset import Dataset, Datasets
-from hover_core.store import Store
-from hover_core.tables import Intake
+from hover_core.data.clips import Clip, clip_id
+from hover_core.store import members
+from hover_core.store.database import Store
+from hover_core.tables.intake import Intake
+from hover_core.workspace.dataset import Dataset
+from hover_core.workspace.datasets import Datasets
 from pages.server import messages
 from tests.browser.conftest import App, Standing, _running
 from tests.servers import Fault, SoundServer

@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from hover_core import mapping, vector_rows
-from hover_core.clips import Clip, clip_id
-from hover_core.dataset import Dataset
-from hover_core.tables import Intake
+from hover_core.analysis import maps
+from hover_core.data.clips import Clip, clip_id
+from hover_core.store import vector_rows
+from hover_core.tables.intake import Intake
+from hover_core.workspace.dataset import Dataset
 from tests.browser import acts
 from tests.browser.conftest import Standing
 
@@ -31,7 +32,7 @@ def test_new_clips_are_placed_on_the_map_and_a_new_one_is_drawn_by_a_button(stan
     dataset = standing.datasets.new(f"growing {secrets.token_hex(4)}")
     _add(dataset, range(100), vectors=True)
     dataset.change_settings(vectorizer=KEY)
-    mapping.embed(dataset, KEY)
+    maps.embed(dataset, KEY)
     old = dataset.embedding()
     assert old is not None
     before = dataset.coordinates(old).copy()

@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Page, Response, expect
 
-from hover_core import tables
-from hover_core.dataset import Dataset
+from hover_core.tables import intake, rows
+from hover_core.workspace.dataset import Dataset
 from tests import sounds
 from tests.browser import acts
 from tests.browser.conftest import Standing
@@ -37,8 +37,8 @@ def table(standing: Standing) -> Dataset:
         }
     )
     made = standing.datasets.new(f"table {secrets.token_hex(4)}")
-    meaning = tables.Columns(audio="at", label="category")
-    made.add(made.plan(tables.frame_table(frame), meaning, raw_labels="reference"))
+    meaning = intake.Columns(audio="at", label="category")
+    made.add(made.plan(rows.frame_table(frame), meaning, raw_labels="reference"))
     vectors = np.random.default_rng(1).normal(size=(COUNT, 32)).astype(np.float32)
     acts.give_map(made, vectors, vectors[:, :2])
     return made

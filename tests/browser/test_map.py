@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from sqlalchemy import text
 
-from hover_core import vector_rows
+from hover_core.store import vector_rows
 from tests.browser import acts
 from tests.browser.conftest import COUNT, Standing
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from hover_core.clips import Clip, clip_id
-from hover_core.tables import Intake
+from hover_core.data.clips import Clip, clip_id
+from hover_core.tables.intake import Intake
 from tests.browser import acts
 from tests.browser.conftest import Standing
 

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from hover_core.clips import Clip, clip_id
-from hover_core.dataset import Datasets
-from hover_core.store import Store
-from hover_core.tables import Intake
+from hover_core.data.clips import Clip, clip_id
+from hover_core.store.database import Store
+from hover_core.tables.intake import Intake
+from hover_core.workspace.datasets import Datasets
 from tests.browser.conftest import App
 
 TOKEN = "a-long-token-of-the-operator"

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from hover_core.clips import Clip, clip_id
-from hover_core.dataset import Dataset
-from hover_core.tables import Intake
+from hover_core.data.clips import Clip, clip_id
+from hover_core.tables.intake import Intake
+from hover_core.workspace.dataset import Dataset
 from tests.browser import acts
 from tests.browser.conftest import App, Standing
 

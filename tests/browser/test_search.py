@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from hover_core import clip_rows, jobs, mapping, vector_rows
-from hover_core.clips import Clip, clip_id
-from hover_core.dataset import Dataset
-from hover_core.invites import MOST_SOUND_BYTES
-from hover_core.tables import Intake
+from hover_core.analysis import maps
+from hover_core.data.clips import Clip, clip_id
+from hover_core.data.people import MOST_SOUND_BYTES
+from hover_core.jobs import vectorize
+from hover_core.store import clip_rows, vector_rows
+from hover_core.tables.intake import Intake
+from hover_core.workspace.dataset import Dataset
 from pages.server.uploads import MOST_KEPT_BYTES
 from tests import sounds
 from tests.browser import acts
@@ -64,7 +66,7 @@ def vectorized(_standing: Standing) -> Dataset:
         patch.setenv("HOVER_DATA", str(_standing.app.data))
         patch.setenv("HOVER_ALLOWED_HOSTS", server.host_port)
         dataset = new(_standing)
-        jobs.run_here(dataset, vectorizer=KEY)
+        vectorize.run_here(dataset, vectorizer=KEY)
     return dataset
 
 
@@ -78,7 +80,7 @@ def heard(standing: Standing, vectorized: Dataset, tmp_path: Path) -> Heard:
     with dataset.store.write() as connection:
         vector_rows.add_vectors(connection, dataset.id, KEY, positions.tolist(), vectors)
         clip_rows.hear(connection, dataset.id, known)
-    mapping.embed(dataset, KEY, "pca")
+    maps.embed(dataset, KEY, "pca")
     return Heard(standing.at("label", dataset), dataset, standing.server, tmp_path)
 
 

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from hover_core import clip_rows
-from hover_core.clips import Clip
-from hover_core.dataset import Dataset, Datasets
-from hover_core.journal import Journal
-from hover_core.store import Store
+from hover_core.data.clips import Clip
+from hover_core.store import clip_rows
+from hover_core.store.database import Store
+from hover_core.store.log import Journal
+from hover_core.workspace.dataset import Dataset
+from hover_core.workspace.datasets import Datasets
 from tests.conftest import _cannot_be_tested as cannot_be_tested
 from tests.databases import Missing, drop_postgres, postgres_url
 

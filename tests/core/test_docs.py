@@ -5,7 +5,8 @@ import re
 import tomllib
 from pathlib import Path
 
-from hover_core import __version__, export
+from hover_core import __version__
+from hover_core.exchange import export
 from tests import run
 
 ROOT = Path(__file__).resolve().parents[2]

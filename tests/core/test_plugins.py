@@ -9,10 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hover_core import plugins, reducers, vectorizers
-from hover_core.audio import Heard, Piece, Workers
+from hover_core import plugins
+from hover_core.audio.decoder_pool import Workers
+from hover_core.audio.segment import Heard, Piece
 from hover_core.errors import Refused
-from hover_core.reducers import Reducer
+from hover_core.numerics import reducers
+from hover_core.numerics.reducers import Reducer
+from hover_core.vectorizers import mfcc, registry
 from tests import sounds
 from tests.benchmarks.maps import clouds
 from tests.run import ROOT
@@ -23,7 +26,7 @@ POINTS = re.findall(r"```toml\n# pyproject\.toml\n\[project\.entry-points\.\"(.*
 
 
 def forget() -> None:
-    for kept in (plugins.found, vectorizers.of_packages, reducers._of_packages):
+    for kept in (plugins.found, registry.of_packages, reducers._of_packages):
         kept.cache_clear()
 
 
@@ -52,11 +55,11 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
 def test_the_documents_packages_are_in_the_menus(install: Callable[..., None]) -> None:
     install(CODE, POINTS)
 
-    assert [v.key for v in vectorizers.offered()][-1] == "loudness-8-16000-v1"
+    assert [v.key for v in registry.offered()][-1] == "loudness-8-16000-v1"
     assert reducers.kinds()[-1] == reducers.Kind(
         "t-sne", "t-SNE", "Small clouds; distances between clouds mean nothing."
     )
-    assert (vectorizers.problems(), reducers.problems()) == ((), ())
+    assert (registry.problems(), reducers.problems()) == ((), ())
 
 
 def test_the_documents_vectorizer_runs_in_the_limited_children(install: Callable[..., None]) -> None:
@@ -90,9 +93,9 @@ def test_what_cannot_be_used_is_said_and_the_others_stand(install: Callable[...,
          ("hover_core.reducers", "umap = half:mine\nmine = half:mine\n")],
     )  # fmt: skip
 
-    wrong = vectorizers.problems()
+    wrong = registry.problems()
 
-    assert vectorizers.offered()[: len(vectorizers.VECTORIZERS)] == vectorizers.VECTORIZERS
+    assert registry.offered()[: len(mfcc.VECTORIZERS)] == mfcc.VECTORIZERS
     assert any("a is a int, not a Vectorizer" in one for one in wrong)
     assert any("b (half:missing) cannot be loaded: AttributeError" in one for one in wrong)
     assert any("the name segments or the key x is taken" in one for one in wrong)
@@ -115,7 +118,8 @@ def test_what_is_said_of_ivis_where_it_is_not_installed() -> None:
 
 def test_a_process_that_only_lists_them_imports_no_runtime() -> None:
     said = subprocess.run(
-        [sys.executable, "-c", "from hover_core import vectorizers, reducers; vectorizers.offered(); reducers.kinds();"
+        [sys.executable, "-c", "from hover_core.vectorizers import registry; from hover_core.numerics import reducers; "
+         "registry.offered(); reducers.kinds(); "
          "import sys; print(sorted({'onnxruntime', 'umap', 'numba', 'faiss', 'ivis'} & set(sys.modules)))"],
         capture_output=True, text=True, cwd=ROOT, check=True,
     )  # fmt: skip

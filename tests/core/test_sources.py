@@ -8,16 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from hover_core import finding, jobs, settings, vector_rows
-from hover_core.clips import Clip, clip_id
-from hover_core.dataset import Datasets
+from hover_core import settings
+from hover_core.analysis import search
+from hover_core.data.clips import Clip, clip_id
+from hover_core.data.people import ANNOTATOR, Person
 from hover_core.errors import FetchError, Refused
-from hover_core.fetch import Fetcher
-from hover_core.invites import ANNOTATOR, Person
-from hover_core.listening import Listening
+from hover_core.fetching.fetcher import Fetcher
+from hover_core.jobs import process, queue
 from hover_core.sources import Place, covering, for_dataset, read_sources
-from hover_core.store import Store
-from hover_core.tables import Intake
+from hover_core.store import vector_rows
+from hover_core.store.database import Store
+from hover_core.tables.intake import Intake
+from hover_core.workspace.datasets import Datasets
+from hover_core.workspace.sounds import Listening
 from tests import sounds
 from tests.servers import Fault, SoundServer
 
@@ -204,7 +207,7 @@ def test_a_job_gets_what_opens_private_sound_and_leaves_it_nowhere(hover_data: P
     with SoundServer(files, opens=has_secret, latency_s=0.2) as server:
         datasets = Datasets(Store())
         if spare:  # started before the operator gave anything: it must not work with what it had then
-            jobs.keep_spare(datasets.store)
+            process.keep_spare(datasets.store)
         table = {"archive": {"hosts": [server.url("/clips/")], "headers": {"Authorization": SECRET}, "datasets": ["p"]}}
         monkeypatch.setattr(settings, "_secrets", lambda: table)
         dataset = datasets.new("p")
@@ -212,11 +215,11 @@ def test_a_job_gets_what_opens_private_sound_and_leaves_it_nowhere(hover_data: P
         dataset.add(Intake(clips=[Clip(clip_id(url), url) for url in urls]))
         dataset.change_settings(allowed_hosts=[server.host_port])
 
-        job = jobs.start(dataset, vectorizer="mfcc-mean", reducer="pca")
+        job = queue.start(dataset, vectorizer="mfcc-mean", reducer="pca")
         arguments = ""
         deadline = time.monotonic() + 60
         while job.running and time.monotonic() < deadline:
-            job = jobs.tend(dataset)
+            job = queue.tend(dataset)
             if job.process and sys.platform == "linux":
                 with_nul = Path(f"/proc/{job.process}/cmdline")
                 arguments += with_nul.read_text() if with_nul.exists() else ""
@@ -224,7 +227,7 @@ def test_a_job_gets_what_opens_private_sound_and_leaves_it_nowhere(hover_data: P
         heard = Listening(datasets.store).playable(dataset.id, 0)
         done = len(vector_rows.vectorized(datasets.store, dataset.id, dataset.vectorizer_key))
         reasons = [failure.reason for failure in dataset.failures()]
-        jobs.drop_spare()
+        process.drop_spare()
         datasets.close()
 
     assert (job.state, done) == ("done", 12)
@@ -243,10 +246,10 @@ def test_a_job_says_that_its_sources_cannot_be_read_and_ends(hover_data: Path, m
     dataset = datasets.new("p")
     dataset.add(Intake(clips=[Clip("c", "https://host.example/a.wav")]))
 
-    job = jobs.start(dataset, vectorizer="mfcc-mean", reducer="pca")
+    job = queue.start(dataset, vectorizer="mfcc-mean", reducer="pca")
     deadline = time.monotonic() + 60
     while job.running and time.monotonic() < deadline:
-        job = jobs.tend(dataset)
+        job = queue.tend(dataset)
         time.sleep(0.05)
     datasets.close()
 
@@ -266,12 +269,12 @@ def test_an_address_that_an_annotator_types_is_fetched_without_what_opens_privat
     owners.change_settings(allowed_hosts=[private.host_port])
     theirs = datasets.open(owners.id, by=Person("Mira", ANNOTATOR, owners.id))
 
-    assert finding.playable(owners, private.url("/clips/a.wav"))[:4] == b"RIFF"
-    assert finding.playable(owners, "local:diary.wav")[:4] == b"RIFF"
+    assert search.playable(owners, private.url("/clips/a.wav"))[:4] == b"RIFF"
+    assert search.playable(owners, "local:diary.wav")[:4] == b"RIFF"
     before = len(private.requests)
     for address in (private.url("/clips/a.wav"), "local:diary.wav"):
         with pytest.raises(FetchError, match="no sound can be had from this address"):
-            finding.playable(theirs, address)
+            search.playable(theirs, address)
     with pytest.raises(FetchError, match="no sound can be had from this address"):
-        finding.of_url(theirs, private.url("/clips/a.wav"), KEY)
+        search.of_url(theirs, private.url("/clips/a.wav"), KEY)
     assert len(private.requests) == before

@@ -1,6 +1,6 @@
 import test from "node:test"
 import assert from "node:assert/strict"
-import { Row, isHeard } from "../../pages/components/hands_free/row.js"
+import { Row, isHeard } from "../../pages/components/labelling/review_player/row.js"
 
 test("keeping, dropping and skipping go to the next clip and tell Python which", () => {
   const row = new Row([7, 8, 9])

@@ -10,8 +10,8 @@ from typing import Any
 
 import streamlit as st
 
-from hover_core.annotations import colour
-from hover_core.dataset import Dataset
+from hover_core.data.colours import colour
+from hover_core.workspace.dataset import Dataset
 from pages.components import elements
 from pages.server import assets
 

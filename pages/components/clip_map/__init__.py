@@ -10,12 +10,11 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from hover_core.dataset import Dataset
-from hover_core.vector_rows import Embedding
+from hover_core.store.vector_rows import Embedding
+from hover_core.workspace.dataset import Dataset
 from pages.components import elements
-from pages.components.clip_map import wire
 from pages.components.label_keys import label_keys
-from pages.server import assets
+from pages.server import assets, map_codec
 
 
 @dataclass(frozen=True)
@@ -136,7 +135,7 @@ def clip_map(
         "listens": on_said is not None,
         "columns": f"columns/{dataset.id}",
         "column": f"column/{dataset.id}/",
-        "axes": wire.axes(embedding),
+        "axes": map_codec.axes(embedding),
         "height": height,
         "placeholder": "A first sketch (PCA). Labelling is better on the UMAP that is coming."
         if embedding.placeholder
@@ -146,13 +145,13 @@ def clip_map(
 
 
 def _imposed(select: Imposed) -> dict[str, Any]:
-    chosen = None if np.array_equal(select.kept, select.selected) else wire.encode_set(select.selected)
-    return {"id": select.id, "set": wire.encode_set(select.kept), "chosen": chosen, "how": select.how}
+    chosen = None if np.array_equal(select.kept, select.selected) else map_codec.encode_set(select.selected)
+    return {"id": select.id, "set": map_codec.encode_set(select.kept), "chosen": chosen, "how": select.how}
 
 
 def _ring(ring: NDArray[np.int64], scores: NDArray[np.float32] | None) -> dict[str, Any]:
     """Hits in clip order, as a set is, and their scores in the same order."""
-    found: dict[str, Any] = {"set": wire.encode_set(ring)}
+    found: dict[str, Any] = {"set": map_codec.encode_set(ring)}
     if scores is not None and len(scores):
         found["scores"] = [round(float(score), 4) for score in scores[np.argsort(ring, kind="stable")]]
     return found
@@ -173,10 +172,10 @@ def _read(given: dict[str, Any], size: int) -> Said | None:
     kind = given.get("kind")
     if kind == "selection":
         kept, passes = (
-            None if (sent := given.get(what)) is None else wire.decode_set(str(sent), size)
+            None if (sent := given.get(what)) is None else map_codec.decode_set(str(sent), size)
             for what in ("kept", "passes")
         )
-        positions = wire.decode_set(str(given["set"]), size)
+        positions = map_codec.decode_set(str(given["set"]), size)
         return Selected(positions, str(given.get("how", "lasso")), positions if kept is None else kept, passes)
     if kind == "focus":
         position = given.get("position")

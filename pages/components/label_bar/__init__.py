@@ -7,8 +7,8 @@ from typing import Any
 
 import streamlit as st
 
-from hover_core.annotations import colour
-from hover_core.dataset import Dataset
+from hover_core.data.colours import colour
+from hover_core.workspace.dataset import Dataset
 from pages.components.label_keys import label_keys
 from pages.server import assets
 

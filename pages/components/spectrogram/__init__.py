@@ -6,7 +6,7 @@ from typing import Any
 
 import streamlit as st
 
-from hover_core.dataset import Dataset
+from hover_core.workspace.dataset import Dataset
 from pages.server import assets
 
 

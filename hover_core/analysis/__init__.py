@@ -1,0 +1,1 @@
+"""What vectors and labels say: search, maps, near-duplicates, leaks, confounds, facets; none imports another."""

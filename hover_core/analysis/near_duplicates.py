@@ -1,0 +1,193 @@
+"""Near-duplicates of a dataset: clips that are the same sound, found by bytes, by ear and by vector.
+
+The search runs in a thread of this process, takes seconds, and is kept in the database; anybody may look how far it is.
+Nothing is fetched for it: what the sound cache does not hold any more is judged by its vector alone.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Final
+
+import numpy as np
+
+from hover_core.audio.segment import Piece
+from hover_core.data.arrays import Floats, Positions
+from hover_core.errors import DecodeError, HoverError
+from hover_core.numerics import same_sound
+from hover_core.store import duplicate_rows, vector_rows
+from hover_core.workspace.dataset import Dataset
+from hover_core.workspace.duplicates import Search, Twins
+
+BYTES, EAR, VECTOR = 0, 1, 2  # how a pair is known to be one sound
+MOST_PAIRS: Final = 30_000
+MOST_SECONDS: Final = 60.0
+_LENGTHS_DIFFER_S: Final = 0.35  # encoders pad: MP3 at 8 kHz by up to 0.28 s
+_KEPT_PRINTS_BYTES: Final = 400_000_000
+
+
+_lock = threading.Lock()
+
+
+def current(dataset: Dataset) -> bool:
+    """Whether what was found last was made of the vectors and sounds that are there now."""
+    return duplicate_rows.made_of(dataset.store, dataset.id) == _made_of(dataset)
+
+
+def searching(dataset: Dataset) -> Search | None:
+    """The last search of this process, if there was one."""
+    return dataset.resources.duplicate_searches.get(dataset.id)
+
+
+def start(dataset: Dataset) -> Search:
+    """Search in the background, unless it is done or under way."""
+    dataset.by.allow("own", dataset.id)
+    with _lock:
+        searches = dataset.resources.duplicate_searches
+        there, made_of = searches.get(dataset.id), _made_of(dataset)
+        if there is not None and (there.running or there.made_of == made_of):
+            return there
+        search = searches[dataset.id] = Search(made_of)
+    threading.Thread(target=_run, args=(dataset, search), name=f"twins of {dataset.id}", daemon=True).start()
+    return search
+
+
+def find(dataset: Dataset, search: Search | None = None) -> Twins:
+    """Search now, keep what is found, and return it.
+
+    Same bytes (and the same stretch of them) are the same sound. Of the pairs that vectors name as likely, the closest
+    30,000 whose lengths agree are compared by waveform, as far as the sound cache holds them and a minute lasts. A pair
+    that could not be compared counts only if its vectors are closer than chance explains.
+    """
+    dataset.by.allow("own", dataset.id)
+    search = search or Search(_made_of(dataset))
+    sounds = duplicate_rows.sounds(dataset.store, dataset.id)
+    same = _same_bytes(sounds)
+    parts = [(same, np.full(len(same), BYTES), np.full(len(same), np.nan, np.float32))]
+    threshold, heard, unheard = 0.0, 0, 0
+    positions, vectors = dataset.vectors(dataset.vectorizer_key) if dataset.vectorizer_key else (_NOTHING, _NO_VECTORS)
+    alone = ~np.isin(positions, same[:, 1])  # one clip stands for all with its bytes
+    positions, vectors = positions[alone], vectors[alone]
+    if len(positions) > 1:
+        found = same_sound.likely(vectors)
+        pairs, threshold = positions[found.pairs], found.threshold
+        length = sounds.duration_s[pairs]
+        # a length that is not known (NaN) agrees with every other
+        agree = ~(np.abs(length[:, 0] - length[:, 1]) > _LENGTHS_DIFFER_S)
+        pairs, sure = np.sort(pairs[agree], axis=1), found.sure[agree]
+        score = _Listener(dataset, sounds).compare(pairs[:MOST_PAIRS], search)
+        score = np.concatenate([score, np.full(len(pairs) - len(score), np.nan, np.float32)])
+        compared = ~np.isnan(score)
+        heard, unheard = int(compared.sum()), int((~compared).sum())
+        twins = np.where(compared, score >= same_sound.SAME_WAVE, sure)
+        how = np.where(compared, EAR, VECTOR)
+        parts.append((pairs[twins], how[twins], score[twins]))
+    pairs, how, score = (np.concatenate(column) for column in zip(*parts, strict=True))
+    twins_found = Twins(
+        same_sound.groups_of(len(sounds.sha256), pairs),
+        pairs.astype(np.int64),
+        how.astype(np.int8),
+        score.astype(np.float32),
+        threshold,
+        heard,
+        unheard,
+        search.made_of,
+    )
+    numbers = np.array([threshold, heard, unheard], np.float64)
+    arrays = {name: getattr(twins_found, name) for name in ("group", "pairs", "how", "score")}
+    duplicate_rows.keep(dataset.store, dataset.id, search.made_of, {**arrays, "numbers": numbers})
+    return twins_found
+
+
+_NOTHING: Final = np.zeros(0, np.int64)
+_NO_VECTORS: Final = np.zeros((0, 1), np.float32)
+
+
+class _Listener:
+    """Compares clips by their waveforms, as far as the cache holds them."""
+
+    def __init__(self, dataset: Dataset, sounds: duplicate_rows.Sounds) -> None:
+        self._listening = dataset.listening
+        self._sounds = sounds
+        self._prints: dict[int, Floats | None] = {}
+        self._bytes = 0
+
+    def compare(self, pairs: Positions, search: Search) -> Floats:
+        """How alike each pair is, the first first; NaN where a sound is not at hand or the time is over."""
+        score = np.full(len(pairs), np.nan, np.float32)
+        search.total = len(pairs)
+        until = time.monotonic() + MOST_SECONDS
+        for number, (one, other) in enumerate(pairs.tolist()):
+            if search.cancelled or time.monotonic() > until:
+                break
+            a, b = self._print(one), self._print(other)
+            if a is not None and b is not None:
+                score[number] = same_sound.resemblance(a, b)
+            search.done = number + 1
+        return score
+
+    def _print(self, position: int) -> Floats | None:
+        if position not in self._prints:
+            if self._bytes > _KEPT_PRINTS_BYTES:
+                self._prints.clear()
+                self._bytes = 0
+            self._prints[position] = made = self._made(position)
+            self._bytes += 0 if made is None else made.nbytes
+        return self._prints[position]
+
+    def _made(self, position: int) -> Floats | None:
+        sha256 = str(self._sounds.sha256[position])
+        sound = self._listening.cache.get(sha256) if sha256 else None
+        if sound is None:
+            return None
+        start_s, end_s = self._sounds.start_s[position], self._sounds.end_s[position]
+        start_s = 0.0 if np.isnan(start_s) else float(start_s)
+        most = start_s + same_sound.LONGEST_S
+        end_s = None if np.isnan(end_s) and not self._sounds.duration_s[position] > same_sound.LONGEST_S else (
+            most if np.isnan(end_s) else min(float(end_s), most)
+        )  # fmt: skip
+        try:
+            wav = self._listening.workers.wav(Piece(sound, start_s or None, end_s), sample_rate=same_sound.RATE)
+        except DecodeError:  # its vector has to do
+            return None
+        channels = int.from_bytes(wav[22:24], "little")
+        wave = np.frombuffer(wav[44:], "<i2").astype(np.float32) / 32768
+        return same_sound.print_of(wave.reshape(-1, channels).mean(axis=1))
+
+
+def _same_bytes(sounds: duplicate_rows.Sounds) -> Positions:
+    """Each clip with the same stretch of the same bytes as an earlier one, beside the first of them. [shape=(m, 2)]"""
+    first: dict[tuple[str, str, str], int] = {}
+    pairs = []
+    for position, sha256 in enumerate(sounds.sha256):
+        if sha256:
+            key = (sha256, str(sounds.start_s[position]), str(sounds.end_s[position]))
+            earlier = first.setdefault(key, position)
+            if earlier != position:
+                pairs.append((earlier, position))
+    return np.array(pairs, np.int64).reshape(-1, 2)
+
+
+def _run(dataset: Dataset, search: Search) -> None:
+    try:
+        find(dataset, search)
+    except HoverError as error:
+        search.problem = str(error)
+    except Exception as error:  # a thread's error is seen by nobody else
+        search.problem = f"{type(error).__name__}: {error}"
+    finally:
+        search.running = False
+
+
+def _made_of(dataset: Dataset) -> str:
+    key = dataset.vectorizer_key
+    blocks, newest = vector_rows.version(dataset.store, dataset.id, key) if key else (0, 0)
+    return f"{key}/{blocks}/{newest}/{dataset.row.size}"
+
+
+def progress_words(search: Search) -> str:
+    """How far a search is, as a sentence."""
+    if not search.total:
+        return "Looking for near-duplicates …"
+    return f"Comparing likely near-duplicates by ear: {search.done:,} of {search.total:,} pairs"

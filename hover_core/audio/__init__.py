@@ -1,0 +1,1 @@
+"""Sound files decoded in limited processes: segments, recordings, resampling, summaries, segmentation."""

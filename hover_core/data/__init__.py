@@ -1,0 +1,1 @@
+"""Values that everything else speaks of: clips, annotations, people, colours, the clock."""

@@ -1,0 +1,61 @@
+"""An annotation says: this annotator gave this clip this label, with this verdict, at this time, in this way.
+
+Annotations are events in a log that only grows. They come in batches, one for each action; what is current is a fold
+over the log. Nothing here knows where the log is kept.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from hover_core.data.names import clean, has_control
+from hover_core.errors import Refused
+
+VERDICTS: Final = ("yes", "no", "unsure")
+INVERSE: Final = {  # the event that takes another one back, both ways
+    "yes": "withdrawn",
+    "no": "no withdrawn",
+    "unsure": "unsure withdrawn",
+    "withdrawn": "yes",
+    "no withdrawn": "no",
+    "unsure withdrawn": "unsure",
+    "cleared": "cleared withdrawn",  # gone from the view of whoever works blind, while somebody else's label stands
+    "cleared withdrawn": "cleared",
+}
+HOW: Final = ("heard", "lasso", "search", "propagated", "imported")
+UNLABELLED: Final = -1  # the code of no label
+MAX_LABEL: Final = 200  # characters
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The annotations of one action."""
+
+    id: int
+    revision: int
+    token: str
+    annotator: str
+    at: datetime
+    how: str
+    kind: str  # label, clear, move, split, import, undo
+    note: str
+    size: int
+    undone: bool = False
+
+
+def label_named(words: str) -> str:
+    """`words` as the name of a label, cleaned as `names.clean` does. Empty for no label.
+
+    Raises
+    ------
+    Refused
+        The name is too long or holds a control character.
+    """
+    name = clean(words)
+    if len(name) > MAX_LABEL:
+        raise Refused(f"the label “{name[:30]}…” has {len(name)} characters: {MAX_LABEL} are allowed")
+    if has_control(words):
+        raise Refused(f"the label {words[:30]!r} holds a control character: take it out")
+    return name

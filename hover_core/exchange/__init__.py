@@ -1,0 +1,1 @@
+"""What leaves and what comes from elsewhere: export, its data card, vectors computed elsewhere."""

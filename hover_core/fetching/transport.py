@@ -1,0 +1,458 @@
+"""One HTTP request to an address that was judged, and never beyond the deadline.
+
+HTTP is `requests` and the urllib3 pools that it stands on. What is added here is the guard: every address that a name
+resolves to is judged, the connection goes to exactly the judged address (a second look-up could answer differently)
+while SNI, Host and the certificate keep the name, and each piece of an answer is waited for no longer than is left of
+the whole time. A time-out of urllib3 begins anew with every piece, so it does not hold against a server that sends one
+byte a second.
+
+`Transport.get` returns the head of an answer; redirects, bodies and tries are the business of `fetch`. Where thousands
+of small sounds are fetched the pool is asked without the session; both go through the same connections.
+"""
+
+from __future__ import annotations
+
+import errno
+import functools
+import http.client
+import io
+import os
+import socket
+import ssl
+import threading
+import time
+import weakref
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any, Final, Literal, NoReturn
+
+import requests
+import requests.utils
+import urllib3
+from requests.adapters import HTTPAdapter
+from requests.cookies import RequestsCookieJar, extract_cookies_to_jar
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError, ProtocolError, SSLError
+
+from hover_core.errors import FetchError, RefusedHost
+from hover_core.fetching.addresses import Target, refusal, refusal_to_owners
+
+Through = Literal["session", "pool"]
+
+_HEADERS: Final = {
+    "Accept": "*/*",
+    "Accept-Encoding": "identity",
+    "User-Agent": "hover_core (labelling of sound clips)",
+}
+_NO_RETRIES: Final = urllib3.Retry(False)
+_MOST_HEAD: Final = 1 << 19  # bytes before the body: status, headers, interim answers
+_MOST_INTERIM: Final = 10  # answers like "103 Early Hints" before the one that counts
+_MOST_OPEN: Final = 256  # pools and sockets of one fetcher: 10,000 hosts must not use up the file descriptors
+_ADDRESS_LIFE_S: Final = 30.0
+
+
+@dataclass(frozen=True)
+class FetchLimits:
+    """Bounds for one URL.
+
+    Parameters
+    ----------
+    max_bytes : largest body, as received and also after decompression.
+    connect_s, read_s : seconds for one connection, and between two pieces of an answer.
+    total_s : seconds for the URL in all: redirects, tries and pauses included.
+    redirects : redirects followed in one try.
+    tries : attempts on 429, 5xx, connection errors and short bodies.
+    """
+
+    max_bytes: int = 200_000_000
+    connect_s: float = 5.0
+    read_s: float = 15.0
+    total_s: float = 60.0
+    redirects: int = 20
+    tries: int = 3
+
+
+class TryAgain(FetchError):
+    """A failure that another try may mend."""
+
+    def __init__(self, message: str, pause_s: float | None = None) -> None:
+        super().__init__(message)
+        self.pause_s = pause_s
+
+
+class Errand:
+    """One `fetch`: its limits, until when it may take, and which address it asks at the moment."""
+
+    def __init__(self, limits: FetchLimits) -> None:
+        self.limits = limits
+        self.deadline = time.monotonic() + limits.total_s
+        self.target: Target
+        self.bucket = ""  # that the URL names, in words
+        self.where = ""  # for the end of a message: which server failed, if the URL does not say it
+
+    def left_s(self, most: float) -> float:
+        """Seconds that are left, at most so many. Raises FetchError when there are none."""
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise FetchError(f"not finished after {self.limits.total_s:g} s{self.where}")
+        return min(most, left)
+
+
+class _Stale(Exception):
+    """The server closed a kept-alive connection before it saw the request: no fault of the URL."""
+
+
+class _Pieces(io.RawIOBase):
+    """The bytes of an answer as they come, each within the errand's time, and not without end."""
+
+    def __init__(self, raw: Any, sock: socket.socket, errand: Errand) -> None:
+        self._raw, self._sock, self._errand = raw, sock, errand
+        self.room = _MOST_HEAD
+        self.in_head = True
+        self.ended = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        errand = self._errand
+        self._sock.settimeout(errand.left_s(errand.limits.read_s))
+        try:
+            count: int = self._raw.readinto(buffer)
+        except TimeoutError as error:
+            errand.left_s(0)
+            raise TryAgain(f"the server sent nothing for {errand.limits.read_s:g} s{errand.where}") from error
+        self.ended = not count
+        self.room -= count
+        if self.room < 0:
+            raise http.client.HTTPException("a head without end") if self.in_head else too_large(errand.limits)
+        return count
+
+    def close(self) -> None:
+        super().close()
+        self._raw.close()
+
+
+class _Answer(http.client.HTTPResponse):
+    """An answer that is read from `_Pieces`."""
+
+    def __init__(self, errand: Errand, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self._most = errand.limits.max_bytes
+        self._pieces = _Pieces(self.fp.detach(), sock, errand)
+        self.fp = io.BufferedReader(self._pieces)
+
+    def begin(self) -> None:
+        for _ in range(_MOST_INTERIM):
+            super().begin()
+            if self._pieces.ended:  # http.client takes that for the end of the head
+                raise http.client.IncompleteRead(b"")
+            if not 100 <= self.status < 200:
+                break
+            self.headers = None  # type: ignore[assignment]  # http.client passes over "100 Continue" alone
+        else:
+            raise http.client.HTTPException("only interim answers")
+        self._pieces.in_head = False
+        self._pieces.room = self._most + self._most // 8 + _MOST_HEAD  # with the marks between chunks
+
+
+class _Guarded(HTTPConnection):
+    """A connection to a judged address of its host."""
+
+    def __init__(self, *args: Any, transport: Transport, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._transport = transport
+        self._answers = 0  # since it was opened
+
+    def connect(self) -> None:
+        errand = self._transport.errand
+        try:
+            super().connect()
+        except ssl.SSLCertVerificationError as error:
+            message = f"the certificate of {self.host} is not valid ({error.verify_message}){errand.where}"
+            raise FetchError(message) from error
+        except TimeoutError as error:
+            errand.left_s(0)
+            message = f"the server did not answer within {errand.limits.connect_s:g} s{errand.where}"
+            raise TryAgain(message) from error
+        except (OSError, ValueError) as error:
+            what = "has no service there" if isinstance(error, ConnectionRefusedError) else "cannot be reached"
+            raise TryAgain(f"{errand.target.host_port} {what} ({_words(error)}){errand.where}") from error
+
+    def _new_conn(self) -> socket.socket:
+        transport = self._transport
+        errand = transport.errand
+        failure: OSError | None = None
+        for family, address in transport.addresses(errand):
+            timeout_s = errand.left_s(errand.limits.connect_s)
+            sock = socket.socket(family, socket.SOCK_STREAM)
+            try:
+                sock.settimeout(timeout_s)
+                sock.connect(address)
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            except OSError as error:
+                sock.close()
+                failure = error
+            else:
+                transport.opened(self)
+                return sock
+        raise failure or OSError(errno.EADDRNOTAVAIL, "no address")
+
+    def putrequest(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:
+        # `url` is what urllib3 may write into its log; the query, which may open private sound, is not in it.
+        super().putrequest(method, self._transport.errand.target.path, *args, **kwargs)
+
+    def getresponse(self) -> Any:
+        reused = self._answers > 0  # http.client closes the connection before it raises
+        self.response_class = functools.partial(_Answer, self._transport.errand)  # type: ignore[assignment]
+        try:
+            response = super().getresponse()
+        except (OSError, http.client.BadStatusLine) as error:
+            if reused:
+                raise _Stale from error
+            raise
+        if self.sock is not None:
+            self._answers += 1
+        return response
+
+    def close(self) -> None:
+        self._answers = 0
+        super().close()
+
+
+class _GuardedTLS(_Guarded, HTTPSConnection):
+    """The same with TLS, whose certificate is checked for the name."""
+
+
+class _Pool(urllib3.HTTPConnectionPool):
+    ConnectionCls = _Guarded
+
+
+class _TLSPool(urllib3.HTTPSConnectionPool):
+    ConnectionCls = _GuardedTLS
+
+
+class _Session(requests.Session):
+    """Follows nothing and keeps nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trust_env = False  # no proxies, no netrc
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """None: `requests` would read and unpack the whole body of a redirect, to say where it leads."""
+
+
+class Transport(HTTPAdapter):
+    """Connections of one fetcher, for all its threads.
+
+    It is the adapter of a `requests.Session`; what that says about proxies, time-outs and certificates changes nothing.
+    The parameters are those of a `Fetcher`.
+    """
+
+    def __init__(
+        self,
+        allowed_hosts: Collection[str],
+        dataset_hosts: Collection[str],
+        resolver: Callable[..., Any],
+        limits: FetchLimits,
+        pool: int,
+        tls: ssl.SSLContext | None,
+    ) -> None:
+        self._allowed = frozenset(allowed_hosts)
+        self._allowed_by_owner = frozenset(dataset_hosts)
+        self._resolver = resolver
+        self._limits = limits
+        self._tls = tls
+        self._here = threading.local()  # the errand of a thread
+        self._lock = threading.Lock()
+        self._addresses: dict[str, tuple[float, list[tuple[int, Any]]]] = {}
+        self._open: weakref.WeakSet[_Guarded] = weakref.WeakSet()
+        super().__init__(_MOST_OPEN, pool)
+        self._session = _Session()
+        self._session.mount("http://", self)
+        self._session.mount("https://", self)
+
+    def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: Any) -> None:
+        """Pools of guarded connections."""
+        timeout = urllib3.Timeout(connect=self._limits.connect_s, read=self._limits.read_s)
+        self.poolmanager = urllib3.PoolManager(
+            connections, maxsize=maxsize, block=block, timeout=timeout, transport=self, **pool_kwargs
+        )
+        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
+
+    def get(self, errand: Errand, cookies: RequestsCookieJar | None, through: Through) -> urllib3.BaseHTTPResponse:
+        """The answer to a GET of the errand's target, its head read and its body not.
+
+        Raises
+        ------
+        RefusedHost
+            The target's name leads to an address that only the operator may allow.
+        FetchError
+            Anything else; `TryAgain` where another try may help.
+        """
+        self._here.errand = errand
+        target = errand.target
+        secret = {name.lower() for name, _ in target.secret}
+        headers = {name: value for name, value in _HEADERS.items() if name.lower() not in secret}
+        headers |= {name: value.strip(" \t") for name, value in target.secret}
+        try:
+            if through == "pool" and cookies is None:
+                return self._ask(headers)
+            request = requests.Request("GET", _shown(target), headers, cookies=cookies).prepare()
+            answer = self._session.send(request, stream=True, allow_redirects=False, proxies={})
+            return answer.raw
+        except requests.RequestException as error:
+            raise FetchError("the address cannot be read as a URL") from error
+        except (HTTPError, OSError, http.client.HTTPException, ValueError) as error:
+            raise failure(error, errand) from error
+
+    def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
+        """The session's way to the pool."""
+        return self.build_response(request, self._ask(request.headers))
+
+    def _ask(self, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
+        target = self.errand.target
+        context = {**self.poolmanager.connection_pool_kw, "scheme": target.scheme, "host": target.host}
+        if target.scheme == "https":
+            context["ssl_context"] = self._context()
+        # By the host as written: what is allowed under one spelling says nothing about another.
+        pool = self.poolmanager.connection_from_pool_key(target.origin, {**context, "port": target.port})
+        while True:
+            try:
+                return pool.urlopen(
+                    "GET",
+                    target.path.partition("?")[0],
+                    headers=headers,
+                    retries=_NO_RETRIES,
+                    redirect=False,
+                    assert_same_host=False,
+                    preload_content=False,
+                    decode_content=False,
+                    enforce_content_length=False,
+                )
+            except _Stale:
+                continue  # each takes a connection away; the one that is opened at last is not stale
+
+    @property
+    def errand(self) -> Errand:
+        """What this thread is about."""
+        errand: Errand = self._here.errand
+        return errand
+
+    def opened(self, connection: _Guarded) -> None:
+        """Count a connection; where there are too many, the idle ones are closed."""
+        with self._lock:
+            crowded = sum(other.sock is not None for other in self._open) >= _MOST_OPEN
+            self._open.add(connection)
+        if crowded:
+            self.poolmanager.clear()
+
+    def _context(self) -> ssl.SSLContext:
+        with self._lock:
+            if self._tls is None:
+                self._tls = ssl.create_default_context()
+                if not self._tls.cert_store_stats()["x509_ca"]:  # python.org's Python for macOS comes without
+                    self._tls.load_verify_locations(requests.utils.DEFAULT_CA_BUNDLE_PATH)
+            return self._tls
+
+    # -- addresses --------------------------------------------------------------------------------------------------
+
+    def addresses(self, errand: Errand) -> list[tuple[int, Any]]:
+        """Addresses of the target's host, [(family, sockaddr)], every one of them judged."""
+        target = errand.target
+        known = self._addresses.get(target.host_port)
+        if known and known[0] > time.monotonic():
+            return known[1]
+        box = meanwhile(lambda: self._resolver(target.host, target.port, type=socket.SOCK_STREAM), errand)
+        if not box:
+            raise FetchError(f"nobody answered within {self._limits.total_s:g} s where {target.host} is")
+        if isinstance(box[0], socket.gaierror) and box[0].errno == socket.EAI_AGAIN:
+            raise TryAgain(f"the name {target.host} cannot be looked up at the moment") from box[0]
+        if isinstance(box[0], Exception) or not box[0]:
+            cause = box[0] if isinstance(box[0], Exception) else None
+            raise FetchError(f"there is no server with the name {target.host}") from cause
+        resolved = [(family, address) for family, _, _, _, address in box[0]]
+        if target.host_port not in self._allowed:
+            # One bad address among good ones is enough: who controls the name controls which one comes first.
+            locked = next(filter(None, (refusal_to_owners(target.host, address[0]) for _, address in resolved)), None)
+            if target.host_port in self._allowed_by_owner:
+                why = locked
+            else:
+                why = next(filter(None, (refusal(address[0]) for _, address in resolved)), None)
+            if why:
+                _refuse(target, locked or why, operator_only=locked is not None)
+        with self._lock:
+            if len(self._addresses) > 10_000:
+                self._addresses.clear()
+            self._addresses[target.host_port] = (time.monotonic() + _ADDRESS_LIFE_S, resolved)
+        return resolved
+
+
+def keep_cookies(jar: RequestsCookieJar, target: Target, answer: urllib3.BaseHTTPResponse) -> None:
+    """Put what an answer sets into the jar of its chain of redirects."""
+    extract_cookies_to_jar(jar, requests.Request("GET", _shown(target)).prepare(), answer)
+
+
+def meanwhile(ask: Callable[[], Any], errand: Errand) -> list[Any]:
+    """What `ask` returned or raised, or nothing when the errand's time is over first.
+
+    It knows no time-out itself, so a thread does it and we stop waiting.
+    """
+    box: list[Any] = []
+
+    def work() -> None:
+        try:
+            box.append(ask())
+        except Exception as error:  # handed to the waiting thread, which judges it
+            box.append(error)
+
+    thread = threading.Thread(target=work, name="hover-ask", daemon=True)
+    thread.start()
+    thread.join(max(0.0, errand.deadline - time.monotonic()))
+    return box
+
+
+def failure(error: Exception, errand: Errand) -> FetchError:
+    """In words, what broke off a request or an answer."""
+    cause = error.args[-1] if isinstance(error, ProtocolError | SSLError) and error.args else error
+    if isinstance(cause, http.client.IncompleteRead):
+        what = "the connection ended before the file did"
+    elif isinstance(cause, OSError):
+        what = f"the connection was lost ({_words(cause)})"
+    else:
+        what = "the server's answer is not HTTP"
+    return TryAgain(what + errand.where)
+
+
+def too_large(limits: FetchLimits) -> FetchError:
+    """The failure of a body beyond `max_bytes`."""
+    size = limits.max_bytes
+    return FetchError(f"larger than {size / 1e6:g} MB" if size >= 100_000 else f"larger than {size:,} bytes")
+
+
+def _refuse(target: Target, why: str, *, operator_only: bool) -> NoReturn:
+    if target.redirected:
+        message = f"the server redirects to {target.host_port}, which {why}"
+    elif operator_only:
+        message = f"{target.host_port} {why}: only whoever runs this app can allow it (HOVER_ALLOWED_HOSTS)"
+    else:
+        message = f"{target.host_port} {why}: allow it (allowed_hosts or HOVER_ALLOWED_HOSTS) if that is meant"
+    raise RefusedHost(message, target.host_port, target.redirected, operator_only=operator_only)
+
+
+def _shown(target: Target) -> str:
+    """The address without its query, in ASCII: for cookies, and for what others may log."""
+    host = f"[{target.host}]" if ":" in target.host else target.host
+    return f"{target.scheme}://{host}:{target.port}{target.path.partition('?')[0]}"
+
+
+def _words(error: BaseException) -> str:
+    if isinstance(error, ssl.SSLError):
+        return (error.reason or "TLS").replace("_", " ").lower()
+    number = getattr(error, "errno", None)
+    if isinstance(number, int) and number in errno.errorcode:
+        return os.strerror(number).lower()
+    return "closed by the server"

@@ -1,0 +1,1 @@
+"""Long work in processes of its own: the queue, the process, the worker, engines that fetch and decode."""

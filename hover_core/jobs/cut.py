@@ -1,0 +1,313 @@
+"""Long recordings → clips of a dataset: each is fetched through the guard, measured in the limited children, and cut.
+
+Where to cut is known only when a recording has been heard, so this is long work: a job of its own (`start`), or in this
+process (`run_here`). Clips are added as recordings are done; a killed job goes on after the recordings that it had
+written. A recording that cannot be cut is named with its reason, and the others go on.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Final
+
+from hover_core.audio import segmentation
+from hover_core.audio.segment import Piece
+from hover_core.audio.segmentation import Cut
+from hover_core.data.annotations import label_named
+from hover_core.data.clips import Clip, clip_id, normal_url
+from hover_core.data.names import clean
+from hover_core.errors import Cancelled, DecodeError, Refused, SoundError
+from hover_core.jobs import process, queue
+from hover_core.jobs.progress import Progress
+from hover_core.store import clip_rows, job_rows
+from hover_core.store.job_rows import Job
+from hover_core.tables.intake import Intake
+from hover_core.workspace.dataset import Dataset
+from hover_core.workspace.sounds import Listening
+
+KIND: Final = "cut"
+LABELS: Final = ("aside", "each")
+LABEL_COLUMN: Final = "recording_label"
+MOST_RECORDINGS: Final = 20_000
+MOST_CLIPS: Final = 1_000_000  # of one table
+_FETCHERS: Final = 4  # recordings are large: as many are held in memory
+_FLUSH_S: Final = 1.0
+_FLUSH_CLIPS: Final = 2_000
+
+
+@dataclass
+class Result:
+    """What cutting did so far."""
+
+    recordings: int = 0
+    new: int = 0
+    known: int = 0
+    failures: list[tuple[str, str]] = field(default_factory=list)  # address, reason
+
+
+def start(dataset: Dataset, intake: Intake, cut: Cut, *, labels: str = "aside") -> Job:
+    """Start cutting the recordings of a table in a process of its own; return at once.
+
+    Parameters
+    ----------
+    intake : as from `Dataset.plan`: each of its clips is a recording, or the stretch of one that is to be cut.
+    labels : what becomes of a recording's label: kept `aside`, in the column `recording_label` of its clips, because
+        not every clip of it need be that; or given to `each` clip.
+
+    Raises
+    ------
+    Refused
+        There is nothing to cut, or too much at once, or a job of the dataset is running.
+    """
+    dataset.by.allow("own", dataset.id)
+    _check(intake, labels)
+    previous = job_rows.newest_job(dataset.store, dataset.id)
+    if previous and previous.running:
+        queue.tend(dataset)
+    given = {
+        "cut": asdict(cut),
+        "labels": labels,
+        "recordings": [asdict(clip) for clip in intake.clips],
+        "sources": {key: list(value) for key, value in intake.sources.items()},
+        "roles": intake.roles,
+    }
+    job_id = job_rows.add_job(dataset.store, dataset.id, KIND, given)
+    process.launch(dataset.store, job_id)
+    return job_rows.job(dataset.store, job_id)
+
+
+def retry(dataset: Dataset) -> Job:
+    """Cut the recordings that failed once more, with the settings of the newest such job."""
+    dataset.by.allow("own", dataset.id)
+    newest = job_rows.newest_job(dataset.store, dataset.id, kind=KIND)
+    if newest is None or newest.running:
+        raise Refused("nothing has failed: cut recordings first, and wait until that ends")
+    failed = {address for address, _ in outcome(newest).failures}
+    intake = _intake(newest)
+    intake.clips = [clip for clip in intake.clips if clip.url in failed]
+    return start(dataset, intake, Cut(**newest.settings["cut"]), labels=newest.settings["labels"])
+
+
+def outcome(job: Job) -> Result:
+    """What a job has done so far."""
+    told = job.progress.get("more", {})
+    failures = [(str(address), str(reason)) for address, reason in told.get("failures", [])]
+    return Result(int(told.get("recordings", 0)), int(told.get("new", 0)), int(told.get("known", 0)), failures)
+
+
+def run_here(
+    dataset: Dataset,
+    intake: Intake,
+    cut: Cut,
+    *,
+    labels: str = "aside",
+    progress: Progress | None = None,
+    stop: Callable[[], bool] = lambda: False,
+) -> Result:
+    """The same in this process, without a job: for notebooks, which wait for it anyway.
+
+    Raises
+    ------
+    Refused
+        There is nothing to cut, or too much at once.
+    """
+    dataset.by.allow("own", dataset.id)
+    _check(intake, labels)
+    return _Cutting(dataset, intake, cut, labels, progress or Progress(), stop, {}).run()
+
+
+def work(
+    dataset: Dataset, job: Job, progress: Progress, stop: Callable[[], bool], on_flush: Callable[[], None]
+) -> None:
+    """What the job's process does; `job` knows how far an earlier process came."""
+    cut, labels = Cut(**job.settings["cut"]), job.settings["labels"]
+    _Cutting(dataset, _intake(job), cut, labels, progress, stop, job.progress.get("more", {}), on_flush).run()
+
+
+class _Cutting:
+    def __init__(
+        self,
+        dataset: Dataset,
+        intake: Intake,
+        cut: Cut,
+        labels: str,
+        progress: Progress,
+        stop: Callable[[], bool],
+        before: Mapping[str, Any],
+        on_flush: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.dataset, self.intake, self.cut, self.labels = dataset, intake, cut, labels
+        self.progress, self.stop, self.on_flush = progress, stop, on_flush
+        self.identity = str(dataset.row.settings.get("identity", "full"))
+        self.result = Result(
+            int(before.get("recordings", 0)), int(before.get("new", 0)), int(before.get("known", 0)),
+            [(str(address), str(reason)) for address, reason in before.get("failures", [])],
+        )  # fmt: skip
+        self.finished: set[int] = {int(number) for number in before.get("finished", [])}
+
+    def run(self) -> Result:
+        by_url: dict[str, list[Clip]] = {}
+        for clip in self.intake.clips:
+            by_url.setdefault(clip.url, []).append(clip)
+        groups = list(by_url.values())
+        left = [number for number in range(len(groups)) if number not in self.finished]
+        progress = self.progress
+        progress.phase, progress.total = "cut", len(groups)
+        progress.done, progress.failed = self.result.recordings, len(self.result.failures)
+        cores = max(1, os.cpu_count() or 1)
+        listening = Listening(self.dataset.store, workers=cores)
+        fetcher = listening.fetcher_of(self.dataset.row)
+        begun, at_begin = time.monotonic(), len(self.finished)
+        ready: list[tuple[int, _Measured]] = []
+        flushed = time.monotonic()
+        pool = ThreadPoolExecutor(_FETCHERS)
+        under_way: dict[Future[_Measured], int] = {}
+        try:
+            while left or under_way or ready:
+                while left and len(under_way) < _FETCHERS:
+                    number = left.pop(0)
+                    under_way[pool.submit(self._measured, listening, fetcher, groups[number])] = number
+                done, _ = wait(under_way, timeout=0.2, return_when=FIRST_COMPLETED)
+                ready += [(under_way.pop(one), one.result()) for one in done]
+                cancelled = self.stop()
+                clips = sum(len(measured.clips) for _, measured in ready)
+                if ready and (
+                    cancelled or not under_way or clips >= _FLUSH_CLIPS or time.monotonic() - flushed > _FLUSH_S
+                ):
+                    self._flush(ready)
+                    ready, flushed = [], time.monotonic()
+                    rate = (len(self.finished) - at_begin) / max(flushed - begun, 1e-3)
+                    progress.rate = rate
+                    progress.left_s = (len(groups) - len(self.finished)) / rate if rate else None
+                    spent = progress.waiting_s + progress.computing_s
+                    waiting = progress.waiting_s / spent if spent else 1.0
+                    progress.shares = {"waiting": waiting, "decoding": 1 - waiting}
+                    progress.limit = "network" if waiting > 0.5 else "machine"
+                if cancelled:
+                    raise Cancelled
+        finally:
+            listening.close()
+            pool.shutdown(cancel_futures=True)
+        return self.result
+
+    def _measured(self, listening: Listening, fetcher: Any, stretches: Sequence[Clip]) -> _Measured:
+        url = stretches[0].url
+        begun = time.monotonic()
+        try:
+            data = fetcher.fetch(url)
+            sha256 = listening.cache.put(data)
+            sound = listening.cache.get(sha256) or data
+        except SoundError as error:
+            return _Measured(url, reason=str(error))
+        except OSError as error:
+            return _Measured(url, reason=f"the sound could not be kept on this machine: {error}")
+        finally:
+            fetched = time.monotonic()
+            self.progress.waiting_s += fetched - begun
+        try:
+            found = _Measured(url, sha256)
+            for clip in stretches:
+                pieces = _stretches(listening, Piece(sound, clip.start_s, clip.end_s), self.cut)
+                found.clips += [(clip, start, end) for start, end in pieces]
+        except (SoundError, Refused) as error:
+            return _Measured(url, reason=str(error))
+        finally:
+            self.progress.computing_s += time.monotonic() - fetched
+        return found
+
+    def _flush(self, ready: Sequence[tuple[int, _Measured]]) -> None:
+        result = self.result
+        made: dict[str, tuple[Clip, str]] = {}
+        intake = Intake(roles={**self.intake.roles, LABEL_COLUMN: "label"})
+        for _, measured in sorted(ready, key=lambda one: one[0]):
+            if measured.reason:
+                result.failures.append((measured.url, measured.reason))
+                continue
+            result.recordings += 1
+            for recording, start_s, end_s in measured.clips:
+                clip = _piece(recording, start_s, end_s, self.identity, self.labels)
+                made[clip.clip_id] = (clip, measured.sha256)
+                if clip.label and recording.clip_id in self.intake.sources:
+                    intake.sources[clip.clip_id] = self.intake.sources[recording.clip_id]
+        intake.clips = [clip for clip, _ in made.values()]
+        if result.new + len(intake.clips) > MOST_CLIPS:
+            raise Refused(f"more than {MOST_CLIPS:,} clips of one table: choose longer ones, or cut it in parts")
+        if intake.clips:
+            added = self.dataset.add(intake)
+            result.new, result.known = result.new + added.new, result.known + added.known
+            with self.dataset.store.write() as connection:
+                at = clip_rows.positions_of(connection, self.dataset.id, list(made))
+                heard = {
+                    at[key]: clip_rows.Heard(sha256, (clip.end_s or 0.0) - (clip.start_s or 0.0), None)
+                    for key, (clip, sha256) in made.items()
+                }
+                clip_rows.hear(connection, self.dataset.id, heard)
+        self.finished |= {number for number, _ in ready}
+        self.progress.done, self.progress.failed = result.recordings, len(result.failures)
+        # read again by the process that takes the work up: what it names is in the dataset
+        self.progress.more = {**asdict(result), "finished": sorted(self.finished)}
+        self.on_flush()
+
+
+@dataclass
+class _Measured:
+    url: str
+    sha256: str = ""
+    clips: list[tuple[Clip, float, float]] = field(default_factory=list)  # recording, start, end
+    reason: str = ""
+
+
+def _stretches(listening: Listening, piece: Piece, cut: Cut) -> list[tuple[float, float]]:
+    """Where a recording, or a stretch of it, is cut, in seconds of the recording."""
+    begin = piece.start_s or 0.0
+    if cut.way == "pauses":
+        duration_s, values = listening.workers.loudness(piece, step_s=segmentation.STEP_S)
+        found = segmentation.at_pauses(values, duration_s, cut)
+        if not found:
+            raise DecodeError("there is nothing but silence in it")
+    else:
+        duration_s = listening.workers.probe(piece, counted=True).duration_s
+        until = min(duration_s, piece.end_s) if piece.end_s is not None else duration_s
+        if until <= begin:
+            raise DecodeError(f"no sound from {begin:.1f} s on: the recording is {duration_s:.1f} s long")
+        found = segmentation.every(until - begin, cut)
+    return [(round(begin + start, 3), round(begin + end, 3)) for start, end in found if end > start]
+
+
+def _piece(recording: Clip, start_s: float, end_s: float, identity: str, labels: str) -> Clip:
+    """A piece of a recording: what the table says of the recording holds for it, but for its label if that is aside."""
+    own = f"{recording.own_id}:{start_s:.3f}-{end_s:.3f}" if recording.own_id else ""
+    made = replace(
+        recording,
+        clip_id=clip_id(recording.url, start_s, end_s, own_id=own, identity=identity),
+        start_s=start_s,
+        end_s=end_s,
+        own_id=own,
+        # a speaker's recordings stay together, and so do the pieces of one recording
+        group=recording.group or normal_url(recording.url, identity),
+        extra={name: value for name, value in recording.extra.items() if name != "duration"},
+    )
+    claimed = recording.label or recording.reference
+    if labels == "each" or not claimed:
+        return made
+    return replace(made, label="", reference="", extra={**made.extra, LABEL_COLUMN: claimed})
+
+
+def _intake(job: Job) -> Intake:
+    # what a job of an older version wrote down may not be in the form that names have now
+    clips = [Clip(**{**given, "label": label_named(given["label"])}) for given in job.settings["recordings"]]
+    sources = {key: (clean(str(who)), str(at), str(how)) for key, (who, at, how) in job.settings["sources"].items()}
+    return Intake(clips=clips, sources=sources, roles=job.settings.get("roles", {}))  # older jobs have none
+
+
+def _check(intake: Intake, labels: str) -> None:
+    if labels not in LABELS:
+        raise Refused(f"labels={labels!r} must be one of {', '.join(LABELS)}")
+    if not intake.clips:
+        raise Refused("there is no recording to cut")
+    if len(intake.clips) > MOST_RECORDINGS:
+        raise Refused(f"{len(intake.clips):,} recordings: at most {MOST_RECORDINGS:,} are cut at once")

@@ -1,0 +1,375 @@
+"""Vectorizing on the workers of a Dask scheduler: the engine, and what a worker does.
+
+A task is a dozen clips. The worker fetches them through the guard of `fetch`, decodes them in limited children of its
+own, and returns numbers. What opens private sound is not sent: each worker reads it from its own environment. Messages
+between Dask's processes are pickles, so the scheduler belongs on a network that is trusted, or behind `tls://`.
+
+A worker that dies gives its tasks back to the scheduler, and others do them. The worker's part imports neither pandas
+nor the store.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import queue
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from hover_core import settings
+from hover_core.audio.decoder_pool import Workers
+from hover_core.audio.segment import Heard, Piece
+from hover_core.errors import HoverError, Refused, SoundError
+from hover_core.fetching.fetcher import Fetcher
+from hover_core.fetching.sound_cache import SoundCache
+from hover_core.sources import for_dataset
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from hover_core.jobs.progress import Progress
+    from hover_core.store.database import DatasetRow
+
+_TASK_CLIPS: Final = 12
+_BYTES_IN_FLIGHT: Final = 256_000_000  # in one worker process
+_BATCH_BYTES: Final = 16_000_000
+_CONNECT_S: Final = 15
+_WORKERS_S: Final = 30
+
+Allowed = tuple[tuple[str, ...], tuple[str, ...]]  # `host:port` of the operator, and of the dataset's owner
+Recording = tuple[str, str, list[tuple[float | None, float | None]]]  # URL, SHA-256 if known, its clips
+
+
+# in the job -----------------------------------------------------------------------------------------------------------
+
+
+class Cluster:
+    """The engine: hands tasks to a scheduler and takes their answers.
+
+    Raises
+    ------
+    Refused
+        Dask is not installed, or no scheduler with workers answers.
+    """
+
+    def __init__(
+        self,
+        address: str,
+        dataset: DatasetRow,
+        clips: Any,
+        key: str,
+        progress: Progress,
+        slots: threading.BoundedSemaphore,
+    ) -> None:
+        try:
+            import distributed
+        except ImportError as error:
+            raise Refused(
+                "HOVER_DASK_SCHEDULER is set, but Dask is not installed here: pip install distributed"
+            ) from error
+        from hover_core.vectorizers import registry
+
+        self._address, self._clips, self._key, self._progress, self._slots = address, clips, key, progress, slots
+        self._width = registry.get(key).dimensions
+        self._allowed = sorted(settings.allowed_hosts()), sorted(dataset.settings.get("allowed_hosts", []))
+        self._names = (dataset.id, dataset.name)
+        self._halt = threading.Event()
+        self._under_way: dict[Any, list[list[int]]] = {}
+        self._ended: queue.Queue[Any] = queue.Queue()
+        try:
+            self._client = distributed.Client(address, name="hover", timeout=_CONNECT_S, set_as_default=False)
+        except (OSError, TimeoutError) as error:
+            raise Refused(f"no Dask scheduler answers at {address}: start one with “dask scheduler”") from error
+        try:
+            self._client.wait_for_workers(1, timeout=_WORKERS_S)
+        except TimeoutError as error:
+            self._client.close()
+            raise Refused(f"the Dask scheduler at {address} has no workers: start some with “dask worker”") from error
+
+    def start(self, pending: Sequence[int], results: queue.Queue[Any]) -> None:
+        """Begin with these clips."""
+        from hover_core.jobs.engine import told
+
+        for work, given in ((self._feed, pending), (self._take, results)):
+            threading.Thread(target=told, args=(results, work, given), daemon=True).start()
+
+    def limit(self) -> str:
+        """Whether the workers wait for sound most of the time, or compute."""
+        return "network" if self._progress.waiting_s > self._progress.computing_s else "workers"
+
+    def shares(self) -> dict[str, float]:
+        """What the workers' time goes to; they do not tell decoding from computing."""
+        waiting, computing = self._progress.waiting_s, self._progress.computing_s
+        part = waiting / (waiting + computing) if waiting + computing else 1.0
+        return {"waiting": part, "computing": 1 - part}
+
+    def close(self) -> None:
+        """Give up what is under way, and leave the scheduler."""
+        self._halt.set()
+        self._ended.put(None)
+        if self._client.status == "running":
+            self._client.cancel(list(self._under_way), force=True)
+        self._client.close(timeout=5)
+
+    def _feed(self, pending: Sequence[int]) -> None:
+        from hover_core.jobs.engine import by_recording
+
+        for task in _tasks(by_recording(pending, self._clips["url"])):
+            for _ in range(sum(map(len, task))):
+                while not self._slots.acquire(timeout=0.2):
+                    if self._halt.is_set():
+                        return
+            if self._halt.is_set():
+                return
+            self._submit(task)
+
+    def _submit(self, task: list[list[int]]) -> None:
+        from hover_core.jobs.engine import number
+
+        clips = self._clips
+        recordings: list[Recording] = []
+        for positions in task:
+            known = clips["sha256"][positions[0]]
+            stretches = [(number(clips["start_s"][p]), number(clips["end_s"][p])) for p in positions]
+            recordings.append((clips["url"][positions[0]], known if isinstance(known, str) else "", stretches))
+        future = self._client.submit(hear, self._key, self._allowed, self._names, recordings, pure=False)
+        self._under_way[future] = task
+        future.add_done_callback(self._ended.put)
+
+    def _take(self, results: queue.Queue[Any]) -> None:
+        from hover_core.jobs.engine import Answer
+
+        while not self._halt.is_set():
+            future = self._ended.get()
+            if future is None:
+                return
+            task = self._under_way.pop(future)
+            answer = self._answer(future, task)
+            if answer is not None:
+                results.put([Answer(p, heard, sha) for p, (heard, sha) in zip(task, answer, strict=True)])
+
+    def _answer(self, future: Any, task: list[list[int]]) -> list[tuple[list[Heard | SoundError], str]] | None:
+        """What a task found out; None if its clips are asked for again, one by one."""
+        import distributed
+
+        try:
+            # an answer whose worker has died since is computed again by another
+            found = future.result()
+        except distributed.KilledWorker:
+            if sum(map(len, task)) > 1:
+                for positions in task:
+                    for position in positions:
+                        self._submit([[position]])
+                return None
+            return [([SoundError("the worker that decoded it died, again and again")], "")]
+        except HoverError:
+            raise
+        except ImportError as error:
+            raise Refused(f"the Dask workers at {self._address} cannot import hover_core: install it there") from error
+        except Exception as error:
+            if self._client.status != "running" or future.status in ("cancelled", "lost"):
+                raise Refused(
+                    f"the Dask scheduler at {self._address} is gone: start again to go on from there"
+                ) from error
+            raise
+        self._progress.waiting_s += found["waiting_s"]
+        self._progress.computing_s += found["computing_s"]
+        return _unpacked(found, [len(positions) for positions in task], self._width)
+
+
+def _tasks(recordings: Iterator[list[int]]) -> Iterator[list[list[int]]]:
+    task: list[list[int]] = []
+    for positions in recordings:
+        task.append(positions)
+        if sum(map(len, task)) >= _TASK_CLIPS:
+            yield task
+            task = []
+    if task:
+        yield task
+
+
+def _unpacked(found: dict[str, Any], lengths: list[int], width: int) -> list[tuple[list[Heard | SoundError], str]]:
+    """The answers of a task by recording, checked like any other outside data."""
+    vectors = np.asarray(found["vectors"], np.float32)
+    which = np.asarray(found["which"], np.int64)
+    total = sum(lengths)
+    if vectors.shape != (len(which), width) or not np.isfinite(vectors).all():
+        return [([SoundError("the worker's answer cannot be read")] * length, "") for length in lengths]
+    heard: dict[int, Heard | SoundError] = {
+        int(number): Heard(vector, float(seconds), int(rate))
+        for number, vector, seconds, rate in zip(which, vectors, found["durations"], found["rates"], strict=True)
+    }
+    heard |= {int(number): SoundError(str(reason)) for number, reason in found["bad"].items()}
+    answers = [heard.get(number, SoundError("the worker's answer cannot be read")) for number in range(total)]
+    out, first = [], 0
+    for length, sha256 in zip(lengths, found["sha256"], strict=True):
+        out.append((answers[first : first + length], str(sha256)))
+        first += length
+    return out
+
+
+# in a worker ----------------------------------------------------------------------------------------------------------
+
+
+def hear(
+    key: str, allowed: tuple[Sequence[str], Sequence[str]], names: Sequence[str], recordings: Sequence[Recording]
+) -> dict[str, Any]:
+    """A task: fetch some recordings and vectorize their clips, in a Dask worker.
+
+    Parameters
+    ----------
+    key : the vectorizer's.
+    allowed : private `host:port` that may be fetched from: those of the operator, and those of the dataset's owner.
+    names : the dataset's id and name.
+
+    Returns
+    -------
+    dict
+        `which` clips were heard, counted over all recordings, [shape=(k,), int32]; their `vectors` [shape=(k, d),
+        float32], `durations` [s] and `rates` [Hz]; `bad`, for the others why; `sha256` by recording; seconds spent.
+    """
+    with _starting:  # tasks that come at once share what the first one opens
+        ears = _ears()
+    return ears.hear(key, (tuple(allowed[0]), tuple(allowed[1])), tuple(names), recordings)
+
+
+_starting = threading.Lock()
+
+
+@functools.cache
+def _ears() -> _Ears:
+    return _Ears()
+
+
+class _Ears:
+    """What a worker process keeps from task to task: connections, children that decode, a bound on bytes in memory."""
+
+    def __init__(self) -> None:
+        self._workers = Workers()
+        self._fetchers: dict[Any, Fetcher] = {}
+        self._lock = threading.Lock()
+        self._room = threading.Condition()
+        self._bytes = 0
+        # Sound is kept only where the operator says where: a folder that the app shares serves the players there.
+        self._cache = None
+        if os.environ.get("HOVER_DATA"):
+            folder = settings.data_folder() / "sounds"  # a file a sound: other machines may share the folder
+            self._cache = SoundCache(folder, max_bytes=settings.cache_bytes(), packed=False)
+
+    def hear(
+        self, key: str, allowed: Allowed, names: tuple[str, ...], recordings: Sequence[Recording]
+    ) -> dict[str, Any]:
+        fetcher = self._fetcher(allowed, names)
+        first = np.cumsum([0, *(len(clips) for _, _, clips in recordings)])
+        heard: dict[int, Heard] = {}
+        bad: dict[int, str] = {}
+        sha256 = [""] * len(recordings)
+        waiting_s = computing_s = 0.0
+
+        def answer(number: int, clip: int, found: Heard | SoundError) -> None:
+            place = int(first[number]) + clip
+            if isinstance(found, Heard):
+                heard[place] = found
+            else:
+                bad[place] = str(found)
+
+        with ThreadPoolExecutor(len(recordings)) as pool:
+            asked = {pool.submit(self._fetch, fetcher, url, sha): n for n, (url, sha, _) in enumerate(recordings)}
+            try:
+                while asked:
+                    begun = time.monotonic()
+                    wait(asked, return_when=FIRST_COMPLETED)
+                    wait(asked, timeout=0.005)  # the next ones are close behind
+                    fetched = time.monotonic()
+                    waiting_s += fetched - begun
+                    done = [future for future in asked if future.done()]
+                    batch: list[tuple[int, int, Piece]] = []
+                    for future in done:
+                        number = asked[future]
+                        data, sha256[number] = future.result()
+                        for clip, (start_s, end_s) in enumerate(recordings[number][2]):
+                            if isinstance(data, SoundError):
+                                answer(number, clip, data)
+                            else:
+                                batch.append((number, clip, Piece(data, start_s, end_s)))
+                    for part in _parts(batch):
+                        pieces = [piece for _, _, piece in part]
+                        for (number, clip, _), found in zip(part, self._workers.vectorize(pieces, key), strict=True):
+                            answer(number, clip, found)
+                    for future in done:
+                        del asked[future]
+                        self._release(future)
+                    computing_s += time.monotonic() - fetched
+            finally:  # after an error of ours: what is still fetched is not kept either
+                for future in asked:
+                    future.add_done_callback(self._release)
+        which = sorted(heard)
+        return {
+            "which": np.array(which, np.int32),
+            "vectors": np.stack([heard[n].vector for n in which]) if which else np.zeros((0, _width(key)), np.float32),
+            "durations": np.array([heard[n].duration_s for n in which], np.float64),
+            "rates": np.array([heard[n].sample_rate for n in which], np.int32),
+            "bad": bad,
+            "sha256": sha256,
+            "waiting_s": waiting_s,
+            "computing_s": computing_s,
+        }
+
+    def _fetch(self, fetcher: Fetcher, url: str, known: str) -> tuple[bytes | Path | SoundError, str]:
+        import hashlib
+
+        kept = self._cache.get(known) if self._cache and known else None
+        if kept is not None:
+            return kept, known
+        try:
+            data = fetcher.fetch(url, through="pool")
+            sha256 = self._cache.put(data) if self._cache else hashlib.sha256(data).hexdigest()
+        except SoundError as error:
+            return error, ""
+        except OSError as error:
+            return SoundError(f"the sound could not be kept on the worker: {error}"), ""
+        with self._room:
+            self._room.wait_for(lambda: self._bytes + len(data) <= _BYTES_IN_FLIGHT or not self._bytes)
+            self._bytes += len(data)
+        return data, sha256
+
+    def _release(self, future: Future[tuple[bytes | Path | SoundError, str]]) -> None:
+        data = None if future.exception() else future.result()[0]
+        with self._room:
+            self._bytes -= len(data) if isinstance(data, bytes) else 0
+            self._room.notify_all()
+
+    def _fetcher(self, allowed: Allowed, names: tuple[str, ...]) -> Fetcher:
+        sources = for_dataset(settings.sources(), names)
+        by_operator, by_owner = settings.allowed_hosts() | set(allowed[0]), frozenset(allowed[1])
+        key = (by_operator, by_owner, sources)
+        with self._lock:
+            if key not in self._fetchers:
+                self._fetchers[key] = Fetcher(
+                    allowed_hosts=by_operator, dataset_hosts=by_owner, folders=settings.folders(), sources=sources
+                )
+            return self._fetchers[key]
+
+
+def _parts(batch: list[tuple[int, int, Piece]]) -> Iterator[list[tuple[int, int, Piece]]]:
+    part: list[tuple[int, int, Piece]] = []
+    size = 0
+    for one in batch:
+        part.append(one)
+        size += len(one[2].data) if isinstance(one[2].data, bytes) else 0
+        if size >= _BATCH_BYTES:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part
+
+
+def _width(key: str) -> int:
+    from hover_core.vectorizers.registry import get
+
+    return get(key).dimensions

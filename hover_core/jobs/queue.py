@@ -1,0 +1,195 @@
+"""The queue of long work: started, looked at, tried again, cancelled; it knows kinds and settings, not the work
+itself."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any, Final
+
+from hover_core.errors import HoverError, Refused
+from hover_core.jobs import process
+from hover_core.jobs.fetch_log import receipts_of
+from hover_core.jobs.process import launch
+from hover_core.numerics import reducers
+from hover_core.store import job_rows, vector_rows
+from hover_core.store.job_rows import Job
+from hover_core.store.vector_rows import Embedding
+from hover_core.vectorizers import mfcc, registry
+from hover_core.workspace import corpus, vector_keys
+from hover_core.workspace.dataset import Dataset
+from hover_core.workspace.datasets import Datasets
+from hover_core.workspace.vector_keys import DEFAULT_VECTORIZER
+
+_ATTEMPTS: Final = 5  # without progress in between
+DRAW: Final = ("again", "onto")
+PART_AT_LEAST: Final = 5
+PART_AT_MOST: Final = 200_000  # clips in a map of a part
+_LOOK_S: Final = 0.02
+
+
+def start(
+    dataset: Dataset,
+    *,
+    vectorizer: str = DEFAULT_VECTORIZER,
+    reducer: str = "umap",
+    draw: str = "again",
+    **options: Any,
+) -> Job:
+    """Start vectorizing and mapping a dataset in a process of its own; return at once.
+
+    Parameters
+    ----------
+    vectorizer
+        A name or key from `hover_core.vectorizers`.
+    reducer
+        A name from `hover_core.reducers`.
+    draw
+        `again`: a new map, laid on the old one, which stays in use until then. `onto`: where a map of this vectorizer
+        stands, clips that have come since are placed on it and nothing else moves; where none stands, a new one.
+    options
+        `dimension`, and what the reducer takes.
+
+    Raises
+    ------
+    Refused
+        The dataset is empty, a job of it is running, or a name is unknown.
+    """
+    dataset.by.allow("own", dataset.id)
+    if draw not in DRAW:
+        raise Refused(f"draw={draw!r} must be one of {', '.join(DRAW)}")
+    key = vectorizer if vector_keys.brought(dataset.store, dataset.id, vectorizer) else registry.get(vectorizer).key
+    reducers.Reducer(reducer, int(options.get("dimension", 2)), options)
+    if not dataset.row.size:
+        raise Refused("the dataset has no clips yet: add a table first")
+    previous = job_rows.newest_job(dataset.store, dataset.id)
+    if previous and previous.running:
+        tend(dataset)
+    given = {"vectorizer": key, "reducer": reducer, "options": options, "draw": draw}
+    job_id = job_rows.add_job(dataset.store, dataset.id, "map", given)
+    dataset.change_settings(vectorizer=key)
+    launch(dataset.store, job_id)
+    return job_rows.job(dataset.store, job_id)
+
+
+def start_part(dataset: Dataset, positions: Sequence[int], parent: Embedding) -> Job:
+    """Start a map of just some clips, because lassos fail inside one big cloud; the vectors are there already.
+
+    Raises
+    ------
+    Refused
+        There are too few or too many clips, or a job of the dataset is running.
+    """
+    dataset.by.allow("label", dataset.id)
+    if not PART_AT_LEAST <= len(positions) <= PART_AT_MOST:
+        clips = "1 clip" if len(positions) == 1 else f"{len(positions):,} clips"
+        raise Refused(f"{clips}: a map of its own takes {PART_AT_LEAST} to {PART_AT_MOST:,}")
+    given = {
+        "vectorizer": parent.vectorizer,
+        "reducer": "umap",
+        "options": {},
+        "only": [int(position) for position in positions],
+        "parent": parent.id,
+    }
+    job_id = job_rows.add_job(dataset.store, dataset.id, "part", given)
+    launch(dataset.store, job_id)
+    return job_rows.job(dataset.store, job_id)
+
+
+def start_sequences(dataset: Dataset) -> Job:
+    """Start making the sequences that a search can be re-ranked by (`hover_core.numerics.dtw`); return at once.
+
+    Clips that have one are left alone; it can be cancelled, and goes on where it was. About 5 kB a clip are stored.
+
+    Raises
+    ------
+    Refused
+        A job of the dataset is running, or there are no clips.
+    """
+    dataset.by.allow("own", dataset.id)
+    if not dataset.row.size:
+        raise Refused("the dataset has no clips yet: add a table first")
+    job_id = job_rows.add_job(dataset.store, dataset.id, "sequences", {"vectorizer": mfcc.FRAMES.key})
+    launch(dataset.store, job_id)
+    return job_rows.job(dataset.store, job_id)
+
+
+def retry_failures(dataset: Dataset) -> Job:
+    """Try the clips that failed once more, with the settings of the newest job."""
+    dataset.by.allow("own", dataset.id)
+    newest = job_rows.newest_job(dataset.store, dataset.id, kind="map")
+    if newest is None:
+        raise Refused("nothing has failed: vectorize first")
+    vector_rows.forget_failures(dataset.store, dataset.id, newest.settings["vectorizer"])
+    return start(
+        dataset,
+        vectorizer=newest.settings["vectorizer"],
+        reducer=newest.settings["reducer"],
+        draw="onto",
+        **newest.settings["options"],
+    )
+
+
+def tend(dataset: Dataset) -> Job | None:
+    """The newest job of a dataset; if its process has died, it is taken up again."""
+    newest = job_rows.newest_job(dataset.store, dataset.id)
+    for job_id, child in list(process.children.items()):
+        if child.poll() is not None:  # lets a dead child be seen as dead, and leaves no zombie
+            process.children.pop(job_id, None)
+    if newest is None or not newest.running:
+        return newest
+    if newest.alive():
+        return newest
+    if newest.attempts - int(newest.progress.get("progressed_at_attempt", 0)) >= _ATTEMPTS:
+        progress = {**newest.progress, "message": "the process died again and again: see its log in the data folder"}
+        job_rows.end_job(dataset.store, newest.id, newest.attempts, "failed", progress)
+        receipts_of(newest).discard()
+    else:
+        launch(dataset.store, newest.id, newest.attempts)
+    return job_rows.job(dataset.store, newest.id)
+
+
+def tend_all(datasets: Datasets) -> None:
+    """Take up every job whose process died, as after a restart of the machine."""
+    for found in job_rows.running_jobs(datasets.store):
+        tend(datasets.open(found.dataset_id))
+
+
+def await_map(dataset: Dataset, job: Job, *, seen: int, seconds: float) -> None:
+    """Return when there is a newer map than `seen`, the job has ended, or `seconds` are over."""
+    until = time.monotonic() + seconds
+    while True:
+        state, newest = job_rows.state_and_map(dataset.store, job.id)
+        left = until - time.monotonic()
+        if state != job_rows.RUNNING or newest > seen or left <= 0:
+            return
+        time.sleep(min(_LOOK_S, left))
+
+
+def cancel(dataset: Dataset) -> None:
+    """Ask the running job to stop; what it has done stays."""
+    dataset.by.allow("own", dataset.id)
+    newest = tend(dataset)
+    if newest and newest.running:
+        job_rows.ask_to_cancel(dataset.store, newest.id)
+
+
+def mend(dataset: Dataset, embedding: Embedding, *, per_group: bool) -> Job:
+    """Take what groups have in common out of map and search, or put it back, and draw the map again.
+
+    Raises
+    ------
+    Refused
+        There are no groups, or a job of the dataset is running; nothing is changed then.
+    """
+    from hover_core.jobs import queue
+
+    before = corpus.is_per_group(dataset.store, dataset.id)
+    newest = job_rows.newest_job(dataset.store, dataset.id, kind="map")
+    options = dict(newest.settings["options"]) if newest and newest.settings["reducer"] == embedding.reducer else {}
+    dataset.normalise_per_group(on=per_group)
+    try:
+        return queue.start(dataset, vectorizer=embedding.vectorizer, reducer=embedding.reducer, **options)
+    except HoverError:
+        dataset.normalise_per_group(on=before)
+        raise

@@ -1,0 +1,1 @@
+"""Arrays in, arrays out: standardizing, reducers, neighbours, indexes, DTW, splits."""

@@ -1,0 +1,1 @@
+"""Child processes that open what strangers made: limited, spoken to over pipes, lent out."""

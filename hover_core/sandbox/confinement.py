@@ -1,0 +1,84 @@
+"""The side of the child in `hover_core.sandbox.pool`: its pipes, and the limits that it sets itself before foreign
+bytes.
+
+Where the system knows no such limits (Windows, and macOS for memory) nothing is set: there the parent's wall clock and
+the counting of whatever is unpacked stand in.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+import os
+import signal
+import time
+from typing import Any
+
+from hover_core.sandbox.pool import FRAME
+
+
+class Pipes:
+    """The conversation with the parent; what libraries print does not get into it."""
+
+    def __init__(self) -> None:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent; its end closes our pipe
+        self.source = os.fdopen(os.dup(0), "rb", 1 << 16)
+        self.sink = os.fdopen(os.dup(1), "wb", 1 << 16)
+        nothing = os.open(os.devnull, os.O_RDWR)
+        os.dup2(nothing, 0)
+        os.dup2(nothing, 1)
+
+    def question(self) -> tuple[dict[str, Any], int] | None:
+        """The next header and the length of the buffer that follows; None when the parent has hung up."""
+        lengths = self.source.read(FRAME.size)
+        if len(lengths) < FRAME.size:
+            return None
+        header_length, buffer_length = FRAME.unpack(lengths)
+        return json.loads(self.source.read(header_length)), buffer_length
+
+    def send(self, header: dict[str, Any], buffer: bytes) -> None:
+        """Answer with a header and a buffer; `sink.flush` sends them off."""
+        text = json.dumps(header).encode()
+        self.sink.write(FRAME.pack(len(text), len(buffer)) + text)
+        self.sink.write(buffer)
+
+
+def confine(memory_bytes: int) -> None:
+    """From now on: no file is written, few are open, no core is dumped, and address space grows by `memory_bytes`."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return
+    for what, value in (("CORE", 0), ("FSIZE", 0), ("NOFILE", 32)):
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(getattr(resource, f"RLIMIT_{what}"), (value, value))
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        resource.setrlimit(resource.RLIMIT_AS, (_address_space() + memory_bytes,) * 2)
+
+
+def allow_memory(memory_bytes: int) -> None:
+    """For the next question address space may grow by so much, within what `confine` left."""
+    with contextlib.suppress(ImportError, OSError, ValueError, AttributeError):
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_AS)
+        soft = _address_space() + memory_bytes
+        resource.setrlimit(resource.RLIMIT_AS, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
+
+
+def renew_cpu(cpu_s: float) -> None:
+    """The next question may take so many seconds of computing."""
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import resource
+
+        _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+        soft = math.ceil(time.process_time() + cpu_s)
+        resource.setrlimit(resource.RLIMIT_CPU, (soft if hard == resource.RLIM_INFINITY else min(soft, hard), hard))
+
+
+def _address_space() -> int:
+    import resource
+
+    with open("/proc/self/statm", "rb") as statm:
+        return int(statm.read().split()[0]) * resource.getpagesize()

@@ -1,0 +1,277 @@
+"""The clips of a dataset in the database: in the order they came, never deleted, never reordered."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Connection, bindparam, text
+
+from hover_core.data.clips import SUBSETS, Clip, normal_url
+from hover_core.data.credentials import REFUSED, has_credentials
+from hover_core.data.names import clean
+from hover_core.errors import TableError
+from hover_core.store.database import Store, insert, run_for_all
+
+if TYPE_CHECKING:  # the first page does without
+    import pandas as pd
+
+_AT_ONCE = 5_000  # rows a statement: SQLite and PostgreSQL both limit the number of parameters
+_BY_PART = text(
+    "SELECT position, url, group_name FROM clips WHERE dataset_id = :d AND url LIKE :p ESCAPE '!' ORDER BY position"
+)
+_BY_HOST = text(
+    "SELECT position, url, group_name FROM clips WHERE dataset_id = :d AND lower(url) LIKE :p ESCAPE '!' "
+    "ORDER BY position"
+)
+_LONGEST_ADDRESS = 8_000  # characters; SQLite takes no longer pattern than 50,000 bytes
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What is known of the sound of one clip since it was fetched."""
+
+    sha256: str
+    duration_s: float | None
+    sample_rate: int | None
+
+
+def positions_of(connection: Connection, dataset_id: str, clip_ids: Sequence[str]) -> dict[str, int]:
+    """`{clip_id: position}` of those that the dataset has."""
+    found: dict[str, int] = {}
+    query = text("SELECT clip_id, position FROM clips WHERE dataset_id = :d AND clip_id IN :ids").bindparams(
+        bindparam("ids", expanding=True)
+    )
+    for start in range(0, len(clip_ids), _AT_ONCE):
+        rows = connection.execute(query, {"d": dataset_id, "ids": list(clip_ids[start : start + _AT_ONCE])})
+        found.update({row.clip_id: row.position for row in rows})
+    return found
+
+
+def add_clips(connection: Connection, dataset_id: str, clips: Sequence[Clip]) -> list[int]:
+    """Append clips that are new to the dataset, groups and references cleaned; return their positions.
+
+    Raises
+    ------
+    TableError
+        An address contains a user name or password; nothing is added.
+    """
+    for clip in clips:
+        if has_credentials(clip.url):
+            raise TableError(f"clip {clip.clip_id}: {REFUSED}")
+    size, revision = connection.execute(
+        text("SELECT size, revision FROM datasets WHERE id = :d"), {"d": dataset_id}
+    ).one()
+    rows = [
+        {
+            "dataset_id": dataset_id,
+            "position": size + number,
+            "clip_id": clip.clip_id,
+            "own_id": clip.own_id,
+            "url": clip.url,
+            "start_s": clip.start_s,
+            "end_s": clip.end_s,
+            "group_name": clean(clip.group),
+            "subset": SUBSETS.index(clip.subset),
+            "reference": clean(clip.reference),
+            "extra": _in_order(clip.extra),
+            "revision": revision,
+        }
+        for number, clip in enumerate(clips)
+    ]
+    insert(connection, "clips", rows)
+    connection.execute(text("UPDATE datasets SET size = :n WHERE id = :d"), {"n": size + len(rows), "d": dataset_id})
+    return [row["position"] for row in rows]
+
+
+def add_columns(connection: Connection, dataset_id: str, extras: Mapping[int, Mapping[str, Any]]) -> int:
+    """Add columns that some clips do not have yet, `{position: {column: value}}`; what is there stays."""
+    wanted = list(extras)
+    query = text("SELECT position, extra FROM clips WHERE dataset_id = :d AND position IN :p").bindparams(
+        bindparam("p", expanding=True)
+    )
+    changes: list[dict[str, Any]] = []
+    for start in range(0, len(wanted), _AT_ONCE):
+        for row in connection.execute(query, {"d": dataset_id, "p": wanted[start : start + _AT_ONCE]}):
+            kept = json.loads(row.extra)
+            merged = {**kept, **{name: value for name, value in extras[row.position].items() if name not in kept}}
+            if merged != kept:
+                changes.append({"d": dataset_id, "p": row.position, "e": _in_order(merged)})
+    if changes:
+        connection.execute(text("UPDATE clips SET extra = :e WHERE dataset_id = :d AND position = :p"), changes)
+    return len(changes)
+
+
+def set_groups(connection: Connection, dataset_id: str, groups: Sequence[str]) -> None:
+    """Set the group of every clip, cleaned, in clip order."""
+    connection.execute(
+        text("UPDATE clips SET group_name = :g WHERE dataset_id = :d AND position = :p"),
+        [{"d": dataset_id, "p": position, "g": clean(group)} for position, group in enumerate(groups)],
+    )
+
+
+def groups(store: Store, dataset_id: str) -> list[str]:
+    """The group of every clip in clip order; empty for none."""
+    with store.read() as connection:
+        query = text("SELECT group_name FROM clips WHERE dataset_id = :d ORDER BY position")
+        return list(connection.execute(query, {"d": dataset_id}).scalars())
+
+
+def has_groups(store: Store, dataset_id: str) -> bool:
+    """Whether any clip has a group."""
+    with store.read() as connection:
+        query = text("SELECT 1 FROM clips WHERE dataset_id = :d AND group_name != '' LIMIT 1")
+        return connection.execute(query, {"d": dataset_id}).first() is not None
+
+
+def table(store: Store, dataset_id: str) -> pd.DataFrame:
+    """All clips in clip order; the index is the position.
+
+    Columns: clip_id, own_id, url, start_s, end_s, group_name, subset as it came, reference, extra; duration_s and
+    sha256 where the sound was heard.
+    """
+    import pandas as pd
+
+    with store.read() as connection:
+        result = connection.execute(
+            text(
+                "SELECT c.position, c.clip_id, c.own_id, c.url, c.start_s, c.end_s, c.group_name, c.subset, "
+                "c.reference, c.extra, s.duration_s, s.sha256 FROM clips c LEFT JOIN sounds s "
+                "ON s.dataset_id = c.dataset_id AND s.position = c.position WHERE c.dataset_id = :d ORDER BY c.position"
+            ),
+            {"d": dataset_id},
+        )
+        columns = list(result.keys())
+        assert result.cursor is not None
+        rows = result.cursor.fetchall()  # plain tuples, for speed
+        result.close()
+    cells: Sequence[Sequence[Any]] = list(zip(*rows, strict=True)) if rows else [()] * len(columns)
+    frame = pd.DataFrame(dict(zip(columns, cells, strict=True)), columns=columns)
+    read = {one: json.loads(one) for one in dict.fromkeys(cells[columns.index("extra")])}
+    frame["extra"] = pd.Series([read[one] for one in cells[columns.index("extra")]], dtype=object)
+    for column in ("start_s", "end_s", "duration_s"):
+        frame[column] = frame[column].astype("float64")
+    return frame.set_index("position")
+
+
+def addresses(
+    store: Store, dataset_id: str, positions: Sequence[int]
+) -> dict[int, tuple[str, float | None, float | None]]:
+    """`{position: (url, start in seconds, end in seconds)}` of some clips, without a look at all the others."""
+    found: dict[int, tuple[str, float | None, float | None]] = {}
+    query = text(
+        "SELECT position, url, start_s, end_s FROM clips WHERE dataset_id = :d AND position IN :positions"
+    ).bindparams(bindparam("positions", expanding=True))
+    with store.read() as connection:
+        for first in range(0, len(positions), _AT_ONCE):
+            some = [int(position) for position in positions[first : first + _AT_ONCE]]
+            for row in connection.execute(query, {"d": dataset_id, "positions": some}):
+                found[row.position] = (row.url, row.start_s, row.end_s)
+    return found
+
+
+def with_address(store: Store, dataset_id: str, url: str, identity: str = "full") -> list[tuple[int, str]]:
+    """`(position, group)` of the clips whose address is the same as `url` in normal form, in clip order."""
+    try:
+        wanted, parts = normal_url(url, identity), urlsplit(url.strip())
+        url.encode()
+    except ValueError:  # no address, or half a character
+        return []
+    if len(url) > _LONGEST_ADDRESS or any(ord(character) < 32 for character in url):
+        return []
+    # the database looks for a part that the normal form leaves as it is, and few rows are compared here
+    query, part = _BY_PART, wanted
+    if parts.scheme in ("http", "https"):
+        part = max(parts.path, parts.query if identity == "full" else "", key=len)
+        if len(part) < 2:
+            query, part = _BY_HOST, parts.hostname or ""
+    with store.read() as connection:
+        rows = connection.execute(query, {"d": dataset_id, "p": "%" + re.sub("([%_!])", r"!\1", part) + "%"})
+        return [(row.position, row.group_name) for row in rows if normal_url(row.url, identity) == wanted]
+
+
+def extras(store: Store, dataset_id: str) -> dict[str, list[str]]:
+    """`{column: its cells in clip order}` of the table's own columns; an empty text where a clip has no such cell."""
+    with store.read() as connection:
+        query = text("SELECT extra FROM clips WHERE dataset_id = :d ORDER BY position")
+        written = list(connection.execute(query, {"d": dataset_id}).scalars())
+    # cells of a clip are kept as JSON: what many clips share is read once
+    read: dict[str, dict[str, Any]] = {one: json.loads(one) for one in dict.fromkeys(written)}
+    columns = dict.fromkeys(name for cells in read.values() for name in cells)
+    return {name: [str(read[one].get(name, "")) for one in written] for name in columns}
+
+
+def has_reference(store: Store, dataset_id: str) -> bool:
+    """Whether any clip came with a label that was set aside."""
+    with store.read() as connection:
+        query = text("SELECT 1 FROM clips WHERE dataset_id = :d AND reference != '' LIMIT 1")
+        return connection.execute(query, {"d": dataset_id}).first() is not None
+
+
+def clip_at(store: Store, dataset_id: str, position: int) -> tuple[Clip, Heard | None] | None:
+    """One clip and what is known of its sound, or None."""
+    with store.read() as connection:
+        row = connection.execute(
+            text(
+                "SELECT c.*, s.sha256, s.duration_s, s.sample_rate FROM clips c LEFT JOIN sounds s "
+                "ON s.dataset_id = c.dataset_id AND s.position = c.position "
+                "WHERE c.dataset_id = :d AND c.position = :p"
+            ),
+            {"d": dataset_id, "p": position},
+        ).one_or_none()
+    if row is None:
+        return None
+    clip = Clip(
+        row.clip_id,
+        row.url,
+        row.start_s,
+        row.end_s,
+        row.group_name,
+        SUBSETS[row.subset],
+        reference=row.reference,
+        extra=json.loads(row.extra),
+    )
+    return clip, Heard(row.sha256, row.duration_s, row.sample_rate) if row.sha256 else None
+
+
+def hear(connection: Connection, dataset_id: str, heard: Mapping[int, Heard]) -> None:
+    """Record what the sounds at some positions are."""
+    run_for_all(
+        connection,
+        "INSERT INTO sounds (dataset_id, position, sha256, duration_s, sample_rate) VALUES (?, ?, ?, ?, ?) "
+        "ON CONFLICT (dataset_id, position) DO UPDATE SET sha256 = excluded.sha256, "
+        "duration_s = excluded.duration_s, sample_rate = excluded.sample_rate",
+        [(dataset_id, at, one.sha256, one.duration_s, one.sample_rate) for at, one in heard.items()],
+    )
+
+
+def heard_count(store: Store, dataset_id: str) -> int:
+    """How many clips' sounds are known: durations come without a revision."""
+    with store.read() as connection:
+        query = text("SELECT count(*) FROM sounds WHERE dataset_id = :d AND duration_s IS NOT NULL")
+        return int(connection.execute(query, {"d": dataset_id}).scalar_one())
+
+
+def durations(store: Store, dataset_id: str, size: int) -> NDArray[np.float64]:
+    """Seconds of each clip in clip order, NaN where the sound has not been heard. [shape=(n,)]"""
+    result = np.full(size, np.nan)
+    with store.read() as connection:
+        rows = connection.execute(
+            text("SELECT position, duration_s FROM sounds WHERE dataset_id = :d AND duration_s IS NOT NULL"),
+            {"d": dataset_id},
+        )
+        for row in rows:
+            if row.position < size:
+                result[row.position] = row.duration_s
+    return result
+
+
+def _in_order(extra: Mapping[str, Any]) -> str:
+    # not `store.dump`, which sorts: the columns go out in the order they came in
+    return json.dumps(extra, ensure_ascii=False, separators=(",", ":"))

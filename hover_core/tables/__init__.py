@@ -1,0 +1,1 @@
+"""Tables in: files to rows of text, rows to clips."""

@@ -1,0 +1,5 @@
+"""Sound to vector: the built-in vectorizers, ONNX models, those of other packages."""
+
+from hover_core.vectorizers.base import Vectorizer, of_waveform
+
+__all__ = ["Vectorizer", "of_waveform"]

@@ -1,0 +1,244 @@
+"""A clip's sound, wherever it is: from the cache, else fetched through the guard, in a form that any browser plays."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from hover_core import settings
+from hover_core.audio import browser_formats, containers
+from hover_core.audio.decoder_pool import Workers
+from hover_core.audio.segment import Piece
+from hover_core.data.clips import Clip
+from hover_core.data.people import MOST_SOUND_BYTES
+from hover_core.errors import DecodeError, FetchError, NotFound, Refused
+from hover_core.fetching.addresses import target_of
+from hover_core.fetching.fetcher import Fetcher
+from hover_core.fetching.sound_cache import SoundCache
+from hover_core.fetching.transport import FetchLimits
+from hover_core.sources import Source, for_dataset
+from hover_core.store.clip_rows import Heard as Known
+from hover_core.store.clip_rows import clip_at, hear
+from hover_core.store.database import DatasetRow, Store
+from hover_core.workspace.turns import Turns
+
+PEAKS: Final = 96
+_KEPT_PEAKS: Final = 20_000
+_QUESTION_WORKERS: Final = 2  # more than one person uses at a time
+
+
+@dataclass(frozen=True)
+class Playable:
+    """A file that a browser plays."""
+
+    path: Path
+    mime: str
+
+
+class Listening:
+    """Sounds of the clips of one store. One in a process; safe for threads.
+
+    Raises `FetchError` or `DecodeError` where a clip has no sound.
+
+    Attributes
+    ----------
+    workers : the processes that decode clips
+    question_workers : those that decode what people ask with, so that a hostile question keeps no clip from playing
+    turns, decoding : how much each person asks at once; see `asking`
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        cache: SoundCache | None = None,
+        *,
+        workers: int = 1,
+        resolver: Callable[..., Any] = socket.getaddrinfo,
+    ) -> None:
+        self.store = store
+        self.cache = cache or SoundCache(settings.data_folder() / "sounds", max_bytes=settings.cache_bytes())
+        self.workers = Workers(workers=workers)
+        self.question_workers = Workers(workers=_QUESTION_WORKERS)
+        self.turns, self.decoding = Turns(), Turns(patience_s=None)
+        self._resolver = resolver
+        self._public = Fetcher(limits=FetchLimits(max_bytes=MOST_SOUND_BYTES), resolver=resolver)
+        self._fetchers: dict[tuple[frozenset[str], frozenset[str], tuple[Source, ...]], Fetcher] = {}
+        self._peaks: OrderedDict[tuple[str, float | None, float | None], list[int]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def close(self) -> None:
+        """End the decoders and the connections, and write what the cache has not written yet."""
+        self.workers.close()
+        self.question_workers.close()
+        for fetcher in (self._public, *self._fetchers.values()):
+            fetcher.close()
+        self.cache.close()
+
+    def fetcher(self, dataset_hosts: Collection[str] = (), *, names: Collection[str] = ()) -> Fetcher:
+        """The fetcher of a dataset whose owner allowed some `host:port` besides those of the operator.
+
+        What an owner can allow has limits, see `Fetcher`; what the operator allows has none.
+        `names` are the dataset's name and id: by them the operator's sources of private sound may be kept to it.
+        """
+        allowed, by_owner = settings.allowed_hosts(), frozenset(host.lower() for host in dataset_hosts)
+        try:
+            sources = for_dataset(settings.sources(), names)
+        except Refused as error:  # every clip then says what the operator has to mend
+            raise FetchError(str(error)) from error
+        with self._lock:
+            key = (allowed, by_owner, sources)
+            if key not in self._fetchers:
+                self._fetchers[key] = Fetcher(
+                    allowed_hosts=allowed,
+                    dataset_hosts=by_owner,
+                    folders=settings.folders(),
+                    sources=sources,
+                    resolver=self._resolver,
+                )
+            return self._fetchers[key]
+
+    def fetcher_of(self, dataset: DatasetRow) -> Fetcher:
+        """The fetcher of a dataset."""
+        return self.fetcher(dataset.settings.get("allowed_hosts", []), names=(dataset.id, dataset.name))
+
+    def fetch(self, dataset_id: str, url: str) -> bytes:
+        """The bytes behind a URL that the owner gives or has put into a table, as far as this dataset may fetch it."""
+        return self.fetcher_of(self.store.dataset(dataset_id)).fetch(url)
+
+    def fetch_public(self, url: str) -> bytes:
+        """The bytes behind an http or https address that nobody vouches for, if it is on the public internet.
+
+        What the operator or an owner allowed does not count: no private host, folder, bucket or credential.
+        """
+        target_of(url)  # any other scheme is refused here, before a bucket is looked for
+        return self._public.fetch(url)
+
+    def recording(self, dataset_id: str, position: int) -> tuple[Clip, str, bytes | Path]:
+        """A clip, the SHA-256 of its recording, and the recording: the bytes of a small one, else where it lies."""
+        clip, known, sound = self._recording(dataset_id, position)
+        return clip, known.sha256, sound
+
+    def _recording(self, dataset_id: str, position: int) -> tuple[Clip, Known, bytes | Path]:
+        found = clip_at(self.store, dataset_id, position)
+        if found is None:
+            raise NotFound(f"dataset {dataset_id} has no clip at position {position}")
+        clip, heard = found
+        kept = self.cache.get(heard.sha256) if heard else None
+        if heard is not None and kept is not None:
+            return clip, heard, kept
+        data = self.fetch(dataset_id, clip.url)
+        sha256 = self.cache.put(data)
+        if heard is None:
+            heard = Known(sha256, None, None)
+            with self.store.write() as connection:
+                hear(connection, dataset_id, {position: heard})
+        return clip, replace(heard, sha256=sha256), self.cache.get(sha256) or data
+
+    def _measure(self, dataset_id: str, position: int, clip: Clip, known: Known, sound: bytes | Path) -> None:
+        """Write down how long a clip is that was decoded, where no job has done so: vectors may come from elsewhere."""
+        if known.duration_s is not None:
+            return
+        try:
+            whole = self.workers.probe(Piece(sound), counted=True)
+        except DecodeError:
+            return  # it was heard all the same
+        end_s = whole.duration_s if clip.end_s is None else min(clip.end_s, whole.duration_s)
+        heard = Known(known.sha256, end_s - (clip.start_s or 0.0), whole.sample_rate)
+        with self.store.write() as connection:
+            hear(connection, dataset_id, {position: heard})
+
+    def playable(self, dataset_id: str, position: int, *, level: bool = False, webkit: bool = False) -> Playable:
+        """The clip as a file for a player: as it came where every browser plays that, else as 16-bit WAV.
+
+        With `level` its loudness is evened out, so that quiet and loud clips can be compared; `webkit` as in
+        `browsers.mime`.
+        """
+        clip, sha256, sound = self.recording(dataset_id, position)
+        if level:
+            name = f"{sha256}.{_part(clip.start_s)}-{_part(clip.end_s)}.level.wav"
+            made = self.cache.path(name) or self._file(name, _levelled(self._wav(clip, sound)))
+            return Playable(made, "audio/wav")
+        stretch = clip.start_s is not None or clip.end_s is not None
+        if not stretch:
+            start = _start(sound)
+            mime = browser_formats.mime(start, webkit=webkit)
+            if not mime and containers.kind(start) == "mov" and not containers.installed():
+                mime = "audio/mp4"  # many browsers know AAC; we would not
+            if mime:
+                return Playable(sound if isinstance(sound, Path) else self._file(sha256, sound), mime)
+        name = f"{sha256}.{_part(clip.start_s)}-{_part(clip.end_s)}.wav"
+        return Playable(self.cache.path(name) or self._file(name, self._wav(clip, sound)), "audio/wav")
+
+    def _wav(self, clip: Clip, sound: bytes | Path) -> bytes:
+        return self.workers.wav(Piece(sound, clip.start_s, clip.end_s))
+
+    def _file(self, name: str, data: bytes) -> Path:
+        self.cache.put_named(name, data)
+        path = self.cache.path(name)
+        if path is None:
+            raise DecodeError("the sound was made but could not be kept: is the disk full?")
+        return path
+
+    def peaks(self, dataset_id: str, position: int) -> list[int]:
+        """The clip's outline for a thumbnail: 96 numbers, 0 to 255."""
+        clip, known, sound = self._recording(dataset_id, position)
+        found = self._outline(clip, known.sha256, sound)
+        self._measure(dataset_id, position, clip, known, sound)
+        return found
+
+    def _outline(self, clip: Clip, sha256: str, sound: bytes | Path) -> list[int]:
+        key = (sha256, clip.start_s, clip.end_s)
+        with self._lock:
+            if key in self._peaks:
+                self._peaks.move_to_end(key)
+                return self._peaks[key]
+        name = f"{sha256}.{_part(clip.start_s)}-{_part(clip.end_s)}.peaks"
+        kept = self.cache.read(name)  # also of a server before this one
+        if kept is None:
+            kept = self.workers.peaks(Piece(sound, clip.start_s, clip.end_s), n=PEAKS).tobytes()
+            self.cache.put_named(name, kept)
+        found = list(kept)
+        with self._lock:
+            self._peaks[key] = found
+            while len(self._peaks) > _KEPT_PEAKS:
+                self._peaks.popitem(last=False)
+        return found
+
+    def spectrogram(self, dataset_id: str, position: int) -> np.ndarray:
+        """The clip's spectrogram. [shape=(110, 600), uint8]; see `Workers.spectrogram`"""
+        clip, known, sound = self._recording(dataset_id, position)
+        name = f"{known.sha256}.{_part(clip.start_s)}-{_part(clip.end_s)}.spectrogram"
+        kept = self.cache.read(name)
+        if kept is None:
+            kept = self.workers.spectrogram(Piece(sound, clip.start_s, clip.end_s)).tobytes()
+            self.cache.put_named(name, kept)
+        self._measure(dataset_id, position, clip, known, sound)
+        return np.frombuffer(kept, np.uint8).reshape(110, 600)
+
+
+def _start(sound: bytes | Path) -> bytes:
+    if isinstance(sound, bytes):
+        return sound[: browser_formats.HEAD]
+    with sound.open("rb") as file:
+        return file.read(browser_formats.HEAD)
+
+
+def _levelled(wav: bytes) -> bytes:
+    """16-bit WAV at one loudness: −20 dB full scale (RMS), as far as its peaks allow."""
+    samples = np.frombuffer(wav[44:], "<i2").astype(np.float64)
+    rms, peak = np.sqrt(np.mean(samples**2)) if len(samples) else 0.0, np.abs(samples).max(initial=0.0)
+    if not rms:
+        return wav
+    gain = min(3277 / rms, 32_000 / peak)
+    return wav[:44] + np.rint(samples * gain).astype("<i2").tobytes()
+
+
+def _part(seconds: float | None) -> str:
+    return "" if seconds is None else f"{seconds:.3f}"

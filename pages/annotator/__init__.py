@@ -1,0 +1,1 @@
+"""The page that annotators see as well: Label."""

@@ -1,0 +1,161 @@
+"""Long recordings on the Upload page: how to cut them, how far that is, and what came of it."""
+
+from __future__ import annotations
+
+import pandas as pd
+import streamlit as st
+
+from hover_core.audio.segmentation import Cut
+from hover_core.data.credentials import mask_credentials
+from hover_core.errors import HoverError
+from hover_core.jobs import cut, queue
+from hover_core.store.job_rows import Job
+from hover_core.tables import rows
+from hover_core.workspace.dataset import Dataset
+from pages.components import session
+from pages.components.text import counted, plain, time_goes
+
+_WAYS = {"no": "Not cut", "fixed": "Every few seconds", "pauses": "At silences"}
+_LABELS = {
+    "aside": "Kept in a column: not every clip of a recording need be that",
+    "each": "Given to each of its clips",
+}
+
+
+def choice(digest: str, *, labelled: bool) -> tuple[Cut | None, str]:
+    """How the recordings of a table are to be cut, or None; and what becomes of their labels."""
+    with st.expander("Long recordings: cut them into clips", icon=":material/content_cut:"):
+        way = st.segmented_control(
+            "Recordings are cut",
+            list(_WAYS),
+            format_func=_WAYS.__getitem__,
+            default="no",
+            required=True,
+            key=f"upload.cut.{digest}",
+            label_visibility="collapsed",
+        )
+        if way == "no":
+            st.caption("One row, one clip. Choose how to cut if the rows are recordings of minutes or hours.")
+            return None, "aside"
+        given: dict[str, float] = {}
+        with st.grid(4, min_column_width=150):
+            if way == "fixed":
+                given["length_s"] = st.number_input("Length (s)", 0.1, 3600.0, 5.0, 0.5, key=f"upload.length.{digest}")
+                given["overlap_s"] = st.number_input(
+                    "Overlap (s)", 0.0, 3600.0, 0.0, 0.5, key=f"upload.overlap.{digest}", help="Shared with the next."
+                )
+            else:
+                given["length_s"] = st.number_input(
+                    "Longest (s)",
+                    0.1,
+                    3600.0,
+                    10.0,
+                    1.0,
+                    key=f"upload.longest.{digest}",
+                    help="A longer sound is cut where it is quietest.",
+                )
+                given["pause_s"] = st.number_input(
+                    "Pause of at least (s)", 0.02, 60.0, 0.3, 0.1, key=f"upload.pause.{digest}"
+                )
+                given["quiet_db"] = st.number_input(
+                    "Quiet is below (dB)",
+                    1.0,
+                    90.0,
+                    30.0,
+                    5.0,
+                    key=f"upload.quiet.{digest}",
+                    help="So far below the loudest moment of the recording. Less where there is noise between sounds.",
+                )
+        labels = "aside"
+        if labelled:
+            labels = st.radio(
+                "The label of a recording is",
+                list(_LABELS),
+                format_func=_LABELS.__getitem__,
+                key=f"upload.cutlabels.{digest}",
+                horizontal=True,
+            )
+        st.caption("Every recording is fetched and measured first. Its clips are one group: a split never parts them.")
+        try:
+            return Cut(str(way), **given), str(labels)
+        except HoverError as error:
+            st.error(plain(str(error)))
+            st.stop()
+
+
+def shown(dataset: Dataset) -> bool:
+    """Show the newest cutting if it runs, or if nothing came after it; whether there was anything to show."""
+    job = queue.tend(dataset)
+    if job is None or job.kind != cut.KIND or st.session_state.get("upload.cut_seen") == job.id:
+        return False
+    if job.running:
+        _running(dataset)
+    else:
+        _ended(dataset, job)
+    return True
+
+
+def bar(job: Job) -> None:
+    """How far a cutting is, in one line; on every page that shows the work of a dataset."""
+    progress = job.progress
+    total, finished = int(progress.get("total", 0)), int(progress.get("done", 0)) + int(progress.get("failed", 0))
+    if not total:
+        st.progress(0.0, "Starting …" if job.attempts <= 1 else "Taking the work up where it was …")
+        return
+    words = [f"{finished:,}/{total:,} recordings", f"{cut.outcome(job).new:,} clips"]
+    left = progress.get("left_s")
+    words += [f"{left:,.0f} s left" if left < 90 else f"{left / 60:,.0f} min left"] if left is not None else []
+    limit = {"network": "the network is the limit", "machine": "this machine is the limit"}.get(progress.get("limit"))
+    st.progress(min(1.0, finished / total), " · ".join([*words, *([limit] if limit else [])]))
+
+
+@st.fragment(run_every=1.0)
+def _running(dataset: Dataset) -> None:
+    job = queue.tend(dataset)
+    if job is None or not job.running or job.kind != cut.KIND:
+        st.rerun()
+    st.subheader("Cutting recordings into clips")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        bar(job)
+        if st.button("Cancel", icon=":material/stop:", key="upload.cancel", disabled=job.cancel):
+            queue.cancel(dataset)
+    goes = time_goes(job.progress.get("shares", {}))
+    st.caption(
+        f"{goes} This goes on when you close the page. Clips are in the dataset as soon as their recording is done."
+    )
+
+
+def _ended(dataset: Dataset, job: Job) -> None:
+    result = cut.outcome(job)
+    words = [f"{counted(result.new, 'clip')} cut from {counted(result.recordings, 'recording')}"]
+    words += [f"{result.known:,} were there already"] if result.known else []
+    if job.state == "failed":
+        reason = plain(job.progress.get("message") or "see its log")
+        st.error(f"The work ended early: {reason} · {' · '.join(words)}", icon=":material/error:")
+    elif job.state == "cancelled":
+        st.info(f"Cancelled. What was done is kept: {' · '.join(words)}", icon=":material/stop:")
+    else:
+        st.success(" · ".join(words), icon=":material/check:")
+    if result.failures:
+        _failures(dataset, result)
+    with st.container(horizontal=True, vertical_alignment="center"):
+        if dataset.row.size:
+            st.page_link("owner/split.py", label="Next: split", icon=":material/arrow_forward:")
+            st.page_link("owner/vectorize.py", label="Skip to the map", icon=":material/scatter_plot:")
+        if st.button("Add another table", icon=":material/add:", key="upload.another"):
+            st.session_state["upload.cut_seen"] = job.id
+            st.rerun()
+
+
+def _failures(dataset: Dataset, result: cut.Result) -> None:
+    frame = pd.DataFrame([{"address": mask_credentials(address), "why": reason} for address, reason in result.failures])
+    title = f"{counted(len(frame), 'recording')} could not be cut"
+    with st.expander(title, icon=":material/volume_off:", expanded=len(frame) < 20):
+        st.dataframe(frame.head(500), hide_index=True, width="stretch", alt="Recordings that could not be cut, and why")
+        with st.container(horizontal=True):
+            if st.button("Retry these", icon=":material/refresh:", key="upload.cut_retry"):
+                with session.said():
+                    cut.retry(dataset)
+                    st.rerun()
+            safe = frame.map(rows.neutralise)
+            st.download_button("Download", safe.to_csv(index=False), "failed-recordings.csv", "text/csv")

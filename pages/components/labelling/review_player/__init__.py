@@ -1,0 +1,58 @@
+"""Hits played one after the other, judged by keys: nobody has to look, or to touch the mouse."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import streamlit as st
+
+from hover_core.workspace.dataset import Dataset
+from pages.components import elements
+from pages.components.label_keys import label_given, label_keys
+from pages.components.labelling.actions import Desk
+from pages.components.labelling.query import Row
+from pages.server import assets
+
+_VERDICTS = ("keep", "drop", "skip", "undo")
+
+
+def hands_free(dataset: Dataset, desk: Desk, row: Row, *, key: str) -> None:
+    """Draw the player of a row. What is decided is taken over before the run, in the order in which it was done."""
+    named = dataset.names(row.positions)
+    rows = [[position, named[position][0]] for position in row.positions]
+    data = {
+        "assets": assets.folder(),
+        "clips": f"clips/{dataset.id}/",
+        "rows": rows,
+        "keys": label_keys(dataset.state().names),
+        "at": row.at,
+        "kept": list(row.kept),
+        "dropped": sorted(row.dropped),
+        "labelled": sorted(row.done),
+        "heard": elements.acknowledged(key),
+    }
+    _element()(key=key, data=data, height="content", on_said_change=partial(_take_over, desk, key))
+
+
+def _take_over(desk: Desk, key: str) -> None:
+    dataset = desk.dataset()
+    names = dataset.state().names if dataset is not None else ()
+    for act in elements.heard(key):
+        kind, position, at = act.get("kind"), act.get("position"), act.get("at")
+        if kind in _VERDICTS and isinstance(position, int) and isinstance(at, int):
+            desk.decide(position, kind, act.get("heard") is True, at)
+        elif kind == "label":
+            desk.chosen = label_given(names, act.get("index")) or desk.chosen
+            desk.apply_kept(desk.chosen)
+            if not desk.chosen:
+                desk.problem = "Choose a label first: nothing was written."
+        elif kind == "take back":
+            desk.undo()
+        elif kind == "end" and desk.search is not None:
+            desk.search.row = None
+
+
+@st.cache_resource
+def _element() -> Any:
+    return st.components.v2.component("hands_free", js=assets.inline("labelling/review_player"), isolate_styles=False)
