@@ -1,7 +1,7 @@
 """An annotation says: this annotator gave this clip this label, with this verdict, at this time, in this way.
 
 Annotations are events in a log that only grows. They come in batches, one for each action; what is current is a fold
-over the log. Nothing here knows where the log is kept.
+over the log (what each verdict does is in `verdicts`). Nothing here knows where the log is kept.
 """
 
 from __future__ import annotations
@@ -13,17 +13,6 @@ from typing import Final
 from hover_core.data.names import clean, has_control
 from hover_core.errors import Refused
 
-VERDICTS: Final = ("yes", "no", "unsure")
-INVERSE: Final = {  # the event that takes another one back, both ways
-    "yes": "withdrawn",
-    "no": "no withdrawn",
-    "unsure": "unsure withdrawn",
-    "withdrawn": "yes",
-    "no withdrawn": "no",
-    "unsure withdrawn": "unsure",
-    "cleared": "cleared withdrawn",  # gone from the view of whoever works blind, while somebody else's label stands
-    "cleared withdrawn": "cleared",
-}
 HOW: Final = ("heard", "lasso", "search", "propagated", "imported")
 UNLABELLED: Final = -1  # the code of no label
 MAX_LABEL: Final = 200  # characters

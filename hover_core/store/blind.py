@@ -9,16 +9,29 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from itertools import chain
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, text
 
 from hover_core.data.annotations import UNLABELLED
+from hover_core.data.verdicts import ALONE, Annotations, Verdict
+from hover_core.store.replay import any_of, fold_labels, in_order, numbers, verdict_number
 from hover_core.store.state import State
 
 Wide = NDArray[np.int64]
+
+# An undo is no annotation here: what it takes back is left out instead. So only a clear of one's own withdraws.
+_SAYING: Final = (Verdict.YES, Verdict.NO, Verdict.UNSURE, Verdict.CLEARED)
+_OWN: Final = (
+    f"SELECT b.id, b.revision, a.position, {verdict_number((*_SAYING, Verdict.WITHDRAWN))}, a.code, a.source "  # noqa: S608 - our own words
+    "FROM annotations a JOIN batches b ON b.id = a.batch_id JOIN batches s ON s.id = a.source "
+    "WHERE b.dataset_id = :d AND b.revision > :after AND b.revision <= :upto AND b.kind <> 'undo' "
+    f"AND s.annotator = :a AND ({any_of(_SAYING)} "
+    f"OR ({any_of([Verdict.WITHDRAWN])} AND b.kind = 'clear' AND b.annotator = :a)) "
+    "ORDER BY b.revision, b.id, a.code, a.position"
+)
 
 
 def view_of(connection: Connection, dataset_id: str, annotator: str, everybody: State, kept: State | None) -> State:
@@ -27,9 +40,9 @@ def view_of(connection: Connection, dataset_id: str, annotator: str, everybody: 
     after = kept.revision if kept is not None else -1
     if kept is None or after > upto or _undos(connection, dataset_id, after, upto):
         kept, after = None, -1  # an undo may bring back what lies anywhere in the log
-    batch, at, position, code, verdict, source = _own(connection, dataset_id, annotator, after, upto)
+    batch, at, own = _own(connection, dataset_id, annotator, after, upto)
     names = list(kept.names) if kept is not None else []
-    theirs = _codes(names, code, at, everybody.names, _offered(connection, dataset_id, after, upto))
+    theirs = _codes(names, own.code, at, everybody.names, _offered(connection, dataset_id, after, upto))
     label = np.full(everybody.size, UNLABELLED, np.int32)
     given_by = np.zeros(everybody.size, np.int64)
     changed = np.zeros(everybody.size, np.int64)
@@ -38,37 +51,20 @@ def view_of(connection: Connection, dataset_id: str, annotator: str, everybody: 
         changed[: kept.size] = kept.label_changed
     undone, last = _chains(connection, dataset_id, upto) if kept is None else (set[int](), dict[int, int]())
     touched = [max(r, last.get(b, 0)) for b, r in zip(batch.tolist(), at.tolist(), strict=True)]
-    np.maximum.at(changed, position, np.array(touched, np.int64))
-    stands = np.array([b not in undone for b in batch.tolist()], bool)
-    yes, no, cleared = (stands & (verdict == kind) for kind in (1, 0, 3))
-    if not (no | cleared).any():
-        label[position[yes]], given_by[position[yes]] = theirs[code[yes]], source[yes]
-    else:
-        for one in np.unique(batch[stands]):
-            gives, denies = yes & (batch == one), no & (batch == one)
-            ended = position[denies][label[position[denies]] == theirs[code[denies]]]
-            ended = np.concatenate([ended, position[cleared & (batch == one)]])
-            label[ended], given_by[ended] = UNLABELLED, 0
-            label[position[gives]], given_by[position[gives]] = theirs[code[gives]], source[gives]
+    np.maximum.at(changed, own.position, np.array(touched, np.int64))
+    stands = np.flatnonzero([b not in undone for b in batch.tolist()])
+    mine = replace(own, code=theirs[own.code])[stands]
+    fold_labels(label, given_by, *in_order(mine, batch[stands], ALONE), ALONE)
     return replace(everybody, label=label, source=given_by, label_changed=changed, names=tuple(names), view=annotator)
 
 
-def _own(connection: Connection, dataset_id: str, annotator: str, after: int, upto: int) -> list[Wide]:
-    """Batch, revision, position, code, verdict (1 yes, 0 no, 2 unsure, 3 cleared) and source of theirs, in order."""
-    rows = connection.execute(
-        text(
-            "SELECT b.id, b.revision, a.position, a.code, "
-            "CASE a.verdict WHEN 'yes' THEN 1 WHEN 'no' THEN 0 WHEN 'unsure' THEN 2 ELSE 3 END, a.source "
-            "FROM annotations a JOIN batches b ON b.id = a.batch_id JOIN batches s ON s.id = a.source "
-            "WHERE b.dataset_id = :d AND b.revision > :after AND b.revision <= :upto AND b.kind <> 'undo' "
-            "AND s.annotator = :a AND (a.verdict IN ('yes', 'no', 'unsure', 'cleared') "
-            "OR (a.verdict = 'withdrawn' AND b.kind = 'clear' AND b.annotator = :a)) "
-            "ORDER BY b.revision, b.id, a.code, a.position"
-        ),
-        {"d": dataset_id, "a": annotator, "after": after, "upto": upto},
-    ).all()
-    flat = np.fromiter(chain.from_iterable(rows), np.int64, count=len(rows) * 6)
-    return [np.ascontiguousarray(column) for column in flat.reshape(-1, 6).T]
+def _own(
+    connection: Connection, dataset_id: str, annotator: str, after: int, upto: int
+) -> tuple[Wide, Wide, Annotations]:
+    """The batch and revision of each of their annotations, and these, in order."""
+    span = {"d": dataset_id, "a": annotator, "after": after, "upto": upto}
+    batch, at, *columns = numbers(connection, _OWN, span, 6)
+    return batch, at, Annotations(*columns)
 
 
 def _codes(names: list[str], code: Wide, at: Wide, everybody: tuple[str, ...], offered: list[tuple[str, int]]) -> Wide:

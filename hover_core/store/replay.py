@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 from itertools import chain
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, text
 
 from hover_core.data.annotations import UNLABELLED
+from hover_core.data.verdicts import EVERYBODY, Annotations, Effect, Verdict, apply
 from hover_core.store.state import State
+
+
+def verdict_number(verdicts: Iterable[Verdict]) -> str:
+    """SQL for the number of `annotations.verdict` in a query over `annotations a` that asks for no other verdicts."""
+    cases = " ".join(f"WHEN '{verdict}' THEN {verdict.number}" for verdict in verdicts)
+    return f"CASE a.verdict {cases} END"
+
+
+def any_of(verdicts: Iterable[Verdict]) -> str:
+    """SQL that is true for annotations with one of these verdicts, in a query over `annotations a`."""
+    words = ", ".join(f"'{verdict}'" for verdict in verdicts)
+    return f"a.verdict IN ({words})"
+
+
+_COUNTING: Final = [verdict for verdict in Verdict if EVERYBODY[verdict.number] != Effect.KEEP]
+_ANNOTATIONS: Final = (  # an annotation without an effect on what everybody sees is not even read
+    f"SELECT a.position, {verdict_number(_COUNTING)}, a.code, a.source, b.revision "  # noqa: S608 - our own words
+    "FROM annotations a JOIN batches b ON b.id = a.batch_id WHERE b.dataset_id = :d AND b.revision > :after "
+    f"AND b.revision <= :upto AND {any_of(_COUNTING)}"
+)
 
 
 def advance(connection: Connection, dataset_id: str, state: State | None, revision: int) -> State:
@@ -23,17 +45,8 @@ def advance(connection: Connection, dataset_id: str, state: State | None, revisi
     after = state.revision
     state = writable(grown(connection, dataset_id, state))
     span = {"d": dataset_id, "after": after, "upto": revision}
-    given, position, code, source, at = numbers(
-        connection,
-        "SELECT CASE a.verdict WHEN 'yes' THEN 1 ELSE 0 END, a.position, a.code, a.source, b.revision "
-        "FROM annotations a JOIN batches b ON b.id = a.batch_id WHERE b.dataset_id = :d AND b.revision > :after "
-        "AND b.revision <= :upto AND a.verdict IN ('yes', 'withdrawn')",
-        span,
-        5,
-    )
-    # within a batch what is withdrawn goes first, so that the order of its rows does not matter
-    order = np.lexsort((given, at))
-    fold_labels(state, position[order], code[order], source[order], given[order] == 1, at[order])
+    *columns, at = numbers(connection, _ANNOTATIONS, span, 5)
+    replay_labels(state, Annotations(*columns), at)
     position, subset, source, at = numbers(
         connection,
         "SELECT m.position, m.subset, m.source, b.revision FROM moves m JOIN batches b ON b.id = m.batch_id "
@@ -70,18 +83,68 @@ def grown(connection: Connection, dataset_id: str, state: State) -> State:
     )
 
 
+def replay_labels(state: State, annotations: Annotations, revision: NDArray[Any]) -> None:
+    """Write annotations, in any order, into what everybody sees: the arrays of a state of our own.
+
+    `revision` is that of each annotation. [shape=(n,)]
+    """
+    annotations, revision = in_order(annotations, revision, EVERYBODY)
+    fold_labels(state.label, state.source, annotations, revision, EVERYBODY)
+    state.label_changed[annotations.position] = revision
+
+
+def in_order(
+    annotations: Annotations, batch: NDArray[Any], effects: NDArray[np.int8]
+) -> tuple[Annotations, NDArray[Any]]:
+    """The annotations that have an effect, in the order in which they count, and the batch of each.
+
+    Batch after batch, and within a batch what ends a label goes first, so that the order of its rows does not matter.
+
+    Parameters
+    ----------
+    annotations
+        In any order.
+    batch
+        Of each annotation, rising from older to newer ones. [shape=(n,), int64]
+    effects
+        `EVERYBODY` or `ALONE`. [shape=(8,)]
+    """
+    effect = effects[annotations.verdict]
+    if not effect.all():  # `KEEP` is 0
+        counting = np.flatnonzero(effect)
+        annotations, batch, effect = annotations[counting], batch[counting], effect[counting]
+    turn = batch * len(Effect) + effect
+    if bool((turn[1:] >= turn[:-1]).all()):  # as a log of first labels is: a million rows stay where they are
+        return annotations, batch
+    order = np.argsort(turn, kind="stable")
+    return annotations[order], batch[order]
+
+
 def fold_labels(
-    state: State,
-    position: NDArray[Any],
-    code: NDArray[Any],
-    source: NDArray[Any],
-    given: NDArray[np.bool_],
-    revision: NDArray[Any] | int,
+    label: NDArray[Any], source: NDArray[Any], annotations: Annotations, batch: NDArray[Any], effects: NDArray[np.int8]
 ) -> None:
-    """Write label events, in their order, into the arrays of a state of our own: the last on a clip counts."""
-    state.label[position] = np.where(given, code, UNLABELLED)
-    state.source[position] = np.where(given, source, 0)
-    state.label_changed[position] = revision
+    """Apply annotations, in the order in which they count, to the label and source of every clip.
+
+    Parameters
+    ----------
+    label, source
+        Changed in place. [shape=(clips,)]
+    annotations
+        As `in_order` returns them; in one batch a clip is named once, or ended and given.
+    batch
+        What tells the batches apart, in rising order. [shape=(n,)]
+    effects
+        `EVERYBODY` or `ALONE`. [shape=(8,)]
+    """
+    effect = effects[annotations.verdict]
+    where = annotations.position
+    if bool((effect >= Effect.END).all()):  # whatever the clips carried: all at once, and the last on a clip counts
+        label[where], source[where] = apply(UNLABELLED, 0, effect, annotations.code, annotations.source)
+        return
+    edges = (np.flatnonzero(batch[1:] != batch[:-1]) + 1).tolist()
+    for run in map(slice, [0, *edges], [*edges, len(effect)]):
+        of, on = annotations[run], where[run]
+        label[on], source[on] = apply(label[on], source[on], effect[run], of.code, of.source)
 
 
 def fold_moves(
@@ -121,14 +184,14 @@ def numbers(connection: Connection, query: str, values: dict[str, Any], width: i
     return [np.ascontiguousarray(column) for column in flat.reshape(-1, width).T]
 
 
-def undone(connection: Connection, dataset_id: str, *, but: int = 0) -> set[int]:
-    """The batches that are taken back by an undo which itself still stands; the undo `but` does not count."""
+def undone(connection: Connection, dataset_id: str) -> set[int]:
+    """The batches that are taken back by an undo which itself still stands."""
     rows = connection.execute(
         text("SELECT id, undoes FROM batches WHERE dataset_id = :d AND undoes IS NOT NULL ORDER BY id DESC"),
         {"d": dataset_id},
     )
     found: set[int] = set()
     for row in rows:
-        if row.id not in found and row.id != but:
+        if row.id not in found:
             found.add(row.undoes)
     return found

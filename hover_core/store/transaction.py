@@ -11,18 +11,25 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, text
 
-from hover_core.data.annotations import HOW, INVERSE, UNLABELLED, VERDICTS, label_named
+from hover_core.data.annotations import HOW, UNLABELLED, label_named
 from hover_core.data.arrays import Positions
 from hover_core.data.clips import SUBSETS
 from hover_core.data.clock import now
 from hover_core.data.names import clean, escape
+from hover_core.data.verdicts import ALONE, ANSWERS, Annotations, Effect, Verdict, apply, standing
+from hover_core.data.verdicts import undo as undo_of
 from hover_core.errors import NotAllowed, NotFound, Refused
 from hover_core.store.database import insert, insert_tuples
-from hover_core.store.replay import fold_labels, fold_moves, grown, numbers, undone, writable
+from hover_core.store.replay import fold_moves, grown, numbers, replay_labels, undone, verdict_number, writable
 from hover_core.store.state import State
 
 _ANNOTATION: Final = ("batch_id", "position", "code", "verdict", "source")
 _MOVE: Final = ("batch_id", "position", "subset", "subset_before", "source", "source_before")
+_BATCH: Final = (
+    f"SELECT a.position, {verdict_number(Verdict)}, a.code, a.source "  # noqa: S608 - our own words
+    "FROM annotations a WHERE a.batch_id = :id"
+)
+_WORDS: Final = [verdict.value for verdict in Verdict]  # plain strings: drivers take other ways for an Enum
 
 
 @dataclass
@@ -118,9 +125,9 @@ class Action:
             self.state = state = replace(state, names=tuple(sorted(codes, key=lambda name: codes[name])))
         batch_id = self._open_batch(token, how=how, kind=kind, note=note)
         sources: dict[tuple[str, str, str], int] = {}
-        ended, given, other = _Events(batch_id), _Events(batch_id), _Events(batch_id)
+        events = _Columns()
         for entry, positions in fresh:
-            code = codes[entry.label]
+            code, verdict = codes[entry.label], Verdict(entry.verdict)
             source = batch_id
             if entry.source is not None:
                 if entry.source not in sources:
@@ -129,13 +136,14 @@ class Action:
                         f"{token}/{len(sources)}", by=by, at=at, how=way, kind="source"
                     )
                 source = sources[entry.source]
-            held = state.label[positions]
-            # a yes for another label, or a no for this one, ends what is held; its source stays in the log
-            # so that undo can give the label back to whoever gave it
-            ends = {"yes": held >= 0, "no": held == code, "unsure": np.zeros(len(held), bool)}[entry.verdict]
-            ended.add(positions[ends], held[ends], INVERSE["yes"], state.source[positions[ends]])
-            (given if entry.verdict == "yes" else other).add(positions, code, entry.verdict, source)
-        return self._append(batch_id, left, ended, given, other)
+            held, held_source = state.label[positions], state.source[positions]
+            _, source_after = apply(held, held_source, int(ALONE[verdict.number]), code, source)
+            # what this ends is withdrawn in everybody's log; its source stays there so that undo can give the label
+            # back to whoever gave it
+            ends = (held >= 0) & (source_after != held_source)
+            events.add(positions[ends], Verdict.WITHDRAWN, held[ends], held_source[ends])
+            events.add(positions, verdict, code, source)
+        return self._append(batch_id, left, events.annotations())
 
     def clear(self, positions: Positions, *, how: str, token: str) -> Written:
         """Append one batch that leaves clips without a label; those that have none are left alone.
@@ -162,15 +170,13 @@ class Action:
         if not len(positions):
             return Written(None, 0, left, self.revision - 1)
         batch_id = self._open_batch(token, how=how, kind="clear", note="no label")
-        code_of = {name: code for code, name in enumerate(state.names)}
-        # a view has codes of its own, also of labels that were offered and that nobody gave yet
-        codes = np.array([code_of.get(name, UNLABELLED) for name in seen.names], np.int64)
-        ended, cleared = _Events(batch_id), _Events(batch_id)
+        events = _Columns()
         ends = state.source[positions] == seen.source[positions]
-        ended.add(positions[ends], state.label[positions[ends]], INVERSE["yes"], state.source[positions[ends]])
-        aside = positions[~ends]  # somebody else's label stands there: this row is for the view alone
-        cleared.add(aside, codes[seen.label[aside]], "cleared", batch_id)
-        return self._append(batch_id, left, ended, None, cleared)
+        ended, aside = positions[ends], positions[~ends]
+        events.add(ended, Verdict.WITHDRAWN, state.label[ended], state.source[ended])
+        # somebody else's label stands there: these rows are for the view alone
+        events.add(aside, Verdict.CLEARED, self._everybodys_codes(seen)[seen.label[aside]], batch_id)
+        return self._append(batch_id, left, events.annotations())
 
     def move(
         self,
@@ -232,103 +238,67 @@ class Action:
             raise NotAllowed(
                 f"{self.annotator}: this was done by {found.annotator}; only they or the owner can undo it"
             )
-        events = {
-            verdict: numbers(
-                self.connection,
-                "SELECT position, code, source FROM annotations WHERE batch_id = :id AND verdict = :verdict",
-                {"id": batch_id, "verdict": verdict},
-                3,
-            )
-            for verdict in INVERSE
-        }
+        batch = Annotations(*numbers(self.connection, _BATCH, {"id": batch_id}, 4))
         moved = numbers(
             self.connection,
             "SELECT position, subset, source, subset_before, source_before FROM moves WHERE batch_id = :id",
             {"id": batch_id},
             5,
         )
-        touched = len(np.unique(np.concatenate([moved[0], *(found[0] for found in events.values())])))
-        standing = self._as_left(events["yes"], events[INVERSE["yes"]])
-        undo_id = self._open_batch(token, how=found.how, kind="undo", note=found.note, undoes=batch_id)
-        ended, given, other = _Events(undo_id), _Events(undo_id), _Events(undo_id)
-        for verdict, into in (("yes", ended), (INVERSE["yes"], given)):
-            positions, codes, sources = events[verdict]
-            stands = standing[positions]
-            into.add(positions[stands], codes[stands], INVERSE[verdict], sources[stands])
-        if batch_id not in undone(self.connection, self.dataset_id, but=undo_id):
-            for verdict in ("no", "unsure", "cleared", INVERSE["no"], INVERSE["unsure"], INVERSE["cleared"]):
-                positions, codes, sources = events[verdict]
-                other.add(positions, codes, INVERSE[verdict], sources)
+        touched = len(np.unique(np.concatenate([moved[0], batch.position])))
+        twice = batch_id in undone(self.connection, self.dataset_id)
+        inverse = undo_of(batch, self.state.label, self.state.source, undone=twice)
         position, subset, source, subset_before, source_before = moved
         stands = (self.state.subset[position] == subset) & (self.state.subset_source[position] == source)
         back = (position[stands], subset_before[stands], source_before[stands])
-        nothing = not (len(back[0]) or ended.size or given.size or other.size)
         if self.seen is not None:
-            return self._undo_unseen(batch_id, found.kind, undo_id, events, nothing, ended, given, other)
+            changed, left = self._change_in_view(self.seen, batch, found.kind)
+            changed, left = changed + len(back[0]), left + len(position) - len(back[0])
+            nothing = twice
+        else:
+            changed, left = 0, touched
+            nothing = not (len(inverse) or len(back[0]))
         if nothing:
-            self.connection.execute(text("DELETE FROM batches WHERE id = :id"), {"id": undo_id})
-            return Written(None, 0, touched, self.revision - 1)
-        written = self._append(undo_id, 0, ended, given, other, moved=back)
-        return replace(written, left=touched - written.changed)
-
-    def _undo_unseen(
-        self,
-        batch_id: int,
-        kind: str,
-        undo_id: int,
-        events: dict[str, list[Positions]],
-        nothing: bool,
-        ended: _Events,
-        given: _Events,
-        other: _Events,
-    ) -> Written:
-        """The end of an undo by somebody who works blind: it counts, and says, what changes in their own view."""
-        assert self.seen is not None
-        yes, cleared = events["yes"], events["cleared"][0]
-        if kind == "clear":
-            cleared = np.concatenate([cleared, events[INVERSE["yes"]][0]])
-        mine = np.concatenate([self.seen.source[yes[0]] == yes[2], self.seen.label[cleared] == UNLABELLED])
-        changed, left = int(mine.sum()), int((~mine).sum())
-        if batch_id in undone(self.connection, self.dataset_id, but=undo_id):
-            self.connection.execute(text("DELETE FROM batches WHERE id = :id"), {"id": undo_id})
-            return Written(None, 0, len(mine), self.revision - 1)
-        self.wrote = True
-        if not nothing:
-            self._append(undo_id, 0, ended, given, other)
+            return Written(None, 0, changed + left, self.revision - 1)
+        undo_id = self._open_batch(token, how=found.how, kind="undo", note=found.note, undoes=batch_id)
+        written = self._append(undo_id, 0, inverse, back)
+        if self.seen is None:
+            return replace(written, left=touched - written.changed)
         self.connection.execute(text("UPDATE batches SET size = :n WHERE id = :id"), {"n": changed, "id": undo_id})
-        return Written(undo_id, changed, left, self.revision)
+        return replace(written, changed=changed, left=left)
 
-    def _as_left(self, given: Sequence[Positions], ended: Sequence[Positions]) -> NDArray[np.bool_]:
-        """Which clips carry what a batch left them with: the label that it gave, or none where it only ended one."""
-        label = np.full(self.state.size, UNLABELLED - 1, np.int64)
-        source = np.zeros(self.state.size, np.int64)
-        label[ended[0]] = UNLABELLED
-        label[given[0]], source[given[0]] = given[1], given[2]
-        return (label == self.state.label) & (source == self.state.source)
+    def _change_in_view(self, seen: State, batch: Annotations, kind: str) -> tuple[int, int]:
+        """How many annotations of a batch its undo takes back, and leaves, in the view of a blind annotator."""
+        # what is withdrawn for everybody was the annotator's own only where they cleared it
+        own = (batch.verdict != Verdict.WITHDRAWN.number) | (kind == "clear")
+        ended_or_given = batch[(ALONE[batch.verdict] >= Effect.END) & own]
+        shows = standing(ended_or_given, self._everybodys_codes(seen)[seen.label], seen.source, ALONE)
+        return int(shows.sum()), int((~shows).sum())
+
+    def _everybodys_codes(self, seen: State) -> NDArray[np.int64]:
+        """The code that everybody has for each code of a view, and -1 at the end for no label."""
+        code_of = {name: code for code, name in enumerate(self.state.names)}
+        # a view has codes of its own, also of labels that were offered and that nobody gave yet
+        return np.array([*(code_of.get(name, UNLABELLED) for name in seen.names), UNLABELLED], np.int64)
 
     def _append(
         self,
         batch_id: int,
         left: int,
-        ended: _Events | None = None,
-        given: _Events | None = None,
-        other: _Events | None = None,
+        annotations: Annotations | None = None,
         moved: tuple[NDArray[Any], NDArray[Any], NDArray[Any]] | None = None,
     ) -> Written:
         """Write the rows of a batch and make them part of the state."""
         self.wrote = True
-        rows: list[tuple[Any, ...]] = []
         touched: list[Positions] = []
         state = writable(self.state)
-        for events in (ended, given, other):
-            if events is not None and events.size:
-                rows += events.rows()
-                touched.append(events.positions())
-        insert_tuples(self.connection, "annotations", _ANNOTATION, rows)
-        for events, gives in ((ended, False), (given, True)):
-            if events is not None and events.size:
-                positions, codes, sources = events.arrays()
-                fold_labels(state, positions, codes, sources, np.full(len(positions), gives), self.revision)
+        if annotations is not None and len(annotations):
+            words = map(_WORDS.__getitem__, annotations.verdict.tolist())
+            columns = [array.tolist() for array in (annotations.position, annotations.code, annotations.source)]
+            rows = list(zip(repeat(batch_id), columns[0], columns[1], words, columns[2]))
+            insert_tuples(self.connection, "annotations", _ANNOTATION, rows)
+            replay_labels(state, annotations, np.full(len(annotations), self.revision))
+            touched.append(annotations.position)
         if moved is not None and len(moved[0]):
             position, subset, source = moved
             before = (self.state.subset[position], self.state.subset_source[position])
@@ -397,33 +367,20 @@ def add_labels(connection: Connection, dataset_id: str, names: Iterable[str]) ->
     return known | codes
 
 
-class _Events:
-    """Rows of the table `annotations` of one batch, held as columns."""
+class _Columns:
+    """Annotations that are added stretch by stretch."""
 
-    def __init__(self, batch_id: int) -> None:
-        self._batch_id = batch_id
-        self._parts: list[tuple[Positions, NDArray[Any], str, NDArray[Any]]] = []
-        self.size = 0
+    def __init__(self) -> None:
+        self._parts: list[tuple[Positions, int, NDArray[Any], NDArray[Any]]] = []
 
-    def add(self, positions: Positions, code: NDArray[Any] | int, verdict: str, source: NDArray[Any] | int) -> None:
-        if len(positions):
-            shape = positions.shape
-            self._parts.append((positions, np.broadcast_to(code, shape), verdict, np.broadcast_to(source, shape)))
-            self.size += len(positions)
+    def add(self, positions: Positions, verdict: Verdict, code: NDArray[Any] | int, source: NDArray[Any] | int) -> None:
+        shape = positions.shape
+        self._parts.append((positions, verdict.number, np.broadcast_to(code, shape), np.broadcast_to(source, shape)))
 
-    def positions(self) -> Positions:
-        return np.concatenate([part[0] for part in self._parts])
-
-    def arrays(self) -> tuple[Positions, NDArray[Any], NDArray[Any]]:
-        positions, codes, _, sources = zip(*self._parts, strict=True)
-        return np.concatenate(positions), np.concatenate(codes), np.concatenate(sources)
-
-    def rows(self) -> list[tuple[Any, ...]]:
-        found: list[tuple[Any, ...]] = []
-        for positions, codes, verdict, sources in self._parts:
-            columns = (positions.tolist(), codes.tolist(), repeat(verdict), sources.tolist())
-            found += zip(repeat(self._batch_id), *columns)
-        return found
+    def annotations(self) -> Annotations:
+        positions, verdicts, codes, sources = zip(*self._parts, strict=True)
+        verdict = np.repeat(np.array(verdicts, np.int8), [len(part) for part in positions])
+        return Annotations(np.concatenate(positions), verdict, np.concatenate(codes), np.concatenate(sources))
 
 
 class _Moves:
@@ -455,8 +412,8 @@ def _check_entry(entry: Entry) -> None:
         raise Refused("a label needs a name: nothing was written")
     if label_named(entry.label) != entry.label:
         raise Refused(f"the label {entry.label!r} is not in normal form: see annotations.label_named")
-    if entry.verdict not in VERDICTS:
-        raise Refused(f"“{entry.verdict}” is no verdict: use one of {', '.join(VERDICTS)}")
+    if entry.verdict not in ANSWERS:
+        raise Refused(f"“{entry.verdict}” is no verdict: use one of {', '.join(ANSWERS)}")
 
 
 def _check_disjoint(entries: Sequence[Entry]) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hover_core.data.annotations import INVERSE, label_named
+from hover_core.data.annotations import label_named
 from hover_core.data.colours import COLOURS, colour
 from hover_core.errors import Refused
 
@@ -16,10 +16,6 @@ def test_the_first_colours_never_change():
 def test_no_colour_comes_twice_before_all_were_used():
     assert len(set(COLOURS)) == len(COLOURS) == 44
     assert colour(44) == colour(0)
-
-
-def test_taking_back_what_was_taken_back_gives_it_again():
-    assert [INVERSE[INVERSE[word]] for word in INVERSE] == list(INVERSE)
 
 
 def test_spellings_that_look_the_same_are_one_label():
