@@ -160,7 +160,7 @@ def standing(
     return stands[batch.position] & (effect >= Effect.END)
 
 
-def undo(batch: Annotations, label: NDArray[Any], source: NDArray[Any], *, undone: bool) -> Annotations:
+def inverse_batch(batch: Annotations, label: NDArray[Any], source: NDArray[Any], *, undone: bool) -> Annotations:
     """What an undo of a batch appends: the inverse of each of its annotations that can be taken back.
 
     What gave or ended a label is taken back where that still shows; a clip that changed later keeps the later change.

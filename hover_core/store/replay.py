@@ -30,7 +30,7 @@ def any_of(verdicts: Iterable[Verdict]) -> str:
 
 _COUNTING: Final = [verdict for verdict in Verdict if EVERYBODY[verdict.number] != Effect.KEEP]
 _ANNOTATIONS: Final = (  # an annotation without an effect on what everybody sees is not even read
-    f"SELECT a.position, {verdict_number(_COUNTING)}, a.code, a.source, b.revision "  # noqa: S608 - our own words
+    f"SELECT a.position, {verdict_number(_COUNTING)}, a.code, a.source, a.batch_id "  # noqa: S608 - our own words
     "FROM annotations a JOIN batches b ON b.id = a.batch_id WHERE b.dataset_id = :d AND b.revision > :after "
     f"AND b.revision <= :upto AND {any_of(_COUNTING)}"
 )
@@ -45,17 +45,26 @@ def advance(connection: Connection, dataset_id: str, state: State | None, revisi
     after = state.revision
     state = writable(grown(connection, dataset_id, state))
     span = {"d": dataset_id, "after": after, "upto": revision}
-    *columns, at = numbers(connection, _ANNOTATIONS, span, 5)
-    replay_labels(state, Annotations(*columns), at)
-    position, subset, source, at = numbers(
+    ids, revisions = numbers(
         connection,
-        "SELECT m.position, m.subset, m.source, b.revision FROM moves m JOIN batches b ON b.id = m.batch_id "
+        "SELECT id, revision FROM batches WHERE dataset_id = :d AND revision > :after AND revision <= :upto "
+        "ORDER BY id",
+        span,
+        2,
+    )
+    *columns, batch = numbers(connection, _ANNOTATIONS, span, 5)
+    annotations, batch = in_order(Annotations(*columns), batch, EVERYBODY)
+    replay_labels(state, annotations, batch, revisions[np.searchsorted(ids, batch)])
+    position, subset, source, batch = numbers(
+        connection,
+        "SELECT m.position, m.subset, m.source, m.batch_id FROM moves m JOIN batches b ON b.id = m.batch_id "
         "WHERE b.dataset_id = :d AND b.revision > :after AND b.revision <= :upto",
         span,
         4,
     )
-    order = np.argsort(at, kind="stable")
-    fold_moves(state, position[order], subset[order], source[order], at[order])
+    order = np.argsort(batch, kind="stable")
+    at = revisions[np.searchsorted(ids, batch[order])]
+    fold_moves(state, position[order], subset[order], source[order], at)
     return replace(state, revision=revision)
 
 
@@ -83,13 +92,9 @@ def grown(connection: Connection, dataset_id: str, state: State) -> State:
     )
 
 
-def replay_labels(state: State, annotations: Annotations, revision: NDArray[Any]) -> None:
-    """Write annotations, in any order, into what everybody sees: the arrays of a state of our own.
-
-    `revision` is that of each annotation. [shape=(n,)]
-    """
-    annotations, revision = in_order(annotations, revision, EVERYBODY)
-    fold_labels(state.label, state.source, annotations, revision, EVERYBODY)
+def replay_labels(state: State, annotations: Annotations, batch: NDArray[Any], revision: NDArray[Any] | int) -> None:
+    """Write annotations, as `in_order` returns them, into what everybody sees: the arrays of a state of our own."""
+    fold_labels(state.label, state.source, annotations, batch, EVERYBODY)
     state.label_changed[annotations.position] = revision
 
 
@@ -105,7 +110,8 @@ def in_order(
     annotations
         In any order.
     batch
-        Of each annotation, rising from older to newer ones. [shape=(n,), int64]
+        The id of the batch of each annotation. Ids rise with the revisions of a dataset, and tell apart the batches of
+        one action, which have one revision. [shape=(n,), int64]
     effects
         `EVERYBODY` or `ALONE`. [shape=(8,)]
     """
@@ -132,7 +138,7 @@ def fold_labels(
     annotations
         As `in_order` returns them; in one batch a clip is named once, or ended and given.
     batch
-        What tells the batches apart, in rising order. [shape=(n,)]
+        The id of the batch of each annotation. [shape=(n,)]
     effects
         `EVERYBODY` or `ALONE`. [shape=(8,)]
     """

@@ -16,11 +16,29 @@ from hover_core.data.arrays import Positions
 from hover_core.data.clips import SUBSETS
 from hover_core.data.clock import now
 from hover_core.data.names import clean, escape
-from hover_core.data.verdicts import ALONE, ANSWERS, Annotations, Effect, Verdict, apply, standing
-from hover_core.data.verdicts import undo as undo_of
+from hover_core.data.verdicts import (
+    ALONE,
+    ANSWERS,
+    EVERYBODY,
+    Annotations,
+    Effect,
+    Verdict,
+    apply,
+    inverse_batch,
+    standing,
+)
 from hover_core.errors import NotAllowed, NotFound, Refused
 from hover_core.store.database import insert, insert_tuples
-from hover_core.store.replay import fold_moves, grown, numbers, replay_labels, undone, verdict_number, writable
+from hover_core.store.replay import (
+    fold_moves,
+    grown,
+    in_order,
+    numbers,
+    replay_labels,
+    undone,
+    verdict_number,
+    writable,
+)
 from hover_core.store.state import State
 
 _ANNOTATION: Final = ("batch_id", "position", "code", "verdict", "source")
@@ -29,6 +47,7 @@ _BATCH: Final = (
     f"SELECT a.position, {verdict_number(Verdict)}, a.code, a.source "  # noqa: S608 - our own words
     "FROM annotations a WHERE a.batch_id = :id"
 )
+_BATCH_MOVES: Final = "SELECT position, subset, source, subset_before, source_before FROM moves WHERE batch_id = :id"
 _WORDS: Final = [verdict.value for verdict in Verdict]  # plain strings: drivers take other ways for an Enum
 
 
@@ -228,44 +247,46 @@ class Action:
         earlier = self._repeated(token)
         if earlier is not None:
             return earlier
-        found = self.connection.execute(
+        row = self._batch_row(batch_id, only_own=only_own)
+        batch = Annotations(*numbers(self.connection, _BATCH, {"id": batch_id}, 4))
+        position, subset, source, subset_before, source_before = numbers(
+            self.connection, _BATCH_MOVES, {"id": batch_id}, 5
+        )
+        undone_before = batch_id in undone(self.connection, self.dataset_id)
+        inverse = inverse_batch(batch, self.state.label, self.state.source, undone=undone_before)
+        stands = (self.state.subset[position] == subset) & (self.state.subset_source[position] == source)
+        back = (position[stands], subset_before[stands], source_before[stands])
+        touched = len(np.unique(np.concatenate([position, batch.position])))
+        if self.seen is None:
+            if not (len(inverse) or len(back[0])):
+                return Written(None, 0, touched, self.revision - 1)
+            written = self._append(self._open_undo(token, row), 0, inverse, back)
+            return replace(written, left=touched - written.changed)
+        # for whoever works blind it counts, and says, what changes in their own view
+        changed, left = self._change_in_view(self.seen, batch, row.kind)
+        changed, left = changed + len(back[0]), left + len(position) - len(back[0])
+        if undone_before:
+            return Written(None, 0, changed + left, self.revision - 1)
+        written = self._append(self._open_undo(token, row), left, inverse, back)
+        self.connection.execute(
+            text("UPDATE batches SET size = :n WHERE id = :id"), {"n": changed, "id": written.batch_id}
+        )
+        return replace(written, changed=changed)
+
+    def _batch_row(self, batch_id: int, *, only_own: bool) -> Any:
+        """The row of a batch that is to be undone."""
+        row = self.connection.execute(
             text("SELECT * FROM batches WHERE id = :id AND dataset_id = :d AND kind <> 'source'"),
             {"id": batch_id, "d": self.dataset_id},
         ).one_or_none()
-        if found is None:
+        if row is None:
             raise NotFound(f"there is no batch {batch_id} to undo")
-        if only_own and found.annotator != self.annotator:
-            raise NotAllowed(
-                f"{self.annotator}: this was done by {found.annotator}; only they or the owner can undo it"
-            )
-        batch = Annotations(*numbers(self.connection, _BATCH, {"id": batch_id}, 4))
-        moved = numbers(
-            self.connection,
-            "SELECT position, subset, source, subset_before, source_before FROM moves WHERE batch_id = :id",
-            {"id": batch_id},
-            5,
-        )
-        touched = len(np.unique(np.concatenate([moved[0], batch.position])))
-        twice = batch_id in undone(self.connection, self.dataset_id)
-        inverse = undo_of(batch, self.state.label, self.state.source, undone=twice)
-        position, subset, source, subset_before, source_before = moved
-        stands = (self.state.subset[position] == subset) & (self.state.subset_source[position] == source)
-        back = (position[stands], subset_before[stands], source_before[stands])
-        if self.seen is not None:
-            changed, left = self._change_in_view(self.seen, batch, found.kind)
-            changed, left = changed + len(back[0]), left + len(position) - len(back[0])
-            nothing = twice
-        else:
-            changed, left = 0, touched
-            nothing = not (len(inverse) or len(back[0]))
-        if nothing:
-            return Written(None, 0, changed + left, self.revision - 1)
-        undo_id = self._open_batch(token, how=found.how, kind="undo", note=found.note, undoes=batch_id)
-        written = self._append(undo_id, 0, inverse, back)
-        if self.seen is None:
-            return replace(written, left=touched - written.changed)
-        self.connection.execute(text("UPDATE batches SET size = :n WHERE id = :id"), {"n": changed, "id": undo_id})
-        return replace(written, changed=changed, left=left)
+        if only_own and row.annotator != self.annotator:
+            raise NotAllowed(f"{self.annotator}: this was done by {row.annotator}; only they or the owner can undo it")
+        return row
+
+    def _open_undo(self, token: str, row: Any) -> int:
+        return self._open_batch(token, how=row.how, kind="undo", note=row.note, undoes=row.id)
 
     def _change_in_view(self, seen: State, batch: Annotations, kind: str) -> tuple[int, int]:
         """How many annotations of a batch its undo takes back, and leaves, in the view of a blind annotator."""
@@ -297,7 +318,8 @@ class Action:
             columns = [array.tolist() for array in (annotations.position, annotations.code, annotations.source)]
             rows = list(zip(repeat(batch_id), columns[0], columns[1], words, columns[2]))
             insert_tuples(self.connection, "annotations", _ANNOTATION, rows)
-            replay_labels(state, annotations, np.full(len(annotations), self.revision))
+            counting, batch = in_order(annotations, np.full(len(annotations), batch_id), EVERYBODY)
+            replay_labels(state, counting, batch, self.revision)
             touched.append(annotations.position)
         if moved is not None and len(moved[0]):
             position, subset, source = moved

@@ -7,7 +7,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hover_core.data.verdicts import ALONE, ANSWERS, EVERYBODY, INVERSES, Annotations, Effect, Verdict, apply, undo
+from hover_core.data.verdicts import (
+    ALONE,
+    ANSWERS,
+    EVERYBODY,
+    INVERSES,
+    Annotations,
+    Effect,
+    Verdict,
+    apply,
+    inverse_batch,
+)
 
 NONE, DOG, CAT = (-1, 0), (0, 5), (1, 6)  # label and source of a clip; every annotation here is: dog, by batch 9
 GIVEN = (0, 9)
@@ -54,7 +64,7 @@ def rows_of(columns):
 
 def undo_rows(rows, clips, *, undone=False):
     label, source = np.array(clips, np.int64).reshape(-1, 2).T
-    return rows_of(undo(annotations(*rows), label, source, undone=undone))
+    return rows_of(inverse_batch(annotations(*rows), label, source, undone=undone))
 
 
 def test_the_words_in_the_database_never_change():

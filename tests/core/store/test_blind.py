@@ -257,6 +257,15 @@ def test_what_others_clear_stays_in_ones_own_view(journal, ten):
     assert (hers(journal, ten), everybody(journal, ten)) == ("cat - - -", "- - - -")
 
 
+def test_undo_of_a_move_puts_clips_back_also_for_whoever_works_blind(journal, ten):
+    move = journal.move(ten, [(np.array([2, 3]), "train")], annotator="mira", token=next(tokens))
+    journal.move(ten, [(np.array([3]), "test")], annotator="owner", token=next(tokens))
+    back = undo(journal, ten, move, by="mira")
+
+    assert (back.changed, back.left) == (1, 1)
+    assert journal.state(ten).subset.tolist()[:4] == [0, 0, 0, 3]
+
+
 ACTS = st.lists(
     st.tuples(
         st.sampled_from(["mira", "ann", "owner"]),

@@ -209,6 +209,19 @@ def test_changed_says_at_which_revision_a_clip_changed(journal, ten):
     assert journal.state(ten).changed.tolist() == [2, 3, 1, 1, 1, 1, 1, 1, 1, 1]
 
 
+def test_batches_of_one_action_count_one_after_the_other_also_when_the_log_is_read_again(journal, ten):
+    with journal.action(ten, "ann") as action:
+        action.annotate([Entry(at(0, 1), "dog")], how="lasso", token=next(tokens))
+        action.clear(at(0), how="lasso", token=next(tokens))
+        action.move([(at(5), "train")], token=next(tokens))
+        action.move([(at(5), "test")], token=next(tokens))
+    again = Journal(journal.store)
+
+    assert labels(journal, ten) == labels(again, ten) == "- dog - - - - - - - -"
+    assert journal.state(ten).subset[5] == again.state(ten).subset[5] == 3
+    assert again.state(ten).changed.tolist() == journal.state(ten).changed.tolist() == [2, 2, 1, 1, 1, 2, 1, 1, 1, 1]
+
+
 # undo -------------------------------------------------------------------------------------------------------------
 
 
