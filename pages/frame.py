@@ -4,12 +4,14 @@ import gc
 from pathlib import Path
 
 import streamlit as st
+from streamlit.navigation.page import StreamlitPage
 
 from hover_core.analysis import maps
 from hover_core.data.clips import SUBSETS
 from hover_core.data.people import OWNER
 from hover_core.errors import HoverError
 from hover_core.store import members
+from hover_core.workspace.dataset import Dataset
 from pages.components import session
 from pages.components.join_form import join_form
 from pages.components.notices import notices
@@ -40,7 +42,7 @@ def main() -> None:
     _settle()
 
 
-def _pages(current, *, owner: bool) -> list:
+def _pages(current: Dataset | None, *, owner: bool) -> list[StreamlitPage]:
     """The steps in the order of the work, each with its state."""
     size = labelled = subsets = 0
     if current is not None:
@@ -62,32 +64,32 @@ def _pages(current, *, owner: bool) -> list:
     ]
 
 
-def _page(path: str, title: str, icon: str, *, first: bool = False):
+def _page(path: str, title: str, icon: str, *, first: bool = False) -> StreamlitPage:
     # a default page is served at the root alone, yet reserves its own name: it gets one that nobody uses
     name = "first" if first else Path(path).stem
     return st.Page(path, title=title, icon=f":material/{icon}:", url_path=name, default=first)
 
 
-def _alias(name: str):
+def _alias(name: str) -> StreamlitPage:
     """The first page under its own name: it leads to the root."""
     return st.Page(_nothing, title="Hover", url_path=name, visibility="hidden")
 
 
-def _map_title(current) -> str:
+def _map_title(current: Dataset | None) -> str:
     """With the share of the clips that lie on the map."""
     standing = maps.standing(current) if current is not None else None
-    if standing is None:
+    if current is None or standing is None:
         return "Map"
     return f"Map {min(100, 100 * standing.clips // max(1, current.row.size))} %"
 
 
-def _share_title(current) -> str:
+def _share_title(current: Dataset | None) -> str:
     """With the number of those who came by an invite."""
     count = members.people(current.store, current.id) if current is not None else 0
     return f"Share {'1 person' if count == 1 else f'{count:,} people'}" if count else "Share"
 
 
-def _header(current, *, owner: bool, name: str) -> None:
+def _header(current: Dataset | None, *, owner: bool, name: str) -> None:
     if identity.is_open():
         st.warning(
             "This server is open (HOVER_OPEN=1): everybody who reaches it is its owner.", icon=":material/lock_open:"
@@ -106,7 +108,7 @@ def _header(current, *, owner: bool, name: str) -> None:
         st.toast(sentence, icon=":material/archive:")
 
 
-def _dataset_menu(current) -> None:
+def _dataset_menu(current: Dataset | None) -> None:
     archived = [row for row in session.datasets().rows(archived=True) if row.archived]
     if current is None and not archived:
         return
@@ -126,7 +128,7 @@ def _dataset_menu(current) -> None:
             _take_out({row.id: row.name for row in archived})
 
 
-def _open_and_rename(current) -> None:
+def _open_and_rename(current: Dataset) -> None:
     names = {row.id: row.name for row in session.datasets().rows()}
     chosen = st.selectbox(
         "Open",
@@ -143,7 +145,7 @@ def _open_and_rename(current) -> None:
     st.text_input("Name", value=current.name, key=box, on_change=_rename, args=(current.id, box))
 
 
-def _archive(current) -> None:
+def _archive(current: Dataset) -> None:
     current.archive()
     st.session_state.pop("session.dataset", None)
     st.query_params.clear()

@@ -41,7 +41,6 @@ def _work(desk: Desk) -> None:
     dataset = desk.dataset()
     if dataset is None:
         st.rerun()
-        return
     if desk.stale and not desk.said:  # others have labelled: the run of the whole page shows it, here and in the frame
         desk.stale = False
         st.rerun()
@@ -193,7 +192,6 @@ def _part_under_way(desk: Desk) -> None:
     dataset = desk.dataset()
     if dataset is None:
         st.rerun()
-        return
     job = queue.tend(dataset)
     if job is None or job.id != desk.part_job or not job.running:
         if job is not None and job.id == desk.part_job and job.state == "done":
@@ -205,7 +203,6 @@ def _part_under_way(desk: Desk) -> None:
             desk.problem = f"The map was not drawn: {plain(why)}"
         desk.part_job = None
         st.rerun()
-        return
     done, total = job.progress.get("done", 0), job.progress.get("total", 0)
     st.progress(done / total if total else 0.0, "Drawing a map of just these clips …")
 

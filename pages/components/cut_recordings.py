@@ -105,7 +105,9 @@ def bar(job: Job) -> None:
     words = [f"{finished:,}/{total:,} recordings", f"{cut.outcome(job).new:,} clips"]
     left = progress.get("left_s")
     words += [f"{left:,.0f} s left" if left < 90 else f"{left / 60:,.0f} min left"] if left is not None else []
-    limit = {"network": "the network is the limit", "machine": "this machine is the limit"}.get(progress.get("limit"))
+    limit = {"network": "the network is the limit", "machine": "this machine is the limit"}.get(
+        progress.get("limit", "")
+    )
     st.progress(min(1.0, finished / total), " · ".join([*words, *([limit] if limit else [])]))
 
 

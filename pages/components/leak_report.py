@@ -45,7 +45,6 @@ def _under_way(dataset_id: str) -> None:
     dataset = session.still(dataset_id)
     if dataset is None or leaks.asked(dataset) is not None:
         st.rerun()
-        return
     st.caption("Measuring with nearest neighbours what a random split would hide …")
 
 

@@ -43,7 +43,6 @@ def _under_way(dataset_id: str) -> None:
     search = None if dataset is None else near_duplicates.searching(dataset)
     if search is None or not search.running:
         st.rerun()
-        return
     with st.container(horizontal=True, vertical_alignment="center"):
         share = search.done / search.total if search.total else 0.0
         st.progress(share, near_duplicates.progress_words(search))

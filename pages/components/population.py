@@ -1,5 +1,7 @@
 """The population table: how many clips each label has in each subset."""
 
+from typing import Any, Literal
+
 import pandas as pd
 import streamlit as st
 
@@ -13,7 +15,9 @@ _NUMBER_PX = 62  # a million fits, and on a telephone the names have the rest
 
 def population_table(population: dict[str, dict[str, int]]) -> None:
     """Draw label × subset: the sums first, then the unlabelled, then labels by their size."""
-    rows = [{"label": name, **counts, "all": sum(counts.values())} for name, counts in population.items() if name]
+    rows: list[dict[str, Any]] = [
+        {"label": name, **counts, "all": sum(counts.values())} for name, counts in population.items() if name
+    ]
     rows = [row for row in rows if row["all"]]
     rows.sort(key=lambda row: -row["all"])
     left_out = len(rows) - _MOST
@@ -24,7 +28,7 @@ def population_table(population: dict[str, dict[str, int]]) -> None:
         {"label": "unlabelled", **without, "all": sum(without.values())},
         *rows[:_MOST],
     ]
-    height = _AT_ONCE * _ROW_PX + 2 if len(rows) >= _AT_ONCE else "content"
+    height: int | Literal["content"] = _AT_ONCE * _ROW_PX + 2 if len(rows) >= _AT_ONCE else "content"
     st.dataframe(
         pd.DataFrame(rows),
         hide_index=True,

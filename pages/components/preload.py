@@ -1,5 +1,7 @@
 """Loads what a map needs into the browser while a person still reads: the first map then only has to be drawn."""
 
+from typing import Any
+
 import streamlit as st
 
 from pages.server import assets
@@ -27,5 +29,5 @@ def map_soon() -> None:
 
 
 @st.cache_resource
-def _element():
+def _element() -> Any:
     return st.components.v2.component("early", js=SCRIPT)

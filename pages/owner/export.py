@@ -2,6 +2,7 @@
 
 import json
 
+import pandas as pd
 import streamlit as st
 
 from hover_core.exchange.data_card import data_card
@@ -60,7 +61,9 @@ form = st.radio(
 
 
 @st.cache_data(max_entries=4, show_spinner="Preparing …")
-def _file(dataset_id: str, made_of: tuple[int, int], only_labelled: bool, hows: tuple[str, ...], form: str):
+def _file(
+    dataset_id: str, made_of: tuple[int, int], only_labelled: bool, hows: tuple[str, ...], form: str
+) -> tuple[bytes, pd.DataFrame, int]:
     opened = session.datasets().open(dataset_id)
     frame = export_table(opened, only_labelled=only_labelled, hows=hows)
     card = data_card(opened) if form == "parquet" else None

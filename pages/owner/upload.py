@@ -5,8 +5,10 @@ import io
 import os
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from hover_core import demo, settings
 from hover_core.audio import containers
@@ -21,7 +23,7 @@ from hover_core.tables import intake as tables
 from hover_core.tables import rows as table_rows
 from hover_core.tables.intake import Columns, Intake
 from hover_core.tables.rows import RawTable
-from hover_core.workspace.add_table import Foreseen
+from hover_core.workspace.add_table import Added, Foreseen
 from hover_core.workspace.dataset import Dataset
 from pages.components import private_hosts, session
 from pages.components.text import counted, plain
@@ -63,7 +65,7 @@ def _cut_last() -> bool:
     return newest is not None and newest.kind == "cut"
 
 
-def _recordings():
+def _recordings() -> ModuleType:
     from pages.components import cut_recordings  # brings what jobs need, and the first page does without
 
     return cut_recordings
@@ -273,7 +275,9 @@ def _target(known: int, digest: str) -> Dataset | None:
     return None if chosen else dataset
 
 
-def _listen(intake: Intake, digest: str, names: tuple[str, ...], heard_box, asked_box) -> tuple[list[str], bool]:
+def _listen(
+    intake: Intake, digest: str, names: tuple[str, ...], heard_box: DeltaGenerator, asked_box: DeltaGenerator
+) -> tuple[list[str], bool]:
     """Play the first clips, and ask before a private address is fetched from: `(hosts, whether that is answered)`."""
     hosts = list(dataset.row.settings.get("allowed_hosts", [])) if dataset is not None else []
     hosts += st.session_state.setdefault(f"upload.hosts.{digest}", [])
@@ -378,7 +382,7 @@ def _add(
         st.rerun()
 
 
-def _said_done(added) -> None:
+def _said_done(added: Added) -> None:
     words = [f"{counted(added.new, 'clip')} added"]
     if added.known:
         words.append(f"{added.known:,} were there already")

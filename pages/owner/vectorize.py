@@ -103,8 +103,8 @@ def _start(job: Job | None) -> None:
     failed = len(dataset.failures(key))
     pending = 0 if key in own else dataset.row.size - have - failed
     standing = maps.standing(dataset)
-    grows = standing is not None and standing.vectorizer == key
-    unplaced = len(maps.unplaced(dataset, standing)) if grows else 0
+    grown = standing if standing is not None and standing.vectorizer == key else None  # what new clips are placed on
+    grows, unplaced = grown is not None, 0 if grown is None else len(maps.unplaced(dataset, grown))
     with st.container(horizontal=True, vertical_alignment="center"):
         if grows and pending + unplaced:
             text = (
@@ -120,8 +120,9 @@ def _start(job: Job | None) -> None:
             text = f"Vectorize {counted(pending, 'more clip' if have else 'clip')} and draw the map"
         else:
             text = "Draw the map"
-        kind = "secondary" if grows else "primary"
-        if st.button(text, type=kind, icon=":material/play_arrow:", key="vectorize.start"):
+        if st.button(
+            text, type="secondary" if grows else "primary", icon=":material/play_arrow:", key="vectorize.start"
+        ):
             _begin(key, reducer, "again", options, per_group=per_group)
         st.caption(_about(pending, grows=grows), width="content")
 
@@ -222,8 +223,8 @@ def _bar(job: Job) -> None:
             words += [LIMITS[progress["limit"]]] if progress.get("limit") else []
             st.progress(min(1.0, finished / total), " · ".join(words))
         elif phase == "map" and total:
-            words = f"Drawing the map: epoch {done:,} of {total:,}" + (f" · {_span(left)} left" if left else "")
-            st.progress(min(1.0, done / total), words)
+            epoch = f"Drawing the map: epoch {done:,} of {total:,}" + (f" · {_span(left)} left" if left else "")
+            st.progress(min(1.0, done / total), epoch)
         elif phase == "map":
             st.progress(0.0, "Drawing the map: finding neighbours")
         else:

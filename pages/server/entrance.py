@@ -35,7 +35,7 @@ async def lobby(request: Request) -> Response:
     if request.query_params.get("t"):
         return await join_page(request)
     cookie = request.cookies.get(identity.COOKIE, "")
-    if cookie and await run_in_threadpool(_has_ended, cookie):
+    if bool(cookie) and await run_in_threadpool(_has_ended, cookie):
         words = "It was revoked, or it has expired; what you labelled stays. Ask the owner for a new link, or leave:"
         return _page("Your invite has ended", f"<p>{words} then this browser forgets who you were.</p>{_LEAVE}")
     words = "Open the link that the server printed on its console when it started, or the invite that you were sent."

@@ -178,6 +178,9 @@ def _file(scope: Scope) -> _File:
 
 def _drop(session_id: str, file_id: str) -> None:
     from streamlit import runtime
+    from streamlit.runtime.memory_uploaded_file_manager import MemoryUploadedFileManager
 
     if runtime.exists():
-        runtime.get_instance().uploaded_file_mgr.remove_file(session_id, file_id)
+        files = runtime.get_instance().uploaded_file_mgr
+        assert isinstance(files, MemoryUploadedFileManager)  # the only one that st.App makes
+        files.remove_file(session_id, file_id)

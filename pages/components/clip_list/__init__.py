@@ -8,8 +8,11 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import numpy as np
 import streamlit as st
+from numpy.typing import NDArray
 
+from hover_core.data.arrays import Positions
 from hover_core.data.colours import colour
 from hover_core.workspace.dataset import Dataset
 from pages.components import elements
@@ -28,12 +31,12 @@ class Act:
 
 def clip_list(
     dataset: Dataset,
-    positions: Sequence[int],
+    positions: Sequence[int] | Positions,
     *,
     key: str,
-    scores: Sequence[float] | None = None,
-    closer_than: Sequence[float] | None = None,
-    distances: Sequence[float] | None = None,
+    scores: Sequence[float] | NDArray[np.float32] | None = None,
+    closer_than: Sequence[float] | NDArray[np.float32] | None = None,
+    distances: Sequence[float] | NDArray[np.float32] | None = None,
     thumbs: Sequence[int] | None = None,
     focus: int | None = None,
     evict: bool = False,
@@ -46,9 +49,10 @@ def clip_list(
     Of several acts each run answers one: whoever does it asks for another run.
     """
     state = dataset.state()
-    named = dataset.names(positions)
+    clips = [int(position) for position in positions]
+    named = dataset.names(clips)
     rows = []
-    for number, position in enumerate(int(p) for p in positions):
+    for number, position in enumerate(clips):
         name, url = named[position]
         code = int(state.label[position])
         rows.append(

@@ -23,8 +23,8 @@ def join_form(token: str, *, key: str) -> str | None:
 
 @st.cache_resource
 def _element() -> Any:
-    texts = {part: (FOLDER / f"join_form.{part}").read_text() for part in ("html", "css", "js")}
-    return st.components.v2.component("join_form", **texts)
+    html, css, js = ((FOLDER / f"join_form.{part}").read_text() for part in ("html", "css", "js"))
+    return st.components.v2.component("join_form", html=html, css=css, js=js)
 
 
 def _nothing() -> None:

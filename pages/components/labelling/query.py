@@ -99,8 +99,9 @@ class Search:
         version = (*words_in, dataset.clips_revision)
         among_key = None if among is None else among.tobytes()
         words = None if self.words is None else tuple(vars(self.words).values())
-        key = (k, at_least, nearest, rerank, among_key, words, tuple(self.like), tuple(self.unlike), version)
-        key = (*key, dataset.indexes.version(dataset.id, dataset.vectorizer_key))
+        index_version = dataset.indexes.version(dataset.id, dataset.vectorizer_key)
+        thumbs = tuple(self.like), tuple(self.unlike)
+        key = (k, at_least, nearest, rerank, among_key, words, thumbs, version, index_version)
         if self._found is not None and self._found[0] == key:
             return self._found[1]
         ranking = self._ranking(dataset, k, at_least, nearest, rerank, among)

@@ -100,7 +100,6 @@ def _under_way(dataset_id: str) -> None:
     job = queue.tend(dataset) if dataset is not None else None
     if dataset is None or job is None or not job.running or job.kind != "sequences":
         st.rerun()
-        return
     done, total = job.progress.get("done", 0), job.progress.get("total", 0)
     left = job.progress.get("left_s")
     words = f"{done:,} of {total:,} clips" + (f", {left:,.0f} s left" if left else "")
