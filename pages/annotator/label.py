@@ -21,8 +21,9 @@ from pages.components.clip_list import Act, clip_list
 from pages.components.clip_map import Command, Focused, Imposed, Offer, Said, Selected, clip_map, said
 from pages.components.label_bar import label_bar
 from pages.components.label_keys import label_given
-from pages.components.labelling import hits_panel
-from pages.components.labelling.actions import Desk
+from pages.components.labelling import actions, ask_menu, asking, hits_panel
+from pages.components.labelling.selection import Selection
+from pages.components.labelling.state import LabellingState
 from pages.components.spectrogram import spectrogram
 from pages.components.text import counted, plain
 
@@ -32,59 +33,70 @@ LIST_ROWS = 10
 def main() -> None:
     """The map beside what is selected on it; on a narrow window under it."""
     dataset = session.needs(embedding=True)
-    desks: dict[str, Desk] = st.session_state.setdefault("label.desks", {})
-    _work(desks.setdefault(dataset.id, Desk(dataset.id)))
+    states: dict[str, LabellingState] = st.session_state.setdefault("label.states", {})
+    _work(states.setdefault(dataset.id, LabellingState(dataset.id)))
 
 
 @st.fragment
-def _work(desk: Desk) -> None:
-    dataset = desk.dataset()
+def _work(labelling: LabellingState) -> None:
+    dataset = labelling.dataset()
     if dataset is None:
         st.rerun()
-    if desk.stale and not desk.said:  # others have labelled: the run of the whole page shows it, here and in the frame
-        desk.stale = False
+    if labelling.stale and not labelling.message:
+        # others have labelled: the run of the whole page shows it, here and in the frame
+        labelling.stale = False
         st.rerun()
-    desk.classic = bool(st.session_state.get("label.classic"))
-    desk.trim(dataset.state().size)
+    labelling.classic = bool(st.session_state.get("label.classic"))
+    labelling.selection.trim(dataset.state().size)
     left, right = st.columns([2, 1], gap="medium")
     with left:
-        _map(dataset, desk)
+        _map(dataset, labelling)
     with right:
-        _panel(dataset, desk)
-    if desk.stale:  # what is written is on the map already; now the counts in the frame follow
-        desk.stale = False
+        _panel(dataset, labelling)
+    if labelling.stale:  # what is written is on the map already; now the counts in the frame follow
+        labelling.stale = False
         st.rerun()  # whose run says it: a toast of this one would go with it
-    if desk.said:
-        st.toast(desk.said, icon=":material/check:")
-        desk.said = ""
+    if labelling.message:
+        st.toast(labelling.message, icon=":material/check:")
+        labelling.message = ""
 
 
 # the map --------------------------------------------------------------------------------------------------------------
 
 
-def _map(dataset: Dataset, desk: Desk) -> None:
-    embedding = _embedding(dataset, desk)
-    if desk.classic:
-        desk.passes = None  # it has no filters
-        _obey(desk, classic_map(dataset, embedding, key="label.classic_map", selected=desk.selection))
+def _map(dataset: Dataset, labelling: LabellingState) -> None:
+    embedding = _embedding(dataset, labelling)
+    if labelling.classic:
+        labelling.selection.passes = None  # it has no filters
+        _obey(
+            labelling, classic_map(dataset, embedding, key="label.classic_map", selected=labelling.selection.positions)
+        )
         return
-    ring, scores = hits_panel.ring(dataset, desk)
+    selection = labelling.selection
+    ring, scores = hits_panel.ring(dataset, labelling)
     clip_map(
         dataset,
         embedding,
-        key=_map_key(desk),
-        on_said=partial(_heard, desk),
+        key=_map_key(labelling),
+        on_said=partial(_heard, labelling),
         height=None,
-        select=Imposed(desk.imposed, desk.kept, desk.selection, desk.imposed_how) if desk.imposed else None,
-        count=len(desk.kept),
-        narrowed=desk.passes is not None,
-        part=desk.depth > 0,
+        select=_imposed(selection),
+        count=len(selection.unfiltered),
+        narrowed=selection.passes is not None,
+        part=labelling.trail.depth > 0,
         ring=ring,
         scores=scores,
-        focus=desk.focus,
-        offer=_offer(dataset, desk.chosen),
-        attempts=desk.attempts,
+        focus=selection.focus,
+        offer=_offer(dataset, labelling.label),
+        attempts=labelling.attempts,
     )
+
+
+def _imposed(selection: Selection) -> Imposed | None:
+    """The selection that the map has to take over."""
+    if not selection.imposed:
+        return None
+    return Imposed(selection.imposed, selection.unfiltered, selection.positions, selection.imposed_how)
 
 
 def _offer(dataset: Dataset, chosen: str) -> Offer | None:
@@ -96,112 +108,112 @@ def _offer(dataset: Dataset, chosen: str) -> Offer | None:
     return Offer(code, chosen, colour(code), by="st-key-label-apply")
 
 
-def _map_key(desk: Desk) -> str:
+def _map_key(labelling: LabellingState) -> str:
     """An element for each dataset: what was said on one map is never heard on another."""
-    return f"label.map.{desk.dataset_id}"
+    return f"label.map.{labelling.dataset_id}"
 
 
-def _embedding(dataset: Dataset, desk: Desk) -> Embedding:
+def _embedding(dataset: Dataset, labelling: LabellingState) -> Embedding:
     """The map that is looked at, with the way to it above where there are parts."""
-    way = desk.way(dataset)
-    assert way  # needs(embedding=True) has looked
-    if len(way) > 1:
-        _breadcrumbs(desk, ["Whole map", *(counted(part.clips, "clip") for part in way[1:])])
-    return way[desk.depth]
+    maps = labelling.trail.maps(dataset)
+    assert maps  # needs(embedding=True) has looked
+    if len(maps) > 1:
+        _breadcrumbs(labelling, ["Whole map", *(counted(part.clips, "clip") for part in maps[1:])])
+    return maps[labelling.trail.depth]
 
 
-def _breadcrumbs(desk: Desk, names: list[str]) -> None:
+def _breadcrumbs(labelling: LabellingState, names: list[str]) -> None:
     """Each map on the way is a button that goes there, also down again; the one that is looked at is none."""
     with st.container(horizontal=True, vertical_alignment="center", gap="xxsmall"):
         for depth, name in enumerate(names):
             if depth:
                 st.markdown("›", width="content")
-            if depth == desk.depth:
+            if depth == labelling.trail.depth:
                 st.markdown(f"**{name}**", width="content")
                 continue
             st.button(
                 name,
                 key=f"label.way.{depth}",
                 type="tertiary",
-                on_click=desk.go,
+                on_click=labelling.trail.go,
                 args=(depth,),
-                help="One up (b)" if depth == desk.depth - 1 else None,
+                help="One up (b)" if depth == labelling.trail.depth - 1 else None,
             )
 
 
-def _heard(desk: Desk) -> None:
+def _heard(labelling: LabellingState) -> None:
     """Do what came up from the map: before the run, because a run that another overtakes may never get to it."""
-    dataset = desk.dataset()
+    dataset = labelling.dataset()
     if dataset is None:
         return
     try:
-        _obey(desk, said(_map_key(desk), dataset.state().size))
+        _obey(labelling, said(_map_key(labelling), dataset.state().size))
     except HoverError as error:
-        desk.problem = plain(str(error))
+        labelling.problem = plain(str(error))
 
 
-def _obey(desk: Desk, acts: Iterable[Said]) -> None:
+def _obey(labelling: LabellingState, acts: Iterable[Said]) -> None:
     for act in acts:
         if isinstance(act, Selected):
-            _take_over(desk, act)
+            _take_over(labelling, act)
         elif isinstance(act, Focused):
-            desk.focus = act.position
+            labelling.selection.focus = act.position
         else:
-            _command(desk, act)
+            _command(labelling, act)
 
 
-def _take_over(desk: Desk, act: Selected) -> None:
-    desk.drawn(act)
+def _take_over(labelling: LabellingState, act: Selected) -> None:
+    labelling.selection.take_over(act)
     if act.how != "filter" and len(act.positions):
-        hits_panel.show_selected(desk)  # the hits stay on the map, a click away in the panel
+        hits_panel.show_selected(labelling)  # the hits stay on the map, a click away in the panel
 
 
-def _command(desk: Desk, command: Command) -> None:
+def _command(labelling: LabellingState, command: Command) -> None:
     """A key that was pressed on the map."""
-    dataset = desk.dataset()
+    dataset = labelling.dataset()
     name = label_given(dataset.state().names, command.index) if dataset is not None else ""
     if command.kind == "label" and name:
-        desk.chosen = name
-        desk.apply(desk.chosen)
+        labelling.label = name
+        actions.apply(labelling, labelling.label)
     elif command.kind == "label chosen":
-        if desk.chosen:
-            desk.apply(desk.chosen)
+        if labelling.label:
+            actions.apply(labelling, labelling.label)
         else:
-            desk.problem = "Choose a label first: then Enter gives it, and `l` paints with it."
+            labelling.problem = "Choose a label first: then Enter gives it, and `l` paints with it."
     elif command.kind == "clear labels":
-        desk.clear_labels()
+        actions.clear_labels(labelling)
     elif command.kind == "undo":
-        desk.undo()
+        actions.undo(labelling)
     elif command.kind == "grow":
-        desk.grow()
+        actions.grow(labelling)
     elif command.kind == "map only":
-        desk.map_only()
+        actions.map_only(labelling)
     elif command.kind == "map back":
-        desk.back()
+        labelling.trail.back()
     elif command.kind == "lost":
-        desk.tell_map()
+        labelling.selection.tell_map()
     elif command.kind == "news":
-        desk.stale = True
+        labelling.stale = True
     elif command.kind == "classic":
         st.session_state["label.classic"] = True
 
 
 @st.fragment(run_every=0.5)
-def _part_under_way(desk: Desk) -> None:
+def _part_under_way(labelling: LabellingState) -> None:
     """How far the map of a part is; when it stands, it is shown."""
-    dataset = desk.dataset()
+    dataset = labelling.dataset()
     if dataset is None:
         st.rerun()
     job = queue.tend(dataset)
-    if job is None or job.id != desk.part_job or not job.running:
-        if job is not None and job.id == desk.part_job and job.state == "done":
-            desk.enter(next(found for found in dataset.embeddings() if "parent" in found.settings))
+    if job is None or job.id != labelling.trail.job_id or not job.running:
+        if job is not None and job.id == labelling.trail.job_id and job.state == "done":
+            labelling.trail.enter(next(found for found in dataset.embeddings() if "parent" in found.settings))
         elif job is not None:
             why = str(job.progress.get("message") or job.state)
             if dataset.by.role != OWNER:  # it may name addresses
                 why = "the owner of this dataset can see why"
-            desk.problem = f"The map was not drawn: {plain(why)}"
-        desk.part_job = None
+            labelling.problem = f"The map was not drawn: {plain(why)}"
+        labelling.trail.job_id = None
         st.rerun()
     done, total = job.progress.get("done", 0), job.progress.get("total", 0)
     st.progress(done / total if total else 0.0, "Drawing a map of just these clips …")
@@ -210,38 +222,38 @@ def _part_under_way(desk: Desk) -> None:
 # the panel ------------------------------------------------------------------------------------------------------------
 
 
-def _panel(dataset: Dataset, desk: Desk) -> None:
+def _panel(dataset: Dataset, labelling: LabellingState) -> None:
     problems = st.container()  # a place of its own: what comes and goes there moves nothing else
-    if desk.problem:
-        problems.error(desk.problem)
-        desk.problem = ""
+    if labelling.problem:
+        problems.error(labelling.problem)
+        labelling.problem = ""
     with st.container(horizontal=True, wrap=False, horizontal_alignment="distribute", vertical_alignment="center"):
-        _count(dataset, desk)
-        hits_panel.entry(dataset, desk)
+        _count(dataset, labelling)
+        ask_menu.entry(dataset, labelling)
     with problems:
-        hits_panel.unanswered(desk)
-    if not len(desk.selection) and desk.search is None:
+        ask_menu.unanswered(labelling)
+    if not len(labelling.selection) and labelling.search is None:
         hear = "Click a point to pick it: its sound is then in this panel."
-        if not desk.classic:
+        if not labelling.classic:
             hear = "Rest the mouse on a point to hear it; click a point to pick it."
         st.caption(f"Draw around a cloud of points. {hear}")
-    _label_bar(dataset, desk)
-    if desk.part_job is not None:
-        _part_under_way(desk)
-    if hits_panel.is_shown(desk):
-        _act(desk, hits_panel.search_panel(dataset, desk))
-        _focused(dataset, desk)  # below the hits, which have players of their own: a row of them is in sight
+    _label_bar(dataset, labelling)
+    if labelling.trail.job_id is not None:
+        _part_under_way(labelling)
+    if hits_panel.is_shown(labelling):
+        _act(labelling, hits_panel.search_panel(dataset, labelling))
+        _focused(dataset, labelling)  # below the hits, which have players of their own: a row of them is in sight
     else:
-        _focused(dataset, desk)
-        if len(desk.selection):
-            _list(dataset, desk)
+        _focused(dataset, labelling)
+        if len(labelling.selection):
+            _list(dataset, labelling)
     with st.expander("Settings", icon=":material/settings:"):
         st.toggle(
             "Classic map",
             key="label.classic",
             help="A plain Plotly chart, slower and silent, for browsers in which the map stays empty.",
         )
-        desk.grow_by = int(
+        labelling.grow_by = int(
             st.number_input(
                 "Grow by",
                 1,
@@ -251,7 +263,7 @@ def _panel(dataset: Dataset, desk: Desk) -> None:
                 help="How many of the nearest clips “Grow” (g) adds to the selection.",
             )
         )
-        desk.twins = st.toggle(
+        labelling.twins = st.toggle(
             "Label near-duplicates too",
             key="label.twins",
             help="Clips that are the same sound as one that you label get the label as well, in the same step. "
@@ -259,29 +271,29 @@ def _panel(dataset: Dataset, desk: Desk) -> None:
         )
 
 
-def _count(dataset: Dataset, desk: Desk) -> None:
-    if not len(desk.selection):
+def _count(dataset: Dataset, labelling: LabellingState) -> None:
+    if not len(labelling.selection):
         st.markdown("**Nothing selected**", width="content")
         return
     state = dataset.state()
-    counts = np.bincount(state.label[desk.selection] + 1)  # the unlabelled have code -1
+    counts = np.bincount(state.label[labelling.selection.positions] + 1)  # the unlabelled have code -1
     order = np.argsort(-counts, kind="stable")[: min(6, np.count_nonzero(counts))]
     words = [f"{counts[i]:,} {plain(state.names[i - 1]) if i else 'unlabelled'}" for i in order]
     more = " · …" if np.count_nonzero(counts) > 6 else ""
-    st.markdown(f"**{counted(len(desk.selection), 'clip')}**  \n:small[:gray[{' · '.join(words)}{more}]]")
+    st.markdown(f"**{counted(len(labelling.selection), 'clip')}**  \n:small[:gray[{' · '.join(words)}{more}]]")
 
 
-def _label_bar(dataset: Dataset, desk: Desk) -> None:
+def _label_bar(dataset: Dataset, labelling: LabellingState) -> None:
     """Known labels with their colours and keys, or a new one; one button that says in full what it will do."""
     other = f"label.other.{dataset.id}"
-    picked = label_bar(dataset, desk.chosen, key="label.bar", keys=not desk.classic)
+    picked = label_bar(dataset, labelling.label, key="label.bar", keys=not labelling.classic)
     if picked:
-        desk.chosen = picked
+        labelling.label = picked
         st.session_state[other] = None
         st.rerun(scope="fragment")
 
     def named() -> None:
-        desk.chosen = clean(st.session_state[other] or "")
+        labelling.label = clean(st.session_state[other] or "")
 
     st.selectbox(
         "Another label",
@@ -293,9 +305,9 @@ def _label_bar(dataset: Dataset, desk: Desk) -> None:
         label_visibility="collapsed",
         on_change=named,
     )
-    label, amount = desk.chosen, len(desk.selection)
+    label, amount = labelling.label, len(labelling.selection)
     ready = bool(label and amount)
-    enter = "" if desk.classic else " :small[:material/keyboard_return:]"
+    enter = "" if labelling.classic else " :small[:material/keyboard_return:]"
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
             f"Label {amount:,} as “{plain(label)}”{enter}" if ready else "Label",
@@ -304,41 +316,44 @@ def _label_bar(dataset: Dataset, desk: Desk) -> None:
             key="label.apply",
             disabled=not ready,
             help=None if ready else "Select clips on the map, and choose a label.",
-            on_click=desk.apply,
-            args=(label,),
+            on_click=actions.apply,
+            args=(labelling, label),
             width="stretch",
         )
         st.button(
-            _keyed(desk, "Undo", "u"),
+            _keyed(labelling, "Undo", "u"),
             icon=":material/undo:",
             key="label.undo",
-            help=f"Take back: {plain(desk.done[-1][1])}" if desk.done else "Take back your last action",
-            on_click=desk.undo,
+            help=f"Take back: {plain(labelling.history[-1][1])}" if labelling.history else "Take back your last action",
+            on_click=actions.undo,
+            args=(labelling,),
         )
     if amount:
-        _more(dataset, desk)
+        _more(dataset, labelling)
 
 
-def _more(dataset: Dataset, desk: Desk) -> None:
+def _more(dataset: Dataset, labelling: LabellingState) -> None:
     """What else can be done with a selection, in one row."""
     state = dataset.state()
-    labelled = state.label[desk.selection] >= 0
-    ready = int((labelled & (state.subset[desk.selection] == 0)).sum())
+    labelled = state.label[labelling.selection.positions] >= 0
+    ready = int((labelled & (state.subset[labelling.selection.positions] == 0)).sum())
     with st.container(horizontal=True, gap="xsmall"):
         st.button(
-            _keyed(desk, "Grow", "g"),
+            _keyed(labelling, "Grow", "g"),
             icon=":material/zoom_out_map:",
             key="label.grow",
-            help=f"Add the {desk.grow_by} clips nearest to what is selected.",
-            on_click=desk.grow,
+            help=f"Add the {labelling.grow_by} clips nearest to what is selected.",
+            on_click=actions.grow,
+            args=(labelling,),
         )
         st.button(
-            _keyed(desk, "Map only these", "m"),
+            _keyed(labelling, "Map only these", "m"),
             icon=":material/scatter_plot:",
             key="label.part",
             help="Draw a map of just these clips, where one big cloud hides several.",
-            on_click=desk.map_only,
-            disabled=len(desk.selection) < queue.PART_AT_LEAST or desk.part_job is not None,
+            on_click=actions.map_only,
+            args=(labelling,),
+            disabled=len(labelling.selection) < queue.PART_AT_LEAST or labelling.trail.job_id is not None,
         )
         if ready and session.person().role == OWNER:
             with st.popover(
@@ -346,64 +361,66 @@ def _more(dataset: Dataset, desk: Desk) -> None:
             ):
                 for subset in ("train", "dev", "test"):
                     key = f"label.commit.{subset}"
-                    st.button(subset, key=key, on_click=desk.commit, args=(subset,), width="stretch")
+                    st.button(subset, key=key, on_click=actions.commit, args=(labelling, subset), width="stretch")
         if labelled.any():
             st.button(
-                _keyed(desk, "Unlabel", "0"),
+                _keyed(labelling, "Unlabel", "0"),
                 icon=":material/label_off:",
                 key="label.clear",
                 help=f"Take the label of {counted(int(labelled.sum()), 'clip')} away, in one step.",
-                on_click=desk.clear_labels,
+                on_click=actions.clear_labels,
+                args=(labelling,),
             )
 
 
-def _keyed(desk: Desk, words: str, key: str) -> str:
+def _keyed(labelling: LabellingState, words: str, key: str) -> str:
     """A button's words with the key that does the same; the classic map has none."""
-    return words if desk.classic else f"{words} :gray-badge[{key}]"
+    return words if labelling.classic else f"{words} :gray-badge[{key}]"
 
 
-def _focused(dataset: Dataset, desk: Desk) -> None:
-    if desk.focus is None:
+def _focused(dataset: Dataset, labelling: LabellingState) -> None:
+    if labelling.selection.focus is None:
         return
-    spectrogram(dataset, desk.focus, key="label.spectrogram")
+    spectrogram(dataset, labelling.selection.focus, key="label.spectrogram")
     with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="xsmall"):
-        st.audio(f"{session.root()}clips/{dataset.id}/{desk.focus}/audio", alt="The clip in focus")
-        hits_panel.more_like_focus(desk)
+        st.audio(f"{session.root()}clips/{dataset.id}/{labelling.selection.focus}/audio", alt="The clip in focus")
+        ask_menu.more_like_focus(labelling)
 
 
-def _list(dataset: Dataset, desk: Desk) -> None:
-    pages = -(-len(desk.selection) // LIST_ROWS)
-    key = f"label.page.{desk.turn}"
+def _list(dataset: Dataset, labelling: LabellingState) -> None:
+    selection, focus = labelling.selection, labelling.selection.focus
+    pages = -(-len(selection) // LIST_ROWS)
+    key = f"label.page.{selection.turn}"
     page = min(int(st.session_state.get(key, 1)), pages)
-    if desk.focus is not None and st.session_state.get("label.at") != (desk.turn, desk.focus):
+    if focus is not None and st.session_state.get("label.at") != (selection.turn, focus):
         # a clip that came into focus elsewhere is looked for: the list turns to its page
-        st.session_state["label.at"] = (desk.turn, desk.focus)
-        at = int(np.searchsorted(desk.selection, desk.focus))
-        if at < len(desk.selection) and desk.selection[at] == desk.focus:
+        st.session_state["label.at"] = (selection.turn, focus)
+        at = int(np.searchsorted(selection.positions, focus))
+        if at < len(selection) and selection.positions[at] == focus:
             page = at // LIST_ROWS + 1
             st.session_state[key] = page
     first = (page - 1) * LIST_ROWS
-    act = clip_list(dataset, desk.selection[first : first + LIST_ROWS], key="label.list", focus=desk.focus, evict=True)
+    act = clip_list(dataset, selection.positions[first : first + LIST_ROWS], key="label.list", focus=focus, evict=True)
     if pages > 1:
         st.pagination(pages, key=key)
-    _act(desk, act)
+    _act(labelling, act)
 
 
-def _act(desk: Desk, act: Act | None) -> None:
+def _act(labelling: LabellingState, act: Act | None) -> None:
     """Do what was asked of one clip in a list."""
     if act is None:
         return
     if act.kind == "label":
-        desk.patch(act.position, act.label)
+        actions.patch(labelling, act.position, act.label)
     elif act.kind == "focus":
-        desk.focus = act.position
+        labelling.selection.focus = act.position
     elif act.kind == "similar":
-        desk.focus = act.position
-        desk.ask([act.position])
+        labelling.selection.focus = act.position
+        asking.ask(labelling, [act.position])
     elif act.kind in ("up", "down"):
-        desk.judge(act.position, 1 if act.kind == "up" else -1)
+        asking.judge(labelling, act.position, 1 if act.kind == "up" else -1)
     elif act.kind == "evict":
-        desk.leave_out(act.position)
+        labelling.selection.leave_out(act.position)
     st.rerun(scope="fragment")
 
 

@@ -17,8 +17,9 @@ from hover_core.tables import intake, rows
 from hover_core.workspace.dataset import Dataset
 from hover_core.workspace.datasets import Datasets
 from pages.components import session
-from pages.components.labelling.actions import Desk
+from pages.components.labelling import asking
 from pages.components.labelling.query import Words
+from pages.components.labelling.state import LabellingState
 from pages.server import identity, routes
 from pages.server.headers import MIDDLEWARE
 from tests import sounds
@@ -202,14 +203,14 @@ def sent(app: AppTest) -> str:
     return "\n".join(parts)
 
 
-def label(app: AppTest, dataset: Dataset) -> tuple[AppTest, Desk]:
+def label(app: AppTest, dataset: Dataset) -> tuple[AppTest, LabellingState]:
     """The Label page, and what the person has before them there."""
     app = app.switch_page("annotator/label.py").run()
-    found: Desk = app.session_state["label.desks"][dataset.id]
+    found: LabellingState = app.session_state["label.states"][dataset.id]
     return app, found
 
 
-def everything(app: AppTest, desk: Desk) -> Iterator[str]:
+def everything(app: AppTest, labelling: LabellingState) -> Iterator[str]:
     """What Label sends while somebody selects, listens, searches in every way, and asks what cannot be answered."""
 
     def run() -> str:
@@ -218,20 +219,20 @@ def everything(app: AppTest, desk: Desk) -> Iterator[str]:
         return sent(app)
 
     yield run()
-    desk.select(np.arange(COUNT), "lasso", tell_map=True)
-    desk.focus = FAILS
+    labelling.selection.select(np.arange(COUNT), "lasso", tell_map=True)
+    labelling.selection.focus = FAILS
     yield run()
-    desk.ask([2])
+    asking.ask(labelling, [2])
     yield run()
-    desk.play_in_a_row(np.arange(COUNT))
+    asking.play_in_a_row(labelling, np.arange(COUNT))
     yield run()
-    desk.ask([FAILS])
+    asking.ask(labelling, [FAILS])
     yield run()
-    desk.ask_sound(Stretch(FAILS, 0.0, 0.1), "Like a stretch")
+    asking.ask_sound(labelling, Stretch(FAILS, 0.0, 0.1), "Like a stretch")
     yield run()
-    desk.close_search()
+    asking.close_search(labelling)
     for text, column in (("room", ""), ("1", "room"), ("x", "category"), ("x", "url"), ("s3", "nothing")):
-        desk.ask_words(Words(text, column))
+        asking.ask_words(labelling, Words(text, column))
         yield run()
     app.selectbox(key="label.words_in").set_value("label")  # the list of columns is drawn
     yield run()
@@ -243,8 +244,8 @@ def everything(app: AppTest, desk: Desk) -> Iterator[str]:
 def test_label_sends_a_guest_no_address_and_a_blind_one_no_name_or_label(
     run_as: Run, dataset: Dataset, who: str
 ) -> None:
-    app, desk = label(run_as(Person("Mira", ANNOTATOR, dataset.id, blind=who == "blind")), dataset)
-    pages = list(everything(app, desk))
+    app, labelling = label(run_as(Person("Mira", ANNOTATOR, dataset.id, blind=who == "blind")), dataset)
+    pages = list(everything(app, labelling))
 
     for secret in secrets_of(who):
         assert not [number for number, page in enumerate(pages) if secret in page], secret
@@ -253,8 +254,8 @@ def test_label_sends_a_guest_no_address_and_a_blind_one_no_name_or_label(
 
 
 def test_the_owner_is_sent_names_and_addresses(run_as: Run, dataset: Dataset, server: SoundServer) -> None:
-    app, desk = label(run_as(LOCAL_OWNER), dataset)
-    everywhere = "\n".join(everything(app, desk))
+    app, labelling = label(run_as(LOCAL_OWNER), dataset)
+    everywhere = "\n".join(everything(app, labelling))
 
     assert f"{server.host_port}/in/owlet_5.wav?sig" in everywhere
     assert "owlet_5.wav" in everywhere
@@ -276,11 +277,11 @@ def test_words_can_be_looked_for_where_each_person_is_shown_them(run_as: Run, da
 
 
 def test_a_search_by_words_does_not_outlive_the_owners_tick(run_as: Run, dataset: Dataset) -> None:
-    app, desk = label(run_as(Person("Mira", ANNOTATOR, dataset.id)), dataset)
-    desk.ask_words(Words("room 1", "room"))
+    app, labelling = label(run_as(Person("Mira", ANNOTATOR, dataset.id)), dataset)
+    asking.ask_words(labelling, Words("room 1", "room"))
     app.run()
-    assert desk.search is not None
-    assert len(desk.search.ranking(desk.dataset(), k=None)) == 5
+    assert labelling.search is not None
+    assert len(labelling.search.ranking(labelling.dataset(), k=None)) == 5
 
     dataset.show_to_guests({"room": False})
     app.run()

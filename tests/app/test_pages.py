@@ -21,6 +21,7 @@ from hover_core.jobs import queue
 from hover_core.store import members, vector_rows
 from hover_core.workspace.dataset import Dataset
 from hover_core.workspace.datasets import Datasets
+from pages.components.labelling import actions
 from pages.server import identity, map_codec
 from tests import sounds
 from tests.app.conftest import FRAME
@@ -446,8 +447,8 @@ def test_a_link_that_was_made_for_one_dataset_is_not_shown_on_another(
 
 def test_who_was_revoked_writes_nothing_from_an_open_tab(run_as: Run, mapped: Dataset) -> None:
     app = run_as(Person("Mira", ANNOTATOR, mapped.id))
-    desk = app.session_state["label.desks"][mapped.id]
-    desk.selection, desk.chosen = np.arange(20, 25), "robin"
+    labelling = app.session_state["label.states"][mapped.id]
+    labelling.selection.positions, labelling.label = np.arange(20, 25), "robin"
     app.run()
     assert "as “robin”" in app.button(key="label.apply").label
 
@@ -548,18 +549,18 @@ def test_a_split_by_shares_keeps_near_duplicates_together_unless_told_otherwise(
 def test_one_switch_on_label_gives_the_label_to_near_duplicates_too(run_as: Run, doubled: Dataset) -> None:
     app = run_as(LOCAL_OWNER)
     app.switch_page("annotator/label.py").run()
-    desk = app.session_state["label.desks"][doubled.id]
+    labelling = app.session_state["label.states"][doubled.id]
     assert not app.toggle(key="label.twins").value
-    desk.select(np.array([20]), "lasso", tell_map=True)
-    desk.apply("robin")
+    labelling.selection.select(np.array([20]), "lasso", tell_map=True)
+    actions.apply(labelling, "robin")
     assert doubled.state().label_names()[3] == "wren"
 
     app.toggle(key="label.twins").set_value(True).run()
-    desk.select(np.array([20]), "lasso", tell_map=True)
-    desk.apply("owl")
+    labelling.selection.select(np.array([20]), "lasso", tell_map=True)
+    actions.apply(labelling, "owl")
 
     assert doubled.state().label_names()[[3, 20]].tolist() == ["owl", "owl"]
-    assert "1 near-duplicate among them" in desk.said
+    assert "1 near-duplicate among them" in labelling.message
 
 
 # blind annotators -----------------------------------------------------------------------------------------------------
@@ -568,8 +569,8 @@ def test_one_switch_on_label_gives_the_label_to_near_duplicates_too(run_as: Run,
 def test_label_shows_a_blind_annotator_no_label_of_others(run_as: Run, mapped: Dataset) -> None:
     mapped.annotate([20, 21], "secret", how="lasso")
     app = run_as(Person("Mira", ANNOTATOR, mapped.id, blind=True))
-    desk = app.session_state["label.desks"][mapped.id]
-    desk.select(np.array([3, 20]), "lasso", tell_map=True)
+    labelling = app.session_state["label.states"][mapped.id]
+    labelling.selection.select(np.array([3, 20]), "lasso", tell_map=True)
     app.run()
 
     assert not app.exception

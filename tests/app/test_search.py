@@ -13,7 +13,8 @@ from hover_core.store import vector_rows
 from hover_core.tables.intake import Intake
 from hover_core.workspace.dataset import Dataset
 from hover_core.workspace.datasets import Datasets
-from pages.components.labelling.actions import Desk
+from pages.components.labelling import asking
+from pages.components.labelling.state import LabellingState
 from pages.server import identity
 from tests import sounds
 from tests.servers import SoundServer
@@ -48,9 +49,9 @@ def label(app: AppTest) -> AppTest:
     return app.switch_page("annotator/label.py").run()
 
 
-def desk(app: AppTest, dataset: Dataset) -> Desk:
+def state_of(app: AppTest, dataset: Dataset) -> LabellingState:
     """What the person has before them."""
-    found: Desk = app.session_state["label.desks"][dataset.id]
+    found: LabellingState = app.session_state["label.states"][dataset.id]
     return found
 
 
@@ -122,13 +123,13 @@ def test_an_annotator_asks_with_the_address_of_a_clip(run_as: Run, mapped: Datas
 
     assert not app.exception
     assert problems(app) == []
-    assert "Like **d0007" in desk(app, mapped).search.title
+    assert "Like **d0007" in state_of(app, mapped).search.title
 
 
 def test_hits_of_the_question_before_are_not_taken_for_an_answer(run_as: Run, mapped: Dataset) -> None:
     app = label(run_as(LOCAL_OWNER))
-    asked = desk(app, mapped)
-    asked.ask([3])
+    asked = state_of(app, mapped)
+    asking.ask(asked, [3])
     app.run()
 
     app.text_input(key=f"label.url.{asked.search.id}").set_value("ftp://nowhere/x.wav").run()
@@ -140,9 +141,9 @@ def test_hits_of_the_question_before_are_not_taken_for_an_answer(run_as: Run, ma
 
 def test_the_threshold_begins_where_the_first_hits_end_whatever_the_question(run_as: Run, mapped: Dataset) -> None:
     app = label(run_as(LOCAL_OWNER))
-    asked = desk(app, mapped)
+    asked = state_of(app, mapped)
     for clip in (3, 4):
-        asked.ask([clip])
+        asking.ask(asked, [clip])
         app.run()
         app.slider(key="label.k").set_value(10).run()
         app.segmented_control(key="label.cut_by").set_value("above").run()
@@ -155,8 +156,8 @@ def test_the_threshold_begins_where_the_first_hits_end_whatever_the_question(run
 
 def test_without_words_nobody_is_told_to_take_them_off(run_as: Run, mapped: Dataset) -> None:
     app = label(run_as(LOCAL_OWNER))
-    asked = desk(app, mapped)
-    asked.ask([3])
+    asked = state_of(app, mapped)
+    asking.ask(asked, [3])
     asked.search.cut = 1.0
     app.run()
 
@@ -168,8 +169,8 @@ def test_without_words_nobody_is_told_to_take_them_off(run_as: Run, mapped: Data
 def test_words_that_narrow_a_question_are_taken_off_where_they_are_said(run_as: Run, mapped: Dataset) -> None:
     app = label(run_as(LOCAL_OWNER))
     app.text_input(key="label.words").set_value("d000").run()
-    asked = desk(app, mapped)
-    asked.ask([3])
+    asked = state_of(app, mapped)
+    asking.ask(asked, [3])
     app.run()
     assert app.button(key="label.wordless").label == "with “d000”"
 
@@ -184,14 +185,14 @@ def test_words_that_narrow_a_question_are_taken_off_where_they_are_said(run_as: 
 def test_a_clip_without_a_vector_says_why_it_cannot_be_asked_with(run_as: Run, mapped: Dataset) -> None:
     mapped.add(Intake(clips=[Clip(clip_id("demo:nope_1.ogg"), "demo:nope_1.ogg")]))
     app = label(run_as(LOCAL_OWNER))
-    asked = desk(app, mapped)
-    asked.ask([40])
+    asked = state_of(app, mapped)
+    asking.ask(asked, [40])
     app.run()
     (before,) = problems(app)
     with mapped.store.write() as connection:
         vector_rows.add_failures(connection, mapped.id, KEY, {40: "HTTP 404"})
 
-    asked.ask([40])
+    asking.ask(asked, [40])
     app.run()
 
     assert before == "Like **nope\\_1\\.ogg**: nope\\_1\\.ogg has no vector\\: vectorize first."

@@ -1,1 +1,1 @@
-"""What a person does on Label: selection, actions, asking, hits."""
+"""Labelling: what one person has before them (`state`), what they do (`actions`, `asking`), hits and their player."""

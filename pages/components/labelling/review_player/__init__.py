@@ -10,14 +10,15 @@ import streamlit as st
 from hover_core.workspace.dataset import Dataset
 from pages.components import elements
 from pages.components.label_keys import label_given, label_keys
-from pages.components.labelling.actions import Desk
+from pages.components.labelling import actions, asking
 from pages.components.labelling.query import Row
+from pages.components.labelling.state import LabellingState
 from pages.server import assets
 
 _VERDICTS = ("keep", "drop", "skip", "undo")
 
 
-def hands_free(dataset: Dataset, desk: Desk, row: Row, *, key: str) -> None:
+def hands_free(dataset: Dataset, labelling: LabellingState, row: Row, *, key: str) -> None:
     """Draw the player of a row. What is decided is taken over before the run, in the order in which it was done."""
     named = dataset.names(row.positions)
     rows = [[position, named[position][0]] for position in row.positions]
@@ -32,25 +33,25 @@ def hands_free(dataset: Dataset, desk: Desk, row: Row, *, key: str) -> None:
         "labelled": sorted(row.done),
         "heard": elements.acknowledged(key),
     }
-    _element()(key=key, data=data, height="content", on_said_change=partial(_take_over, desk, key))
+    _element()(key=key, data=data, height="content", on_said_change=partial(_take_over, labelling, key))
 
 
-def _take_over(desk: Desk, key: str) -> None:
-    dataset = desk.dataset()
+def _take_over(labelling: LabellingState, key: str) -> None:
+    dataset = labelling.dataset()
     names = dataset.state().names if dataset is not None else ()
     for act in elements.heard(key):
         kind, position, at = act.get("kind"), act.get("position"), act.get("at")
         if kind in _VERDICTS and isinstance(position, int) and isinstance(at, int):
-            desk.decide(position, kind, act.get("heard") is True, at)
+            asking.decide(labelling, position, kind, act.get("heard") is True, at)
         elif kind == "label":
-            desk.chosen = label_given(names, act.get("index")) or desk.chosen
-            desk.apply_kept(desk.chosen)
-            if not desk.chosen:
-                desk.problem = "Choose a label first: nothing was written."
+            labelling.label = label_given(names, act.get("index")) or labelling.label
+            actions.apply_kept(labelling, labelling.label)
+            if not labelling.label:
+                labelling.problem = "Choose a label first: nothing was written."
         elif kind == "take back":
-            desk.undo()
-        elif kind == "end" and desk.search is not None:
-            desk.search.row = None
+            actions.undo(labelling)
+        elif kind == "end" and labelling.search is not None:
+            labelling.search.row = None
 
 
 @st.cache_resource

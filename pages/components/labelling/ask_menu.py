@@ -1,0 +1,175 @@
+"""Every way to ask on Label, behind one button: by clips, a stretch, a file, the microphone, an address, words."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from hover_core.analysis import facets
+from hover_core.analysis.search import Stretch, own_texts
+from hover_core.data.clips import clip_name
+from hover_core.data.people import MOST_SOUND_BYTES, OWNER
+from hover_core.fetching.transport import FetchLimits
+from hover_core.store.clip_rows import clip_at
+from hover_core.workspace.dataset import Dataset
+from pages.components import private_hosts
+from pages.components.labelling import asking
+from pages.components.labelling.query import Words
+from pages.components.labelling.state import LabellingState
+from pages.components.text import plain
+
+MOST_QUERY_CLIPS = 500
+RATE = 44_100  # Hz, of the microphone: 16 bits, one channel
+SOUND_FILES = ["wav", "flac", "ogg", "opus", "mp3", "aiff", "aif", "m4a", "aac", "webm", "mp4", "mov", "wma", "amr"]
+
+
+def entry(dataset: Dataset, labelling: LabellingState) -> None:
+    """A small button that opens every way to ask; what has no answer is said there while it is open."""
+    # another key closes it: after a sound was given the hits are what a person wants to see
+    turn = 0 if labelling.search is None or labelling.search.sought is None else labelling.search.id
+    box = st.popover(
+        "Search", icon=":material/search:", key=f"label.search.{turn}", help="By ear, or by words", on_change="rerun"
+    )
+    with box:
+        with st.container():  # a place of its own: what comes and goes there moves nothing else
+            if box.open:
+                unanswered(labelling)
+        by_ear, by_words = st.tabs(["By ear", "By words"], key=f"label.ways.{turn}")
+        with by_ear:
+            _by_ear(dataset, labelling, turn)
+        with by_words:
+            # which columns there are takes reading them all: not before somebody looks
+            _by_words(dataset, labelling, _table_columns(dataset) if box.open or _asks_for_column() else [])
+
+
+def unanswered(labelling: LabellingState) -> None:
+    """Say once why what was asked has no answer, and offer what the owner can do about it."""
+    if labelling.no_answer:
+        st.error(labelling.no_answer)
+        labelling.no_answer = ""
+    private = labelling.private_query
+    if private is not None:
+        st.warning(plain(private_hosts.question(private.host_port)), icon=":material/shield:")
+        st.button(
+            f"Allow {plain(private.host_port)}", key="label.allow", on_click=asking.allow, args=(labelling, private)
+        )
+        labelling.private_query = None
+
+
+def _by_ear(dataset: Dataset, labelling: LabellingState, turn: int) -> None:
+    amount = len(labelling.selection)
+    # new ones after each question: a microphone that comes back with an old recording says that it is broken
+    microphone, file = f"label.spoken.{labelling.questions}", f"label.file.{labelling.questions}"
+    address = f"label.url.{turn}"
+    with st.container(horizontal=True):
+        st.button(
+            "Like the clip in focus",
+            key="label.like_focus",
+            disabled=labelling.selection.focus is None,
+            on_click=asking.ask,
+            args=(labelling, [labelling.selection.focus]),
+        )
+        st.button(
+            f"Like the {amount:,} selected" if amount else "Like the selected",
+            key="label.like_selected",
+            disabled=not 0 < amount <= MOST_QUERY_CLIPS,
+            help=f"1 to {MOST_QUERY_CLIPS} clips, by their mean or by the nearest to any of them",
+            on_click=asking.ask,
+            args=(
+                labelling,
+                labelling.selection.positions[:MOST_QUERY_CLIPS].tolist(),
+            ),  # with more it cannot be clicked
+        )
+
+    def spoken() -> None:
+        given = st.session_state[microphone]
+        if given is not None:
+            asking.ask_sound(labelling, given.getvalue(), "Like **what the microphone heard**")
+
+    def uploaded() -> None:
+        given = st.session_state[file]
+        if given is not None:
+            asking.ask_sound(labelling, given.getvalue(), f"Like the file **{plain(given.name)}**")
+
+    def named() -> None:
+        url = st.session_state[address].strip()
+        if url:
+            asking.ask_sound(labelling, url, f"Like **{plain(clip_name(url))}**")
+
+    owner = dataset.by.role == OWNER
+    most = FetchLimits().max_bytes // 1_000_000 if owner else MOST_SOUND_BYTES >> 20
+    st.audio_input("Whistle, knock, speak", key=microphone, on_change=spoken, sample_rate=RATE)
+    types = None if owner else SOUND_FILES
+    st.file_uploader("A sound file", type=types, key=file, on_change=uploaded, max_upload_size=most)
+    st.text_input("An address", placeholder="https://…", key=address, on_change=named)
+    if not owner:
+        minutes = MOST_SOUND_BYTES // (2 * RATE * 60)
+        address_of = "public" if dataset.by.blind else "that of a clip of this dataset, or public"
+        st.caption(f"A sound has at most {most} MB ({minutes} minutes of the microphone). An address is {address_of}.")
+    if labelling.selection.focus is not None:
+        _stretch(dataset, labelling, labelling.selection.focus)
+
+
+def _stretch(dataset: Dataset, labelling: LabellingState, position: int) -> None:
+    _, recording = clip_at(dataset.store, dataset.id, position) or (None, None)
+    duration = None if recording is None else recording.duration_s
+    if not duration:
+        return
+    key = f"label.stretch.{dataset.id}.{position}"
+    end = max(0.02, round(duration, 2))
+    st.slider("A stretch of the clip in focus", 0.0, end, (0.0, end), 0.01, format="%.2f s", key=key)
+
+    def ask() -> None:
+        start_s, end_s = st.session_state[key]
+        asking.ask_sound(
+            labelling, Stretch(position, start_s, end_s), f"Like **{start_s:.2f} to {end_s:.2f} s of a clip**"
+        )
+
+    st.button("Like this stretch", key="label.like_stretch", on_click=ask)
+
+
+def _asks_for_column() -> bool:
+    return bool(st.session_state.get("label.words_in"))
+
+
+def _by_words(dataset: Dataset, labelling: LabellingState, columns_there: list[str]) -> None:
+    def ask() -> None:
+        text = st.session_state["label.words"].strip()
+        words = Words(
+            text,
+            st.session_state["label.words_in"] or "",
+            st.session_state["label.words_regex"],
+            st.session_state["label.words_without"],
+        )
+        asking.ask_words(labelling, words if text else None)
+
+    name = "" if dataset.by.blind else "a name, "
+    st.text_input("Text", key="label.words", placeholder=f"part of {name}a label, a cell …", on_change=ask)
+    st.selectbox(
+        "In",
+        ["", *dict.fromkeys([*own_texts(dataset), *columns_there])],
+        format_func=lambda name: name or "anything",
+        key="label.words_in",
+        on_change=ask,
+    )
+    with st.container(horizontal=True):
+        st.toggle("Regular expression", key="label.words_regex", on_change=ask)
+        st.toggle("Without it", key="label.words_without", on_change=ask)
+    st.caption("Alone, or among the hits of a sound.")
+
+
+def _table_columns(dataset: Dataset) -> list[str]:
+    keys = (offered["key"] for offered in facets.offered(dataset))
+    return [key.removeprefix("table:") for key in keys if key.startswith("table:")]
+
+
+def more_like_focus(labelling: LabellingState) -> None:
+    """A button that asks for the clips most like the one in focus."""
+    focus, search = labelling.selection.focus, labelling.search
+    if focus is not None and (search is None or search.clips != (focus,)):
+        st.button(
+            "More like this",
+            icon=":material/search:",
+            key="label.like",
+            on_click=asking.ask,
+            args=(labelling, [focus]),
+        )

@@ -1,0 +1,142 @@
+"""Questions on Label, by ear or by words, and what a person makes of the hits. Nothing here writes labels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from hover_core.analysis.search import Stretch, matching, sought
+from hover_core.analysis.search import ask as ask_with
+from hover_core.data.arrays import Positions
+from hover_core.errors import HoverError, RefusedHost
+from hover_core.workspace.dataset import Dataset
+from pages.components import private_hosts
+from pages.components.labelling.query import Row, Search, Words, joined
+from pages.components.labelling.state import LabellingState, PrivateQuery
+from pages.components.text import counted, plain
+
+
+def ask(labelling: LabellingState, positions: Sequence[int]) -> None:
+    """Look for the clips that sound like these."""
+    clips = [int(position) for position in positions]
+
+    def find(dataset: Dataset) -> None:
+        if len(clips) == 1:
+            title = f"Like **{plain(dataset.names(clips)[clips[0]][0])}**"
+        else:
+            title = f"Like {counted(len(clips), 'clip')}"
+        try:
+            labelling.search = Search(title, sought(dataset, clips), clips=tuple(clips), words=_words(labelling))
+        except HoverError as error:
+            _say_no_answer(labelling, title, str(error))
+
+    labelling.attempt(find)
+
+
+def ask_sound(labelling: LabellingState, query: str | bytes | Stretch, title: str) -> None:
+    """Look for the clips that sound like a URL, a file, what the microphone heard, or a stretch of a clip."""
+
+    def find(dataset: Dataset) -> None:
+        labelling.questions += 1
+        try:
+            target, sound = ask_with(dataset, query)
+            labelling.search = Search(title, target, sound=sound, words=_words(labelling))
+        except RefusedHost as error:
+            _refuse(labelling, error, PrivateQuery(error.host_port, query, title))
+        except HoverError as error:
+            _say_no_answer(labelling, title, str(error))
+
+    labelling.attempt(find)
+
+
+def allow(labelling: LabellingState, private: PrivateQuery) -> None:
+    """Let this dataset fetch from the address that was refused, and ask again."""
+
+    def change(dataset: Dataset) -> None:
+        allowed = {*dataset.row.settings.get("allowed_hosts", []), private.host_port}
+        dataset.change_settings(allowed_hosts=sorted(allowed))
+
+    if private_hosts.by_a_click(private.host_port) and labelling.attempt(change):
+        ask_sound(labelling, private.query, private.title)
+
+
+def _refuse(labelling: LabellingState, error: RefusedHost, private: PrivateQuery) -> None:
+    """The owner asked for an address that is not public: where the app is on this machine, they may allow it."""
+    if error.redirected:  # the server chose the address, not the person
+        _say_no_answer(labelling, private.title, str(error))
+    elif not error.operator_only and private_hosts.by_a_click(private.host_port):
+        labelling.private_query = private
+    else:
+        _say_no_answer(labelling, private.title, private_hosts.refused(private.host_port))
+
+
+def _say_no_answer(labelling: LabellingState, title: str, why: str) -> None:
+    """Say it beside the hits of the question before, which stay, and could pass for an answer."""
+    search = labelling.search
+    stay = "" if search is None else f" The hits are still those of: {search.named()}."
+    labelling.no_answer = f"{title}: {plain(why.removesuffix('.'))}.{stay}"
+
+
+def _words(labelling: LabellingState) -> Words | None:
+    """The words stay when another sound is asked for."""
+    return labelling.search.words if labelling.search is not None else None
+
+
+def ask_words(labelling: LabellingState, words: Words | None) -> None:
+    """Look for text, alone or among the hits of the search that is open; None takes the words off."""
+
+    def find(dataset: Dataset) -> None:
+        if words is not None:
+            try:
+                matching(dataset, **vars(words))
+            except HoverError as error:
+                _say_no_answer(labelling, f"With “{plain(words.text)}”", str(error))
+                return
+        if labelling.search is not None and labelling.search.sought is not None:
+            labelling.search.words = words
+        else:
+            labelling.search = None if words is None else Search("By words", words=words)
+
+    labelling.attempt(find)
+
+
+def close_search(labelling: LabellingState) -> None:
+    """End the search; the selection stays."""
+    labelling.search = None
+
+
+def judge(labelling: LabellingState, position: int, thumb: int) -> None:
+    """A hit is (1), or is not (-1), what is meant."""
+    if labelling.search is not None:
+        labelling.search.judge(position, thumb)
+
+
+def take(labelling: LabellingState, hits: Positions, *, mode: str = "replace") -> None:
+    """Select what a search found; or add it, or keep only what is in both, or take it out."""
+    selection = labelling.selection
+    selection.select(joined(selection.unfiltered, hits).get(mode, np.sort(hits)), "search", tell_map=True)
+
+
+def play_in_a_row(labelling: LabellingState, hits: Positions) -> None:
+    """Start to play hits one after the other."""
+    if labelling.search is not None:
+        labelling.search.row = Row([int(position) for position in hits])
+
+
+def decide(labelling: LabellingState, position: int, verdict: str, heard: bool, at: int) -> None:
+    """`keep`, `drop`, `skip` or `undo` a clip that is played in a row; `at` is the place where the row goes on."""
+    search = labelling.search
+    row = search.row if search is not None else None
+    if search is None or row is None or position not in row.positions:
+        return
+    row.at = max(0, min(at, len(row.positions)))
+    row.kept.pop(position, None)
+    row.dropped.discard(position)
+    if verdict == "keep":
+        row.kept[position] = heard
+    elif verdict == "drop":
+        row.dropped.add(position)
+    thumb = {"keep": 1, "drop": -1}.get(verdict, 0)
+    if search.thumb(position) != thumb:
+        search.judge(position, thumb or search.thumb(position))
