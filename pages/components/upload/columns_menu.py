@@ -1,0 +1,83 @@
+"""What the columns of a table mean, and what else has to be settled before its rows can be read."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from hover_core.data.clips import IDENTITIES
+from hover_core.tables.intake import Columns, is_relative
+from hover_core.tables.rows import RawTable
+from hover_core.workspace.dataset import Dataset
+from pages.components.text import counted
+
+NONE = "–"
+
+
+def columns_menu(table: RawTable, guessed: Columns, digest: str) -> Columns:
+    """Which column of the table is what, beginning with a guess."""
+    names = [NONE, *table.frame.columns]
+    common = {"audio": "Address", "label": "Label", "subset": "Subset", "group": "Group"}
+    rare = {"own_id": "Id", "start": "Start (s)", "end": "End (s)"}
+    chosen = {}
+
+    def menus(words: dict[str, str]) -> None:
+        with st.grid(4, min_column_width=150):
+            for part, word in words.items():
+                column = getattr(guessed, part)
+                place = names.index(column) if column in names else 0
+                chosen[part] = st.selectbox(word, names, index=place, key=f"upload.column.{part}.{digest}")
+
+    menus(common)
+    with st.expander("Ids, and stretches of longer recordings", expanded=bool(guessed.start or guessed.end)):
+        menus(rare)
+    picked = {part: "" if value == NONE else value for part, value in chosen.items()}
+    return Columns(**{**guessed.__dict__, **picked})
+
+
+def base_url_box(table: RawTable, columns: Columns, digest: str) -> str:
+    """What relative addresses are relative to, asked for only if there are any."""
+    if not any(is_relative(str(value)) for value in table.frame[columns.audio].head(500)):
+        return ""
+    return st.text_input(
+        "Base address",
+        key=f"upload.base.{digest}",
+        placeholder="https://example.org/clips/",
+        help="Some addresses are relative; this is what they are relative to.",
+    )
+
+
+def raw_labels_choice(columns: Columns, digest: str) -> tuple[str, str]:
+    """What becomes of the labels of raw clips, what was chosen or is likely meant, and the key of the menu for it."""
+    ours = bool(columns.annotator and columns.how)
+    likely = "reference" if columns.subset and not ours else "keep"
+    key = f"upload.raw.{digest}.{likely}"
+    return str(st.session_state.setdefault(key, likely)), key
+
+
+def raw_labels_menu(amount: int, key: str) -> None:
+    """Ask what becomes of the labels of raw clips, if there are any."""
+    if amount:
+        st.radio(
+            f"{counted(amount, 'raw clip')} {'has' if amount == 1 else 'have'} a label",
+            ["keep", "reference"],
+            format_func={
+                "keep": "Keep them as labels",
+                "reference": "Set them aside as a reference: hidden from annotators, used to score their work",
+            }.__getitem__,
+            key=key,
+        )
+
+
+def identity_menu(dataset: Dataset | None, digest: str) -> str:
+    """Which parts of an address tell sounds apart: asked for a new dataset, fixed for one that has clips."""
+    if dataset is not None and dataset.row.size:
+        return str(dataset.row.settings.get("identity", "full"))
+    with st.expander("What makes two addresses the same sound"):
+        return str(
+            st.selectbox(
+                "The same sound is known by",
+                list(IDENTITIES),
+                format_func=IDENTITIES.__getitem__,
+                key=f"upload.identity.{digest}",
+            )
+        )
