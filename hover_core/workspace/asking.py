@@ -18,6 +18,7 @@ from hover_core.audio.segment import Piece
 from hover_core.data.people import MOST_SOUND_BYTES, OWNER, Person
 from hover_core.errors import DecodeError, FetchError, NotFound
 from hover_core.store import clip_rows
+from hover_core.workspace import visibility
 
 if TYPE_CHECKING:
     from hover_core.workspace.dataset import Dataset
@@ -30,7 +31,7 @@ NO_SOUND: Final = (
     "no sound can be had from this address: give that of a clip of this dataset, or of a sound file of up to "
     f"{MOST_SOUND_BYTES >> 20} MB on the public internet"
 )
-NO_SOUND_OF_CLIP: Final = "the sound of this clip cannot be had: tell the owner of the dataset"
+NO_SOUND_OF_CLIP: Final = visibility.NOT_FETCHED
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ def recording_of(dataset: Dataset, position: int) -> Piece:
         except FetchError as error:
             if dataset.by.role == OWNER:
                 raise
-            raise FetchError(NO_SOUND_OF_CLIP) from error
+            raise FetchError(NO_SOUND_OF_CLIP) from None  # the cause names the host
         return Piece(recording, clip.start_s, clip.end_s)
 
 

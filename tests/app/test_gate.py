@@ -39,9 +39,11 @@ async def _echo(websocket: WebSocket) -> None:
 @pytest.fixture(autouse=True)
 def _token(monkeypatch: pytest.MonkeyPatch, datasets: Datasets) -> Iterator[None]:
     monkeypatch.setenv("HOVER_OWNER_TOKEN", TOKEN)
+    identity.operators_token.cache_clear()
     identity.owner_token.cache_clear()
     hosting.on_community_cloud.cache_clear()
     yield
+    identity.operators_token.cache_clear()
     identity.owner_token.cache_clear()
     hosting.on_community_cloud.cache_clear()
 
@@ -123,6 +125,7 @@ def test_an_app_bound_to_loopback_lets_its_owner_in_without_a_cookie(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("HOVER_OWNER_TOKEN")
+    identity.operators_token.cache_clear()
     monkeypatch.setattr(identity, "bound_to_loopback", lambda: True)
     client.base_url = "http://localhost:8501"
 
@@ -134,6 +137,8 @@ def test_an_app_bound_to_loopback_lets_its_owner_in_without_a_cookie(
 
 def test_an_open_app_lets_everybody_in_but_no_other_page(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOVER_OPEN", "1")
+    monkeypatch.delenv("HOVER_OWNER_TOKEN")
+    identity.operators_token.cache_clear()
 
     assert client.get("/_stcore/metrics").status_code == PASSED
     assert client.get("/_stcore/metrics", headers={"Origin": "http://app.example:8000"}).status_code == 403

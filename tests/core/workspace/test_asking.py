@@ -13,7 +13,7 @@ from hover_core.audio.segment import Piece
 from hover_core.data.clips import Clip, clip_id
 from hover_core.data.people import ANNOTATOR, MOST_SOUND_BYTES, Person
 from hover_core.errors import DecodeError, FetchError, NotAllowed, Refused, RefusedHost
-from hover_core.fetching import fetcher
+from hover_core.fetching import transport
 from hover_core.fetching.addresses import refusal
 from hover_core.jobs import vectorize
 from hover_core.store import clip_rows, vector_rows
@@ -105,7 +105,6 @@ WAYS = {
     "find": find,
     "playable": playable,
     "of_url": lambda dataset, url: search.of_url(dataset, url, KEY),
-    "vector_of": lambda dataset, url: dataset.vector_of(url),
     "neighbours": lambda dataset, url: search.neighbours(dataset, [url]),
 }
 
@@ -183,7 +182,7 @@ def test_a_clip_whose_sound_is_gone_is_told_as_an_address_that_is_none(world):
 @pytest.fixture
 def public(world, monkeypatch):
     """A world in which this machine is a public place, and its other private ones are not."""
-    monkeypatch.setattr(fetcher, "refusal", lambda address: None if address == "127.0.0.1" else refusal(address))
+    monkeypatch.setattr(transport, "refusal", lambda address: None if address == "127.0.0.1" else refusal(address))
     server = world[1]
     server.files["/page.wav"] = b"<!doctype html><html>sign in</html>"
     server.files["/public.wav"] = server.files["/3.wav"]
