@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from hover_core.audio.segmentation import Cut
-    from hover_core.jobs import cut
+    from hover_core.jobs.cut_settings import Result
 
 
 class SupervisableAudioDataset(Dataset):
@@ -275,8 +275,8 @@ class SupervisableAudioDataset(Dataset):
         """
         return imported_vectors.bring(self, source, name=name, wrong=wrong)
 
-    def add_cut(self, intake: Intake, cut: Cut, *, labels: str = "aside") -> cut.Result:
-        """Cut the recordings of a table into clips and add these; blocks until it is done. See `cutting.start`."""
+    def add_cut(self, intake: Intake, cut: Cut, *, labels: str = "aside") -> Result:
+        """Cut the recordings of a table into clips and add these; blocks until it is done. See `queue.start_cut`."""
         from hover_core.jobs import cut as cutting
 
         return cutting.run_here(self, intake, cut, labels=labels)

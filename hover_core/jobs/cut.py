@@ -1,8 +1,8 @@
 """Long recordings → clips of a dataset: each is fetched through the guard, measured in the limited children, and cut.
 
-Where to cut is known only when a recording has been heard, so this is long work: a job of its own (`start`), or in this
-process (`run_here`). Clips are added as recordings are done; a killed job goes on after the recordings that it had
-written. A recording that cannot be cut is named with its reason, and the others go on.
+Where to cut is known only when a recording has been heard, so this is long work: a job of its own (`cut_recordings`,
+which the queue starts), or in this process (`run_here`). Clips are added as recordings are done; a killed job goes on
+after the recordings that it had written. A recording that cannot be cut is named with its reason, and the others go on.
 """
 
 from __future__ import annotations
@@ -17,86 +17,21 @@ from typing import Any, Final
 from hover_core.audio import segmentation
 from hover_core.audio.segment import Piece
 from hover_core.audio.segmentation import Cut
-from hover_core.data.annotations import label_named
 from hover_core.data.clips import Clip, clip_id, normal_url
-from hover_core.data.names import clean
 from hover_core.errors import Cancelled, DecodeError, Refused, SoundError
-from hover_core.jobs import process, queue
+from hover_core.jobs.cut_settings import CutSettings, Result, result_from, settings_of
 from hover_core.jobs.progress import Progress
-from hover_core.store import clip_rows, job_rows
-from hover_core.store.job_rows import Job
+from hover_core.jobs.task import Task
+from hover_core.store import clip_rows
 from hover_core.tables.intake import Intake
 from hover_core.workspace.dataset import Dataset
 from hover_core.workspace.sounds import Listening
 
-KIND: Final = "cut"
-LABELS: Final = ("aside", "each")
 LABEL_COLUMN: Final = "recording_label"
-MOST_RECORDINGS: Final = 20_000
 MOST_CLIPS: Final = 1_000_000  # of one table
 _FETCHERS: Final = 4  # recordings are large: as many are held in memory
 _FLUSH_S: Final = 1.0
 _FLUSH_CLIPS: Final = 2_000
-
-
-@dataclass
-class Result:
-    """What cutting did so far."""
-
-    recordings: int = 0
-    new: int = 0
-    known: int = 0
-    failures: list[tuple[str, str]] = field(default_factory=list)  # address, reason
-
-
-def start(dataset: Dataset, intake: Intake, cut: Cut, *, labels: str = "aside") -> Job:
-    """Start cutting the recordings of a table in a process of its own; return at once.
-
-    Parameters
-    ----------
-    intake : as from `Dataset.plan`: each of its clips is a recording, or the stretch of one that is to be cut.
-    labels : what becomes of a recording's label: kept `aside`, in the column `recording_label` of its clips, because
-        not every clip of it need be that; or given to `each` clip.
-
-    Raises
-    ------
-    Refused
-        There is nothing to cut, or too much at once, or a job of the dataset is running.
-    """
-    dataset.by.allow("own", dataset.id)
-    _check(intake, labels)
-    previous = job_rows.newest_job(dataset.store, dataset.id)
-    if previous and previous.running:
-        queue.tend(dataset)
-    given = {
-        "cut": asdict(cut),
-        "labels": labels,
-        "recordings": [asdict(clip) for clip in intake.clips],
-        "sources": {key: list(value) for key, value in intake.sources.items()},
-        "roles": intake.roles,
-    }
-    job_id = job_rows.add_job(dataset.store, dataset.id, KIND, given)
-    process.launch(dataset.store, job_id)
-    return job_rows.job(dataset.store, job_id)
-
-
-def retry(dataset: Dataset) -> Job:
-    """Cut the recordings that failed once more, with the settings of the newest such job."""
-    dataset.by.allow("own", dataset.id)
-    newest = job_rows.newest_job(dataset.store, dataset.id, kind=KIND)
-    if newest is None or newest.running:
-        raise Refused("nothing has failed: cut recordings first, and wait until that ends")
-    failed = {address for address, _ in outcome(newest).failures}
-    intake = _intake(newest)
-    intake.clips = [clip for clip in intake.clips if clip.url in failed]
-    return start(dataset, intake, Cut(**newest.settings["cut"]), labels=newest.settings["labels"])
-
-
-def outcome(job: Job) -> Result:
-    """What a job has done so far."""
-    told = job.progress.get("more", {})
-    failures = [(str(address), str(reason)) for address, reason in told.get("failures", [])]
-    return Result(int(told.get("recordings", 0)), int(told.get("new", 0)), int(told.get("known", 0)), failures)
 
 
 def run_here(
@@ -108,7 +43,7 @@ def run_here(
     progress: Progress | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> Result:
-    """The same in this process, without a job: for notebooks, which wait for it anyway.
+    """Cut in this process, without a job: for notebooks, which wait for it anyway. See `CutSettings`.
 
     Raises
     ------
@@ -116,37 +51,29 @@ def run_here(
         There is nothing to cut, or too much at once.
     """
     dataset.by.allow("own", dataset.id)
-    _check(intake, labels)
-    return _Cutting(dataset, intake, cut, labels, progress or Progress(), stop, {}).run()
+    return _Cutting(dataset, CutSettings(intake, cut, labels), progress or Progress(), stop, {}).run()
 
 
-def work(
-    dataset: Dataset, job: Job, progress: Progress, stop: Callable[[], bool], on_flush: Callable[[], None]
-) -> None:
-    """What the job's process does; `job` knows how far an earlier process came."""
-    cut, labels = Cut(**job.settings["cut"]), job.settings["labels"]
-    _Cutting(dataset, _intake(job), cut, labels, progress, stop, job.progress.get("more", {}), on_flush).run()
+def cut_recordings(task: Task) -> None:
+    """The work of a job of kind `cut`; goes on after the recordings that an earlier attempt had written."""
+    before = task.job.progress.get("more", {})
+    _Cutting(task.dataset, settings_of(task.job), task.progress, task.stop, before, task.on_commit).run()
 
 
 class _Cutting:
     def __init__(
         self,
         dataset: Dataset,
-        intake: Intake,
-        cut: Cut,
-        labels: str,
+        settings: CutSettings,
         progress: Progress,
         stop: Callable[[], bool],
         before: Mapping[str, Any],
-        on_flush: Callable[[], None] = lambda: None,
+        on_commit: Callable[[], None] = lambda: None,
     ) -> None:
-        self.dataset, self.intake, self.cut, self.labels = dataset, intake, cut, labels
-        self.progress, self.stop, self.on_flush = progress, stop, on_flush
+        self.dataset, self.progress, self.stop, self.on_commit = dataset, progress, stop, on_commit
+        self.intake, self.cut, self.labels = settings.intake, settings.cut, settings.labels
         self.identity = str(dataset.row.settings.get("identity", "full"))
-        self.result = Result(
-            int(before.get("recordings", 0)), int(before.get("new", 0)), int(before.get("known", 0)),
-            [(str(address), str(reason)) for address, reason in before.get("failures", [])],
-        )  # fmt: skip
+        self.result = result_from(before)
         self.finished: set[int] = {int(number) for number in before.get("finished", [])}
 
     def run(self) -> Result:
@@ -250,7 +177,7 @@ class _Cutting:
         self.progress.done, self.progress.failed = result.recordings, len(result.failures)
         # read again by the process that takes the work up: what it names is in the dataset
         self.progress.more = {**asdict(result), "finished": sorted(self.finished)}
-        self.on_flush()
+        self.on_commit()
 
 
 @dataclass
@@ -295,19 +222,3 @@ def _piece(recording: Clip, start_s: float, end_s: float, identity: str, labels:
     if labels == "each" or not claimed:
         return made
     return replace(made, label="", reference="", extra={**made.extra, LABEL_COLUMN: claimed})
-
-
-def _intake(job: Job) -> Intake:
-    # what a job of an older version wrote down may not be in the form that names have now
-    clips = [Clip(**{**given, "label": label_named(given["label"])}) for given in job.settings["recordings"]]
-    sources = {key: (clean(str(who)), str(at), str(how)) for key, (who, at, how) in job.settings["sources"].items()}
-    return Intake(clips=clips, sources=sources, roles=job.settings.get("roles", {}))  # older jobs have none
-
-
-def _check(intake: Intake, labels: str) -> None:
-    if labels not in LABELS:
-        raise Refused(f"labels={labels!r} must be one of {', '.join(LABELS)}")
-    if not intake.clips:
-        raise Refused("there is no recording to cut")
-    if len(intake.clips) > MOST_RECORDINGS:
-        raise Refused(f"{len(intake.clips):,} recordings: at most {MOST_RECORDINGS:,} are cut at once")

@@ -1,20 +1,25 @@
-"""The queue of long work: started, looked at, tried again, cancelled; it knows kinds and settings, not the work
-itself."""
+"""The queue of long work: jobs are started, looked at, tried again, cancelled.
+
+It knows kinds and settings, not the work: that is looked up in another process, by `worker`.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
+from hover_core.audio.segmentation import Cut
 from hover_core.errors import HoverError, Refused
-from hover_core.jobs import process
+from hover_core.jobs import kinds, process
+from hover_core.jobs.cut_settings import CutSettings, outcome, settings_of
 from hover_core.jobs.fetch_log import receipts_of
-from hover_core.jobs.process import launch
 from hover_core.numerics import reducers
 from hover_core.store import job_rows, vector_rows
 from hover_core.store.job_rows import Job
 from hover_core.store.vector_rows import Embedding
+from hover_core.tables.intake import Intake
 from hover_core.vectorizers import mfcc, registry
 from hover_core.workspace import corpus, vector_keys
 from hover_core.workspace.dataset import Dataset
@@ -62,14 +67,10 @@ def start(
     reducers.Reducer(reducer, int(options.get("dimension", 2)), options)
     if not dataset.row.size:
         raise Refused("the dataset has no clips yet: add a table first")
-    previous = job_rows.newest_job(dataset.store, dataset.id)
-    if previous and previous.running:
-        tend(dataset)
-    given = {"vectorizer": key, "reducer": reducer, "options": options, "draw": draw}
-    job_id = job_rows.add_job(dataset.store, dataset.id, "map", given)
+    settings = {"vectorizer": key, "reducer": reducer, "options": options, "draw": draw}
+    job_id = _add(dataset, kinds.MAP, settings)
     dataset.change_settings(vectorizer=key)
-    launch(dataset.store, job_id)
-    return job_rows.job(dataset.store, job_id)
+    return _launch(dataset, job_id)
 
 
 def start_part(dataset: Dataset, positions: Sequence[int], parent: Embedding) -> Job:
@@ -84,16 +85,14 @@ def start_part(dataset: Dataset, positions: Sequence[int], parent: Embedding) ->
     if not PART_AT_LEAST <= len(positions) <= PART_AT_MOST:
         clips = "1 clip" if len(positions) == 1 else f"{len(positions):,} clips"
         raise Refused(f"{clips}: a map of its own takes {PART_AT_LEAST} to {PART_AT_MOST:,}")
-    given = {
+    settings = {
         "vectorizer": parent.vectorizer,
         "reducer": "umap",
         "options": {},
         "only": [int(position) for position in positions],
         "parent": parent.id,
     }
-    job_id = job_rows.add_job(dataset.store, dataset.id, "part", given)
-    launch(dataset.store, job_id)
-    return job_rows.job(dataset.store, job_id)
+    return _launch(dataset, _add(dataset, kinds.PART, settings))
 
 
 def start_sequences(dataset: Dataset) -> Job:
@@ -109,15 +108,47 @@ def start_sequences(dataset: Dataset) -> Job:
     dataset.by.allow("own", dataset.id)
     if not dataset.row.size:
         raise Refused("the dataset has no clips yet: add a table first")
-    job_id = job_rows.add_job(dataset.store, dataset.id, "sequences", {"vectorizer": mfcc.FRAMES.key})
-    launch(dataset.store, job_id)
-    return job_rows.job(dataset.store, job_id)
+    return _launch(dataset, _add(dataset, kinds.SEQUENCES, {"vectorizer": mfcc.FRAMES.key}))
+
+
+def start_cut(dataset: Dataset, intake: Intake, cut: Cut, *, labels: str = "aside") -> Job:
+    """Start cutting the recordings of a table in a process of its own; return at once.
+
+    Parameters
+    ----------
+    intake, cut, labels : see `CutSettings`.
+
+    Raises
+    ------
+    Refused
+        There is nothing to cut, or too much at once, or a job of the dataset is running.
+    """
+    dataset.by.allow("own", dataset.id)
+    return _launch(dataset, _add(dataset, kinds.CUT, CutSettings(intake, cut, labels).as_dict()))
+
+
+def retry_cut(dataset: Dataset) -> Job:
+    """Cut the recordings that failed once more, with the settings of the newest such job.
+
+    Raises
+    ------
+    Refused
+        Nothing has failed, or a job of the dataset is running.
+    """
+    dataset.by.allow("own", dataset.id)
+    newest = job_rows.newest_job(dataset.store, dataset.id, kind=kinds.CUT)
+    if newest is None or newest.running:
+        raise Refused("nothing has failed: cut recordings first, and wait until that ends")
+    failures = {address for address, _ in outcome(newest).failures}
+    settings = settings_of(newest)
+    intake = replace(settings.intake, clips=[clip for clip in settings.intake.clips if clip.url in failures])
+    return start_cut(dataset, intake, settings.cut, labels=settings.labels)
 
 
 def retry_failures(dataset: Dataset) -> Job:
     """Try the clips that failed once more, with the settings of the newest job."""
     dataset.by.allow("own", dataset.id)
-    newest = job_rows.newest_job(dataset.store, dataset.id, kind="map")
+    newest = job_rows.newest_job(dataset.store, dataset.id, kind=kinds.MAP)
     if newest is None:
         raise Refused("nothing has failed: vectorize first")
     vector_rows.forget_failures(dataset.store, dataset.id, newest.settings["vectorizer"])
@@ -133,9 +164,7 @@ def retry_failures(dataset: Dataset) -> Job:
 def tend(dataset: Dataset) -> Job | None:
     """The newest job of a dataset; if its process has died, it is taken up again."""
     newest = job_rows.newest_job(dataset.store, dataset.id)
-    for job_id, child in list(process.children.items()):
-        if child.poll() is not None:  # lets a dead child be seen as dead, and leaves no zombie
-            process.children.pop(job_id, None)
+    process.reap()
     if newest is None or not newest.running:
         return newest
     if newest.alive():
@@ -145,14 +174,14 @@ def tend(dataset: Dataset) -> Job | None:
         job_rows.end_job(dataset.store, newest.id, newest.attempts, "failed", progress)
         receipts_of(newest).discard()
     else:
-        launch(dataset.store, newest.id, newest.attempts)
+        process.launch(dataset.store, newest.id, newest.attempts)
     return job_rows.job(dataset.store, newest.id)
 
 
 def tend_all(datasets: Datasets) -> None:
     """Take up every job whose process died, as after a restart of the machine."""
-    for found in job_rows.running_jobs(datasets.store):
-        tend(datasets.open(found.dataset_id))
+    for job in job_rows.running_jobs(datasets.store):
+        tend(datasets.open(job.dataset_id))
 
 
 def await_map(dataset: Dataset, job: Job, *, seen: int, seconds: float) -> None:
@@ -182,14 +211,23 @@ def mend(dataset: Dataset, embedding: Embedding, *, per_group: bool) -> Job:
     Refused
         There are no groups, or a job of the dataset is running; nothing is changed then.
     """
-    from hover_core.jobs import queue
-
     before = corpus.is_per_group(dataset.store, dataset.id)
-    newest = job_rows.newest_job(dataset.store, dataset.id, kind="map")
+    newest = job_rows.newest_job(dataset.store, dataset.id, kind=kinds.MAP)
     options = dict(newest.settings["options"]) if newest and newest.settings["reducer"] == embedding.reducer else {}
     dataset.normalise_per_group(on=per_group)
     try:
-        return queue.start(dataset, vectorizer=embedding.vectorizer, reducer=embedding.reducer, **options)
+        return start(dataset, vectorizer=embedding.vectorizer, reducer=embedding.reducer, **options)
     except HoverError:
         dataset.normalise_per_group(on=before)
         raise
+
+
+def _add(dataset: Dataset, kind: str, settings: Mapping[str, Any]) -> int:
+    """Write a job down; one whose process has died is taken up first, so that it counts as running."""
+    tend(dataset)
+    return job_rows.add_job(dataset.store, dataset.id, kind, settings)
+
+
+def _launch(dataset: Dataset, job_id: int) -> Job:
+    process.launch(dataset.store, job_id)
+    return job_rows.job(dataset.store, job_id)

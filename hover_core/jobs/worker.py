@@ -1,7 +1,7 @@
-"""Long work in a process of its own: clips → vectors → map.
+"""The process of a job, `python -m hover_core.jobs run ID ATTEMPT`: looks up the function of its kind and runs it.
 
-`python -m hover_core.jobs run ID ATTEMPT` is that process; pages and notebooks only start it, look at it and ask it to
-stop. It commits as it goes, so that a killed process is taken up where it was.
+Pages and notebooks only start it, look at it and ask it to stop. It commits as it goes, so that a killed process is
+taken up where it was.
 """
 
 from __future__ import annotations
@@ -12,31 +12,32 @@ import logging
 import os
 import sys
 import threading
-import time
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Final
 
-import numpy as np
 from sqlalchemy.exc import SQLAlchemyError
 
-from hover_core.analysis import maps
-from hover_core.errors import Cancelled, HoverError
-from hover_core.jobs.fetch_log import receipts_of
+from hover_core.errors import Cancelled, HoverError, Refused
+from hover_core.jobs import cut, kinds, mapping, sequences
 from hover_core.jobs.progress import Progress
-from hover_core.jobs.vectorize import Vectorizing
-from hover_core.numerics import dtw, reducers
-from hover_core.store import job_rows, vector_rows
+from hover_core.jobs.task import Task
+from hover_core.numerics import reducers
+from hover_core.store import job_rows
 from hover_core.store.database import Store
 from hover_core.store.job_rows import Job
-from hover_core.workspace import vector_keys
-from hover_core.workspace.dataset import Dataset
 from hover_core.workspace.datasets import Datasets
 
+WORK: Final[Mapping[str, Callable[[Task], None]]] = MappingProxyType(
+    {
+        kinds.MAP: mapping.make_map,
+        kinds.PART: mapping.make_part,
+        kinds.SEQUENCES: sequences.make_sequences,
+        kinds.CUT: cut.cut_recordings,
+    }
+)
+
 _log = logging.getLogger("hover_core.jobs")
-
-
-# for pages and notebooks ----------------------------------------------------------------------------------------------
-
-
-# the process ----------------------------------------------------------------------------------------------------------
 
 
 def _wait() -> int:
@@ -57,6 +58,14 @@ def _warm() -> None:
     import pandas  # noqa: F401  # for the table of clips
 
 
+def _work_of(job: Job) -> Callable[[Task], None]:
+    """The function of a job's kind."""
+    try:
+        return WORK[job.kind]
+    except KeyError:
+        raise Refused(f"this version knows no work of kind {job.kind!r}, only {', '.join(WORK)}") from None
+
+
 def _be_nice() -> None:
     if hasattr(os, "nice"):
         os.nice(max(0, 5 - os.nice(0)))  # people who label come first
@@ -71,10 +80,8 @@ def _run(job_id: int, attempt: int, datasets: Datasets | None = None) -> int:
         progressed_at_attempt=int(job.progress.get("progressed_at_attempt", 0)), more=dict(job.progress.get("more", {}))
     )
     stop = _Heart(datasets.store, job_id, attempt, progress)
-    if job.kind != "cut":
-        threading.Thread(target=reducers.warm, daemon=True).start()
     try:
-        _work(dataset, job, progress, stop)
+        _work_of(job)(Task(dataset, job, progress, stop, stop.note_commit))
         state = "done"
     except Cancelled:
         state = "cancelled"
@@ -88,71 +95,11 @@ def _run(job_id: int, attempt: int, datasets: Datasets | None = None) -> int:
     return 0 if state == "done" else 1
 
 
-def _work(dataset: Dataset, job: Job, progress: Progress, stop: _Heart) -> None:
-    def progressed() -> None:
-        progress.progressed_at_attempt = stop.attempt
-
-    if job.kind == "cut":
-        from hover_core.jobs import cut  # which starts jobs itself
-
-        cut.work(dataset, job, progress, stop, progressed)
-        return
-    key = job.settings["vectorizer"]
-    begun = time.monotonic()
-
-    def epoch(number: int, total: int) -> None:
-        progress.done, progress.total = number + 1, total
-        progress.left_s = (time.monotonic() - begun) / (number + 1) * (total - number - 1)
-        if stop():
-            raise Cancelled
-
-    if job.kind == "part":
-        progress.phase = "map"
-        only = np.array(job.settings["only"], np.int64)
-        maps.embed(dataset, key, job.settings["reducer"], progress=epoch, only=only, parent=job.settings["parent"])
-        return
-
-    if job.kind == "sequences":
-        Vectorizing(dataset, key, progress, stop, on_commit=progressed, receipts=receipts_of(job)).run()
-        dtw.kernel()  # compiled here, and kept on disk, so that no page waits for it
-        return
-
-    old = maps.standing(dataset)
-
-    def placeholder() -> None:
-        if old is None and len(vector_rows.vectorized(dataset.store, dataset.id, key)) >= 3:
-            maps.embed(dataset, key, "pca", placeholder=True)
-
-    if _pending(dataset, key):
-        Vectorizing(
-            dataset, key, progress, stop, on_commit=progressed, on_quarter=placeholder, receipts=receipts_of(job)
-        ).run()
-    progress.phase, progress.done, progress.total, progress.left_s = "map", 0, 0, None
-    if old is not None and old.vectorizer == key and job.settings.get("draw") == "onto":
-        maps.place(dataset, old)
-        return
-    placeholder()
-    options = dict(job.settings["options"])
-    if job.settings["reducer"] == "pca" and options.get("dimension", 2) == 2:
-        maps.embed(dataset, key, "pca")
-        return
-    begun = time.monotonic()
-    maps.embed(dataset, key, job.settings["reducer"], progress=epoch, **options)
-
-
-def _pending(dataset: Dataset, key: str) -> bool:
-    """Whether there are clips to be vectorized: asked without reading their table."""
-    if vector_keys.brought(dataset.store, dataset.id, key):
-        return False  # nothing here could make more of those
-    known = len(vector_rows.vectorized(dataset.store, dataset.id, key)) + len(dataset.failures(key))
-    return known < dataset.row.size
-
-
 class _Heart:
     """Writes progress once a second from a thread of its own; calling it says whether to stop."""
 
     def __init__(self, store: Store, job_id: int, attempt: int, progress: Progress) -> None:
-        self.attempt = attempt
+        self._attempt = attempt
         self._store, self._job_id, self._progress = store, job_id, progress
         self._cancel = False
         self._ended = threading.Event()
@@ -164,10 +111,14 @@ class _Heart:
     def __call__(self) -> bool:
         return self._cancel
 
+    def note_commit(self) -> None:
+        """This attempt got on: that others died does not count any more."""
+        self._progress.progressed_at_attempt = self._attempt
+
     def end(self, state: str) -> None:
         self._ended.set()
         self._thread.join()
-        job_rows.end_job(self._store, self._job_id, self.attempt, state, self._progress.as_dict())
+        job_rows.end_job(self._store, self._job_id, self._attempt, state, self._progress.as_dict())
 
     def _loop(self) -> None:
         missed = 0
@@ -185,22 +136,22 @@ class _Heart:
                 os._exit(3)  # another process has taken the job up: two must not work on it
             # while UMAP prepares its graph nothing can be asked to stop: the process itself goes, all is committed
             if self._cancel and self._progress.phase == "map" and self._progress.total == 0:
-                job_rows.end_job(self._store, self._job_id, self.attempt, "cancelled", self._progress.as_dict())
+                job_rows.end_job(self._store, self._job_id, self._attempt, "cancelled", self._progress.as_dict())
                 os._exit(0)
 
     def _beat(self) -> bool:
-        mine, self._cancel = job_rows.beat(self._store, self._job_id, self.attempt, self._progress.as_dict())
+        mine, self._cancel = job_rows.beat(self._store, self._job_id, self._attempt, self._progress.as_dict())
         return mine
 
 
 def main() -> int:
-    """Run one piece of long work, as the arguments say. Returns the exit code."""
+    """Run what the command line names; the exit code of the process."""
     parser = argparse.ArgumentParser(prog="python -m hover_core.jobs", description="Run one piece of long work.")
     acts = parser.add_subparsers(dest="act", required=True)
     run = acts.add_parser("run", help="run a job")
     run.add_argument("job_id", type=int)
     run.add_argument("attempt", type=int)
     acts.add_parser("wait", help="warm up, and run the job that comes on standard input")
-    given = parser.parse_args()
+    arguments = parser.parse_args()
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
-    return _wait() if given.act == "wait" else _run(given.job_id, given.attempt)
+    return _wait() if arguments.act == "wait" else _run(arguments.job_id, arguments.attempt)

@@ -8,7 +8,7 @@ import streamlit as st
 from hover_core.audio.segmentation import Cut
 from hover_core.data.credentials import mask_credentials
 from hover_core.errors import HoverError
-from hover_core.jobs import cut, queue
+from hover_core.jobs import cut_settings, kinds, queue
 from hover_core.store.job_rows import Job
 from hover_core.tables import rows
 from hover_core.workspace.dataset import Dataset
@@ -86,7 +86,7 @@ def choice(digest: str, *, labelled: bool) -> tuple[Cut | None, str]:
 def shown(dataset: Dataset) -> bool:
     """Show the newest cutting if it runs, or if nothing came after it; whether there was anything to show."""
     job = queue.tend(dataset)
-    if job is None or job.kind != cut.KIND or st.session_state.get("upload.cut_seen") == job.id:
+    if job is None or job.kind != kinds.CUT or st.session_state.get("upload.cut_seen") == job.id:
         return False
     if job.running:
         _running(dataset)
@@ -102,7 +102,7 @@ def bar(job: Job) -> None:
     if not total:
         st.progress(0.0, "Starting …" if job.attempts <= 1 else "Taking the work up where it was …")
         return
-    words = [f"{finished:,}/{total:,} recordings", f"{cut.outcome(job).new:,} clips"]
+    words = [f"{finished:,}/{total:,} recordings", f"{cut_settings.outcome(job).new:,} clips"]
     left = progress.get("left_s")
     words += [f"{left:,.0f} s left" if left < 90 else f"{left / 60:,.0f} min left"] if left is not None else []
     limit = {"network": "the network is the limit", "machine": "this machine is the limit"}.get(
@@ -114,7 +114,7 @@ def bar(job: Job) -> None:
 @st.fragment(run_every=1.0)
 def _running(dataset: Dataset) -> None:
     job = queue.tend(dataset)
-    if job is None or not job.running or job.kind != cut.KIND:
+    if job is None or not job.running or job.kind != kinds.CUT:
         st.rerun()
     st.subheader("Cutting recordings into clips")
     with st.container(horizontal=True, vertical_alignment="center"):
@@ -128,7 +128,7 @@ def _running(dataset: Dataset) -> None:
 
 
 def _ended(dataset: Dataset, job: Job) -> None:
-    result = cut.outcome(job)
+    result = cut_settings.outcome(job)
     words = [f"{counted(result.new, 'clip')} cut from {counted(result.recordings, 'recording')}"]
     words += [f"{result.known:,} were there already"] if result.known else []
     if job.state == "failed":
@@ -149,7 +149,7 @@ def _ended(dataset: Dataset, job: Job) -> None:
             st.rerun()
 
 
-def _failures(dataset: Dataset, result: cut.Result) -> None:
+def _failures(dataset: Dataset, result: cut_settings.Result) -> None:
     frame = pd.DataFrame([{"address": mask_credentials(address), "why": reason} for address, reason in result.failures])
     title = f"{counted(len(frame), 'recording')} could not be cut"
     with st.expander(title, icon=":material/volume_off:", expanded=len(frame) < 20):
@@ -157,7 +157,7 @@ def _failures(dataset: Dataset, result: cut.Result) -> None:
         with st.container(horizontal=True):
             if st.button("Retry these", icon=":material/refresh:", key="upload.cut_retry"):
                 with session.said():
-                    cut.retry(dataset)
+                    queue.retry_cut(dataset)
                     st.rerun()
             safe = frame.map(rows.neutralise)
             st.download_button("Download", safe.to_csv(index=False), "failed-recordings.csv", "text/csv")

@@ -156,9 +156,9 @@ def _add(
         if not target.row.size:
             target.change_settings(identity=identity_name)
         if cut is not None:
-            from hover_core.jobs import cut as cutting  # brings what jobs need, and the first page does without
+            from hover_core.jobs import queue  # brings what jobs need, and the first page does without
 
-            cutting.start(target, intake, cut, labels=cut_labels)
+            queue.start_cut(target, intake, cut, labels=cut_labels)
             session.open_dataset(target.id)
             given_table.forget()
             st.rerun()

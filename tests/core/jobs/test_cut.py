@@ -21,7 +21,7 @@ from hover_core.data.clips import SUBSETS
 from hover_core.data.people import ANNOTATOR, Person
 from hover_core.errors import NotAllowed, Refused
 from hover_core.exchange.export import export_table
-from hover_core.jobs import cut, queue, vectorize
+from hover_core.jobs import cut, cut_settings, queue, vectorize
 from hover_core.store import job_rows
 from hover_core.tables import intake as tables
 from hover_core.tables import rows as table_rows
@@ -248,7 +248,7 @@ def test_an_annotator_cuts_nothing(dataset: Dataset, server: SoundServer) -> Non
     with pytest.raises(NotAllowed):
         cut.run_here(guest, given, Cut())
     with pytest.raises(NotAllowed):
-        cut.start(guest, given, Cut())
+        queue.start_cut(guest, given, Cut())
 
 
 # as a job -----------------------------------------------------------------------------------------------------------
@@ -257,12 +257,16 @@ def test_an_annotator_cuts_nothing(dataset: Dataset, server: SoundServer) -> Non
 def test_a_job_cuts_and_says_what_it_did(dataset: Dataset, server: SoundServer) -> None:
     rows = [{"audio": name} for name in ("/twelve.wav", "/gone.wav", "/seven.flac")]
 
-    cut.start(dataset, intake(dataset, server, rows), Cut(length_s=5))
+    queue.start_cut(dataset, intake(dataset, server, rows), Cut(length_s=5))
     job = ended(dataset)
 
-    told = cut.outcome(job)
+    result = cut_settings.outcome(job)
     assert (job.state, job.kind) == ("done", "cut")
-    assert (told.recordings, told.new, [address for address, _ in told.failures]) == (2, 5, [server.url("/gone.wav")])
+    assert (result.recordings, result.new, [address for address, _ in result.failures]) == (
+        2,
+        5,
+        [server.url("/gone.wav")],
+    )
     assert dataset.row.size == 5
 
 
@@ -272,7 +276,7 @@ def test_a_job_that_an_older_version_wrote_down_gives_clean_labels(dataset: Data
     planned.clips = [replace(clip, label="do\u200bg", group="the\u200bo")]
     planned.sources = {clip.clip_id: ("Mi\u200bra", "2026-01-01T00:00:00+00:00", "heard")}
 
-    cut.start(dataset, planned, Cut(length_s=6), labels="each")
+    queue.start_cut(dataset, planned, Cut(length_s=6), labels="each")
     job = ended(dataset)
 
     assert job.state == "done"
@@ -284,13 +288,13 @@ def test_a_job_that_an_older_version_wrote_down_gives_clean_labels(dataset: Data
 def test_failed_recordings_are_cut_again_alone(dataset: Dataset, server: SoundServer) -> None:
     server.faults["/seven.flac"] = Fault(status=404, times=1)
     rows = [{"audio": name} for name in ("/twelve.wav", "/seven.flac")]
-    cut.start(dataset, intake(dataset, server, rows), Cut(length_s=5))
+    queue.start_cut(dataset, intake(dataset, server, rows), Cut(length_s=5))
     ended(dataset)
 
-    cut.retry(dataset)
+    queue.retry_cut(dataset)
     job = ended(dataset)
 
-    assert cut.outcome(job).failures == []
+    assert cut_settings.outcome(job).failures == []
     assert sorted(stretches(dataset)) == ["seven.flac", "twelve.wav"]
     assert server.count["/twelve.wav"] == 1
 
@@ -299,7 +303,7 @@ def test_a_killed_job_goes_on_and_ends_with_every_clip_once(dataset: Dataset, se
     names = [f"/{n}.wav" for n in range(40)]
     server.files.update({name: sounds.encode(sounds.noise(2, 8_000, seed=n), 8_000) for n, name in enumerate(names)})
     server.latency_s = 0.8
-    cut.start(dataset, intake(dataset, server, [{"audio": name} for name in names]), Cut(length_s=1))
+    queue.start_cut(dataset, intake(dataset, server, [{"audio": name} for name in names]), Cut(length_s=1))
     deadline = time.monotonic() + 30
     while not dataset.row.size and time.monotonic() < deadline:
         time.sleep(0.05)
@@ -310,14 +314,14 @@ def test_a_killed_job_goes_on_and_ends_with_every_clip_once(dataset: Dataset, se
 
     assert (job.state, job.attempts, dataset.row.size) == ("done", 2, 80)
     assert sum(server.count.values()) < 70
-    assert cut.outcome(job).recordings == 40
+    assert cut_settings.outcome(job).recordings == 40
 
 
 def test_a_cancelled_job_keeps_what_it_has(dataset: Dataset, server: SoundServer) -> None:
     names = [f"/{n}.wav" for n in range(60)]
     server.files.update({name: sounds.encode(sounds.noise(1, 8_000, seed=n), 8_000) for n, name in enumerate(names)})
     server.latency_s = 0.3
-    cut.start(dataset, intake(dataset, server, [{"audio": name} for name in names]), Cut(length_s=1))
+    queue.start_cut(dataset, intake(dataset, server, [{"audio": name} for name in names]), Cut(length_s=1))
     while not dataset.row.size:
         time.sleep(0.05)
     queue.cancel(dataset)

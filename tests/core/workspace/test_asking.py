@@ -129,7 +129,7 @@ def test_the_address_of_a_clip_is_a_question_of_an_annotator(world, spelling):
     assert sound[:4] == b"RIFF"
 
 
-@pytest.mark.parametrize("way", ["sought", "of_url", "vector_of"])
+@pytest.mark.parametrize("way", ["sought", "of_url"])
 def test_the_address_of_a_clip_has_the_vector_of_the_clip(world, way):
     dataset, server = world
     found = WAYS[way](theirs(dataset), server.url("/2.wav"))

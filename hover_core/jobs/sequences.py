@@ -1,0 +1,21 @@
+"""The work of a job of kind `sequences`: the vectors of every moment of a clip, by which a search is re-ranked."""
+
+from __future__ import annotations
+
+from hover_core.jobs.fetch_log import receipts_of
+from hover_core.jobs.task import Task
+from hover_core.jobs.vectorize import Vectorizing
+from hover_core.numerics import dtw
+
+
+def make_sequences(task: Task) -> None:
+    """Make the sequences of all clips that have none."""
+    Vectorizing(
+        task.dataset,
+        task.job.settings["vectorizer"],
+        task.progress,
+        task.stop,
+        on_commit=task.on_commit,
+        receipts=receipts_of(task.job),
+    ).run()
+    dtw.kernel()  # compiled here, and kept on disk, so that no page waits for it
