@@ -48,7 +48,7 @@ Recording = tuple[str, str, list[tuple[float | None, float | None]]]  # URL, SHA
 # in the job -----------------------------------------------------------------------------------------------------------
 
 
-class Cluster:
+class DaskEngine:
     """The engine: hands tasks to a scheduler and takes their answers.
 
     Raises
@@ -93,10 +93,10 @@ class Cluster:
 
     def start(self, pending: Sequence[int], results: queue.Queue[Any]) -> None:
         """Begin with these clips."""
-        from hover_core.jobs.engine import told
+        from hover_core.jobs.engine import run_or_report
 
         for work, given in ((self._feed, pending), (self._take, results)):
-            threading.Thread(target=told, args=(results, work, given), daemon=True).start()
+            threading.Thread(target=run_or_report, args=(results, work, given), daemon=True).start()
 
     def limit(self) -> str:
         """Whether the workers wait for sound most of the time, or compute."""
@@ -179,7 +179,7 @@ class Cluster:
             raise
         self._progress.waiting_s += found["waiting_s"]
         self._progress.computing_s += found["computing_s"]
-        return _unpacked(found, [len(positions) for positions in task], self._width)
+        return _unpack(found, [len(positions) for positions in task], self._width)
 
 
 def _tasks(recordings: Iterator[list[int]]) -> Iterator[list[list[int]]]:
@@ -193,7 +193,7 @@ def _tasks(recordings: Iterator[list[int]]) -> Iterator[list[list[int]]]:
         yield task
 
 
-def _unpacked(found: dict[str, Any], lengths: list[int], width: int) -> list[tuple[list[Heard | SoundError], str]]:
+def _unpack(found: dict[str, Any], lengths: list[int], width: int) -> list[tuple[list[Heard | SoundError], str]]:
     """The answers of a task by recording, checked like any other outside data."""
     vectors = np.asarray(found["vectors"], np.float32)
     which = np.asarray(found["which"], np.int64)
@@ -234,19 +234,19 @@ def hear(
         float32], `durations` [s] and `rates` [Hz]; `bad`, for the others why; `sha256` by recording; seconds spent.
     """
     with _starting:  # tasks that come at once share what the first one opens
-        ears = _ears()
-    return ears.hear(key, (tuple(allowed[0]), tuple(allowed[1])), tuple(names), recordings)
+        worker = _dask_worker()
+    return worker.hear(key, (tuple(allowed[0]), tuple(allowed[1])), tuple(names), recordings)
 
 
 _starting = threading.Lock()
 
 
 @functools.cache
-def _ears() -> _Ears:
-    return _Ears()
+def _dask_worker() -> _DaskWorker:
+    return _DaskWorker()
 
 
-class _Ears:
+class _DaskWorker:
     """What a worker process keeps from task to task: connections, children that decode, a bound on bytes in memory."""
 
     def __init__(self) -> None:
@@ -297,7 +297,7 @@ class _Ears:
                                 answer(number, clip, data)
                             else:
                                 batch.append((number, clip, Piece(data, start_s, end_s)))
-                    for part in _parts(batch):
+                    for part in _batches(batch):
                         pieces = [piece for _, _, piece in part]
                         for (number, clip, _), found in zip(part, self._workers.vectorize(pieces, key), strict=True):
                             answer(number, clip, found)
@@ -356,7 +356,7 @@ class _Ears:
             return self._fetchers[key]
 
 
-def _parts(batch: list[tuple[int, int, Piece]]) -> Iterator[list[tuple[int, int, Piece]]]:
+def _batches(batch: list[tuple[int, int, Piece]]) -> Iterator[list[tuple[int, int, Piece]]]:
     part: list[tuple[int, int, Piece]] = []
     size = 0
     for one in batch:

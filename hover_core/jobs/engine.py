@@ -39,10 +39,10 @@ class Engine(Protocol):
         """Stop, and let go of everything."""
 
 
-def told(results: queue.Queue[Any], work: Callable[..., None], *given: Any) -> None:
-    """Run `work`; an error of ours in a thread ends the run, instead of a wait without end."""
+def run_or_report(results: queue.Queue[Any], work: Callable[..., None], *arguments: Any) -> None:
+    """Run `work`; its exception goes into `results` and ends the run, which would otherwise wait forever."""
     try:
-        work(*given)
+        work(*arguments)
     except BaseException as error:
         results.put(error)
 

@@ -24,8 +24,8 @@ _CLIP: Final = re.compile(rb"(\d{1,12}) ([0-9a-f]{64})")
 _SOUND: Final = re.compile(rb"([0-9a-f]{64}) (\d{1,7})\n")
 
 
-class Receipts:
-    """The receipts of one job; safe for threads.
+class FetchLog:
+    """What one job has fetched; safe for threads.
 
     Parameters
     ----------
@@ -50,8 +50,8 @@ class Receipts:
             at = match.end() + int(match[2])
             if at <= len(written):  # else it was cut off
                 cache.put(written[match.end() : at])
-        found = (_CLIP.fullmatch(line) for line in self._path.read_bytes().split(b"\n"))
-        return {int(match[1]): match[2].decode() for match in found if match}
+        matches = (_CLIP.fullmatch(line) for line in self._path.read_bytes().split(b"\n"))
+        return {int(match[1]): match[2].decode() for match in matches if match}
 
     def add(self, positions: Iterable[int], sha256: str, sound: bytes, cache: SoundCache) -> None:
         """The sound of some clips was put into the cache."""
@@ -59,7 +59,7 @@ class Receipts:
             if self._path is None or self._sounds is None:
                 return
             if self._files is None:
-                self._files = _begun(self._path, self._sounds, cache)
+                self._files = _open_files(self._path, self._sounds, cache)
             clips, sounds = self._files
             if len(sound) <= SMALL_BYTES:  # a larger one is a file of the cache already
                 os.write(sounds, b"%b %d\n%b" % (sha256.encode(), len(sound), sound))
@@ -71,7 +71,7 @@ class Receipts:
                 self._bytes = 0
 
     def discard(self) -> None:
-        """The work has ended: they are of no use any more, and none are kept from now on."""
+        """The work has ended: remove both files, and write nothing from now on."""
         with self._lock:
             path, self._path = self._path, None
             files, self._files = self._files, None
@@ -82,7 +82,7 @@ class Receipts:
                 place.unlink(missing_ok=True)
 
 
-def _begun(path: Path, sounds: Path, cache: SoundCache) -> tuple[int, int]:
+def _open_files(path: Path, sounds: Path, cache: SoundCache) -> tuple[int, int]:
     """Both files, open to be appended to. Of a process that was killed the first goes on, the second begins anew."""
     cache.flush()  # what `read` brought back
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
@@ -91,6 +91,6 @@ def _begun(path: Path, sounds: Path, cache: SoundCache) -> tuple[int, int]:
     return opened
 
 
-def receipts_of(job: Job) -> Receipts:
-    """What a job has fetched, in a file beside its log."""
-    return Receipts(settings.data_folder() / "jobs" / f"{job.id}.fetched")
+def fetch_log_of(job: Job) -> FetchLog:
+    """The fetch log of a job, in the data folder."""
+    return FetchLog(settings.data_folder() / "jobs" / f"{job.id}.fetched")

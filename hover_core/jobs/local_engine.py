@@ -15,8 +15,8 @@ from typing import Any, Final
 from hover_core.audio.segment import Piece
 from hover_core.errors import SoundError
 from hover_core.fetching.sound_cache import SMALL_BYTES
-from hover_core.jobs.engine import BATCH_CLIPS, Answer, by_recording, number, told
-from hover_core.jobs.fetch_log import Receipts
+from hover_core.jobs.engine import BATCH_CLIPS, Answer, by_recording, number, run_or_report
+from hover_core.jobs.fetch_log import FetchLog
 from hover_core.jobs.progress import Progress
 from hover_core.workspace.dataset import Dataset
 
@@ -41,7 +41,7 @@ class _Fetched:
     asked: str = ""  # the host that sent it; empty if the cache had it, or nobody
 
 
-class Here:
+class LocalEngine:
     """The engine of this machine: many downloads in flight, decoding in limited children."""
 
     def __init__(
@@ -51,7 +51,7 @@ class Here:
         key: str,
         progress: Progress,
         slots: threading.BoundedSemaphore,
-        receipts: Receipts,
+        fetch_log: FetchLog,
     ) -> None:
         from hover_core.workspace.sounds import Listening
 
@@ -60,7 +60,7 @@ class Here:
         self.cores = max(1, os.cpu_count() or 1)
         self._listening = Listening(dataset.store, workers=self.cores)
         self._decoders = self.cores + 1  # threads: one has the next batch ready when a process has done its own
-        self._slots, self._receipts = slots, receipts
+        self._slots, self._fetch_log = slots, fetch_log
         self._halt = threading.Event()
         self._bytes_lock = threading.Condition()
         self._bytes = 0
@@ -76,7 +76,7 @@ class Here:
         threads: list[Any] = [(self._feed, pending, fetched, results)]
         threads += [(self._decode, fetched, results)] * self._decoders
         for work, *given in threads:
-            threading.Thread(target=told, args=(results, work, *given), daemon=True).start()
+            threading.Thread(target=run_or_report, args=(results, work, *given), daemon=True).start()
 
     def limit(self) -> str:
         """The network, if the decoders have nothing to do for most of the time."""
@@ -102,7 +102,7 @@ class Here:
         listening = self._listening
         fetcher = listening.fetcher_of(self.dataset.row)
         urls, known = self.clips["url"].tolist(), self.clips["sha256"].tolist()
-        for position, sha256 in self._receipts.read(listening.cache).items():
+        for position, sha256 in self._fetch_log.read(listening.cache).items():
             known[position] = sha256
 
         def fetch(positions: list[int]) -> _Fetched:
@@ -114,7 +114,7 @@ class Here:
                     sound = fetcher.fetch(urls[positions[0]], through="pool")
                     asked = _host(urls[positions[0]])
                     sha256 = listening.cache.put(sound)
-                    self._receipts.add(positions, sha256, sound, listening.cache)
+                    self._fetch_log.add(positions, sha256, sound, listening.cache)
                     # a large one goes to the decoders as a file, to spare it the pipe, if the cache holds whatever is
                     # under way with room to spare
                     if SMALL_BYTES < len(sound) < listening.cache.max_bytes / IN_FLIGHT / 2:
@@ -139,7 +139,7 @@ class Here:
 
         def hire(count: int) -> None:
             for _ in range(count):
-                crew.append(threading.Thread(target=told, args=(results, work), daemon=True))
+                crew.append(threading.Thread(target=run_or_report, args=(results, work), daemon=True))
                 crew[-1].start()
 
         hire(_FETCHERS_AT_FIRST)

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 
 from hover_core.analysis import maps
-from hover_core.jobs.fetch_log import receipts_of
+from hover_core.jobs.fetch_log import fetch_log_of
 from hover_core.jobs.task import Task
 from hover_core.jobs.vectorize import Vectorizing
 from hover_core.numerics import reducers
@@ -40,7 +40,7 @@ def make_map(task: Task) -> None:
             task.stop,
             on_commit=task.on_commit,
             on_quarter=draw_placeholder,
-            receipts=receipts_of(task.job),
+            fetch_log=fetch_log_of(task.job),
         ).run()
     progress.phase, progress.done, progress.total, progress.left_s = "map", 0, 0, None
     if old is not None and old.vectorizer == key and settings.get("draw") == "onto":

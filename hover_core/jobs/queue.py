@@ -14,7 +14,7 @@ from hover_core.audio.segmentation import Cut
 from hover_core.errors import HoverError, Refused
 from hover_core.jobs import kinds, process
 from hover_core.jobs.cut_settings import CutSettings, outcome, settings_of
-from hover_core.jobs.fetch_log import receipts_of
+from hover_core.jobs.fetch_log import fetch_log_of
 from hover_core.numerics import reducers
 from hover_core.store import job_rows, vector_rows
 from hover_core.store.job_rows import Job
@@ -172,7 +172,7 @@ def tend(dataset: Dataset) -> Job | None:
     if newest.attempts - int(newest.progress.get("progressed_at_attempt", 0)) >= _ATTEMPTS:
         progress = {**newest.progress, "message": "the process died again and again: see its log in the data folder"}
         job_rows.end_job(dataset.store, newest.id, newest.attempts, "failed", progress)
-        receipts_of(newest).discard()
+        fetch_log_of(newest).discard()
     else:
         process.launch(dataset.store, newest.id, newest.attempts)
     return job_rows.job(dataset.store, newest.id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hover_core.jobs.fetch_log import receipts_of
+from hover_core.jobs.fetch_log import fetch_log_of
 from hover_core.jobs.task import Task
 from hover_core.jobs.vectorize import Vectorizing
 from hover_core.numerics import dtw
@@ -16,6 +16,6 @@ def make_sequences(task: Task) -> None:
         task.progress,
         task.stop,
         on_commit=task.on_commit,
-        receipts=receipts_of(task.job),
+        fetch_log=fetch_log_of(task.job),
     ).run()
     dtw.kernel()  # compiled here, and kept on disk, so that no page waits for it

@@ -1,9 +1,9 @@
 """All pending clips of a dataset → vectors in the store, committed as they come.
 
-The fetching and decoding is done by an engine: `Here`, many downloads in flight and decoders in limited children on
-this machine, or `cluster.Cluster`, the same on Dask workers. Both hand over what they heard; counting, committing,
-cancelling and the placeholder map are the same. At most `IN_FLIGHT` clips are under way and not committed: that is what
-a kill -9 can cost.
+An engine fetches and decodes: `LocalEngine`, with many downloads in flight and decoders in limited children on this
+machine, or `DaskEngine`, the same on Dask workers. Both hand over vectors and failures; counting, committing, cancelling
+and the placeholder map are the same. At most `IN_FLIGHT` clips are under way and not committed: that is what a kill -9
+can cost.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from hover_core import settings
 from hover_core.audio.segment import Heard
 from hover_core.errors import Cancelled
 from hover_core.jobs.engine import Answer, Engine
-from hover_core.jobs.fetch_log import Receipts
-from hover_core.jobs.local_engine import IN_FLIGHT, Here
+from hover_core.jobs.fetch_log import FetchLog
+from hover_core.jobs.local_engine import IN_FLIGHT, LocalEngine
 from hover_core.jobs.progress import Progress, Rate
 from hover_core.store import clip_rows, vector_rows
 from hover_core.workspace.dataset import Dataset
@@ -40,7 +40,7 @@ class Vectorizing:
     progress : kept up to date.
     stop : asked often; when it says True, `run` raises `Cancelled`.
     on_commit, on_quarter : called after each commit, and each time that another quarter of the clips is done.
-    receipts : of the job, if it is one that may be killed and taken up again; they go when `run` ends otherwise.
+    fetch_log : of the job, if it is one that may be killed and taken up again; removed when `run` ends otherwise.
     """
 
     def __init__(
@@ -52,11 +52,11 @@ class Vectorizing:
         *,
         on_commit: Callable[[], None] = lambda: None,
         on_quarter: Callable[[], None] = lambda: None,
-        receipts: Receipts | None = None,
+        fetch_log: FetchLog | None = None,
     ) -> None:
         self.dataset, self.key, self.progress, self.stop = dataset, key, progress, stop
         self.on_commit, self.on_quarter = on_commit, on_quarter
-        self.receipts = receipts or Receipts(None)
+        self.fetch_log = fetch_log or FetchLog(None)
         self.slots = threading.BoundedSemaphore(IN_FLIGHT)
 
     def run(self) -> None:
@@ -86,15 +86,15 @@ class Vectorizing:
             self._collect(engine, results, len(pending))
         finally:
             engine.close()
-            self.receipts.discard()
+            self.fetch_log.discard()
 
     def _engine(self, clips: Any) -> Engine:
         scheduler = settings.dask_scheduler()
         if scheduler:
-            from hover_core.jobs.dask_engine import Cluster
+            from hover_core.jobs.dask_engine import DaskEngine
 
-            return Cluster(scheduler, self.dataset.row, clips, self.key, self.progress, self.slots)
-        return Here(self.dataset, clips, self.key, self.progress, self.slots, self.receipts)
+            return DaskEngine(scheduler, self.dataset.row, clips, self.key, self.progress, self.slots)
+        return LocalEngine(self.dataset, clips, self.key, self.progress, self.slots, self.fetch_log)
 
     def _collect(self, engine: Engine, results: queue.Queue[Any], pending: int) -> None:
         good: list[tuple[int, Heard, str]] = []

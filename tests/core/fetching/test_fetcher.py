@@ -273,8 +273,8 @@ def test_what_the_owner_of_a_dataset_allowed_is_fetched_from(server):
 
 def test_the_setting_of_a_dataset_allows_no_more_than_a_click(dataset, hover_data, only_loopback):
     dataset.change_settings(allowed_hosts=["[fd00:ec2::254]:80", "2852039166:80"])
-    ears = dask_engine._Ears()  # what a worker of a cluster fetches with
-    far = ears._fetcher(((), ("[fd00:ec2::254]:80",)), ())
+    worker = dask_engine._DaskWorker()  # what a worker of a cluster fetches with
+    far = worker._fetcher(((), ("[fd00:ec2::254]:80",)), ())
 
     for fetch in (lambda url: dataset.listening.fetch(dataset.id, url), far.fetch):
         for url in ("http://[fd00:ec2::254]/a.wav", "http://2852039166/a.wav"):

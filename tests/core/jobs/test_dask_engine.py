@@ -191,7 +191,7 @@ def test_an_answer_of_another_shape_is_no_vector() -> None:
     found = {"vectors": np.zeros((2, 7), np.float32), "which": [0, 1], "durations": [1, 1], "rates": [8, 8],
              "bad": {}, "sha256": ["", ""]}  # fmt: skip
 
-    answers = dask_engine._unpacked(found, [1, 1], 32)
+    answers = dask_engine._unpack(found, [1, 1], 32)
 
     assert [[str(clip) for clip in clips] for clips, _ in answers] == [["the worker's answer cannot be read"]] * 2
     assert isinstance(answers[0][0][0], SoundError)

@@ -6,7 +6,7 @@ import pytest
 
 from hover_core.fetching.sound_cache import SMALL_BYTES, SoundCache
 from hover_core.jobs import fetch_log
-from hover_core.jobs.fetch_log import Receipts
+from hover_core.jobs.fetch_log import FetchLog
 
 LARGE = b"large" * SMALL_BYTES
 
@@ -27,7 +27,7 @@ def path(tmp_path):
 
 
 def fetched(path, cache, sounds, first=0):
-    job = Receipts(path)
+    job = FetchLog(path)
     for position, sound in enumerate(sounds, first):
         job.add([position], cache.put(sound), sound, cache)
     return job
@@ -37,7 +37,7 @@ def test_clips_and_sounds_outlive_their_process(path, cache):
     fetched(path, cache(), [b"a", b"b", LARGE])
 
     again = cache()
-    assert Receipts(path).read(again) == {0: name(b"a"), 1: name(b"b"), 2: name(LARGE)}
+    assert FetchLog(path).read(again) == {0: name(b"a"), 1: name(b"b"), 2: name(LARGE)}
     assert [again.read(name(sound)) for sound in (b"a", b"b", LARGE)] == [b"a", b"b", LARGE]
     assert path.with_name("7.fetched.sounds").stat().st_size < 1_000
 
@@ -47,12 +47,12 @@ def test_what_was_cut_off_is_none_and_spoils_none(path, cache):
     for file in (path, path.with_name("7.fetched.sounds")):
         file.write_bytes(file.read_bytes()[:-2])
     again = cache()
-    taken_up = Receipts(path)
+    taken_up = FetchLog(path)
 
     assert taken_up.read(again) == {0: name(b"whole")}
     assert again.read(name(b"half")) is None
     taken_up.add([5, 6], again.put(b"new"), b"new", again)
-    assert Receipts(path).read(cache()) == {0: name(b"whole"), 5: name(b"new"), 6: name(b"new")}
+    assert FetchLog(path).read(cache()) == {0: name(b"whole"), 5: name(b"new"), 6: name(b"new")}
 
 
 def test_sounds_that_the_cache_has_written_are_not_kept_twice(path, cache, monkeypatch):
@@ -62,7 +62,7 @@ def test_sounds_that_the_cache_has_written_are_not_kept_twice(path, cache, monke
 
     assert path.with_name("7.fetched.sounds").stat().st_size < 1_400
     again = cache()
-    assert set(Receipts(path).read(again)) == set(range(10))
+    assert set(FetchLog(path).read(again)) == set(range(10))
     assert [again.read(name(sound)) for sound in sounds] == sounds
 
 

@@ -86,9 +86,9 @@ def test_what_the_cache_has_does_not_make_its_host_look_near(datasets, monkeypat
     waits.note("far", 0.25)
     assert waits.look() == (0.0001, False)
 
-    told = []
+    hosts = []
     note = local_engine._Waits.note
-    monkeypatch.setattr(local_engine._Waits, "note", lambda self, host, s: (told.append(host), note(self, host, s)))
+    monkeypatch.setattr(local_engine._Waits, "note", lambda self, host, s: (hosts.append(host), note(self, host, s)))
     files = {
         f"/{number}.wav": sounds.encode(sounds.tone(seconds=0.1, hertz=200 + number), 8_000) for number in range(9)
     }
@@ -99,9 +99,9 @@ def test_what_the_cache_has_does_not_make_its_host_look_near(datasets, monkeypat
         with datasets.store.revise(dataset.id) as (connection, _):
             clip_rows.add_clips(connection, dataset.id, clips[:4])
         vectorize.run_here(dataset, vectorizer=KEY)
-        assert told == [server.host_port] * 4
+        assert hosts == [server.host_port] * 4
         with datasets.store.revise(dataset.id) as (connection, _):
             clip_rows.add_clips(connection, dataset.id, clips[4:])
 
         vectorize.run_here(dataset, vectorizer="segments")  # the first four are in the cache
-        assert sorted(told[4:]) == [""] * 4 + [server.host_port] * 5
+        assert sorted(hosts[4:]) == [""] * 4 + [server.host_port] * 5
