@@ -1,16 +1,19 @@
 """Long recordings → clips of a dataset: each is fetched through the guard, measured in the limited children, and cut.
 
 Where to cut is known only when a recording has been heard, so this is long work: a job of its own (`cut_recordings`,
-which the queue starts), or in this process (`run_here`). Clips are added as recordings are done; a killed job goes on
-after the recordings that it had written. A recording that cannot be cut is named with its reason, and the others go on.
+which the queue starts), or in this process (`run_here`). Clips are added as recordings are done. A killed job goes on
+after the recordings that it had written, and does not fetch again what is in the cache. A recording that cannot be cut
+is named with its reason, and the others go on.
 """
 
 from __future__ import annotations
 
+import math
 import os
+import queue
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Final
 
@@ -20,7 +23,9 @@ from hover_core.audio.segmentation import Cut
 from hover_core.data.clips import Clip, clip_id, normal_url
 from hover_core.errors import Cancelled, DecodeError, Refused, SoundError
 from hover_core.jobs.cut_settings import CutSettings, Result, result_from, settings_of
+from hover_core.jobs.fetch_log import FetchLog, fetch_log_of
 from hover_core.jobs.progress import Progress
+from hover_core.jobs.stage import Crew, Fetched, Recording, Source, Stage
 from hover_core.jobs.task import Task
 from hover_core.store import clip_rows
 from hover_core.tables.intake import Intake
@@ -29,7 +34,9 @@ from hover_core.workspace.sounds import Listening
 
 LABEL_COLUMN: Final = "recording_label"
 MOST_CLIPS: Final = 1_000_000  # of one table
-_FETCHERS: Final = 4  # recordings are large: as many are held in memory
+CREW: Final = Crew.fixed(4)  # recordings are large
+_IN_FLIGHT: Final = 8  # recordings fetched but not measured
+_LOOK_S: Final = 0.2
 _FLUSH_S: Final = 1.0
 _FLUSH_CLIPS: Final = 2_000
 
@@ -56,8 +63,15 @@ def run_here(
 
 def cut_recordings(task: Task) -> None:
     """The work of a job of kind `cut`; goes on after the recordings that an earlier attempt had written."""
-    before = task.job.progress.get("more", {})
-    _Cutting(task.dataset, settings_of(task.job), task.progress, task.stop, before, task.on_commit).run()
+    _Cutting(
+        task.dataset,
+        settings_of(task.job),
+        task.progress,
+        task.stop,
+        task.job.progress.get("more", {}),
+        on_commit=task.on_commit,
+        fetch_log=fetch_log_of(task.job),
+    ).run()
 
 
 class _Cutting:
@@ -68,12 +82,15 @@ class _Cutting:
         progress: Progress,
         stop: Callable[[], bool],
         before: Mapping[str, Any],
+        *,
         on_commit: Callable[[], None] = lambda: None,
+        fetch_log: FetchLog | None = None,
     ) -> None:
         self.dataset, self.progress, self.stop, self.on_commit = dataset, progress, stop, on_commit
         self.intake, self.cut, self.labels = settings.intake, settings.cut, settings.labels
         self.identity = str(dataset.row.settings.get("identity", "full"))
         self.result = result_from(before)
+        self.fetch_log = fetch_log or FetchLog(None)  # by the number of a recording
         self.finished: set[int] = {int(number) for number in before.get("finished", [])}
 
     def run(self) -> Result:
@@ -81,31 +98,51 @@ class _Cutting:
         for clip in self.intake.clips:
             by_url.setdefault(clip.url, []).append(clip)
         groups = list(by_url.values())
-        left = [number for number in range(len(groups)) if number not in self.finished]
+        pending = [number for number in range(len(groups)) if number not in self.finished]
         progress = self.progress
         progress.phase, progress.total = "cut", len(groups)
         progress.done, progress.failed = self.result.recordings, len(self.result.failures)
         cores = max(1, os.cpu_count() or 1)
         listening = Listening(self.dataset.store, workers=cores)
-        fetcher = listening.fetcher_of(self.dataset.row)
+        cache = listening.cache
+        source = Source(
+            listening.fetcher_of(self.dataset.row),
+            cache,
+            through="session",
+            max_file_bytes=math.inf,
+            note=lambda recording, sha256, sound: self.fetch_log.add(recording.positions, sha256, sound, cache),
+        )
+        known = self.fetch_log.read(cache)
+        slots = threading.Semaphore(_IN_FLIGHT)
+        results: queue.Queue[list[_Measured] | BaseException] = queue.Queue()
+        stage = Stage(
+            source,
+            [Recording([number], groups[number][0].url, known.get(number, "")) for number in pending],
+            lambda batch: [self._measure(listening, fetched, groups) for fetched in batch],
+            results,
+            crew=CREW,
+            decoders=cores,
+            slots=slots,
+            batch_clips=lambda: 1,
+        )
         begun, at_begin = time.monotonic(), len(self.finished)
-        ready: list[tuple[int, _Measured]] = []
+        ready: list[_Measured] = []
+        left = len(pending)
         flushed = time.monotonic()
-        pool = ThreadPoolExecutor(_FETCHERS)
-        under_way: dict[Future[_Measured], int] = {}
+        stage.start()
         try:
-            while left or under_way or ready:
-                while left and len(under_way) < _FETCHERS:
-                    number = left.pop(0)
-                    under_way[pool.submit(self._measured, listening, fetcher, groups[number])] = number
-                done, _ = wait(under_way, timeout=0.2, return_when=FIRST_COMPLETED)
-                ready += [(under_way.pop(one), one.result()) for one in done]
+            while left:
+                for measured in _take(results):
+                    ready.append(measured)
+                    slots.release()
+                progress.waiting_s, progress.computing_s = stage.waiting_s, stage.decoding_s
                 cancelled = self.stop()
-                clips = sum(len(measured.clips) for _, measured in ready)
+                clips = sum(len(measured.clips) for measured in ready)
                 if ready and (
-                    cancelled or not under_way or clips >= _FLUSH_CLIPS or time.monotonic() - flushed > _FLUSH_S
+                    cancelled or len(ready) == left or clips >= _FLUSH_CLIPS or time.monotonic() - flushed > _FLUSH_S
                 ):
                     self._flush(ready)
+                    left -= len(ready)
                     ready, flushed = [], time.monotonic()
                     rate = (len(self.finished) - at_begin) / max(flushed - begun, 1e-3)
                     progress.rate = rate
@@ -117,40 +154,31 @@ class _Cutting:
                 if cancelled:
                     raise Cancelled
         finally:
+            stage.close()
             listening.close()
-            pool.shutdown(cancel_futures=True)
+            self.fetch_log.discard()
         return self.result
 
-    def _measured(self, listening: Listening, fetcher: Any, stretches: Sequence[Clip]) -> _Measured:
-        url = stretches[0].url
-        begun = time.monotonic()
+    def _measure(self, listening: Listening, fetched: Fetched, groups: Sequence[Sequence[Clip]]) -> _Measured:
+        """Where a recording is to be cut, or why it cannot be."""
+        (number,) = fetched.recording.positions
+        measured = _Measured(number, fetched.recording.url, fetched.sha256)
+        if isinstance(fetched.data, SoundError):
+            measured.reason = str(fetched.data)
+            return measured
         try:
-            data = fetcher.fetch(url)
-            sha256 = listening.cache.put(data)
-            sound = listening.cache.get(sha256) or data
-        except SoundError as error:
-            return _Measured(url, reason=str(error))
-        except OSError as error:
-            return _Measured(url, reason=f"the sound could not be kept on this machine: {error}")
-        finally:
-            fetched = time.monotonic()
-            self.progress.waiting_s += fetched - begun
-        try:
-            found = _Measured(url, sha256)
-            for clip in stretches:
-                pieces = _stretches(listening, Piece(sound, clip.start_s, clip.end_s), self.cut)
-                found.clips += [(clip, start, end) for start, end in pieces]
+            for clip in groups[number]:
+                stretches = _stretches(listening, Piece(fetched.data, clip.start_s, clip.end_s), self.cut)
+                measured.clips += [(clip, start, end) for start, end in stretches]
         except (SoundError, Refused) as error:
-            return _Measured(url, reason=str(error))
-        finally:
-            self.progress.computing_s += time.monotonic() - fetched
-        return found
+            return _Measured(number, fetched.recording.url, reason=str(error))
+        return measured
 
-    def _flush(self, ready: Sequence[tuple[int, _Measured]]) -> None:
+    def _flush(self, ready: Sequence[_Measured]) -> None:
         result = self.result
         made: dict[str, tuple[Clip, str]] = {}
         intake = Intake(roles={**self.intake.roles, LABEL_COLUMN: "label"})
-        for _, measured in sorted(ready, key=lambda one: one[0]):
+        for measured in sorted(ready, key=lambda measured: measured.number):
             if measured.reason:
                 result.failures.append((measured.url, measured.reason))
                 continue
@@ -173,7 +201,7 @@ class _Cutting:
                     for key, (clip, sha256) in made.items()
                 }
                 clip_rows.hear(connection, self.dataset.id, heard)
-        self.finished |= {number for number, _ in ready}
+        self.finished |= {measured.number for measured in ready}
         self.progress.done, self.progress.failed = result.recordings, len(result.failures)
         # read again by the process that takes the work up: what it names is in the dataset
         self.progress.more = {**asdict(result), "finished": sorted(self.finished)}
@@ -182,10 +210,27 @@ class _Cutting:
 
 @dataclass
 class _Measured:
+    """Where the recording of a number is to be cut, or the reason why it cannot be."""
+
+    number: int
     url: str
     sha256: str = ""
     clips: list[tuple[Clip, float, float]] = field(default_factory=list)  # recording, start, end
     reason: str = ""
+
+
+def _take(results: queue.Queue[list[_Measured] | BaseException]) -> Iterator[_Measured]:
+    """What has come, after a short wait if that is nothing; the exception of a thread is raised."""
+    timeout_s = _LOOK_S
+    while True:
+        try:
+            result = results.get(timeout=timeout_s)
+        except queue.Empty:
+            return
+        if isinstance(result, BaseException):
+            raise result
+        yield from result
+        timeout_s = 0.0
 
 
 def _stretches(listening: Listening, piece: Piece, cut: Cut) -> list[tuple[float, float]]:

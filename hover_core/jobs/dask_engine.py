@@ -14,30 +14,27 @@ import functools
 import os
 import queue
 import threading
-import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from hover_core import settings
 from hover_core.audio.decoder_pool import Workers
-from hover_core.audio.segment import Heard, Piece
+from hover_core.audio.segment import Heard
 from hover_core.errors import HoverError, Refused, SoundError
 from hover_core.fetching.fetcher import Fetcher
 from hover_core.fetching.sound_cache import SoundCache
+from hover_core.jobs import stage as stages
+from hover_core.jobs.engine import Answer, by_recording, number, run_or_report
+from hover_core.jobs.stage import Crew, Room, Source, Stage, vectorize_batch
 from hover_core.sources import for_dataset
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from hover_core.jobs.progress import Progress
     from hover_core.store.database import DatasetRow
 
 _TASK_CLIPS: Final = 12
-_BYTES_IN_FLIGHT: Final = 256_000_000  # in one worker process
-_BATCH_BYTES: Final = 16_000_000
 _CONNECT_S: Final = 15
 _WORKERS_S: Final = 30
 
@@ -93,8 +90,6 @@ class DaskEngine:
 
     def start(self, pending: Sequence[int], results: queue.Queue[Any]) -> None:
         """Begin with these clips."""
-        from hover_core.jobs.engine import run_or_report
-
         for work, given in ((self._feed, pending), (self._take, results)):
             threading.Thread(target=run_or_report, args=(results, work, given), daemon=True).start()
 
@@ -117,8 +112,6 @@ class DaskEngine:
         self._client.close(timeout=5)
 
     def _feed(self, pending: Sequence[int]) -> None:
-        from hover_core.jobs.engine import by_recording
-
         for task in _tasks(by_recording(pending, self._clips["url"])):
             for _ in range(sum(map(len, task))):
                 while not self._slots.acquire(timeout=0.2):
@@ -129,8 +122,6 @@ class DaskEngine:
             self._submit(task)
 
     def _submit(self, task: list[list[int]]) -> None:
-        from hover_core.jobs.engine import number
-
         clips = self._clips
         recordings: list[Recording] = []
         for positions in task:
@@ -142,8 +133,6 @@ class DaskEngine:
         future.add_done_callback(self._ended.put)
 
     def _take(self, results: queue.Queue[Any]) -> None:
-        from hover_core.jobs.engine import Answer
-
         while not self._halt.is_set():
             future = self._ended.get()
             if future is None:
@@ -253,8 +242,7 @@ class _DaskWorker:
         self._workers = Workers()
         self._fetchers: dict[Any, Fetcher] = {}
         self._lock = threading.Lock()
-        self._room = threading.Condition()
-        self._bytes = 0
+        self._room = Room()
         # Sound is kept only where the operator says where: a folder that the app shares serves the players there.
         self._cache = None
         if os.environ.get("HOVER_DATA"):
@@ -264,50 +252,38 @@ class _DaskWorker:
     def hear(
         self, key: str, allowed: Allowed, names: tuple[str, ...], recordings: Sequence[Recording]
     ) -> dict[str, Any]:
-        fetcher = self._fetcher(allowed, names)
-        first = np.cumsum([0, *(len(clips) for _, _, clips in recordings)])
+        stretches = [stretch for _, _, clips in recordings for stretch in clips]
+        firsts = np.cumsum([0, *(len(clips) for _, _, clips in recordings)]).tolist()
+        results: queue.Queue[list[Answer] | BaseException] = queue.Queue()
+        stage = Stage(
+            Source(self._fetcher(allowed, names), self._cache, where="on the worker"),
+            [
+                stages.Recording(list(range(first, first + len(clips))), url, known)
+                for first, (url, known, clips) in zip(firsts, recordings, strict=False)
+            ],
+            lambda batch: vectorize_batch(self._workers, key, batch, stretches.__getitem__),
+            results,
+            crew=Crew.fixed(len(recordings)),
+            room=self._room,
+        )
         heard: dict[int, Heard] = {}
         bad: dict[int, str] = {}
-        sha256 = [""] * len(recordings)
-        waiting_s = computing_s = 0.0
-
-        def answer(number: int, clip: int, found: Heard | SoundError) -> None:
-            place = int(first[number]) + clip
-            if isinstance(found, Heard):
-                heard[place] = found
-            else:
-                bad[place] = str(found)
-
-        with ThreadPoolExecutor(len(recordings)) as pool:
-            asked = {pool.submit(self._fetch, fetcher, url, sha): n for n, (url, sha, _) in enumerate(recordings)}
-            try:
-                while asked:
-                    begun = time.monotonic()
-                    wait(asked, return_when=FIRST_COMPLETED)
-                    wait(asked, timeout=0.005)  # the next ones are close behind
-                    fetched = time.monotonic()
-                    waiting_s += fetched - begun
-                    done = [future for future in asked if future.done()]
-                    batch: list[tuple[int, int, Piece]] = []
-                    for future in done:
-                        number = asked[future]
-                        data, sha256[number] = future.result()
-                        for clip, (start_s, end_s) in enumerate(recordings[number][2]):
-                            if isinstance(data, SoundError):
-                                answer(number, clip, data)
-                            else:
-                                batch.append((number, clip, Piece(data, start_s, end_s)))
-                    for part in _batches(batch):
-                        pieces = [piece for _, _, piece in part]
-                        for (number, clip, _), found in zip(part, self._workers.vectorize(pieces, key), strict=True):
-                            answer(number, clip, found)
-                    for future in done:
-                        del asked[future]
-                        self._release(future)
-                    computing_s += time.monotonic() - fetched
-            finally:  # after an error of ours: what is still fetched is not kept either
-                for future in asked:
-                    future.add_done_callback(self._release)
+        sha256: dict[int, str] = {}
+        stage.start()
+        try:
+            while len(sha256) < len(recordings):
+                answers = results.get()
+                if isinstance(answers, BaseException):
+                    raise answers
+                for answer in answers:
+                    sha256[answer.positions[0]] = answer.sha256
+                    for place, clip in zip(answer.positions, answer.clips, strict=True):
+                        if isinstance(clip, Heard):
+                            heard[place] = clip
+                        else:
+                            bad[place] = str(clip)
+        finally:
+            stage.close()
         which = sorted(heard)
         return {
             "which": np.array(which, np.int32),
@@ -315,34 +291,10 @@ class _DaskWorker:
             "durations": np.array([heard[n].duration_s for n in which], np.float64),
             "rates": np.array([heard[n].sample_rate for n in which], np.int32),
             "bad": bad,
-            "sha256": sha256,
-            "waiting_s": waiting_s,
-            "computing_s": computing_s,
+            "sha256": [sha256[first] for first in firsts[:-1]],
+            "waiting_s": stage.idle_s,
+            "computing_s": stage.decoding_s,
         }
-
-    def _fetch(self, fetcher: Fetcher, url: str, known: str) -> tuple[bytes | Path | SoundError, str]:
-        import hashlib
-
-        kept = self._cache.get(known) if self._cache and known else None
-        if kept is not None:
-            return kept, known
-        try:
-            data = fetcher.fetch(url, through="pool")
-            sha256 = self._cache.put(data) if self._cache else hashlib.sha256(data).hexdigest()
-        except SoundError as error:
-            return error, ""
-        except OSError as error:
-            return SoundError(f"the sound could not be kept on the worker: {error}"), ""
-        with self._room:
-            self._room.wait_for(lambda: self._bytes + len(data) <= _BYTES_IN_FLIGHT or not self._bytes)
-            self._bytes += len(data)
-        return data, sha256
-
-    def _release(self, future: Future[tuple[bytes | Path | SoundError, str]]) -> None:
-        data = None if future.exception() else future.result()[0]
-        with self._room:
-            self._bytes -= len(data) if isinstance(data, bytes) else 0
-            self._room.notify_all()
 
     def _fetcher(self, allowed: Allowed, names: tuple[str, ...]) -> Fetcher:
         sources = for_dataset(settings.sources(), names)
@@ -354,19 +306,6 @@ class _DaskWorker:
                     allowed_hosts=by_operator, dataset_hosts=by_owner, folders=settings.folders(), sources=sources
                 )
             return self._fetchers[key]
-
-
-def _batches(batch: list[tuple[int, int, Piece]]) -> Iterator[list[tuple[int, int, Piece]]]:
-    part: list[tuple[int, int, Piece]] = []
-    size = 0
-    for one in batch:
-        part.append(one)
-        size += len(one[2].data) if isinstance(one[2].data, bytes) else 0
-        if size >= _BATCH_BYTES:
-            yield part
-            part, size = [], 0
-    if part:
-        yield part
 
 
 def _width(key: str) -> int:

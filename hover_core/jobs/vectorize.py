@@ -1,9 +1,9 @@
 """All pending clips of a dataset → vectors in the store, committed as they come.
 
 An engine fetches and decodes: `LocalEngine`, with many downloads in flight and decoders in limited children on this
-machine, or `DaskEngine`, the same on Dask workers. Both hand over vectors and failures; counting, committing, cancelling
-and the placeholder map are the same. At most `IN_FLIGHT` clips are under way and not committed: that is what a kill -9
-can cost.
+machine, or `DaskEngine`, the same on Dask workers. Both hand over vectors and failures; counting, committing,
+cancelling and the placeholder map are the same. At most `IN_FLIGHT` clips are under way and not committed: that is what
+a kill -9 can cost.
 """
 
 from __future__ import annotations

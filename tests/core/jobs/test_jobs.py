@@ -99,7 +99,7 @@ def test_a_killed_job_resumes_and_fetches_few_clips_again(datasets: Datasets, ho
     assert job.attempts == 2
     assert _done(dataset) == count
     # what the kill can cost: the one sound that each fetcher has in its hands
-    assert fetched - count <= local_engine._FETCHERS
+    assert fetched - count <= local_engine.CREW.at_most
     assert not list((hover_data / "jobs").glob("*.fetched*"))
 
 

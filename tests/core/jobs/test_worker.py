@@ -1,4 +1,4 @@
-"""Which function does the work of a kind, and who knows of it."""
+"""Which function does the work of a kind, and which modules each part of a job needs."""
 
 import subprocess
 import sys
@@ -42,3 +42,10 @@ def test_a_job_of_a_kind_that_this_version_does_not_know_fails_with_its_name(dat
     assert job.state == "failed"
     assert job.progress["message"] == ("this version knows no work of kind 'separate', only map, part, sequences, cut")
     assert queue.tend(dataset).attempts == 1
+
+
+def test_a_dask_worker_needs_neither_pandas_nor_the_store():
+    code = "import sys, hover_core.jobs.dask_engine; print(*[n for n in ('pandas', 'sqlalchemy') if n in sys.modules])"
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+
+    assert run.stdout.split() == []
