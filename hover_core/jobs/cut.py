@@ -238,16 +238,16 @@ def _stretches(listening: Listening, piece: Piece, cut: Cut) -> list[tuple[float
     begin = piece.start_s or 0.0
     if cut.way == "pauses":
         duration_s, values = listening.workers.loudness(piece, step_s=segmentation.STEP_S)
-        found = segmentation.at_pauses(values, duration_s, cut)
-        if not found:
+        stretches = segmentation.at_pauses(values, duration_s, cut)
+        if not stretches:
             raise DecodeError("there is nothing but silence in it")
     else:
         duration_s = listening.workers.probe(piece, counted=True).duration_s
         until = min(duration_s, piece.end_s) if piece.end_s is not None else duration_s
         if until <= begin:
             raise DecodeError(f"no sound from {begin:.1f} s on: the recording is {duration_s:.1f} s long")
-        found = segmentation.every(until - begin, cut)
-    return [(round(begin + start, 3), round(begin + end, 3)) for start, end in found if end > start]
+        stretches = segmentation.every(until - begin, cut)
+    return [(round(begin + start, 3), round(begin + end, 3)) for start, end in stretches if end > start]
 
 
 def _piece(recording: Clip, start_s: float, end_s: float, identity: str, labels: str) -> Clip:

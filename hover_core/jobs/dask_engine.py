@@ -90,8 +90,8 @@ class DaskEngine:
 
     def start(self, pending: Sequence[int], results: queue.Queue[Any]) -> None:
         """Begin with these clips."""
-        for work, given in ((self._feed, pending), (self._take, results)):
-            threading.Thread(target=run_or_report, args=(results, work, given), daemon=True).start()
+        for work, argument in ((self._feed, pending), (self._take, results)):
+            threading.Thread(target=run_or_report, args=(results, work, argument), daemon=True).start()
 
     def limit(self) -> str:
         """Whether the workers wait for sound most of the time, or compute."""
@@ -148,7 +148,7 @@ class DaskEngine:
 
         try:
             # an answer whose worker has died since is computed again by another
-            found = future.result()
+            numbers = future.result()
         except distributed.KilledWorker:
             if sum(map(len, task)) > 1:
                 for positions in task:
@@ -166,9 +166,9 @@ class DaskEngine:
                     f"the Dask scheduler at {self._address} is gone: start again to go on from there"
                 ) from error
             raise
-        self._progress.waiting_s += found["waiting_s"]
-        self._progress.computing_s += found["computing_s"]
-        return _unpack(found, [len(positions) for positions in task], self._width)
+        self._progress.waiting_s += numbers["waiting_s"]
+        self._progress.computing_s += numbers["computing_s"]
+        return _unpack(numbers, [len(positions) for positions in task], self._width)
 
 
 def _tasks(recordings: Iterator[list[int]]) -> Iterator[list[list[int]]]:
@@ -182,21 +182,21 @@ def _tasks(recordings: Iterator[list[int]]) -> Iterator[list[list[int]]]:
         yield task
 
 
-def _unpack(found: dict[str, Any], lengths: list[int], width: int) -> list[tuple[list[Heard | SoundError], str]]:
+def _unpack(numbers: dict[str, Any], lengths: list[int], width: int) -> list[tuple[list[Heard | SoundError], str]]:
     """The answers of a task by recording, checked like any other outside data."""
-    vectors = np.asarray(found["vectors"], np.float32)
-    which = np.asarray(found["which"], np.int64)
+    vectors = np.asarray(numbers["vectors"], np.float32)
+    which = np.asarray(numbers["which"], np.int64)
     total = sum(lengths)
     if vectors.shape != (len(which), width) or not np.isfinite(vectors).all():
         return [([SoundError("the worker's answer cannot be read")] * length, "") for length in lengths]
     heard: dict[int, Heard | SoundError] = {
         int(number): Heard(vector, float(seconds), int(rate))
-        for number, vector, seconds, rate in zip(which, vectors, found["durations"], found["rates"], strict=True)
+        for number, vector, seconds, rate in zip(which, vectors, numbers["durations"], numbers["rates"], strict=True)
     }
-    heard |= {int(number): SoundError(str(reason)) for number, reason in found["bad"].items()}
+    heard |= {int(number): SoundError(str(reason)) for number, reason in numbers["bad"].items()}
     answers = [heard.get(number, SoundError("the worker's answer cannot be read")) for number in range(total)]
     out, first = [], 0
-    for length, sha256 in zip(lengths, found["sha256"], strict=True):
+    for length, sha256 in zip(lengths, numbers["sha256"], strict=True):
         out.append((answers[first : first + length], str(sha256)))
         first += length
     return out

@@ -106,10 +106,10 @@ class Vectorizing:
         left = pending
         while left:
             try:
-                found = results.get(timeout=0.1)
-                if isinstance(found, BaseException):
-                    raise found
-                for one in found:
+                answers = results.get(timeout=0.1)
+                if isinstance(answers, BaseException):
+                    raise answers
+                for one in answers:
                     for position, answer in zip(one.positions, one.clips, strict=True):
                         if isinstance(answer, Heard):
                             good.append((position, answer, one.sha256))
