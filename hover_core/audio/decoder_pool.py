@@ -72,13 +72,14 @@ class Workers:
         Raises
         ------
         Refused
-            There is no such vectorizer.
+            There is no such vectorizer, or it cannot be used on this machine.
         SoundError
             No child can be started.
         """
         from hover_core.vectorizers.registry import get
 
         vectorizer = get(vectorizer_key)
+        vectorizer.prepare()
         answers: list[Heard | DecodeError] = []
         left: list[Piece] = []
         try:

@@ -16,10 +16,11 @@ from hover_core.audio.recording import LastOpened, Moved, Recording, mono, sane
 from hover_core.audio.resampling import Resamplers
 from hover_core.audio.segment import DecodeLimits
 from hover_core.errors import DecodeError
-from hover_core.sandbox.confinement import Pipes, confine, renew_cpu
+from hover_core.sandbox.confinement import Pipes, allow_memory, confine, renew_cpu
 from hover_core.sandbox.pool import MOST_BUFFER
 
 _FLUSH_S = 0.02
+_MOST_ROOM = 1_000_000_000  # bytes of address space that the packages of one vectorizer may take
 T = TypeVar("T")
 
 
@@ -36,8 +37,9 @@ class Vectorized(NamedTuple):
 class _Ear:
     """Answers questions about sound, in the child."""
 
-    def __init__(self, limits: DecodeLimits) -> None:
+    def __init__(self, limits: DecodeLimits, memory_bytes: int) -> None:
         self._limits = limits
+        self._memory_bytes = memory_bytes
         self._resamplers = Resamplers()
         self._recordings = LastOpened(limits)
         self._vectorizers: dict[str, Any] = {}
@@ -82,9 +84,7 @@ class _Ear:
             raise DecodeError(f"unknown question {header['op']!r}")
 
     def _vectorize(self, recording: Recording, start_s: Any, end_s: Any, key: str) -> Vectorized:
-        from hover_core.vectorizers.registry import get
-
-        vectorizer = self._vectorizers.get(key) or self._vectorizers.setdefault(key, get(key))
+        vectorizer = self._vectorizers.get(key) or self._vectorizers.setdefault(key, self._load(key))
         stream = vectorizer.stream()
         frames = 0
         computing_s, begun = 0.0, time.perf_counter()
@@ -106,6 +106,21 @@ class _Ear:
         return Vectorized(
             vector.tobytes(), frames / recording.rate, recording.rate, ended - begun - computing_s, computing_s
         )
+
+    def _load(self, key: str) -> Any:
+        """The vectorizer of a key. The packages that it imports count for none of the clip's limits but the clock."""
+        from hover_core.vectorizers.registry import get
+
+        vectorizer = get(key)
+        if vectorizer.room_bytes:
+            allow_memory(self._memory_bytes + min(vectorizer.room_bytes, _MOST_ROOM))
+            renew_cpu(self._limits.cpu_s)
+            try:
+                vectorizer.load()
+            finally:
+                allow_memory(self._memory_bytes)
+                renew_cpu(self._limits.cpu_s)
+        return vectorizer
 
     def _wav(self, recording: Recording, start_s: Any, end_s: Any, wanted: int | None, send: Any) -> None:
         import numpy as np
@@ -147,14 +162,16 @@ def _main() -> None:
         from hover_core.vectorizers.mfcc import VECTORIZERS
         from hover_core.vectorizers.registry import of_packages
 
-        ear = _Ear(limits)
+        memory_bytes = limits.memory_bytes + onnx.room_bytes()
+        ear = _Ear(limits, memory_bytes)
         import numpy as np
 
         for vectorizer in VECTORIZERS:  # their constants, before the limits
             vectorizer.vector(np.zeros(1, np.float32))
         of_packages()
         onnx.stay_inside()
-        confine(limits.memory_bytes + onnx.room_bytes())
+        confine(memory_bytes + _MOST_ROOM)
+        allow_memory(memory_bytes)  # the room is for `_Ear._load` alone
         send({"ready": 1}, b"")
     except Exception as error:
         send({"error": f"{type(error).__name__}: {error}"}, b"")

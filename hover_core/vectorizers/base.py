@@ -32,6 +32,7 @@ class Vectorizer:
     dimensions : length of the vector.
     sample_rate : Hz of the waveform that `stream` expects.
     title, good_for : for the page that offers it.
+    room_bytes : address space that `load` takes, beyond what a clip may use.
     """
 
     name: str
@@ -41,6 +42,25 @@ class Vectorizer:
     title: str
     good_for: str
     _make: Callable[[], Stream] = field(repr=False, compare=False)
+    room_bytes: int = 0
+    _load: Callable[[], None] | None = field(default=None, repr=False, compare=False)
+    _prepare: Callable[[], None] | None = field(default=None, repr=False, compare=False)
+
+    def prepare(self) -> None:
+        """What has to be there before a decoder process is asked: called by the process that asks, without limits.
+
+        Raises
+        ------
+        Refused
+            It cannot be used on this machine; the message says why.
+        """
+        if self._prepare is not None:
+            self._prepare()
+
+    def load(self) -> None:
+        """Import what it needs: called once in each decoder process, before its first clip."""
+        if self._load is not None:
+            self._load()
 
     def stream(self) -> Stream:
         """A new clip: `push` its waveform in pieces of any length, then `finish`."""
@@ -69,11 +89,18 @@ def of_waveform(
     sample_rate: int,
     title: str = "",
     good_for: str = "",
+    load: Callable[[], None] | None = None,
+    prepare: Callable[[], None] | None = None,
+    room_bytes: int = 0,
 ) -> Vectorizer:
     """A vectorizer of a function from a whole waveform [shape=(n,), float32, mono] to `dimensions` numbers.
 
     Give it another `key` whenever what it computes changes: vectors are stored under it. It runs in limited child
     processes that hold the whole clip; what it raises is recorded as the clip's failure.
+
+    A function that needs a large package imports it itself, and again in `load`, which each child calls before its
+    first clip with `room_bytes` of address space to spare (at most 1 GB). `prepare` is called by the process that asks,
+    without limits: for what the children may not do, such as writing a cache.
 
     Examples
     --------
@@ -91,6 +118,9 @@ def of_waveform(
         title=title or name,
         good_for=good_for,
         _make=lambda: _Whole(vector),
+        room_bytes=room_bytes,
+        _load=load,
+        _prepare=prepare,
     )
 
 

@@ -6,9 +6,11 @@ import functools
 
 from hover_core import plugins
 from hover_core.errors import Refused
-from hover_core.vectorizers import onnx
+from hover_core.vectorizers import librosa_mfcc, onnx
 from hover_core.vectorizers.base import Vectorizer
 from hover_core.vectorizers.mfcc import FRAMES, VECTORIZERS
+
+OURS = (*VECTORIZERS, librosa_mfcc.VECTORIZER)
 
 
 def get(key_or_name: str) -> Vectorizer:
@@ -19,7 +21,7 @@ def get(key_or_name: str) -> Vectorizer:
     Refused
         There is none; the message lists those there are. Or it is a model file that cannot be used.
     """
-    for vectorizer in (*VECTORIZERS, FRAMES, *of_packages()[0]):
+    for vectorizer in (*OURS, FRAMES, *of_packages()[0]):
         if key_or_name in (vectorizer.key, vectorizer.name):
             return vectorizer
     model = onnx.find(key_or_name)
@@ -31,7 +33,7 @@ def get(key_or_name: str) -> Vectorizer:
 
 def offered() -> tuple[Vectorizer, ...]:
     """All vectorizers that can be chosen: our own, those of other packages, and the operator's model files."""
-    return (*VECTORIZERS, *of_packages()[0], *onnx.offered()[0])
+    return (*OURS, *of_packages()[0], *onnx.offered()[0])
 
 
 def problems() -> tuple[str, ...]:
@@ -46,7 +48,7 @@ def of_packages() -> tuple[tuple[Vectorizer, ...], tuple[str, ...]]:
     good: list[Vectorizer] = []
     wrong = list(found.problems)
     for name, made in found.objects.items():
-        taken = {part for one in (*VECTORIZERS, *good) for part in (one.name, one.key)}
+        taken = {part for one in (*OURS, *good) for part in (one.name, one.key)}
         if not isinstance(made, Vectorizer):
             wrong.append(f"{name} is a {type(made).__name__}, not a Vectorizer: make one with vectorizers.of_waveform")
         elif {made.name, made.key} & taken:
