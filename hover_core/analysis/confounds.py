@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hover_core.data.arrays import Floats
+from hover_core.numerics import neighbours
 from hover_core.numerics.group_effects import without_groups
 from hover_core.numerics.standardize import Scale, unit
 from hover_core.store import clip_rows
@@ -189,10 +190,7 @@ def _codes(names: Sequence[str]) -> Codes:
 
 def _nearest(points: Floats, k: int) -> NDArray[np.int64]:
     """The `k` nearest other rows of each row. [shape=(n, k)]"""
-    import faiss
-
-    points = np.ascontiguousarray(points, np.float32)
-    _, near = faiss.knn(points, points, k + 1)
+    near, _ = neighbours.nearest(points, points, k + 1, "distance")
     own = near == np.arange(len(near))[:, None]
     own[~own.any(axis=1), k] = True  # many lie at the very same place: any of them may go
     return near[~own].reshape(len(near), k)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from hover_core.data.arrays import Floats, Positions
 from hover_core.data.clips import SUBSETS
+from hover_core.numerics import neighbours
 from hover_core.numerics.standardize import Scale, unit
 from hover_core.store import duplicate_rows, vector_rows
 from hover_core.workspace.dataset import Dataset
@@ -234,12 +235,8 @@ def _dealt(groups: Positions, parts: int, generator: np.random.Generator) -> Pos
 
 def _accuracy(units: Floats, label: Positions, asked: NDArray[np.bool_]) -> float:
     """The share of the asked rows whose label the 5 nearest of the others name, nearer ones with far more weight."""
-    import faiss
-
     known = np.flatnonzero(~asked)
-    index = faiss.IndexFlatIP(units.shape[1])
-    index.add(np.ascontiguousarray(units[known]))
-    cosine, near = index.search(np.ascontiguousarray(units[asked]), min(_NEIGHBOURS, len(known)))
+    near, cosine = neighbours.nearest(units[asked], units[known], min(_NEIGHBOURS, len(known)), "product")
     votes = np.zeros((len(near), int(label.max()) + 1), np.float32)
     np.add.at(votes, (np.arange(len(near))[:, None], label[known[near]]), np.maximum(cosine, 0) ** _SHARP + 1e-6)
     return float((votes.argmax(axis=1) == label[asked]).mean())

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hover_core.data.arrays import Floats
+from hover_core.numerics import neighbours
 
 Rows = NDArray[np.int64]
 _SAMPLE: Final = 50_000  # rows that the clusters are looked for in
@@ -49,9 +50,7 @@ def medoids(vectors: Floats, k: int, *, seed: int = 0) -> Rows:
     centres = found.cluster_centers_.astype(np.float32)
     order = np.argsort(-np.bincount(found.labels_, minlength=k), kind="stable")
     # several nearest each: two centres may have the same nearest clip
-    import faiss
-
-    _, near = faiss.knn(centres[order], np.ascontiguousarray(vectors, np.float32), min(8, n))
+    near, _ = neighbours.nearest(centres[order], vectors, min(8, n), "distance")
     chosen: dict[int, None] = {}
     for candidates in near:
         free = [int(row) for row in candidates if int(row) not in chosen]

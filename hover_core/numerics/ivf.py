@@ -11,14 +11,13 @@ Le Scouarnec. Cache locality is not enough. VLDB, 2015.
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
 
 from hover_core.data.arrays import Floats, Positions
+from hover_core.numerics import neighbours
 
 RECALL: Final = 0.995  # what must be found of the true nearest; two standard errors of the sample lie between
 UP_TO: Final = (64, 1_024)  # hits: how much is looked through is measured for each; who wants more is not answered
@@ -49,21 +48,13 @@ class Inverted:
     """Safe for threads: nothing of it changes once it is built. Make one by `of`."""
 
     def __init__(self, units: Floats, index: Any, efforts: list[Effort]) -> None:
-        import faiss
-
         self.efforts = efforts
         self._units, self._index = units, index
-        self._settings = []
-        for effort in efforts:
-            chosen = faiss.SearchParametersIVF()
-            chosen.nprobe = effort.probes
-            self._settings.append(chosen)
+        self._settings = [neighbours.probing(effort.probes) for effort in efforts]
 
     @classmethod
     def of(cls, units: Floats) -> Inverted | None:
         """The file of a corpus [shape=(n, d), length 1], or None if none would find `RECALL` of the nearest."""
-        import faiss
-
         n, d = units.shape
         lists = int(np.clip(np.sqrt(n), 1, 4_096))
         draw = np.random.default_rng(0)
@@ -71,9 +62,7 @@ class Inverted:
         sample = units[draw.permutation(n)[:_SAMPLE]]
         truths = _true(units, sample, [min(k, n) for k in UP_TO])
         for kind in ([f"PQ{parts}x4fs"] if 4 * parts >= d else []) + ["SQ8"]:
-            index: Any = faiss.index_factory(d, f"IVF{lists},{kind}", faiss.METRIC_INNER_PRODUCT)
-            index.cp.niter = 8
-            index.train(units[np.sort(draw.permutation(n)[: 40 * lists])])
+            index = neighbours.code_index(units[np.sort(draw.permutation(n)[: 40 * lists])], lists, kind, rounds=8)
             for at in range(0, n, _CHUNK):
                 index.add(units[at : at + _CHUNK])
             efforts: list[Effort] = []
@@ -109,19 +98,6 @@ class Inverted:
         return rows[best].astype(np.int64), cosines[best]
 
 
-@contextlib.contextmanager
-def alone() -> Iterator[None]:
-    """One query on one core: on a busy machine OpenMP's threads wait for each other (2.5 ms become 50, measured)."""
-    import faiss
-
-    before = faiss.omp_get_max_threads()
-    faiss.omp_set_num_threads(1)  # OpenMP keeps this number for each thread
-    try:
-        yield
-    finally:
-        faiss.omp_set_num_threads(before)
-
-
 @dataclass(frozen=True)
 class _Truth:
     """The nearest of each query of a sample: rows, rising. A row as near as the last of the `k` is among them."""
@@ -144,8 +120,6 @@ def _true(units: Floats, sample: Floats, amounts: list[int]) -> list[_Truth]:
 
 def _least(index: Any, sample: Floats, truth: _Truth, n: int, from_probes: int) -> Effort | None:
     """The effort that reads the fewest bytes and finds enough: more lists or more proposals, whichever is cheaper."""
-    import faiss
-
     k, most = truth.k, min(_MOST * truth.k, n)
     a_list, a_proposal = index.code_size * n / index.nlist, sample.itemsize * sample.shape[1]
     best, cost = None, np.inf
@@ -153,10 +127,8 @@ def _least(index: Any, sample: Floats, truth: _Truth, n: int, from_probes: int) 
     for probes in np.unique(grid[grid >= from_probes]).tolist():
         if probes * a_list + k * a_proposal >= cost:  # what follows reads more, however few are proposed
             break
-        chosen = faiss.SearchParametersIVF()
-        chosen.nprobe = probes
-        with alone():
-            _, proposed = index.search(sample, most, params=chosen)
+        with neighbours.one_core():
+            _, proposed = index.search(sample, most, params=neighbours.probing(probes))
         hits = np.stack([np.isin(rows, true) for rows, true in zip(proposed, truth.rows, strict=True)])
         shares = np.minimum(hits.cumsum(axis=1, dtype=np.int32) / k, 1)
         recall = shares.mean(axis=0)

@@ -1,43 +1,118 @@
-"""The nearest neighbours of every vector of a map, by FAISS."""
+"""Nearest neighbours by FAISS, and the only module that imports it: how its indexes are made, and on how many cores.
+
+`nearest` compares all with all. `cell_index` compares within the cells nearest to a query, `code_index` short codes
+within cells; both need training rows. `Neighbours` chooses by size, for maps.
+"""
 
 from __future__ import annotations
 
-from typing import Any, Final
+import contextlib
+from collections.abc import Iterator
+from typing import Any, Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hover_core.data.arrays import Floats
+from hover_core.data.arrays import Floats, Positions
 
 Rows = NDArray[np.int32]
+Measure = Literal["distance", "product"]  # squared Euclidean distance, inner product
 _EXACT_UP_TO: Final = 15_000  # rows; beyond that an inverted file, which finds 99 % of the neighbours
 _ASKED_AT_ONCE: Final = 65_536  # rows: a copy of a million takes half a gigabyte
+_ROUNDS: Final = 6  # of k-means, which finds the cells
+_ROWS_A_CELL: Final = 40  # that k-means looks at
+
+
+def nearest(asked: Floats, vectors: Floats, k: int, measure: Measure) -> tuple[Positions, Floats]:
+    """The `k` rows of `vectors` [shape=(n, d)] nearest to each of `asked` [shape=(m, d)], nearest first. Exact.
+
+    Returns their rows [shape=(m, k), int64] and squared distances (or inner products) [shape=(m, k), float32]; beyond
+    the n-th the row is -1.
+    """
+    import faiss
+
+    values, rows = faiss.knn(_rows(asked), _rows(vectors), k, metric=_metric(measure))
+    return rows.astype(np.int64, copy=False), values
+
+
+def cell_index(vectors: Floats, cells: int, probes: int, measure: Measure) -> Any:
+    """A FAISS index that holds `vectors` [shape=(n, d)] in `cells` found by k-means, and looks into `probes` of them.
+
+    Its `search(asked, k)` gives values and rows [shape=(m, k)] as FAISS does; -1 where the cells hold fewer.
+    """
+    import faiss
+
+    vectors = _rows(vectors)
+    d = vectors.shape[1]
+    quantizer = faiss.IndexFlatL2(d) if measure == "distance" else faiss.IndexFlatIP(d)
+    index: Any = faiss.IndexIVFFlat(quantizer, d, cells, _metric(measure))
+    index.cp.niter = _ROUNDS
+    index.cp.max_points_per_centroid = _ROWS_A_CELL
+    index.cp.min_points_per_centroid = 1  # below this FAISS prints a warning
+    index.nprobe = probes
+    index.train(vectors)
+    index.add(vectors)
+    return index
+
+
+def code_index(training: Floats, cells: int, codes: str, *, rounds: int) -> Any:
+    """An empty FAISS index of short `codes` (`SQ8`, `PQ70x4fs` …) in `cells`, by inner product.
+
+    `training` rows [shape=(m, d)] show k-means, in so many `rounds`, where the cells are. Add the vectors by `add`.
+    """
+    import faiss
+
+    index: Any = faiss.index_factory(training.shape[1], f"IVF{cells},{codes}", faiss.METRIC_INNER_PRODUCT)
+    index.cp.niter = rounds
+    index.train(_rows(training))
+    return index
+
+
+def probing(cells: int) -> Any:
+    """What is passed to an index's `search` as `params`, so that it looks into so many cells."""
+    import faiss
+
+    parameters = faiss.SearchParametersIVF()
+    parameters.nprobe = cells
+    return parameters
+
+
+@contextlib.contextmanager
+def one_core() -> Iterator[None]:
+    """Searches of this thread on one core: on a busy machine OpenMP's threads wait for each other (2.5 ms become 50,
+    measured)."""
+    import faiss
+
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(1)  # OpenMP keeps this number for each thread
+    try:
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)
+
+
+def _metric(measure: Measure) -> int:
+    import faiss
+
+    return int(faiss.METRIC_L2 if measure == "distance" else faiss.METRIC_INNER_PRODUCT)
+
+
+def _rows(vectors: Floats) -> Floats:
+    return np.ascontiguousarray(vectors, np.float32)
 
 
 class Neighbours:
     """The nearest of some vectors [shape=(n, d), float32], by FAISS: exact up to 15,000, 99 % of them beyond."""
 
     def __init__(self, vectors: Floats, metric: str = "euclidean") -> None:
-        import faiss
-
         self._metric = metric
         self._vectors = self._prepared(vectors)
-        n, d = self._vectors.shape
-        if n <= _EXACT_UP_TO:
-            self._index: Any = faiss.IndexFlatL2(d)
-            self._cells: Any = None
-        else:
+        n = len(self._vectors)
+        self._cells: Any = None
+        if n > _EXACT_UP_TO:
             cells = int(2 * np.sqrt(n))
-            self._quantizer = faiss.IndexFlatL2(d)
-            self._index = self._cells = faiss.IndexIVFFlat(self._quantizer, d, cells)
-            self._index.cp.niter = 6
-            self._index.cp.max_points_per_centroid = 40
-            self._index.cp.min_points_per_centroid = 1
-            self._index.train(self._vectors)
-            self._index.nprobe = max(
-                8, cells // 75
-            )  # *measured*: 99 % of the neighbours of 100,000 bent clouds' points
-        self._index.add(self._vectors)
+            probes = max(8, cells // 75)  # *measured*: 99 % of the neighbours of 100,000 bent clouds' points
+            self._cells = cell_index(self._vectors, cells, probes, "distance")
 
     def of_themselves(self, k: int) -> tuple[Rows, Floats]:
         """Each row's `k` nearest, itself first, and their distances. [shape=(n, k)]"""
@@ -74,20 +149,19 @@ class Neighbours:
         return self._search(self._prepared(vectors), k)
 
     def _search(self, vectors: Floats, k: int) -> tuple[Rows, Floats]:
-        squared, rows = self._index.search(vectors, k)
-        short = np.flatnonzero(rows[:, -1] < 0)  # too few rows in the cells that were looked at
-        if len(short):
-            import faiss
-
-            exact = faiss.IndexFlatL2(vectors.shape[1])
-            exact.add(self._vectors)
-            squared[short], rows[short] = exact.search(vectors[short], k)
+        if self._cells is None:
+            rows, squared = nearest(vectors, self._vectors, k, "distance")
+        else:
+            squared, rows = self._cells.search(vectors, k)
+            short = np.flatnonzero(rows[:, -1] < 0)  # too few rows in the cells that were looked at
+            if len(short):
+                rows[short], squared[short] = nearest(vectors[short], self._vectors, k, "distance")
         squared = np.maximum(squared, 0)
         distances = squared / 2 if self._metric == "cosine" else np.sqrt(squared)
         return rows.astype(np.int32), distances.astype(np.float32)
 
     def _prepared(self, vectors: Floats) -> Floats:
-        vectors = np.ascontiguousarray(vectors, np.float32)
+        vectors = _rows(vectors)
         if self._metric == "cosine":
             length = np.linalg.norm(vectors, axis=1, keepdims=True)
             vectors = (vectors / np.where(length == 0, 1, length)).astype(np.float32)

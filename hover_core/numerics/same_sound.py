@@ -8,12 +8,13 @@ their surroundings that chance does not explain it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hover_core.data.arrays import Floats
+from hover_core.numerics import neighbours
 from hover_core.numerics.standardize import Scale, unit
 
 Rows = NDArray[np.int64]
@@ -148,24 +149,16 @@ def _distinct(vectors: Floats) -> tuple[Rows, Rows]:
 
 def _neighbours(vectors: Floats, k: int) -> tuple[Rows, Floats]:
     """For each row its `k` nearest others and their distances, the nearest first; -1 and 2 where there are fewer."""
-    import faiss
-
     rows = np.ascontiguousarray(unit(Scale.of(vectors).standardise(vectors)))
-    n, d = rows.shape
-    index: Any = faiss.IndexFlatIP(d)
-    if n > _EXACT_UP_TO:
+    n = len(rows)
+    if n <= _EXACT_UP_TO:
+        near, cosine = neighbours.nearest(rows, rows, k + 1, "product")
+    else:
         cells = round(4 * np.sqrt(n)) if n <= 200_000 else round(2 * np.sqrt(n))
-        quantizer = index
-        index = faiss.IndexIVFFlat(quantizer, d, cells, faiss.METRIC_INNER_PRODUCT)
-        index.cp.niter = 6
-        index.cp.max_points_per_centroid = 40
-        index.nprobe = _PROBES
-        index.train(rows)
-    index.add(rows)
-    cosine, found = index.search(rows, k + 1)
-    itself = found == np.arange(n)[:, None]
+        cosine, near = neighbours.cell_index(rows, cells, _PROBES, "product").search(rows, k + 1)
+    itself = near == np.arange(n)[:, None]
     itself[~itself.any(axis=1), -1] = True  # more than k others lie at no distance
-    near, cosine = found[~itself].reshape(n, k), cosine[~itself].reshape(n, k)
+    near, cosine = near[~itself].reshape(n, k), cosine[~itself].reshape(n, k)
     distance = np.sqrt(np.maximum(2 - 2 * np.where(near < 0, -1, cosine), 0)).astype(np.float32)
     asked, place = np.nonzero((distance < _COSINE_IS_ROUGH) & (near >= 0))
     for start in range(0, len(asked), 65_536):
