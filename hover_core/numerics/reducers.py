@@ -30,6 +30,7 @@ Progress = Callable[[int, int], None]  # epochs done, epochs in all
 
 
 _warming = threading.Lock()
+_fitting = threading.Lock()  # umap-learn: its progress bar and Python's warnings belong to the whole process
 
 
 @dataclass(frozen=True)
@@ -223,12 +224,36 @@ class Reducer:
 def _threads(n: int) -> contextlib.AbstractContextManager[Any]:
     """One thread for the algebra of few rows: two that wait for each other take longer, and ten times that on a busy
     machine (PCA of 1,000 vectors: 4 ms, 50 ms with two threads beside a browser and a server)."""
-    if n > umap_layout.ALONE_UP_TO:
-        return contextlib.nullcontext()
+    return contextlib.nullcontext() if n > umap_layout.ALONE_UP_TO else _one_thread()
+
+
+_limiting = threading.Lock()
+_limited = 0  # fits under way that hold the limit
+_limits = contextlib.ExitStack()
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """The algebra of this process on one thread, from the first fit that asks for it to the end of the last.
+
+    OpenMP keeps its number for each thread, numpy's BLAS for the process: if each fit put back the latter as it met it,
+    two that overlap would leave one thread for good (threadpoolctl's README, “Known Limitations”: https://github.com/joblib/threadpoolctl#known-limitations).
+    """
+    global _limited
     from threadpoolctl import threadpool_limits
 
-    limits: contextlib.AbstractContextManager[Any] = threadpool_limits(1)
-    return limits
+    with _limiting:
+        if not _limited:
+            _limits.enter_context(threadpool_limits(1))
+        _limited += 1
+    try:
+        with threadpool_limits(1):  # those numbers that each thread has for itself
+            yield
+    finally:
+        with _limiting:
+            _limited -= 1
+            if not _limited:
+                _limits.close()
 
 
 _SHARED: Final = ("n_neighbors", "min_dist", "spread", "n_epochs", "random_state")  # of layout.Plan and umap-learn
@@ -271,6 +296,8 @@ def _umap_learn(
     settings: Mapping[str, Any],
     progress: Progress | None,
 ) -> Any:
+    import warnings
+
     import umap
 
     options = {"random_state": SEED, "n_jobs": 1, "metric": "euclidean", **settings, "n_neighbors": n_neighbors}
@@ -289,9 +316,7 @@ def _umap_learn(
         spread = 10 * start / max(float(np.abs(start).max()), 1e-9)
         options["init"] = (spread + np.random.default_rng(SEED).normal(0, 1e-4, start.shape)).astype(np.float32)
     model = umap.UMAP(**options)
-    import warnings
-
-    with _epochs(progress), warnings.catch_warnings():
+    with _fitting, _epochs(progress), warnings.catch_warnings():
         # it warns that neighbours given to it carry no search index: we hand it one below
         warnings.filterwarnings("ignore", module="umap")
         model.fit(standard)
@@ -312,7 +337,10 @@ class _FaissNeighbours(neighbours.Neighbours):
 
 @contextlib.contextmanager
 def _epochs(progress: Progress | None) -> Iterator[None]:
-    """Let `progress` hear UMAP's epochs: the bar that it draws is replaced while it runs."""
+    """Let `progress` hear UMAP's epochs: the bar that it draws is replaced while it runs. Hold `_fitting`.
+
+    UMAP takes no callback (https://github.com/lmcinnes/umap/issues/763, where its author says to patch this place).
+    """
     if progress is None:
         yield
         return

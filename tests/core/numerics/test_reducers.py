@@ -1,5 +1,7 @@
 """Vectors to maps: finite at every size, the same for the same seed, never shaped by test clips."""
 
+import threading
+
 import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
@@ -165,3 +167,53 @@ def test_the_algebra_of_few_clips_runs_in_one_thread():
 
     assert seen == [[1] * len(before), before]
     assert threads() == before
+
+
+def test_fits_that_overlap_leave_the_threads_of_the_algebra_as_they_were():
+    fit("umap", clouds(), n_epochs=2)
+    before, shared = threads(), [pool.get("threading_layer") == "pthreads" for pool in threadpool_info()]
+    inside = []
+    begun, may_end = [threading.Event(), threading.Event()], [threading.Event(), threading.Event()]
+
+    def run(number):
+        def progress(epoch, epochs):
+            begun[number].set()
+            may_end[number].wait(60)
+            inside.append(threads())
+
+        Reducer("umap", 2, {"n_epochs": 1}).fit(clouds(), progress=progress)
+
+    fits = [threading.Thread(target=run, args=(number,)) for number in (0, 1)]
+    for number in (0, 1):
+        fits[number].start()
+        assert begun[number].wait(60)
+    may_end[0].set()  # the first ends while the second goes on
+    fits[0].join(60)
+    during = threads()
+    may_end[1].set()
+    fits[1].join(60)
+
+    assert any(shared)  # numpy's, by all threads
+    assert [number for number, of_all in zip(during, shared, strict=True) if of_all] == [1] * sum(shared)
+    assert inside == [[1] * len(before)] * 2
+    assert threads() == before
+
+
+def test_fits_of_umap_learn_in_two_threads_hear_each_its_own_epochs():
+    import umap.layouts
+
+    drawn = umap.layouts.tqdm
+    heard = {3: [], 5: []}
+
+    def run(epochs):
+        settings = {"n_epochs": epochs, "low_memory": True}
+        Reducer("umap-learn", 2, settings).fit(clouds(), progress=lambda *step: heard[epochs].append(step))
+
+    fits = [threading.Thread(target=run, args=(epochs,)) for epochs in heard]
+    for one in fits:
+        one.start()
+    for one in fits:
+        one.join(120)
+
+    assert heard == {epochs: [(epoch, epochs) for epoch in range(epochs)] for epochs in (3, 5)}
+    assert umap.layouts.tqdm is drawn
