@@ -1,8 +1,8 @@
 """The test command: `python3 tests/run.py [arguments for pytest]`, from a fresh clone, with nothing but Python 3.11.
 
 It makes `.venv` and installs requirements.txt and tests/requirements.txt into it, looks for what the tests need from
-the machine (Chromium, PostgreSQL, node), and then runs ruff, mypy, the JavaScript tests and pytest. The first failure
-ends it, and its exit code is that of the failed command.
+the machine (Chromium, PostgreSQL, node), and then runs ruff, mypy, the contracts of import-linter, the JavaScript tests
+and pytest. The first failure ends it, and its exit code is that of the failed command.
 
 What the machine lacks is installed if this runs as root on a system with apt-get. What still cannot be had is named in
 a sentence and its tests are skipped; with `CI=true` it is an error instead, because a skipped test proves nothing.
@@ -54,7 +54,13 @@ def main(pytest_arguments: list[str]) -> int:
         if code:
             return code
     # pytest counts its own time, and its summary is to be the last line.
-    return _run("pytest", [PYTHON, "-m", "pytest", *pytest_arguments])
+    pytest = [PYTHON, "-m", "pytest"]
+    if pytest_arguments:
+        return _run("pytest", [*pytest, *pytest_arguments])
+    # Side by side, one process a core; a browser's tests one after the other, for a busy machine delays frames.
+    side_by_side = ["-n", str(os.cpu_count() or 1), "--dist", "worksteal"]
+    code = _step("pytest: library, pages and routes", [*pytest, "tests/core", "tests/app", *side_by_side])
+    return code or _run("pytest: browser", [*pytest, "tests/browser"])
 
 
 # What the machine has

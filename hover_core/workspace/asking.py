@@ -114,7 +114,7 @@ def recording_of(dataset: Dataset, position: int) -> Piece:
     with turn(dataset):
         try:
             clip, _, recording = dataset.listening.recording(dataset.id, position)
-        except FetchError as error:
+        except FetchError:
             if dataset.by.role == OWNER:
                 raise
             raise FetchError(NO_SOUND_OF_CLIP) from None  # the cause names the host
