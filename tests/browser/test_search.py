@@ -286,20 +286,20 @@ def test_a_file_that_is_too_large_for_an_annotator_is_told_so_before_it_is_sent(
 
 
 def test_an_annotator_is_told_what_addresses_they_may_ask_with(heard: Heard, page: Page) -> None:
+    before = heard.server.count["/new.wav"], heard.server.count["/nothing.wav"]
     come_in(page, heard)
     search(page)
     for path in ("/new.wav", "/nothing.wav"):  # on a host that is allowed for the clips: there is one, and is none
         page.get_by_label("An address").fill(heard.server.url(path))
         page.get_by_label("An address").press("Enter")
         expect(page.get_by_text(f"Like {path[1:]}: no sound can be had from this address")).to_be_visible()
-    before = heard.server.count["/new.wav"], heard.server.count["/nothing.wav"]
     page.get_by_label("An address").fill(heard.server.url("/7.wav"))
     page.get_by_label("An address").press("Enter")
     expect(page.get_by_text("Like 7.wav")).to_be_visible()
 
     first(page, 10)
     assert {clip % 3 for clip in hits(page, 10)} == {NOISE}
-    assert (heard.server.count["/new.wav"], heard.server.count["/nothing.wav"]) == before == (0, 0)
+    assert (heard.server.count["/new.wav"], heard.server.count["/nothing.wav"]) == before
 
 
 def held(page: Page, heard: Heard) -> int:
@@ -331,7 +331,8 @@ def test_what_an_annotator_uploads_again_and_again_does_not_fill_the_memory(
     assert max(sizes) - before <= MOST_KEPT_BYTES
     # none who came in by no invite: neither writes nor takes away
     cookieless = {"headers": {"X-Xsrftoken": token, "X-Forwarded-For": "10.0.0.1"}}
-    assert owner.request.put(f"{url}/strange", multipart=large, **cookieless).status == 403
+    small = {"file": {**large["file"], "buffer": bytes(100)}}  # it is answered unread, and a large one breaks off
+    assert owner.request.put(f"{url}/strange", multipart=small, **cookieless).status == 403
     assert owner.request.delete(f"{url}/again6", **cookieless).status == 403
 
 
