@@ -21,7 +21,7 @@ from hover_core.audio.decoder_pool import Workers
 from hover_core.audio.segment import Heard, Piece
 from hover_core.data.arrays import Floats
 from hover_core.data.clips import Clip
-from hover_core.jobs import queue, vectorize
+from hover_core.jobs import local_engine, queue, vectorize
 from hover_core.store import clip_rows, job_rows, vector_rows
 from hover_core.workspace.dataset import Dataset
 from hover_core.workspace.datasets import Datasets
@@ -220,7 +220,7 @@ def _warm_listening(datasets: Datasets, url: str) -> Iterator[list[float]]:
     first = [Piece(opened.fetcher([url.split("/")[2]]).fetch(url))]
     taken = [opened.workers._take() for _ in range(cores)]
     for child in taken:
-        opened.workers._give(child)
+        opened.workers._pool.give(child)
     for _ in taken:
         opened.workers.vectorize(first, "mfcc-mean")
     spent = [_cpu_s(opened.workers.pids())]
@@ -231,7 +231,7 @@ def _warm_listening(datasets: Datasets, url: str) -> Iterator[list[float]]:
         close()
 
     with (
-        mock.patch.object(sounds, "Listening", return_value=opened),
+        mock.patch.object(local_engine, "Listening", return_value=opened),
         mock.patch.object(opened, "close", close_and_count),
     ):
         yield spent
