@@ -223,7 +223,7 @@ class SupervisableAudioDataset(Dataset):
     ) -> Reducer:
         """Make a map: fit on raw, train and dev, transform test, write it down, return the fitted reducer.
 
-        `only` some clips make a map of a part, whose `parent` is the map that they were chosen on. See `mapping.embed`.
+        `only` some clips make a map of a part, whose `parent` is the map that they were chosen on. See `maps.embed`.
         """
         return maps.embed(
             self,
@@ -254,7 +254,7 @@ class SupervisableAudioDataset(Dataset):
         ----------
         source
             A `.parquet` or `.npz` file, its bytes, or `{"ids": …, "vectors": …}` [shape=(n,), shape=(n, d)]; an id is
-            the clip's own, that of its table, or its address. See `own_vectors.read`.
+            the clip's own, that of its table, or its address. See `imported_vectors.read`.
         name
             What they are called, for example the model that made them.
         wrong
@@ -285,7 +285,7 @@ class SupervisableAudioDataset(Dataset):
         """The `k` clips that sound most like `query`, best first, and their cosines.
 
         `query` is a clip's position, a URL (it need not be in the table), the bytes of a sound file, a
-        `finding.Stretch` of a clip, a vector, or a list of these. A clip does not answer itself. `options` and errors
+        `search.Stretch` of a clip, a vector, or a list of these. A clip does not answer itself. `options` and errors
         are those of `find`, which also tells how near each is compared with all clips.
 
         Examples
@@ -296,7 +296,7 @@ class SupervisableAudioDataset(Dataset):
         return search.neighbours(self, query, k, **options)
 
     def find(self, query: Query | Sought, k: int | None = 50, **options: Any) -> Ranking:
-        """The same as a `finding.Ranking`; options are those of `finding.find`."""
+        """The same as a `search.Ranking`; options are those of `search.find`."""
         return search.find(self, query, k, **options)
 
     def vector_of(self, url: str) -> Floats:

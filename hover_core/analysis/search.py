@@ -211,7 +211,7 @@ def find(
     rerank
         `dtw` compares the first 200 frame by frame and orders them anew by both: good for words and calls, bad for
         steady sounds (see `dtw`, and `advice` for what the labels say). The dataset needs sequences:
-        `jobs.start_sequences`.
+        `jobs.queue.start_sequences`.
 
     Raises
     ------

@@ -1,8 +1,9 @@
 """The child of `hover_core.audio.decoder_pool`: answers questions about sound within limits, over pipes, and knows
 nothing else.
 
-`python -m hover_core.audio.decoder_worker` is started by `audio.Workers` only. It gets a header in JSON and raw bytes,
-and answers so."""
+`python -m hover_core.audio.decoder_worker` is started by `decoder_pool.Workers` only. It gets a header in JSON and raw
+bytes, and answers so.
+"""
 
 from __future__ import annotations
 

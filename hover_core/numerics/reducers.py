@@ -109,7 +109,7 @@ class Reducer:
     ----------
     name : one of `kinds()`.
     dimension : 2 to 10.
-    settings : what the reducer takes. For `umap` the names of `layout.Plan`; with any other setting that umap-learn
+    settings : what the reducer takes. For `umap` names of `umap_layout.Plan`; with any other setting that umap-learn
         knows, umap-learn does the work.
 
     Attributes

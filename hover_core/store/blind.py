@@ -1,6 +1,6 @@
 """The view of one annotator in blind mode: a fold of their own annotations alone, with label codes of their own.
 
-Subsets are those of everybody. Labels that the owner offers (`offers`) are known by name from then on. Nothing that
+Subsets are those of everybody. Labels that the owner offers are known by name from then on. Nothing that
 others annotated shows: not their labels, not the names or number of those, not which clips they touched. An annotation
 is one's own if its source names one as its annotator; what is undone, by whomever, does not count.
 """

@@ -198,7 +198,7 @@ class Dataset:
     # clips in ---------------------------------------------------------------------------------------------------------
 
     def plan(self, table: rows.RawTable, columns: Columns, **options: Any) -> Intake:
-        """What adding a table will do; nothing is written. Options as in `tables.plan`."""
+        """What adding a table will do; nothing is written. Options as in `intake.plan`."""
         identity = self.row.settings.get("identity", "full")
         keeps = self.by.role == OWNER and self.row.size == 0
         return tables.plan(table, columns, identity=identity, keep_sources=keeps, **options)

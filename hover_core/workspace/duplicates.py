@@ -25,7 +25,7 @@ class Twins:
     pairs : positions of clips that are the same sound [shape=(m, 2)]
     how : BYTES, EAR or VECTOR for each pair [shape=(m,)]
     score : how alike the waveforms of a pair are where they were compared, else NaN [shape=(m,)]
-    threshold : closeness below which vectors alone decide; see `alike.likely`
+    threshold : closeness below which vectors alone decide; see `same_sound.likely`
     heard, unheard : likely pairs whose waveforms were compared, and those for which sound or time was missing
     made_of : what was looked at; another value now means that a search may find more
     """

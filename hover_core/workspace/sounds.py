@@ -158,7 +158,7 @@ class Listening:
         """The clip as a file for a player: as it came where every browser plays that, else as 16-bit WAV.
 
         With `level` its loudness is evened out, so that quiet and loud clips can be compared; `webkit` as in
-        `browsers.mime`.
+        `browser_formats.mime`.
         """
         clip, sha256, sound = self.recording(dataset_id, position)
         if level:

@@ -1,11 +1,10 @@
-"""The confound lens on Map: what the map is made of, in one sentence, and the button that mends it."""
+"""Confounds on Map: what the map is made of, in one sentence, and the button that mends it."""
 
 from __future__ import annotations
 
 import streamlit as st
 
-from hover_core.analysis import confounds as lens
-from hover_core.analysis.confounds import Lens, Share
+from hover_core.analysis.confounds import Lens, Share, look
 from hover_core.jobs import queue
 from hover_core.store.vector_rows import Embedding
 from hover_core.workspace import corpus
@@ -19,7 +18,7 @@ _MUCH = 0.3
 
 def confounds(dataset: Dataset, embedding: Embedding, *, busy: bool) -> None:
     """Say how much of a map its groups and its labels explain, and offer what would help; `busy`: a job is running."""
-    seen = lens.look(dataset, embedding)
+    seen = look(dataset, embedding)
     group = plain(str(dataset.row.settings.get("group_column") or "group"))
     taken_out = corpus.is_per_group(dataset.store, dataset.id) and seen.group is not None
     advice, act = _advice(seen, group, taken_out=taken_out)

@@ -330,7 +330,10 @@ def test_the_session_has_no_way_around_the_guard():
         inside._transport._here.errand = errand
         with pytest.raises(RefusedHost):
             inside._transport._session.get(
-                server.url("/a.wav"), proxies={"http": server.url()}, verify=False, timeout=9
+                server.url("/a.wav"),
+                proxies={"http": server.url()},
+                verify=False,  # as a caller who wants to get around the guard would ask; it has to change nothing
+                timeout=9,
             )
 
         assert server.connections == 0
