@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hover_core.analysis import maps, search
-from hover_core.analysis.search import Query, Ranking, Sought
+from hover_core.analysis.search import PreparedQuery, Query, Ranking
 from hover_core.data.arrays import Floats, Positions
 from hover_core.data.clips import SUBSETS
 from hover_core.data.credentials import mask_credentials
@@ -25,11 +25,10 @@ from hover_core.exchange.imported_vectors import Source
 from hover_core.numerics.reducers import Progress, Reducer
 from hover_core.store import vector_rows
 from hover_core.store.database import Store
-from hover_core.tables import intake as tables
 from hover_core.tables import rows
-from hover_core.tables.intake import Columns, Intake
+from hover_core.tables.intake import Columns, Intake, guess_columns, plan_intake
 from hover_core.workspace import vector_keys
-from hover_core.workspace.add_table import Added
+from hover_core.workspace.add_table import AddResult
 from hover_core.workspace.dataset import Dataset
 from hover_core.workspace.datasets import Datasets
 from hover_core.workspace.resources import Resources
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from hover_core.audio.segmentation import Cut
-    from hover_core.jobs.cut_settings import Result
+    from hover_core.jobs.cut_settings import CutResult
 
 
 class SupervisableAudioDataset(Dataset):
@@ -93,14 +92,14 @@ class SupervisableAudioDataset(Dataset):
         if feature_key not in df.columns:
             raise TableError(f"the table has no column “{feature_key}”: feature_key names the one with the URLs")
         table = rows.frame_table(df)
-        columns = tables.guess_columns(list(table.frame.columns))
+        columns = guess_columns(list(table.frame.columns))
         label = label_key if label_key in df.columns else ""
         roles = {role: column for role, column in columns.__dict__.items() if column not in (feature_key, label)}
         columns = Columns(**{**roles, "audio": feature_key, "label": label})
         if raw_labels is None:
             raw_labels = "keep" if columns.annotator and columns.how else "reference"
         datasets = Datasets(store)
-        drawn = tables.plan(table, columns, raw_labels=raw_labels, local_folder=True)
+        drawn = plan_intake(table, columns, raw_labels=raw_labels, local_folder=True)
         if drawn.refused:
             listed = "; ".join(f"row {bad.row - 2}: {bad.reason}" for bad in drawn.refused[:10])
             no_clips = "1 row is no clip" if len(drawn.refused) == 1 else f"{len(drawn.refused):,} rows are no clips"
@@ -151,7 +150,7 @@ class SupervisableAudioDataset(Dataset):
         `vectorizer` is a name from `hover_core.vectorizers`, or any callable URL → array of one length. What a callable
         raises is recorded as the clip's failure; the others go on. Interrupted work resumes where it was.
         """
-        if isinstance(vectorizer, str) and vector_keys.brought(self.store, self.id, vectorizer):
+        if isinstance(vectorizer, str) and vector_keys.is_imported(self.store, self.id, vectorizer):
             self.vectorizer = vectorizer
             self.change_settings(vectorizer=vectorizer)
             return vectorizer
@@ -166,7 +165,7 @@ class SupervisableAudioDataset(Dataset):
         urls = self.clips()["url"].tolist()
         with self.store.read() as connection:
             width = vector_rows.width(connection, self.id, key)
-        have = set(vector_rows.vectorized(self.store, self.id, key).tolist())
+        have = set(vector_rows.vectorized_positions(self.store, self.id, key).tolist())
         pending = [position for position in range(len(urls)) if position not in have]
         for start in range(0, len(pending), vector_rows.BLOCK_ROWS):
             block = pending[start : start + vector_rows.BLOCK_ROWS]
@@ -247,14 +246,14 @@ class SupervisableAudioDataset(Dataset):
         """
         return maps.place_new(self)
 
-    def add_vectors(self, source: Source, *, name: str, wrong: str = "refuse") -> imported_vectors.Plan:
+    def add_vectors(self, source: Source, *, name: str, wrong: str = "refuse") -> imported_vectors.ImportPlan:
         """Bring vectors along that were computed elsewhere; the answer's `key` is a vectorizer for map and search.
 
         Parameters
         ----------
         source
             A `.parquet` or `.npz` file, its bytes, or `{"ids": …, "vectors": …}` [shape=(n,), shape=(n, d)]; an id is
-            the clip's own, that of its table, or its address. See `imported_vectors.read`.
+            the clip's own, that of its table, or its address. See `imported_vectors.read_vectors`.
         name
             What they are called, for example the model that made them.
         wrong
@@ -273,13 +272,13 @@ class SupervisableAudioDataset(Dataset):
         >>> brought = dataset.add_vectors({"ids": ids, "vectors": vectors}, name="clap")    # doctest: +SKIP
         >>> dataset.compute_nd_embedding(brought.key, "umap")                              # doctest: +SKIP
         """
-        return imported_vectors.bring(self, source, name=name, wrong=wrong)
+        return imported_vectors.import_vectors(self, source, name=name, wrong=wrong)
 
-    def add_cut(self, intake: Intake, cut: Cut, *, labels: str = "aside") -> Result:
+    def add_cut(self, intake: Intake, cut: Cut, *, labels: str = "aside") -> CutResult:
         """Cut the recordings of a table into clips and add these; blocks until it is done. See `queue.start_cut`."""
-        from hover_core.jobs import cut as cutting
+        from hover_core.jobs.cut import cut_here
 
-        return cutting.run_here(self, intake, cut, labels=labels)
+        return cut_here(self, intake, cut, labels=labels)
 
     def neighbours(self, query: Query, k: int = 50, **options: Any) -> tuple[Positions, Floats]:
         """The `k` clips that sound most like `query`, best first, and their cosines.
@@ -295,7 +294,7 @@ class SupervisableAudioDataset(Dataset):
         """
         return search.neighbours(self, query, k, **options)
 
-    def find(self, query: Query | Sought, k: int | None = 50, **options: Any) -> Ranking:
+    def find(self, query: Query | PreparedQuery, k: int | None = 50, **options: Any) -> Ranking:
         """The same as a `search.Ranking`; options are those of `search.find`."""
         return search.find(self, query, k, **options)
 
@@ -306,7 +305,7 @@ class SupervisableAudioDataset(Dataset):
                 return np.asarray(self.vectorizer(url), np.float32)
             except Exception as error:
                 raise SoundError(f"{mask_credentials(url)}: {type(error).__name__}: {error}") from error
-        return search.of_url(self, url, self.vectorizer_key)
+        return search.vector_of_url(self, url, self.vectorizer_key)
 
 
 def _wrong_vector(vector: Floats, width: int | None) -> str:
@@ -321,7 +320,7 @@ def _wrong_vector(vector: Floats, width: int | None) -> str:
 
 __all__ = [
     "DEFAULT_VECTORIZER",
-    "Added",
+    "AddResult",
     "Dataset",
     "Datasets",
     "SupervisableAudioDataset",

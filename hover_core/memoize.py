@@ -52,7 +52,7 @@ def memoize(
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
-        kept = _Kept(cache_limit, persist_path)
+        kept = _Memo(cache_limit, persist_path)
 
         @functools.wraps(function)
         def remembered(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -72,7 +72,7 @@ def memoize(
     return decorate
 
 
-class _Kept:
+class _Memo:
     def __init__(self, limit: int, path: str | Path | None) -> None:
         self._limit = limit
         self._path = Path(path) if path is not None else None

@@ -14,7 +14,7 @@ REDUCERS: Final = "hover_core.reducers"
 
 
 @dataclass(frozen=True)
-class Found:
+class Plugins:
     """What a group of entry points holds: the objects by name, and a sentence for each that cannot be used."""
 
     objects: dict[str, Any]
@@ -22,7 +22,7 @@ class Found:
 
 
 @functools.cache
-def found(group: str) -> Found:
+def plugins(group: str) -> Plugins:
     """The objects of a group of entry points, in the order of their names."""
     from importlib.metadata import entry_points
 
@@ -33,4 +33,4 @@ def found(group: str) -> Found:
             objects[point.name] = point.load()
         except Exception as error:  # somebody else's code: whatever it raises, the page says so and goes on
             problems.append(f"{point.name} ({point.value}) cannot be loaded: {type(error).__name__}: {error}")
-    return Found(objects, tuple(problems))
+    return Plugins(objects, tuple(problems))

@@ -31,7 +31,7 @@ _NO_VALUE = re.compile(r"[^\t\x20-\x7e\xa0-\xff]")
 
 
 @dataclass(frozen=True)
-class Place:
+class AddressPrefix:
     """Addresses that begin alike. An empty `host` is every bucket of the scheme."""
 
     scheme: str
@@ -63,7 +63,7 @@ class Source:
     """
 
     name: str
-    places: tuple[Place, ...]
+    places: tuple[AddressPrefix, ...]
     headers: tuple[tuple[str, str], ...] = ()
     query: str = ""
     options: str = "{}"
@@ -73,7 +73,7 @@ class Source:
         return f"Source({self.name!r})"
 
 
-def covering(sources: Sequence[Source], scheme: str, host: str, path: str) -> Source | None:
+def closest_source(sources: Sequence[Source], scheme: str, host: str, path: str) -> Source | None:
     """The source that covers an address most closely, or None."""
     found = [
         (len(place.host), len(place.path), -number, source)
@@ -100,7 +100,7 @@ def read_sources(text: str) -> tuple[Source, ...]:
     Refused
         It cannot be read; the message shows no value.
     """
-    return _read(sources_json(text))
+    return _parse(sources_json(text))
 
 
 def sources_json(text: str) -> str:
@@ -132,7 +132,7 @@ def sources_json(text: str) -> str:
 
 
 @functools.lru_cache(maxsize=8)
-def _read(text: str) -> tuple[Source, ...]:
+def _parse(text: str) -> tuple[Source, ...]:
     return tuple(_source(name, values) for name, values in json.loads(text).items())
 
 
@@ -168,7 +168,7 @@ def _words(given: Any, where: str) -> list[str]:
     return [word.strip() for word in given]
 
 
-def _place(word: str, where: str) -> Place:
+def _place(word: str, where: str) -> AddressPrefix:
     """`host`, `host:port`, `https://host/path/`, `s3://bucket/prefix/`, `s3://`; without a scheme it is https."""
     full = word if "://" in word else f"https://{word}"
     try:
@@ -184,11 +184,11 @@ def _place(word: str, where: str) -> Place:
         raise wrong
     path = parts.path or "/"
     if scheme in BUCKET_SCHEMES:
-        return Place(scheme, parts.netloc, path)
+        return AddressPrefix(scheme, parts.netloc, path)
     if scheme not in _PORTS or not host or port == 0 or "*" in host:
         raise wrong
     host = f"[{host}]" if ":" in host else host
-    return Place(scheme, f"{host}:{port or _PORTS[scheme]}", path)
+    return AddressPrefix(scheme, f"{host}:{port or _PORTS[scheme]}", path)
 
 
 def _straight(path: str) -> bool:

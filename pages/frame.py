@@ -28,7 +28,7 @@ def main() -> None:
     """Let a person in, offer their pages, run the one they chose."""
     who = identity.current()
     if who is None:
-        _locked()
+        _show_lock()
         return
     current = session.dataset()
     pages = _pages(current, owner=who.role == OWNER)
@@ -72,12 +72,12 @@ def _page(path: str, title: str, icon: str, *, first: bool = False) -> Streamlit
 
 def _alias(name: str) -> StreamlitPage:
     """The first page under its own name: it leads to the root."""
-    return st.Page(_nothing, title="Hover", url_path=name, visibility="hidden")
+    return st.Page(_empty_page, title="Hover", url_path=name, visibility="hidden")
 
 
 def _map_title(current: Dataset | None) -> str:
     """With the share of the clips that lie on the map."""
-    standing = maps.standing(current) if current is not None else None
+    standing = maps.main_map(current) if current is not None else None
     if current is None or standing is None:
         return "Map"
     return f"Map {min(100, 100 * standing.clips // max(1, current.row.size))} %"
@@ -177,7 +177,7 @@ def _rename(dataset_id: str, box: str) -> None:
     name = st.session_state[box].strip()
     dataset = session.still(dataset_id)
     if name and dataset is not None:
-        with session.said():
+        with session.errors_shown():
             dataset.rename(name)
 
 
@@ -188,12 +188,12 @@ def _new_dataset() -> None:
     st.rerun()
 
 
-def _locked() -> None:
+def _show_lock() -> None:
     """Nobody is here: the lock of a tab that was open when its invite ended, and of Community Cloud."""
     # every address shows the lock, so that a link to a page still leads there after signing in
     paths = ["upload", "split", "vectorize", "label", "share", "export"]
-    rooms = [st.Page(_nothing, title="Sign in", url_path=path) for path in paths]
-    st.navigation([st.Page(_nothing, title="Sign in", default=True), *rooms], position="hidden")
+    rooms = [st.Page(_empty_page, title="Sign in", url_path=path) for path in paths]
+    st.navigation([st.Page(_empty_page, title="Sign in", default=True), *rooms], position="hidden")
     token = st.query_params.get("t", "")
     ended = identity.invite_has_ended()
     st.title("Your invite has ended" if ended else "This app is locked")
@@ -221,7 +221,7 @@ def _locked() -> None:
         st.rerun()
 
 
-def _nothing() -> None:
+def _empty_page() -> None:
     """A page that is never run: the frame says or goes elsewhere."""
 
 

@@ -62,7 +62,7 @@ class Share:
 
 
 @dataclass(frozen=True)
-class Lens:
+class Confounds:
     """What is known about one map.
 
     Attributes
@@ -81,7 +81,7 @@ class Lens:
     per_group: bool
 
 
-def look(dataset: Dataset, embedding: Embedding) -> Lens:
+def look(dataset: Dataset, embedding: Embedding) -> Confounds:
     """The lens on one map; remembered until the labels, the groups or the map are others."""
     state = dataset.state()  # for whoever works blind other labels than for everybody
     what = (embedding.id, embedding.clips, corpus.is_per_group(dataset.store, dataset.id))
@@ -89,7 +89,7 @@ def look(dataset: Dataset, embedding: Embedding) -> Lens:
     return dataset.remember(key, lambda: _look(dataset, embedding))
 
 
-def explained(points: Floats, kinds: Codes, *, k: int | None = None) -> Share | None:
+def explained_share(points: Floats, kinds: Codes, *, k: int | None = None) -> Share | None:
     """How much of where points lie [shape=(n, dimension)] their kinds explain; -1 is an unknown kind [shape=(n,)].
 
     Each point asks its `k` nearest, by default 3 in 100, which is what a lasso holds, and at least 10; never more than
@@ -139,7 +139,7 @@ def is_nested(groups: Codes, labels: Codes) -> bool:
     return bool(pairs and same / pairs > _NESTED)
 
 
-def _look(dataset: Dataset, embedding: Embedding) -> Lens:
+def _look(dataset: Dataset, embedding: Embedding) -> Confounds:
     placed = dataset.coordinates(embedding)
     state = dataset.state()
     names = clip_rows.groups(dataset.store, dataset.id)
@@ -148,9 +148,9 @@ def _look(dataset: Dataset, embedding: Embedding) -> Lens:
     chosen = np.sort(np.random.default_rng(0).permutation(on_map)[:SAMPLE])
     groups, labels = _codes(names)[chosen], state.label[chosen].astype(np.int64)
     nested = is_nested(groups, labels)
-    return Lens(
-        group=explained(placed[chosen], groups),
-        label=explained(placed[chosen], labels),
+    return Confounds(
+        group=explained_share(placed[chosen], groups),
+        label=explained_share(placed[chosen], labels),
         nested=nested,
         across=None if nested else _both_ways(dataset, embedding.vectorizer, names, state.label),
         per_group=bool(embedding.settings.get("per_group", False)),
@@ -160,10 +160,10 @@ def _look(dataset: Dataset, embedding: Embedding) -> Lens:
 def _both_ways(
     dataset: Dataset, vectorizer: str, names: Sequence[str], label: NDArray[Any]
 ) -> tuple[float, float] | None:
-    """`Lens.across`."""
+    """`Confounds.across`."""
     if len(names) > MOST_VECTORS:
         return None
-    found = corpus.read(dataset.store, dataset.journal, dataset.id, vectorizer, per_group=False)
+    found = corpus.read_corpus(dataset.store, dataset.journal, dataset.id, vectorizer, per_group=False)
     inside = found.positions < min(len(names), len(label))
     positions, vectors = found.positions[inside], found.vectors[inside]
     groups, labels = _codes(names)[positions], label[positions].astype(np.int64)
@@ -174,7 +174,7 @@ def _both_ways(
     levelled = without_groups(vectors, [names[position] for position in positions])
     ways = []
     for these, per_group in ((vectors, False), (levelled, True)):
-        scale = Scale.of(these, whitening=corpus.whitening(per_group=per_group))
+        scale = Scale.of(these, whitening=corpus.whitening_share(per_group=per_group))
         ways.append(across_groups(scale.standardise(these[asked]), groups[asked], labels[asked]))
     if ways[0] is None or ways[1] is None:
         return None

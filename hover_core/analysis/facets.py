@@ -28,7 +28,7 @@ _OWN: Final = {
 
 
 @dataclass(frozen=True)
-class Column:
+class Facet:
     """One value a clip.
 
     Attributes
@@ -49,11 +49,11 @@ class Column:
         return "numeric" if self.values is not None else "categorical"
 
 
-def offered(dataset: Dataset) -> list[dict[str, str]]:
+def available_facets(dataset: Dataset) -> list[dict[str, str]]:
     """What there is: `{key, title, kind}` each. Columns of the table have keys that start with `table:`."""
     shown = dataset.visible()
     key = ("columns", dataset.id, dataset.clips_revision, dataset.by.role, shown)
-    return dataset.remember(key, lambda: _offered(dataset, shown))
+    return dataset.remember(key, lambda: _visible_facets(dataset, shown))
 
 
 def check(dataset: Dataset, key: str) -> None:
@@ -71,7 +71,7 @@ def check(dataset: Dataset, key: str) -> None:
         raise NotFound(f"there is no column {key}")
 
 
-def column(dataset: Dataset, key: str) -> Column:
+def column(dataset: Dataset, key: str) -> Facet:
     """The values of one column.
 
     Raises
@@ -82,11 +82,11 @@ def column(dataset: Dataset, key: str) -> Column:
     check(dataset, key)
     state = dataset.state()
     if key == "predicted":
-        return predicted(dataset)
+        return prediction_facet(dataset)
     if key == "duration":
-        return Column(values=clip_rows.durations(dataset.store, dataset.id, state.size).astype(np.float32))
+        return Facet(values=clip_rows.durations(dataset.store, dataset.id, state.size).astype(np.float32))
     if key in ("annotator", "how"):
-        return _given(dataset, key)
+        return annotation_facet(dataset, key)
     clips = dataset.clips()
     if key == "group":
         return _categories(clips["group_name"].tolist())
@@ -97,7 +97,7 @@ def column(dataset: Dataset, key: str) -> Column:
     raise NotFound(f"there is no column {key}")
 
 
-def _given(dataset: Dataset, key: str) -> Column:
+def annotation_facet(dataset: Dataset, key: str) -> Facet:
     """Who gave the labels, in the order in which they came to the dataset, or how, in the order of `HOW`.
 
     The place of a name is its colour, so it must not depend on who else has labelled what. Whoever works blind sees
@@ -114,10 +114,10 @@ def _given(dataset: Dataset, key: str) -> Column:
         place = 0
     code_of = {name: code for code, name in enumerate(names)}
     codes = [code_of.get(sources[source][place], NONE) if source in sources else NONE for source in used.tolist()]
-    return Column(codes=np.array(codes, np.uint16)[which.reshape(-1)], names=tuple(names))
+    return Facet(codes=np.array(codes, np.uint16)[which.reshape(-1)], names=tuple(names))
 
 
-def predicted(dataset: Dataset) -> Column:
+def prediction_facet(dataset: Dataset) -> Facet:
     """What each unlabelled clip would be by its nearest labelled neighbours, and how sure that is.
 
     The votes of the 10 nearest labelled clips, weighted by their cosine; confidence is the winner's share. It is a hint
@@ -143,10 +143,10 @@ def predicted(dataset: Dataset) -> Column:
             share = np.take_along_axis(for_it, best, axis=1)[:, 0] / weight.sum(axis=1)
             codes[index.positions[asked]] = np.take_along_axis(votes, best, axis=1)[:, 0]
             sure[index.positions[asked]] = np.rint(share * 255)
-    return Column(codes=codes, names=state.names, confidence=sure)
+    return Facet(codes=codes, names=state.names, confidence=sure)
 
 
-def _offered(dataset: Dataset, shown: Visible) -> list[dict[str, str]]:
+def _visible_facets(dataset: Dataset, shown: Visible) -> list[dict[str, str]]:
     kinds = {"duration": "numeric"}
     own = {key: title for key, title in _OWN.items() if key != "group" or shown.group}
     found = [{"key": key, "title": title, "kind": kinds.get(key, "categorical")} for key, title in own.items()]
@@ -157,22 +157,22 @@ def _offered(dataset: Dataset, shown: Visible) -> list[dict[str, str]]:
     return found
 
 
-def _table_column(dataset: Dataset, name: str) -> Column:
+def _table_column(dataset: Dataset, name: str) -> Facet:
     found = _of_the_table(dataset).get(name)
     if found is None:
         raise NotFound(f"the table has no column “{name}”")
     return found
 
 
-def _of_the_table(dataset: Dataset) -> dict[str, Column]:
-    def make() -> dict[str, Column]:
+def _of_the_table(dataset: Dataset) -> dict[str, Facet]:
+    def make() -> dict[str, Facet]:
         cells = clip_rows.extras(dataset.store, dataset.id)
         return {name: _numbers(words) or _categories(words) for name, words in cells.items()}
 
     return dataset.remember(("table columns", dataset.id, dataset.clips_revision), make)
 
 
-def _numbers(cells: Sequence[str]) -> Column | None:
+def _numbers(cells: Sequence[str]) -> Facet | None:
     """The cells as numbers, if they are more than a few different ones and nothing else."""
     values = np.full(len(cells), np.nan, np.float32)
     for place, cell in enumerate(cells):
@@ -182,10 +182,10 @@ def _numbers(cells: Sequence[str]) -> Column | None:
             except ValueError:
                 return None
     # a handful of numbers are names of classes, folds or takes: they get colours, not a ramp
-    return Column(values=values) if len(np.unique(values[np.isfinite(values)])) > 12 else None
+    return Facet(values=values) if len(np.unique(values[np.isfinite(values)])) > 12 else None
 
 
-def _categories(cells: Sequence[Any]) -> Column:
+def _categories(cells: Sequence[Any]) -> Facet:
     """Words in the order in which they first come: clips are only added, so each keeps its place, and its colour."""
     names: dict[str, int] = {}
     codes = np.full(len(cells), NONE, np.uint16)
@@ -193,4 +193,4 @@ def _categories(cells: Sequence[Any]) -> Column:
         word = str(cell)
         if word and (word in names or len(names) < NONE - 1):
             codes[place] = names.setdefault(word, len(names))
-    return Column(codes=codes, names=tuple(names))
+    return Facet(codes=codes, names=tuple(names))

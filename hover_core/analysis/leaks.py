@@ -109,11 +109,11 @@ def leak(dataset: Dataset, *, most: int = MOST_CLIPS) -> Leak:
     references = clips["reference"].to_numpy(dtype=object).astype(str)
     names = np.where(state.label[:size] >= 0, state.label_names()[:size].astype(str), references)
     given = clips["group_name"].to_numpy(dtype=object).astype(str)
-    twins = dataset.twins()
-    joined = given.tolist() if twins is None else twins.joined(given.tolist())
+    near_duplicates = dataset.near_duplicates()
+    joined = given.tolist() if near_duplicates is None else near_duplicates.merge_groups(given.tolist())
     grouped = given != ""
-    if twins is not None:
-        grouped |= np.pad(twins.group[:size] >= 0, (0, max(0, size - len(twins.group))))
+    if near_duplicates is not None:
+        grouped |= np.pad(near_duplicates.group[:size] >= 0, (0, max(0, size - len(near_duplicates.group))))
     _, group = np.unique([j or f"\x00{n}" for n, j in enumerate(joined)], return_inverse=True)
     word = str(dataset.row.settings.get("group_column") or "group")
     positions, vectors = dataset.vectors(dataset.vectorizer_key)
@@ -158,22 +158,22 @@ def leak(dataset: Dataset, *, most: int = MOST_CLIPS) -> Leak:
     )
 
 
-def asked(dataset: Dataset) -> Leak | None:
+def leak_if_measured(dataset: Dataset) -> Leak | None:
     """The leak of a dataset as it is now, or None while it is still being measured in the background."""
-    future = _measuring(dataset)
+    future = _measurement(dataset)
     return future.result() if future.done() else None
 
 
-def measured(dataset: Dataset) -> Leak:
+def measure_leak(dataset: Dataset) -> Leak:
     """The leak of a dataset as it is now, measured once for each state of it; waits until it is."""
-    return _measuring(dataset).result()
+    return _measurement(dataset).result()
 
 
 _measured: dict[tuple[Any, ...], Future[Leak]] = {}
 _lock = threading.Lock()
 
 
-def _measuring(dataset: Dataset) -> Future[Leak]:
+def _measurement(dataset: Dataset) -> Future[Leak]:
     dataset.by.allow("own", dataset.id)
     key = _made_of(dataset)
     with _lock:

@@ -53,7 +53,7 @@ def embed(
         No clip that may shape the map has a vector, or the reducer does not know a setting.
     """
     dataset.by.allow("own", dataset.id)
-    found = corpus.read(dataset.store, dataset.journal, dataset.id, vectorizer)
+    found = corpus.read_corpus(dataset.store, dataset.journal, dataset.id, vectorizer)
     positions, vectors = found.positions, found.vectors
     if only is not None:
         among = np.isin(positions, only)
@@ -69,7 +69,7 @@ def embed(
     fitted.fit(vectors[shapes_map], progress=progress)
     placed = np.concatenate([fitted.embedding_, fitted.transform(vectors[~shapes_map])])
     positions = np.concatenate([positions[shapes_map], positions[~shapes_map]])
-    before = None if placeholder or parent is not None else standing(dataset)
+    before = None if placeholder or parent is not None else main_map(dataset)
     scale = 1.0
     if before is not None:
         shaped = int(shapes_map.sum())  # test clips do not turn the map either
@@ -111,16 +111,16 @@ def _why_none(dataset: Dataset, vectorizer: str) -> str:
     return f"{tried} {could}: {'; '.join(told)}. The first is {url}"
 
 
-def standing(dataset: Dataset) -> Embedding | None:
+def main_map(dataset: Dataset) -> Embedding | None:
     """The newest map of the whole dataset that is not just a first look."""
     return next(
         (found for found in dataset.embeddings() if not found.placeholder and "parent" not in found.settings), None
     )
 
 
-def unplaced(dataset: Dataset, embedding: Embedding) -> Positions:
+def positions_without_place(dataset: Dataset, embedding: Embedding) -> Positions:
     """Clips that have a vector of the map's vectorizer and lie nowhere on it, in rising order."""
-    have = vector_rows.vectorized(dataset.store, dataset.id, embedding.vectorizer)
+    have = vector_rows.vectorized_positions(dataset.store, dataset.id, embedding.vectorizer)
     there, _ = vector_rows.coordinates_as_written(dataset.store, embedding.id)
     return np.setdiff1d(have, there)
 
@@ -134,7 +134,7 @@ def place_new(dataset: Dataset) -> int:
         There is no map yet.
     """
     dataset.by.allow("own", dataset.id)
-    newest = standing(dataset)
+    newest = main_map(dataset)
     if newest is None:
         raise Refused("there is no map to place clips on: draw one first")
     return place(dataset, newest)
@@ -142,7 +142,7 @@ def place_new(dataset: Dataset) -> int:
 
 def place(dataset: Dataset, embedding: Embedding) -> int:
     """Place the clips that have come since a map was drawn; return how many. Those that are there do not move."""
-    found = corpus.read(
+    found = corpus.read_corpus(
         dataset.store,
         dataset.journal,
         dataset.id,
@@ -158,7 +158,7 @@ def place(dataset: Dataset, embedding: Embedding) -> int:
     rows = np.searchsorted(positions, there[:shaped])
     known = (rows < len(positions)) & (positions[np.minimum(rows, len(positions) - 1)] == there[:shaped])
     settings = {key: value for key, value in embedding.settings.items() if key not in OWN}
-    reducer = Reducer(embedding.reducer, embedding.dimension, settings, whitening=found.whitening).standing(
+    reducer = Reducer(embedding.reducer, embedding.dimension, settings, whitening=found.whitening).resume(
         vectors[rows[known]], coordinates[:shaped][known], scale=float(embedding.settings.get("scale", 1.0))
     )
     vector_rows.extend_embedding(dataset.store, embedding.id, positions[new], reducer.transform(vectors[new]))

@@ -18,7 +18,7 @@ from hover_core.errors import DecodeError, HoverError
 from hover_core.numerics import same_sound
 from hover_core.store import duplicate_rows, vector_rows
 from hover_core.workspace.dataset import Dataset
-from hover_core.workspace.duplicates import Search, Twins
+from hover_core.workspace.duplicates import NearDuplicates, NearDuplicateSearch
 
 BYTES, EAR, VECTOR = 0, 1, 2  # how a pair is known to be one sound
 MOST_PAIRS: Final = 30_000
@@ -35,12 +35,12 @@ def current(dataset: Dataset) -> bool:
     return duplicate_rows.made_of(dataset.store, dataset.id) == _made_of(dataset)
 
 
-def searching(dataset: Dataset) -> Search | None:
+def last_search(dataset: Dataset) -> NearDuplicateSearch | None:
     """The last search of this process, if there was one."""
     return dataset.resources.duplicate_searches.get(dataset.id)
 
 
-def start(dataset: Dataset) -> Search:
+def start(dataset: Dataset) -> NearDuplicateSearch:
     """Search in the background, unless it is done or under way."""
     dataset.by.allow("own", dataset.id)
     with _lock:
@@ -48,12 +48,12 @@ def start(dataset: Dataset) -> Search:
         there, made_of = searches.get(dataset.id), _made_of(dataset)
         if there is not None and (there.running or there.made_of == made_of):
             return there
-        search = searches[dataset.id] = Search(made_of)
-    threading.Thread(target=_run, args=(dataset, search), name=f"twins of {dataset.id}", daemon=True).start()
+        search = searches[dataset.id] = NearDuplicateSearch(made_of)
+    threading.Thread(target=_run, args=(dataset, search), name=f"near-duplicates of {dataset.id}", daemon=True).start()
     return search
 
 
-def find(dataset: Dataset, search: Search | None = None) -> Twins:
+def find(dataset: Dataset, search: NearDuplicateSearch | None = None) -> NearDuplicates:
     """Search now, keep what is found, and return it.
 
     Same bytes (and the same stretch of them) are the same sound. Of the pairs that vectors name as likely, the closest
@@ -61,7 +61,7 @@ def find(dataset: Dataset, search: Search | None = None) -> Twins:
     that could not be compared counts only if its vectors are closer than chance explains.
     """
     dataset.by.allow("own", dataset.id)
-    search = search or Search(_made_of(dataset))
+    search = search or NearDuplicateSearch(_made_of(dataset))
     sounds = duplicate_rows.sounds(dataset.store, dataset.id)
     same = _same_bytes(sounds)
     parts = [(same, np.full(len(same), BYTES), np.full(len(same), np.nan, np.float32))]
@@ -76,15 +76,15 @@ def find(dataset: Dataset, search: Search | None = None) -> Twins:
         # a length that is not known (NaN) agrees with every other
         agree = ~(np.abs(length[:, 0] - length[:, 1]) > _LENGTHS_DIFFER_S)
         pairs, sure = np.sort(pairs[agree], axis=1), found.sure[agree]
-        score = _Listener(dataset, sounds).compare(pairs[:MOST_PAIRS], search)
+        score = _WaveformComparison(dataset, sounds).compare(pairs[:MOST_PAIRS], search)
         score = np.concatenate([score, np.full(len(pairs) - len(score), np.nan, np.float32)])
         compared = ~np.isnan(score)
         heard, unheard = int(compared.sum()), int((~compared).sum())
-        twins = np.where(compared, score >= same_sound.SAME_WAVE, sure)
+        near_duplicates = np.where(compared, score >= same_sound.SAME_WAVE, sure)
         how = np.where(compared, EAR, VECTOR)
-        parts.append((pairs[twins], how[twins], score[twins]))
+        parts.append((pairs[near_duplicates], how[near_duplicates], score[near_duplicates]))
     pairs, how, score = (np.concatenate(column) for column in zip(*parts, strict=True))
-    twins_found = Twins(
+    twins_found = NearDuplicates(
         same_sound.groups_of(len(sounds.sha256), pairs),
         pairs.astype(np.int64),
         how.astype(np.int8),
@@ -104,16 +104,16 @@ _NOTHING: Final = np.zeros(0, np.int64)
 _NO_VECTORS: Final = np.zeros((0, 1), np.float32)
 
 
-class _Listener:
+class _WaveformComparison:
     """Compares clips by their waveforms, as far as the cache holds them."""
 
-    def __init__(self, dataset: Dataset, sounds: duplicate_rows.Sounds) -> None:
-        self._listening = dataset.listening
-        self._sounds = sounds
+    def __init__(self, dataset: Dataset, identities: duplicate_rows.SoundIdentities) -> None:
+        self._sounds = dataset.sounds
+        self._identities = identities
         self._prints: dict[int, Floats | None] = {}
         self._bytes = 0
 
-    def compare(self, pairs: Positions, search: Search) -> Floats:
+    def compare(self, pairs: Positions, search: NearDuplicateSearch) -> Floats:
         """How alike each pair is, the first first; NaN where a sound is not at hand or the time is over."""
         score = np.full(len(pairs), np.nan, np.float32)
         search.total = len(pairs)
@@ -132,23 +132,23 @@ class _Listener:
             if self._bytes > _KEPT_PRINTS_BYTES:
                 self._prints.clear()
                 self._bytes = 0
-            self._prints[position] = made = self._made(position)
+            self._prints[position] = made = self._fingerprint(position)
             self._bytes += 0 if made is None else made.nbytes
         return self._prints[position]
 
-    def _made(self, position: int) -> Floats | None:
-        sha256 = str(self._sounds.sha256[position])
-        sound = self._listening.cache.get(sha256) if sha256 else None
+    def _fingerprint(self, position: int) -> Floats | None:
+        sha256 = str(self._identities.sha256[position])
+        sound = self._sounds.cache.get(sha256) if sha256 else None
         if sound is None:
             return None
-        start_s, end_s = self._sounds.start_s[position], self._sounds.end_s[position]
+        start_s, end_s = self._identities.start_s[position], self._identities.end_s[position]
         start_s = 0.0 if np.isnan(start_s) else float(start_s)
         most = start_s + same_sound.LONGEST_S
-        end_s = None if np.isnan(end_s) and not self._sounds.duration_s[position] > same_sound.LONGEST_S else (
+        end_s = None if np.isnan(end_s) and not self._identities.duration_s[position] > same_sound.LONGEST_S else (
             most if np.isnan(end_s) else min(float(end_s), most)
         )  # fmt: skip
         try:
-            wav = self._listening.workers.wav(Piece(sound, start_s or None, end_s), sample_rate=same_sound.RATE)
+            wav = self._sounds.workers.wav(Piece(sound, start_s or None, end_s), sample_rate=same_sound.RATE)
         except DecodeError:  # its vector has to do
             return None
         channels = int.from_bytes(wav[22:24], "little")
@@ -156,20 +156,20 @@ class _Listener:
         return same_sound.print_of(wave.reshape(-1, channels).mean(axis=1))
 
 
-def _same_bytes(sounds: duplicate_rows.Sounds) -> Positions:
+def _same_bytes(identities: duplicate_rows.SoundIdentities) -> Positions:
     """Each clip with the same stretch of the same bytes as an earlier one, beside the first of them. [shape=(m, 2)]"""
     first: dict[tuple[str, str, str], int] = {}
     pairs = []
-    for position, sha256 in enumerate(sounds.sha256):
+    for position, sha256 in enumerate(identities.sha256):
         if sha256:
-            key = (sha256, str(sounds.start_s[position]), str(sounds.end_s[position]))
+            key = (sha256, str(identities.start_s[position]), str(identities.end_s[position]))
             earlier = first.setdefault(key, position)
             if earlier != position:
                 pairs.append((earlier, position))
     return np.array(pairs, np.int64).reshape(-1, 2)
 
 
-def _run(dataset: Dataset, search: Search) -> None:
+def _run(dataset: Dataset, search: NearDuplicateSearch) -> None:
     try:
         find(dataset, search)
     except HoverError as error:
@@ -186,7 +186,7 @@ def _made_of(dataset: Dataset) -> str:
     return f"{key}/{blocks}/{newest}/{dataset.row.size}"
 
 
-def progress_words(search: Search) -> str:
+def progress_words(search: NearDuplicateSearch) -> str:
     """How far a search is, as a sentence."""
     if not search.total:
         return "Looking for near-duplicates …"

@@ -31,7 +31,7 @@ _ROLL_S: Final = 0.2  # codecs need what came before: AAC a frame, Opus 80 ms
 _UNKNOWN: Final = 1 << 62
 
 
-class Broken(Exception):
+class DamagedSound(Exception):
     """The sound ends or is damaged here."""
 
 
@@ -57,14 +57,14 @@ def kind(head: bytes) -> str | None:
     return None
 
 
-def installed() -> bool:
+def is_installed() -> bool:
     """Whether PyAV is there."""
     from importlib.util import find_spec
 
     return find_spec("av") is not None
 
 
-def open_sound(file: IO[bytes], container: str) -> Sound:
+def open_sound(file: IO[bytes], container: str) -> ContainerFile:
     """The first sound track of a file.
 
     Raises
@@ -73,15 +73,15 @@ def open_sound(file: IO[bytes], container: str) -> Sound:
         PyAV is not installed, or there is no sound in it.
     """
     name = _NAMES[container]
-    if not installed():
+    if not is_installed():
         raise DecodeError(
             f"{name} is not supported here: convert it to wav, flac, ogg or mp3, or install PyAV (pip install av)"
         )
-    return Sound(file, container, name)
+    return ContainerFile(file, container, name)
 
 
-class Sound:
-    """What `soundfile.SoundFile` answers, as far as `recordings.Recording` asks it."""
+class ContainerFile:
+    """What `soundfile.SoundFile` answers, as far as `recording.Recording` asks it."""
 
     def __init__(self, file: IO[bytes], container: str, name: str) -> None:
         import av
@@ -110,7 +110,7 @@ class Sound:
                 stream.discard = av.stream.Discard.all
         try:
             self._track.codec_context.thread_count = 1
-            self._frames = self._decoded()
+            self._frames = self._decode_next()
             first = next(self._frames, None)
         except self._failure as error:
             self._container.close()
@@ -129,7 +129,7 @@ class Sound:
         self._position = 0
         self._over = False
 
-    def __enter__(self) -> Sound:
+    def __enter__(self) -> ContainerFile:
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -152,24 +152,24 @@ class Sound:
             return
         if self._kind in _SEEKABLE and self._track.time_base and frame:
             try:
-                if self._found(frame):
+                if self._seek_frame(frame):
                     return
             except self._failure:
                 pass
         elif not self._position:
-            raise Broken
+            raise DamagedSound
         self._rewind()
         if frame:
-            raise Broken
+            raise DamagedSound
 
-    def _found(self, frame: int) -> bool:
+    def _seek_frame(self, frame: int) -> bool:
         seconds = max(0.0, frame / self.samplerate - _ROLL_S)
         self._jump(seconds)
         for found in self._frames:
             at = self._time(found)
             if at is None:
                 return False
-            at = self._snapped(at - self._start, found.samples)
+            at = self._snap(at - self._start, found.samples)
             if at > frame:
                 return False
             if at + found.samples > frame:
@@ -191,9 +191,9 @@ class Sound:
         assert self._track.time_base is not None
         ticks = (seconds + self._start / self.samplerate) / self._track.time_base
         self._container.seek(round(ticks), stream=self._track)
-        self._frames = self._decoded()
+        self._frames = self._decode_next()
 
-    def _snapped(self, at: int, samples: int) -> int:
+    def _snap(self, at: int, samples: int) -> int:
         """Matroska counts in milliseconds: where all frames are as long as this one, it begins at a multiple."""
         exact = self._samples_of_first + round((at - self._samples_of_first) / samples) * samples
         return exact if abs(exact - at) <= self.samplerate / 1000 else at
@@ -229,7 +229,7 @@ class Sound:
         self._rest = self._values(found)
         return True
 
-    def _decoded(self) -> Any:
+    def _decode_next(self) -> Any:
         for packet in self._container.demux(self._track):
             try:
                 yield from packet.decode()

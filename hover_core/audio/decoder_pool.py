@@ -1,7 +1,7 @@
 """Bytes → waveform → vector, in child processes with limits.
 
 A sound file from a stranger is a program for a decoder: a FLAC of 164 kB unfolds to 5 GB, and codecs in C have bugs. So
-no foreign byte is decoded in the process that holds the data base. `Workers` keeps a few children (`python -m
+no foreign byte is decoded in the process that holds the data base. `DecoderPool` keeps a few children (`python -m
 hover_core.audio.decoder_worker`), each with limits on memory, computing time and files, an empty environment, and a
 wall clock that the parent watches. They talk over pipes in JSON headers and raw buffers; nothing is unpickled, and what
 a child answers is checked like any other outside data.
@@ -25,7 +25,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from hover_core.audio.segment import DecodeLimits, Heard, Piece, Probe, Spent
+from hover_core.audio.segment import DecodedClip, DecodeLimits, DecodingTime, Piece, Probe
 from hover_core.audio.wav import wav_header
 from hover_core.errors import DecodeError, SoundError
 from hover_core.sandbox.pool import GROUP_BYTES, Child, ChildDied, NoChild, Pool, cores
@@ -38,7 +38,7 @@ _GROUP_PIECES = 32
 _ANSWERS_BYTES = 48_000  # what the answers to a group may take at most, so that a pipe of 64 kB holds them
 
 
-class Workers:
+class DecoderPool:
     """Children that decode; one pool for all threads.
 
     Parameters
@@ -48,7 +48,7 @@ class Workers:
 
     Examples
     --------
-    >>> with Workers() as workers:                                              # doctest: +SKIP
+    >>> with DecoderPool() as pool:                                         # doctest: +SKIP
     ...     [heard] = workers.vectorize([Piece(Path("dog.wav"))], "segments")
     ...     heard.vector.shape, heard.duration_s
     ((140,), 0.43)
@@ -64,7 +64,7 @@ class Workers:
         self._noting = threading.Lock()
         self._decoding_s = self._computing_s = 0.0
 
-    def vectorize(self, pieces: Sequence[Piece], vectorizer_key: str) -> list[Heard | DecodeError]:
+    def vectorize(self, pieces: Sequence[Piece], vectorizer_key: str) -> list[DecodedClip | DecodeError]:
         """One answer per piece, in order: what was heard, or why nothing was.
 
         Blocks until a child is free. The caller bounds the batch (by bytes: 1 to 16 MB are good sizes).
@@ -80,7 +80,7 @@ class Workers:
 
         vectorizer = get(vectorizer_key)
         vectorizer.prepare()
-        answers: list[Heard | DecodeError] = []
+        answers: list[DecodedClip | DecodeError] = []
         left: list[Piece] = []
         try:
             self._hear(pieces, vectorizer.key, vectorizer.dimensions, answers)
@@ -175,10 +175,10 @@ class Workers:
         answer, _ = self._surely(piece, {"op": "probe", "counted": counted})
         return Probe(float(answer["duration"]), int(answer["rate"]), int(answer["channels"]), str(answer["format"]))
 
-    def spent(self) -> Spent:
+    def time_spent(self) -> DecodingTime:
         """What the children have taken so far, summed over them."""
-        starting_s, at_work_s = self._pool.spent()
-        return Spent(starting_s, self._decoding_s, self._computing_s, at_work_s)
+        starting_s, at_work_s = self._pool.time_spent()
+        return DecodingTime(starting_s, self._decoding_s, self._computing_s, at_work_s)
 
     def pids(self) -> list[int]:
         """Process ids of the living children, for measuring."""
@@ -188,7 +188,7 @@ class Workers:
         """Ends the children. What they were working on ends with an error."""
         self._pool.close()
 
-    def __enter__(self) -> Workers:
+    def __enter__(self) -> DecoderPool:
         return self
 
     def __exit__(self, *exc: object) -> None:
@@ -205,7 +205,9 @@ class Workers:
 
     # -- conversation -----------------------------------------------------------------------------------------------
 
-    def _hear(self, pieces: Sequence[Piece], key: str, dimensions: int, answers: list[Heard | DecodeError]) -> None:
+    def _hear(
+        self, pieces: Sequence[Piece], key: str, dimensions: int, answers: list[DecodedClip | DecodeError]
+    ) -> None:
         """Append the answers to `pieces`, as many as there are before the child dies.
 
         Two groups are under way: the child never waits for us, and the answers to one fit into the pipe, so that child
@@ -230,7 +232,7 @@ class Workers:
                 while turn > 0 and len(answers) - begun < groups[turn - 1].stop:
                     header, buffer = child.receive()
                     self._note(header)
-                    found = _heard(header, buffer, dimensions)
+                    found = _read_answer(header, buffer, dimensions)
                     if not 0 < len(found) <= groups[turn - 1].stop - (len(answers) - begun):
                         child.kill()
                         raise ChildDied("answer")
@@ -315,7 +317,7 @@ def _group(pieces: Sequence[Piece], key: str) -> tuple[dict[str, Any], bytes]:
     return {"op": "vectorize", "key": key, "pieces": listed}, b"".join(data)
 
 
-def _heard(header: dict[str, Any], buffer: bytes, dimensions: int) -> list[Heard | DecodeError]:
+def _read_answer(header: dict[str, Any], buffer: bytes, dimensions: int) -> list[DecodedClip | DecodeError]:
     """An answer about some pieces: of each `[seconds, Hz]`, or why there is no vector; and the vectors in a row."""
     import numpy as np
 
@@ -327,7 +329,7 @@ def _heard(header: dict[str, Any], buffer: bytes, dimensions: int) -> list[Heard
         return [DecodeError("the decoder's answer cannot be read") for _ in said]
     vectors = np.frombuffer(buffer, np.float32).reshape(good, dimensions)
     finite = np.isfinite(vectors).min(axis=1, initial=True).tolist()
-    found: list[Heard | DecodeError] = []
+    found: list[DecodedClip | DecodeError] = []
     row = 0
     for one in said:
         if isinstance(one, str):
@@ -335,7 +337,7 @@ def _heard(header: dict[str, Any], buffer: bytes, dimensions: int) -> list[Heard
             continue
         try:
             seconds, rate = one
-            heard = Heard(vectors[row], float(seconds), int(rate))
+            heard = DecodedClip(vectors[row], float(seconds), int(rate))
         except (TypeError, ValueError, OverflowError):
             heard = None
         found.append(heard if heard and finite[row] else DecodeError("the decoder's answer cannot be read"))

@@ -1,8 +1,8 @@
 """The child of `hover_core.audio.decoder_pool`: answers questions about sound within limits, over pipes, and knows
 nothing else.
 
-`python -m hover_core.audio.decoder_worker` is started by `decoder_pool.Workers` only. It gets a header in JSON and raw
-bytes, and answers so.
+`python -m hover_core.audio.decoder_worker` is started by `decoder_pool.DecoderPool` only. It gets a header in JSON and
+raw bytes, and its answers have the same form.
 """
 
 from __future__ import annotations
@@ -11,13 +11,12 @@ import time
 from collections.abc import Callable, Iterator
 from typing import IO, Any, NamedTuple, TypeVar
 
-from hover_core.audio import recording as recordings
 from hover_core.audio import summaries
-from hover_core.audio.recording import LastOpened, Moved, Recording, mono, sane
+from hover_core.audio.recording import FileMoved, LastOpened, Recording, mono, open_recording, sane
 from hover_core.audio.resampling import Resamplers
 from hover_core.audio.segment import DecodeLimits
 from hover_core.errors import DecodeError
-from hover_core.sandbox.confinement import Pipes, allow_memory, confine, renew_cpu
+from hover_core.sandbox.confinement import ParentChannel, allow_memory, confine, renew_cpu
 from hover_core.sandbox.pool import MOST_BUFFER
 
 _FLUSH_S = 0.02
@@ -35,7 +34,7 @@ class Vectorized(NamedTuple):
     computing_s: float
 
 
-class _Ear:
+class _DecoderWorker:
     """Answers questions about sound, in the child."""
 
     def __init__(self, limits: DecodeLimits, memory_bytes: int) -> None:
@@ -47,19 +46,19 @@ class _Ear:
 
     def answer(self, header: dict[str, Any], data: bytes, send: Any) -> None:
         """Calls send(header, buffer), once, or for "wav" several times."""
-        self._heard(header.get("path"), data, lambda recording: self._answer(recording, header, data, send))
+        self._with_recording(header.get("path"), data, lambda recording: self._answer(recording, header, data, send))
 
     def vector(self, path: str | None, data: bytes, start_s: Any, end_s: Any, key: str) -> Vectorized:
         """The vector of a clip."""
-        return self._heard(path, data, lambda recording: self._vectorize(recording, start_s, end_s, key))
+        return self._with_recording(path, data, lambda recording: self._vectorize(recording, start_s, end_s, key))
 
-    def _heard(self, path: str | None, data: bytes, act: Callable[[Recording], T]) -> T:
+    def _with_recording(self, path: str | None, data: bytes, act: Callable[[Recording], T]) -> T:
         """What `act` makes of the recording, which is opened anew if its file does not go where it should."""
         try:
-            with self._recordings.opened(path, data) as recording:
+            with self._recordings.open(path, data) as recording:
                 return act(recording)
-        except Moved:
-            with self._recordings.opened(path, data) as recording:
+        except FileMoved:
+            with self._recordings.open(path, data) as recording:
                 return act(recording)
 
     def _answer(self, recording: Recording, header: dict[str, Any], data: bytes, send: Any) -> None:
@@ -77,7 +76,7 @@ class _Ear:
         elif header["op"] == "probe":
             seconds = recording.duration_s()
             if header["counted"] and not recording.holds_what_it_says():
-                with recordings.opened(header.get("path"), data, self._limits) as again:
+                with open_recording(header.get("path"), data, self._limits) as again:
                     seconds = again.duration_s(counted=True)
             send({"duration": seconds, "rate": recording.rate, "channels": recording.channels,
                   "format": recording.format}, b"")  # fmt: skip
@@ -147,7 +146,7 @@ class _Ear:
 
 
 def _main() -> None:
-    pipes = Pipes()
+    pipes = ParentChannel()
     source, sink, send = pipes.source, pipes.sink, pipes.send
     first = pipes.question()
     if first is None:
@@ -164,7 +163,7 @@ def _main() -> None:
         from hover_core.vectorizers.registry import of_packages
 
         memory_bytes = limits.memory_bytes + onnx.room_bytes()
-        ear = _Ear(limits, memory_bytes)
+        ear = _DecoderWorker(limits, memory_bytes)
         import numpy as np
 
         for vectorizer in VECTORIZERS:  # their constants, before the limits
@@ -172,7 +171,7 @@ def _main() -> None:
         of_packages()
         onnx.stay_inside()
         confine(memory_bytes + _MOST_ROOM)
-        allow_memory(memory_bytes)  # the room is for `_Ear._load` alone
+        allow_memory(memory_bytes)  # the room is for `_DecoderWorker._load` alone
         send({"ready": 1}, b"")
     except Exception as error:
         send({"error": f"{type(error).__name__}: {error}"}, b"")
@@ -196,7 +195,7 @@ def _main() -> None:
 
 
 def _answer_one(
-    ear: _Ear, header: dict[str, Any], source: IO[bytes], size: int, send: Any, limits: DecodeLimits
+    ear: _DecoderWorker, header: dict[str, Any], source: IO[bytes], size: int, send: Any, limits: DecodeLimits
 ) -> bool:
     """Answer a question about one sound. Returns whether this process can go on."""
     try:
@@ -210,7 +209,7 @@ def _answer_one(
 
 
 def _answer_all(
-    ear: _Ear, header: dict[str, Any], source: IO[bytes], send: Any, sink: IO[bytes], limits: DecodeLimits
+    ear: _DecoderWorker, header: dict[str, Any], source: IO[bytes], send: Any, sink: IO[bytes], limits: DecodeLimits
 ) -> bool:
     """Vectorize the pieces of a group; what takes long is answered at once, the rest together."""
     answers: list[tuple[float, int] | str] = []

@@ -25,7 +25,7 @@ _HEAD = 512
 
 
 @contextlib.contextmanager
-def opened(path: str | None, data: bytes, limits: DecodeLimits) -> Iterator[Recording]:
+def open_recording(path: str | None, data: bytes, limits: DecodeLimits) -> Iterator[Recording]:
     """The recording in a file or, without a path, in bytes.
 
     Raises
@@ -52,7 +52,7 @@ def opened(path: str | None, data: bytes, limits: DecodeLimits) -> Iterator[Reco
     with file:
         if not head:
             raise DecodeError("empty file")
-        sound: Any = wav.opened(file, head, size)
+        sound: Any = wav.open_wav(file, head, size)
         if sound is None and (container := containers.kind(head)) is not None:
             sound = containers.open_sound(file, container)
         elif sound is None:
@@ -82,16 +82,16 @@ class LastOpened:
         self._open = contextlib.ExitStack()
 
     @contextlib.contextmanager
-    def opened(self, path: str | None, data: bytes) -> Iterator[Recording]:
-        """As `opened`."""
+    def open(self, path: str | None, data: bytes) -> Iterator[Recording]:
+        """As `open_recording`."""
         file = _file(path)
         if path is None or not file:
-            with opened(path, data, self._limits) as recording:
+            with open_recording(path, data, self._limits) as recording:
                 yield recording
             return
         if self._kept is None or self._file != file:
             self.close()
-            self._kept, self._file = self._open.enter_context(opened(path, data, self._limits)), file
+            self._kept, self._file = self._open.enter_context(open_recording(path, data, self._limits)), file
         reusable = False
         try:
             yield self._kept
@@ -106,7 +106,7 @@ class LastOpened:
         self._open.close()
 
 
-class Moved(Exception):
+class FileMoved(Exception):
     """A file that was read before does not go where it should: open it anew."""
 
 
@@ -126,7 +126,7 @@ class Recording:
 
     Parameters
     ----------
-    sound : a `soundfile.SoundFile`, or a `containers.Sound`, which answers the same questions.
+    sound : a `soundfile.SoundFile`, or a `containers.ContainerFile`, which has the same methods.
     """
 
     def __init__(self, sound: Any, limits: DecodeLimits) -> None:
@@ -138,7 +138,7 @@ class Recording:
         self._known = sound.frames if 0 <= sound.frames < _UNKNOWN_FRAMES else None
         self._at = 0  # the sample that is read next
         # *Measured*: in an open Ogg libsndfile jumps to other samples than in one that was just opened
-        self.reusable = not isinstance(sound, containers.Sound) and sound.format != "OGG"
+        self.reusable = not isinstance(sound, containers.ContainerFile) and sound.format != "OGG"
 
     def duration_s(self, *, counted: bool = False) -> float:
         """Seconds in all: what the header says, or `counted`, and where it says nothing, what there is."""
@@ -178,7 +178,7 @@ class Recording:
             except _broken() as error:
                 self.reusable = False
                 if self._at:
-                    raise Moved from error
+                    raise FileMoved from error
                 position, skip = 0, first
         heard = 0
         while stop is None or position < stop:
@@ -296,7 +296,7 @@ def _sound_file() -> Any:
 def _broken() -> tuple[type[BaseException], ...]:
     import soundfile
 
-    return (soundfile.LibsndfileError, TypeError, containers.Broken)
+    return (soundfile.LibsndfileError, TypeError, containers.DamagedSound)
 
 
 # of HTML, also behind a comment, and of the XML in which stores of files refuse

@@ -27,7 +27,7 @@ class Piece:
 
 
 @dataclass(frozen=True)
-class Heard:
+class DecodedClip:
     """A clip that was vectorized.
 
     Attributes
@@ -51,7 +51,7 @@ class Probe(NamedTuple):
     format: str
 
 
-class Spent(NamedTuple):
+class DecodingTime(NamedTuple):
     """Seconds that children took to start, to decode, to compute vectors, and had something to do at all."""
 
     starting_s: float
@@ -70,7 +70,7 @@ class DecodeLimits:
         resident). Clips are streamed, so this is for the bytes of the recording and for what a damaged header asks for.
     cpu_s, wall_s : seconds of computing, and seconds on the clock.
     max_duration_s : longest clip, in seconds.
-    max_wav_bytes : largest answer of `Workers.wav`.
+    max_wav_bytes : largest answer of `DecoderPool.wav`.
     """
 
     memory_bytes: int = 600_000_000

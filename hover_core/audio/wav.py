@@ -16,7 +16,7 @@ _FORMAT = struct.Struct("<HHIIHH")  # tag, channels, rate, bytes a second, bytes
 
 
 class PlainWav:
-    """What `soundfile.SoundFile` says and does, as far as `recordings.Recording` asks."""
+    """What `soundfile.SoundFile` says and does, as far as `recording.Recording` asks."""
 
     format, subtype = "WAV", "PCM_16"
 
@@ -61,7 +61,7 @@ class PlainWav:
         return out[: len(values)]
 
 
-def opened(file: IO[bytes], head: bytes, size: int) -> PlainWav | None:
+def open_wav(file: IO[bytes], head: bytes, size: int) -> PlainWav | None:
     """The samples of a file of `size` bytes that begins with `head`, or None if libsndfile has to look at it."""
     if sys.byteorder != "little" or len(head) < 44:
         return None

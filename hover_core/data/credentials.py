@@ -28,7 +28,7 @@ _holds_at: Final = re.compile(_AT).search
 
 def has_credentials(address: str) -> bool:
     """Whether an address has a user name or a password in the place of its host, in any spelling."""
-    return _leading(address) is not None
+    return _userinfo(address) is not None
 
 
 def holds_credentials(text: str) -> bool:
@@ -38,20 +38,20 @@ def holds_credentials(text: str) -> bool:
 
 def without_credentials(address: str) -> str:
     """An address without its user name and password."""
-    match = _leading(address)
+    match = _userinfo(address)
     return address if match is None else match[1] + address[match.end() :]
 
 
 def mask_credentials(text: str) -> str:
     """A text for a message, at most 4,000 characters: `…@` in the place of all user names and passwords."""
     text = text[:_LONGEST]
-    match = _leading(text)
+    match = _userinfo(text)
     if match is not None:
         text = match[1] + HIDDEN + text[match.end() :]
     return _AFTER_SLASHES.sub(lambda match: match[1] + HIDDEN, text) if _holds_at(text) else text
 
 
-def _leading(address: str) -> re.Match[str] | None:
+def _userinfo(address: str) -> re.Match[str] | None:
     if not _holds_at(address):  # nearly every address; a million are looked at
         return None
     return _ADDRESS.match(address) or _NO_SLASHES.match(address)

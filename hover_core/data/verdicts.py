@@ -132,7 +132,7 @@ def apply(
     )
 
 
-def standing(
+def still_current(
     batch: Annotations, label: NDArray[Any], source: NDArray[Any], effects: NDArray[np.int8]
 ) -> NDArray[np.bool_]:
     """Which annotations of a batch still show: their clip carries what the batch left it with.
@@ -182,5 +182,5 @@ def inverse_batch(batch: Annotations, label: NDArray[Any], source: NDArray[Any],
         The same clips, labels and sources with the inverse verdicts, in the order of `batch`.
     """
     silent = EVERYBODY[batch.verdict] == Effect.KEEP
-    takes = batch[standing(batch, label, source, EVERYBODY) | (silent & (not undone))]
+    takes = batch[still_current(batch, label, source, EVERYBODY) | (silent & (not undone))]
     return Annotations(takes.position, INVERSES[takes.verdict], takes.code, takes.source)

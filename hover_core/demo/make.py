@@ -54,7 +54,7 @@ Sound = np.ndarray  # mono at RATE_HZ [shape=(n,), float64]
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ClipSpec:
     """One clip to be made."""
 
     label: str
@@ -69,7 +69,7 @@ def main() -> None:
     for old in FOLDER.glob("*.ogg"):
         old.unlink()
 
-    clips = _wanted()
+    clips = _clip_list()
     subsets = _subsets(clips)
     order = np.random.default_rng(SEED).permutation(len(clips))  # so that a file's number says nothing about its label
     rows = []
@@ -88,12 +88,15 @@ def main() -> None:
     print(f"\n{len(rows)} clips, {sum(path.stat().st_size for path in FOLDER.glob('*.ogg')):,} bytes")
 
 
-def _wanted() -> list[Wanted]:
+def _clip_list() -> list[ClipSpec]:
     digits = [
-        Wanted(digit, voice, "speech", take) for digit in DIGITS for voice in VOICES for take in range(TAKES_PER_DIGIT)
+        ClipSpec(digit, voice, "speech", take)
+        for digit in DIGITS
+        for voice in VOICES
+        for take in range(TAKES_PER_DIGIT)
     ]
     others = [
-        Wanted(label, f"{label}-{letter}", "sound", take)
+        ClipSpec(label, f"{label}-{letter}", "sound", take)
         for label in OTHER_SOUNDS
         for letter in SOURCES
         for take in range(TAKES_PER_SOURCE)
@@ -101,7 +104,7 @@ def _wanted() -> list[Wanted]:
     return digits + others
 
 
-def _subsets(clips: list[Wanted]) -> list[str]:
+def _subsets(clips: list[ClipSpec]) -> list[str]:
     """The subset of every clip: shuffled within its label, then dealt like cards, label after label."""
     rng = np.random.default_rng(SEED + 1)
     shuffled = rng.permutation(len(clips))
@@ -112,13 +115,13 @@ def _subsets(clips: list[Wanted]) -> list[str]:
     return subsets
 
 
-def _sound(clip: Wanted) -> Sound:
+def _sound(clip: ClipSpec) -> Sound:
     rng = _generator(f"{clip.speaker}/{clip.label}/{clip.take}")
     if clip.kind == "speech":
-        sound = _spoken(clip.label, clip.speaker, clip.take, rng)
+        sound = _speak(clip.label, clip.speaker, clip.take, rng)
     else:
         sound = OTHER_SOUNDS[clip.label](_generator(clip.speaker), rng)
-    sound = _faded(sound)
+    sound = _fade(sound)
     quieter_db = rng.uniform(0, QUIETER_DB)
     by_peak = _amplitude(PEAK_DB - quieter_db) / np.abs(sound).max()
     by_mean = _amplitude(MEAN_DB - quieter_db) / np.sqrt(np.mean(sound**2))
@@ -136,12 +139,12 @@ def _generator(name: str) -> np.random.Generator:
 # Speech
 
 
-def _spoken(word: str, voice: str, take: int, rng: np.random.Generator) -> Sound:
+def _speak(word: str, voice: str, take: int, rng: np.random.Generator) -> Sound:
     # A band of speed for each take, so that no two takes of a word by a voice come out the same.
     words_per_minute = 100 + 20 * take + int(rng.integers(0, 12))
     pitch = int(rng.integers(30, 71))
     while True:
-        sound = _trimmed(_espeak(word, voice, words_per_minute, pitch))
+        sound = _trim(_espeak(word, voice, words_per_minute, pitch))
         if len(sound) >= SHORTEST_S * RATE_HZ:
             return sound[: int(LONGEST_S * RATE_HZ)]
         words_per_minute -= 8
@@ -164,7 +167,7 @@ def _espeak(word: str, voice: str, words_per_minute: int, pitch: int) -> Sound:
     return np.frombuffer(resampled, "<f4").astype(np.float64)
 
 
-def _trimmed(sound: Sound, floor_db: float = -40.0, margin_s: float = 0.02) -> Sound:
+def _trim(sound: Sound, floor_db: float = -40.0, margin_s: float = 0.02) -> Sound:
     """Without the silence at both ends: what is `floor_db` below the peak, up to a margin."""
     loud = np.flatnonzero(np.abs(sound) > _amplitude(floor_db) * np.abs(sound).max())
     margin = int(margin_s * RATE_HZ)
@@ -204,7 +207,7 @@ def _rain(source: np.random.Generator, take: np.random.Generator) -> Sound:
     def band(hz: np.ndarray) -> np.ndarray:
         return np.exp(-0.5 * (np.log2(np.maximum(hz, 1) / centre_hz) / octaves) ** 2)
 
-    return _filtered(loudness * take.standard_normal(len(t)), band)
+    return _filter(loudness * take.standard_normal(len(t)), band)
 
 
 def _bell(source: np.random.Generator, take: np.random.Generator) -> Sound:
@@ -242,7 +245,7 @@ def _engine(source: np.random.Generator, take: np.random.Generator) -> Sound:
         widths_hz = resonances_hz / 4
         return sum(1 / (1 + ((hz - at) / width) ** 2) for at, width in zip(resonances_hz, widths_hz, strict=True))
 
-    return _filtered(pulses, exhaust)
+    return _filter(pulses, exhaust)
 
 
 OTHER_SOUNDS: dict[str, Callable[[np.random.Generator, np.random.Generator], Sound]] = {
@@ -258,13 +261,13 @@ def _time(take: np.random.Generator, shortest_s: float, longest_s: float) -> np.
     return np.arange(int(take.uniform(shortest_s, longest_s) * RATE_HZ)) / RATE_HZ
 
 
-def _filtered(sound: Sound, gain: Callable[[np.ndarray], np.ndarray]) -> Sound:
+def _filter(sound: Sound, gain: Callable[[np.ndarray], np.ndarray]) -> Sound:
     """`sound` with each frequency [Hz] multiplied by `gain`."""
     spectrum = np.fft.rfft(sound)
     return np.fft.irfft(spectrum * gain(np.fft.rfftfreq(len(sound), 1 / RATE_HZ)), len(sound))
 
 
-def _faded(sound: Sound, fade_s: float = 0.005) -> Sound:
+def _fade(sound: Sound, fade_s: float = 0.005) -> Sound:
     """`sound` without a click at either end."""
     ramp = np.linspace(0, 1, int(fade_s * RATE_HZ))
     shape = np.ones(len(sound))

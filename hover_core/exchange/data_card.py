@@ -28,7 +28,7 @@ def data_card(dataset: Dataset) -> dict[str, Any]:
     sources = dataset.journal.sources(dataset.id, np.unique(state.source).tolist())
     known = [sources[source] for source in state.source[state.label >= 0].tolist() if source in sources]
     population = {name: counts for name, counts in state.population().items() if name and sum(counts.values())}
-    twins = dataset.twins()
+    near_duplicates = dataset.near_duplicates()
     card: dict[str, Any] = {
         "dataset": dataset.name,
         "revision": state.revision,
@@ -40,10 +40,10 @@ def data_card(dataset: Dataset) -> dict[str, Any]:
         "annotators": dict(Counter(name for name, _, _ in known)),
         "agreement": _agreement(dataset, Counter(name for name, _, _ in known)),
         "vectorizer": dataset.vectorizer_key,
-        "leak": leaks.measured(dataset).as_dict(),
+        "leak": leaks.measure_leak(dataset).as_dict(),
     }
-    if twins is not None:
-        groups = twins.groups
+    if near_duplicates is not None:
+        groups = near_duplicates.groups
         card["near_duplicates"] = {"groups": len(groups), "clips": sum(map(len, groups))}
     return card
 

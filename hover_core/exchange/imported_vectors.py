@@ -22,7 +22,7 @@ from hover_core.store import clip_rows, vector_rows
 from hover_core.tables import foreign_files
 from hover_core.tables.file_blocks import Reader, Unreadable
 from hover_core.tables.file_limits import FileLimits
-from hover_core.tables.vector_reader import MOST_NUMBERS, Shape, check_shape, choose
+from hover_core.tables.vector_reader import MOST_NUMBERS, ArrayShape, check_shape, choose
 from hover_core.workspace.vector_keys import key_of
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ _SHOWN: Final = 10
 
 
 @dataclass(frozen=True)
-class Given:
+class VectorTable:
     """What a file holds: an id and a vector for each row; rows whose vector is none are in `wrong` [row → reason]."""
 
     ids: list[str]
@@ -43,7 +43,7 @@ class Given:
 
 
 @dataclass
-class Plan:
+class ImportPlan:
     """What bringing vectors along will do.
 
     Attributes
@@ -63,7 +63,7 @@ class Plan:
     without: int = 0
 
 
-def read(source: Source) -> Given:
+def read_vectors(source: Source) -> VectorTable:
     """Read a `.parquet` or `.npz` file, its bytes, or `{"ids": …, "vectors": …}`.
 
     Parquet: one column with ids or addresses, and either one column of lists or one column for each number. NPZ: an
@@ -81,13 +81,13 @@ def read(source: Source) -> Given:
     if isinstance(source, Mapping):
         return _of_arrays({str(name): np.asarray(value) for name, value in source.items()})
     bounds = foreign_files.limits()
-    answer = _Answer(bounds)
+    answer = _VectorBlocks(bounds)
     name = "the file" if isinstance(source, bytes) else str(source)
     foreign_files.collect("vectors", source if isinstance(source, bytes) else Path(source), name, bounds, answer.add)
     return answer.finish()
 
 
-def plan(dataset: Dataset, given: Given, name: str) -> Plan:
+def plan(dataset: Dataset, given: VectorTable, name: str) -> ImportPlan:
     """Which clip each row is, and what is wrong with the others; nothing is written.
 
     Raises
@@ -129,10 +129,10 @@ def plan(dataset: Dataset, given: Given, name: str) -> Plan:
     without = len(clips) - len(set(have.tolist()) | set(positions))
     numbered = {row + 1: reason for row, reason in sorted(wrong.items())}
     vectors = given.vectors if len(rows) == len(given.vectors) else given.vectors[rows]  # a copy only if it must be
-    return Plan(key, positions, vectors, known, numbered, without)
+    return ImportPlan(key, positions, vectors, known, numbered, without)
 
 
-def add(dataset: Dataset, planned: Plan) -> int:
+def add(dataset: Dataset, planned: ImportPlan) -> int:
     """Write the vectors of a plan; return how many."""
     dataset.by.allow("own", dataset.id)
     with dataset.store.write() as connection:
@@ -140,12 +140,12 @@ def add(dataset: Dataset, planned: Plan) -> int:
     return len(planned.positions)
 
 
-def bring(dataset: Dataset, source: Source, *, name: str, wrong: str = "refuse") -> Plan:
-    """`read`, `plan` and `add`; see `Dataset.add_vectors`."""
+def import_vectors(dataset: Dataset, source: Source, *, name: str, wrong: str = "refuse") -> ImportPlan:
+    """`read_vectors`, `plan` and `add`; see `Dataset.add_vectors`."""
     dataset.by.allow("own", dataset.id)
     if wrong not in ("refuse", "leave out"):
         raise Refused(f"wrong={wrong!r} must be “refuse” or “leave out”")
-    planned = plan(dataset, read(source), name)
+    planned = plan(dataset, read_vectors(source), name)
     if planned.wrong and (wrong == "refuse" or not (planned.positions or planned.known)):
         listed = "; ".join(f"row {row}: {reason}" for row, reason in list(planned.wrong.items())[:_SHOWN])
         more = f"; and {len(planned.wrong) - _SHOWN:,} more" if len(planned.wrong) > _SHOWN else ""
@@ -183,7 +183,7 @@ class _Positions:
         return None, f"no clip has the id or address {_short(label)}"
 
 
-class _Answer:
+class _VectorBlocks:
     """Puts together what the child says, and believes none of it: one array is filled block by block."""
 
     def __init__(self, bounds: FileLimits) -> None:
@@ -228,10 +228,10 @@ class _Answer:
         if len(self._ids) > length:
             raise Unreadable("ids")
 
-    def finish(self) -> Given:
+    def finish(self) -> VectorTable:
         if self._vectors is None or self._filled != self._vectors.size or len(self._ids) != len(self._vectors):
             raise TableError("the process that reads the vectors gave fewer than it promised")
-        return _marked(self._ids, self._vectors, self._bad, self._wrong)
+        return _with_faults(self._ids, self._vectors, self._bad, self._wrong)
 
     def _begin(self, rows: Any, width: Any) -> None:
         if self._vectors is not None or type(rows) is not int or type(width) is not int:
@@ -250,21 +250,21 @@ class _Answer:
         self._filled += numbers.size
 
 
-def _of_arrays(arrays: Mapping[str, NDArray[Any]]) -> Given:
+def _of_arrays(arrays: Mapping[str, NDArray[Any]]) -> VectorTable:
     """Of arrays in memory; they are the caller's own."""
-    names = choose({name: Shape(array.shape, array.dtype) for name, array in arrays.items()})
+    names = choose({name: ArrayShape(array.shape, array.dtype) for name, array in arrays.items()})
     ids, vectors = (arrays[name] for name in names)
     check_shape(*vectors.shape)
     with np.errstate(over="ignore"):
         narrow = np.ascontiguousarray(vectors, np.float32)
     bad = np.logical_not(np.isfinite(narrow).all(axis=1))
-    return _marked([str(label) for label in ids.tolist()], narrow, bad, {})
+    return _with_faults([str(label) for label in ids.tolist()], narrow, bad, {})
 
 
-def _marked(labels: list[str], vectors: Floats, bad: NDArray[np.bool_], wrong: dict[int, str]) -> Given:
+def _with_faults(labels: list[str], vectors: Floats, bad: NDArray[np.bool_], wrong: dict[int, str]) -> VectorTable:
     for row in np.flatnonzero(bad).tolist():
         wrong.setdefault(row, "a number is missing (NaN), infinite, or too large for float32")
-    return Given(labels, vectors, wrong)
+    return VectorTable(labels, vectors, wrong)
 
 
 def _short(label: str) -> str:

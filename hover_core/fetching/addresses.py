@@ -115,7 +115,7 @@ def target_of(url: str, redirected: bool = False) -> Target:
     )
 
 
-class _Place(NamedTuple):
+class _Server(NamedTuple):
     """A server, as an address names it."""
 
     scheme: str
@@ -126,7 +126,7 @@ class _Place(NamedTuple):
 
 
 @functools.lru_cache(maxsize=1024)
-def _place(server: str) -> _Place:
+def _place(server: str) -> _Server:
     try:
         parts = urllib.parse.urlsplit(server)
         port = parts.port
@@ -143,7 +143,7 @@ def _place(server: str) -> _Place:
     port = port or (443 if parts.scheme == "https" else 80)
     host, written = _ascii_host(host), host
     host_port = f"[{written}]:{port}" if ":" in written else f"{written}:{port}"
-    return _Place(parts.scheme, host, port, host_port, (parts.scheme, host_port))
+    return _Server(parts.scheme, host, port, host_port, (parts.scheme, host_port))
 
 
 @functools.lru_cache(maxsize=1024)

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from hover_core.errors import FetchError
-from hover_core.sources import Source, covering
+from hover_core.sources import Source, closest_source
 
 PACKAGES: Final = {"s3": "s3fs", "gs": "gcsfs", "hf": "huggingface_hub"}
 _SIGNED_S: Final = 900
@@ -28,7 +28,7 @@ _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,221}")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 
 
-class Address(NamedTuple):
+class FileAddress(NamedTuple):
     """Where the bytes of a bucket's file are."""
 
     url: str
@@ -71,7 +71,7 @@ class Buckets:
                         found.add(f"{host}:{parts.port or (443 if parts.scheme == 'https' else 80)}")
         return found
 
-    def address(self, url: str) -> Address:
+    def address(self, url: str) -> FileAddress:
         """Where the file is, for the next minutes. May ask the cloud's service for a token or a region.
 
         Raises
@@ -82,7 +82,7 @@ class Buckets:
         scheme, bucket, key = _parts(url)
         if importlib.util.find_spec(PACKAGES[scheme]) is None:
             raise FetchError(unreadable(url))
-        source = covering(self._sources, scheme, bucket, f"/{key}")
+        source = closest_source(self._sources, scheme, bucket, f"/{key}")
         where = f" ({scheme}://{bucket}" + (")" if source else ", read without credentials: no source names it)")
         try:
             found, headers = _ADDRESS[scheme](self._open(scheme, source), bucket, key)
@@ -91,7 +91,7 @@ class Buckets:
         except Exception as error:  # each library has its own errors, and their words may hold what is secret
             kind = type(error).__name__
             raise FetchError(f"{scheme}://{bucket} cannot be opened with what its source gives ({kind})") from None
-        return Address(found, headers, where)
+        return FileAddress(found, headers, where)
 
     def _open(self, scheme: str, source: Source | None) -> Any:
         key = (scheme, source.name if source else "")

@@ -39,7 +39,7 @@ from hover_core.errors import FetchError, RefusedHost
 from hover_core.fetching.addresses import Target, target_of
 from hover_core.fetching.buckets import Buckets
 from hover_core.fetching.transport import (
-    Errand,
+    FetchAttempt,
     FetchLimits,
     Through,
     Transport,
@@ -49,7 +49,7 @@ from hover_core.fetching.transport import (
     meanwhile,
     too_large,
 )
-from hover_core.sources import BUCKET_SCHEMES, Source, covering
+from hover_core.sources import BUCKET_SCHEMES, Source, closest_source
 
 __all__ = ["FetchLimits", "Fetcher", "RefusedHost"]
 
@@ -125,7 +125,7 @@ class Fetcher:
         scheme = url.partition(":")[0].strip().lower()
         if scheme in self._folders:
             return self._read(self._folders[scheme], url.strip()[len(scheme) + 1 :])
-        errand = Errand(self._limits)
+        errand = FetchAttempt(self._limits)
         target = self._in_bucket(url, errand) if scheme in BUCKET_SCHEMES else self._with_source(target_of(url))
         for attempt in range(1, self._limits.tries + 1):
             if self._closed.is_set():
@@ -187,7 +187,7 @@ class Fetcher:
     def _with_source(self, target: Target) -> Target:
         """The target with what the operator's source for its address adds to the request, if there is one."""
         path, _, query = target.path.partition("?")
-        source = covering(self._sources, target.scheme, target.host_port, path) if self._sources else None
+        source = closest_source(self._sources, target.scheme, target.host_port, path) if self._sources else None
         if source is None:
             return target
         if source.query and source.query not in query:
@@ -196,7 +196,7 @@ class Fetcher:
             path = target.path
         return replace(target, path=path, secret=source.headers)
 
-    def _in_bucket(self, url: str, errand: Errand) -> Target:
+    def _in_bucket(self, url: str, errand: FetchAttempt) -> Target:
         box = meanwhile(lambda: self._buckets.address(url), errand)
         if not box:
             errand.left_s(0)
@@ -207,7 +207,7 @@ class Fetcher:
 
     # -- http -------------------------------------------------------------------------------------------------------
 
-    def _follow(self, target: Target, errand: Errand, through: Through) -> bytes:
+    def _follow(self, target: Target, errand: FetchAttempt, through: Through) -> bytes:
         cookies: RequestsCookieJar | None = None  # of this chain of redirects, and forgotten with it
         asked = set()
         for _ in range(self._limits.redirects + 1):
@@ -232,7 +232,7 @@ class Fetcher:
         circle = ", which go in a circle" if len(asked) <= self._limits.redirects else ""
         raise FetchError(f"more than {self._limits.redirects} redirects{circle}")
 
-    def _next(self, target: Target, location: str, errand: Errand) -> Target:
+    def _next(self, target: Target, location: str, errand: FetchAttempt) -> Target:
         """What a redirect asks for, with the credentials that this very address may get."""
         try:
             location = location.encode("latin-1", "replace").decode("utf-8", "replace")
@@ -245,7 +245,7 @@ class Fetcher:
         # a bucket's service that moves the file within itself
         return replace(following, secret=target.secret) if following.origin == target.origin else following
 
-    def _body(self, answer: urllib3.BaseHTTPResponse, errand: Errand) -> bytes:
+    def _body(self, answer: urllib3.BaseHTTPResponse, errand: FetchAttempt) -> bytes:
         self._insist(answer, errand)
         codings = [coding.strip().lower() for coding in answer.headers.get("Content-Encoding", "").split(",")]
         if unasked := _COMPRESSED.intersection(codings):
@@ -256,7 +256,7 @@ class Fetcher:
             raise FetchError(f"the server sends the file compressed {len(codings)} times over")
         pieces = self._pieces(answer, _PIECE if codings else _BLOCK)
         for coding in reversed(codings):
-            pieces = _unpacked(pieces, coding)
+            pieces = _decompress(pieces, coding)
         body = bytearray()
         for piece in pieces:
             body += piece
@@ -265,7 +265,7 @@ class Fetcher:
             errand.left_s(0)
         return bytes(body)
 
-    def _insist(self, answer: urllib3.BaseHTTPResponse, errand: Errand) -> None:
+    def _insist(self, answer: urllib3.BaseHTTPResponse, errand: FetchAttempt) -> None:
         """Raises unless the answer holds the whole file."""
         status = answer.status
         part = _RANGE(answer.headers.get("Content-Range", "").strip()) if status == 206 else None
@@ -275,7 +275,7 @@ class Fetcher:
         if status in (200, 203) or part:
             return
         _read_if_small(answer)
-        message = f"HTTP {status}{_meaning(status)}{errand.where}"
+        message = f"HTTP {status}{_status_reason(status)}{errand.where}"
         if status in (408, 425, 429) or status >= 500:
             raise TryAgain(message, _retry_after(answer.headers.get("Retry-After")))
         raise FetchError(message)
@@ -302,7 +302,7 @@ def _read_if_small(answer: urllib3.BaseHTTPResponse) -> None:
         answer.read(_SMALL, decode_content=False)
 
 
-def _unpacked(pieces: Iterator[bytes], coding: str) -> Iterator[bytes]:
+def _decompress(pieces: Iterator[bytes], coding: str) -> Iterator[bytes]:
     """Undoes a compression that we did not ask for: of each piece what comes out, at most a megabyte at a time."""
     engine = None
     try:
@@ -339,7 +339,7 @@ def _retry_after(value: str | None) -> float | None:
     return min(max(seconds, 0.0), _RETRY_AFTER_CAP_S) if seconds == seconds else None
 
 
-def _meaning(status: int) -> str:
+def _status_reason(status: int) -> str:
     plain = {
         401: "the server wants a password",
         403: "the server does not allow it; has the link expired?",

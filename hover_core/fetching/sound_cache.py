@@ -132,7 +132,7 @@ class SoundCache:
             finally:
                 with self._lock:
                     self._writing = {}
-        self._grown(size)
+        self._count_growth(size)
 
     def close(self) -> None:
         """Write what was put, and let go of the file. Small sounds are not kept any more."""
@@ -190,7 +190,7 @@ class SoundCache:
         except BaseException:
             Path(part).unlink(missing_ok=True)
             raise
-        self._grown(len(data))
+        self._count_growth(len(data))
 
     def _delete(self, sounds: Iterable[tuple[float, int, Any]], excess: int) -> list[int]:
         """Delete files in turn until `excess` bytes are gone; the ids of the rows among them are for the caller."""
@@ -205,7 +205,7 @@ class SoundCache:
             excess -= size
         return ids
 
-    def _grown(self, size: int) -> None:
+    def _count_growth(self, size: int) -> None:
         with self._lock:
             self._written += size
             if self._written < self.max_bytes // 20:
@@ -238,7 +238,7 @@ class SoundCache:
 
     def _ask(self, query: str, *given: str) -> list[Any]:
         try:
-            return self._opened().execute(query, given).fetchall()
+            return self._connect().execute(query, given).fetchall()
         except sqlite3.Error as error:
             # What cannot be read is not there: it is fetched again, and whoever then puts it learns why.
             self._let_go(error)
@@ -254,7 +254,7 @@ class SoundCache:
         """
         for again in (True, False):
             try:
-                pack = self._opened()
+                pack = self._connect()
                 pack.execute("BEGIN IMMEDIATE")
                 with pack:  # commits, or rolls back
                     change(pack)
@@ -264,7 +264,7 @@ class SoundCache:
                 if not again:
                     raise OSError(f"{_PACK}: {error}") from error
 
-    def _opened(self) -> sqlite3.Connection:
+    def _connect(self) -> sqlite3.Connection:
         if self._pack is None:
             self.folder.mkdir(parents=True, exist_ok=True)
             place = self.folder / _PACK

@@ -81,7 +81,7 @@ class TryAgain(FetchError):
         self.pause_s = pause_s
 
 
-class Errand:
+class FetchAttempt:
     """One `fetch`: its limits, until when it may take, and which address it asks at the moment."""
 
     def __init__(self, limits: FetchLimits) -> None:
@@ -99,14 +99,14 @@ class Errand:
         return min(most, left)
 
 
-class _Stale(Exception):
+class _StaleConnection(Exception):
     """The server closed a kept-alive connection before it saw the request: no fault of the URL."""
 
 
-class _Pieces(io.RawIOBase):
+class _BodyStream(io.RawIOBase):
     """The bytes of an answer as they come, each within the errand's time, and not without end."""
 
-    def __init__(self, raw: Any, sock: socket.socket, errand: Errand) -> None:
+    def __init__(self, raw: Any, sock: socket.socket, errand: FetchAttempt) -> None:
         self._raw, self._sock, self._errand = raw, sock, errand
         self.room = _MOST_HEAD
         self.in_head = True
@@ -134,13 +134,13 @@ class _Pieces(io.RawIOBase):
         self._raw.close()
 
 
-class _Answer(http.client.HTTPResponse):
-    """An answer that is read from `_Pieces`."""
+class _Response(http.client.HTTPResponse):
+    """An answer that is read from `_BodyStream`."""
 
-    def __init__(self, errand: Errand, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, errand: FetchAttempt, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
         self._most = errand.limits.max_bytes
-        self._pieces = _Pieces(self.fp.detach(), sock, errand)
+        self._pieces = _BodyStream(self.fp.detach(), sock, errand)
         self.fp = io.BufferedReader(self._pieces)
 
     def begin(self) -> None:
@@ -157,7 +157,7 @@ class _Answer(http.client.HTTPResponse):
         self._pieces.room = self._most + self._most // 8 + _MOST_HEAD  # with the marks between chunks
 
 
-class _Guarded(HTTPConnection):
+class _GuardedConnection(HTTPConnection):
     """A connection to a judged address of its host."""
 
     def __init__(self, *args: Any, transport: Transport, **kwargs: Any) -> None:
@@ -195,7 +195,7 @@ class _Guarded(HTTPConnection):
                 sock.close()
                 failure = error
             else:
-                transport.opened(self)
+                transport.count_connection(self)
                 return sock
         raise failure or OSError(errno.EADDRNOTAVAIL, "no address")
 
@@ -205,12 +205,12 @@ class _Guarded(HTTPConnection):
 
     def getresponse(self) -> Any:
         reused = self._answers > 0  # http.client closes the connection before it raises
-        self.response_class = functools.partial(_Answer, self._transport.errand)  # type: ignore[assignment]
+        self.response_class = functools.partial(_Response, self._transport.errand)  # type: ignore[assignment]
         try:
             response = super().getresponse()
         except (OSError, http.client.BadStatusLine) as error:
             if reused:
-                raise _Stale from error
+                raise _StaleConnection from error
             raise
         if self.sock is not None:
             self._answers += 1
@@ -221,16 +221,16 @@ class _Guarded(HTTPConnection):
         super().close()
 
 
-class _GuardedTLS(_Guarded, HTTPSConnection):
+class _GuardedTLSConnection(_GuardedConnection, HTTPSConnection):
     """The same with TLS, whose certificate is checked for the name."""
 
 
 class _Pool(urllib3.HTTPConnectionPool):
-    ConnectionCls = _Guarded
+    ConnectionCls = _GuardedConnection
 
 
 class _TLSPool(urllib3.HTTPSConnectionPool):
-    ConnectionCls = _GuardedTLS
+    ConnectionCls = _GuardedTLSConnection
 
 
 class _Session(requests.Session):
@@ -269,7 +269,7 @@ class Transport(HTTPAdapter):
         self._here = threading.local()  # the errand of a thread
         self._lock = threading.Lock()
         self._addresses: dict[str, tuple[float, list[tuple[int, Any]]]] = {}
-        self._open: weakref.WeakSet[_Guarded] = weakref.WeakSet()
+        self._open: weakref.WeakSet[_GuardedConnection] = weakref.WeakSet()
         super().__init__(_MOST_OPEN, pool)
         self._session = _Session()
         self._session.mount("http://", self)
@@ -283,7 +283,9 @@ class Transport(HTTPAdapter):
         )
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
 
-    def get(self, errand: Errand, cookies: RequestsCookieJar | None, through: Through) -> urllib3.BaseHTTPResponse:
+    def get(
+        self, errand: FetchAttempt, cookies: RequestsCookieJar | None, through: Through
+    ) -> urllib3.BaseHTTPResponse:
         """The answer to a GET of the errand's target, its head read and its body not.
 
         Raises
@@ -301,7 +303,7 @@ class Transport(HTTPAdapter):
         try:
             if through == "pool" and cookies is None:
                 return self._ask(headers)
-            request = requests.Request("GET", _shown(target), headers, cookies=cookies).prepare()
+            request = requests.Request("GET", _public_url(target), headers, cookies=cookies).prepare()
             answer = self._session.send(request, stream=True, allow_redirects=False, proxies={})
             return answer.raw
         except requests.RequestException as error:
@@ -333,16 +335,16 @@ class Transport(HTTPAdapter):
                     decode_content=False,
                     enforce_content_length=False,
                 )
-            except _Stale:
+            except _StaleConnection:
                 continue  # each takes a connection away; the one that is opened at last is not stale
 
     @property
-    def errand(self) -> Errand:
+    def errand(self) -> FetchAttempt:
         """What this thread is about."""
-        errand: Errand = self._here.errand
+        errand: FetchAttempt = self._here.errand
         return errand
 
-    def opened(self, connection: _Guarded) -> None:
+    def count_connection(self, connection: _GuardedConnection) -> None:
         """Count a connection; where there are too many, the idle ones are closed."""
         with self._lock:
             crowded = sum(other.sock is not None for other in self._open) >= _MOST_OPEN
@@ -360,7 +362,7 @@ class Transport(HTTPAdapter):
 
     # -- addresses --------------------------------------------------------------------------------------------------
 
-    def addresses(self, errand: Errand) -> list[tuple[int, Any]]:
+    def addresses(self, errand: FetchAttempt) -> list[tuple[int, Any]]:
         """Addresses of the target's host, [(family, sockaddr)], every one of them judged."""
         target = errand.target
         known = self._addresses.get(target.host_port)
@@ -393,10 +395,10 @@ class Transport(HTTPAdapter):
 
 def keep_cookies(jar: RequestsCookieJar, target: Target, answer: urllib3.BaseHTTPResponse) -> None:
     """Put what an answer sets into the jar of its chain of redirects."""
-    extract_cookies_to_jar(jar, requests.Request("GET", _shown(target)).prepare(), answer)
+    extract_cookies_to_jar(jar, requests.Request("GET", _public_url(target)).prepare(), answer)
 
 
-def meanwhile(ask: Callable[[], Any], errand: Errand) -> list[Any]:
+def meanwhile(ask: Callable[[], Any], errand: FetchAttempt) -> list[Any]:
     """What `ask` returned or raised, or nothing when the errand's time is over first.
 
     It knows no time-out itself, so a thread does it and we stop waiting.
@@ -415,7 +417,7 @@ def meanwhile(ask: Callable[[], Any], errand: Errand) -> list[Any]:
     return box
 
 
-def failure(error: Exception, errand: Errand) -> FetchError:
+def failure(error: Exception, errand: FetchAttempt) -> FetchError:
     """In words, what broke off a request or an answer."""
     cause = error.args[-1] if isinstance(error, ProtocolError | SSLError) and error.args else error
     if isinstance(cause, http.client.IncompleteRead):
@@ -443,7 +445,7 @@ def _refuse(target: Target, why: str, *, operator_only: bool) -> NoReturn:
     raise RefusedHost(message, target.host_port, target.redirected, operator_only=operator_only)
 
 
-def _shown(target: Target) -> str:
+def _public_url(target: Target) -> str:
     """The address without its query, in ASCII: for cookies, and for what others may log."""
     host = f"[{target.host}]" if ":" in target.host else target.host
     return f"{target.scheme}://{host}:{target.port}{target.path.partition('?')[0]}"

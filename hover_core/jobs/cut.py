@@ -22,26 +22,26 @@ from hover_core.audio.segment import Piece
 from hover_core.audio.segmentation import Cut
 from hover_core.data.clips import Clip, clip_id, normal_url
 from hover_core.errors import Cancelled, DecodeError, Refused, SoundError
-from hover_core.jobs.cut_settings import CutSettings, Result, result_from, settings_of
+from hover_core.jobs.cut_settings import CutResult, CutSettings, result_from, settings_of
 from hover_core.jobs.fetch_log import FetchLog, fetch_log_of
 from hover_core.jobs.progress import Progress
-from hover_core.jobs.stage import Crew, Fetched, Recording, Source, Stage
+from hover_core.jobs.stage import Download, DownloadSource, Fetched, FetcherCount, Stage
 from hover_core.jobs.task import Task
 from hover_core.store import clip_rows
 from hover_core.tables.intake import Intake
 from hover_core.workspace.dataset import Dataset
-from hover_core.workspace.sounds import Listening
+from hover_core.workspace.sounds import ClipSounds
 
 LABEL_COLUMN: Final = "recording_label"
 MOST_CLIPS: Final = 1_000_000  # of one table
-CREW: Final = Crew.fixed(4)  # recordings are large
+CREW: Final = FetcherCount.constant(4)  # recordings are large
 _IN_FLIGHT: Final = 8  # recordings fetched but not measured
 _LOOK_S: Final = 0.2
 _FLUSH_S: Final = 1.0
 _FLUSH_CLIPS: Final = 2_000
 
 
-def run_here(
+def cut_here(
     dataset: Dataset,
     intake: Intake,
     cut: Cut,
@@ -49,7 +49,7 @@ def run_here(
     labels: str = "aside",
     progress: Progress | None = None,
     stop: Callable[[], bool] = lambda: False,
-) -> Result:
+) -> CutResult:
     """Cut in this process, without a job: for notebooks, which wait for it anyway. See `CutSettings`.
 
     Raises
@@ -93,7 +93,7 @@ class _Cutting:
         self.fetch_log = fetch_log or FetchLog(None)  # by the number of a recording
         self.finished: set[int] = {int(number) for number in before.get("finished", [])}
 
-    def run(self) -> Result:
+    def run(self) -> CutResult:
         by_url: dict[str, list[Clip]] = {}
         for clip in self.intake.clips:
             by_url.setdefault(clip.url, []).append(clip)
@@ -103,10 +103,10 @@ class _Cutting:
         progress.phase, progress.total = "cut", len(groups)
         progress.done, progress.failed = self.result.recordings, len(self.result.failures)
         cores = max(1, os.cpu_count() or 1)
-        listening = Listening(self.dataset.store, workers=cores)
-        cache = listening.cache
-        source = Source(
-            listening.fetcher_of(self.dataset.row),
+        sounds = ClipSounds(self.dataset.store, workers=cores)
+        cache = sounds.cache
+        source = DownloadSource(
+            sounds.fetcher_of(self.dataset.row),
             cache,
             through="session",
             max_file_bytes=math.inf,
@@ -114,11 +114,11 @@ class _Cutting:
         )
         known = self.fetch_log.read(cache)
         slots = threading.Semaphore(_IN_FLIGHT)
-        results: queue.Queue[list[_Measured] | BaseException] = queue.Queue()
+        results: queue.Queue[list[_RecordingCut] | BaseException] = queue.Queue()
         stage = Stage(
             source,
-            [Recording([number], groups[number][0].url, known.get(number, "")) for number in pending],
-            lambda batch: [self._measure(listening, fetched, groups) for fetched in batch],
+            [Download([number], groups[number][0].url, known.get(number, "")) for number in pending],
+            lambda batch: [self._measure(sounds, fetched, groups) for fetched in batch],
             results,
             crew=CREW,
             decoders=cores,
@@ -126,7 +126,7 @@ class _Cutting:
             batch_clips=lambda: 1,
         )
         begun, at_begin = time.monotonic(), len(self.finished)
-        ready: list[_Measured] = []
+        ready: list[_RecordingCut] = []
         left = len(pending)
         flushed = time.monotonic()
         stage.start()
@@ -155,26 +155,26 @@ class _Cutting:
                     raise Cancelled
         finally:
             stage.close()
-            listening.close()
+            sounds.close()
             self.fetch_log.discard()
         return self.result
 
-    def _measure(self, listening: Listening, fetched: Fetched, groups: Sequence[Sequence[Clip]]) -> _Measured:
+    def _measure(self, sounds: ClipSounds, fetched: Fetched, groups: Sequence[Sequence[Clip]]) -> _RecordingCut:
         """Where a recording is to be cut, or why it cannot be."""
         (number,) = fetched.recording.positions
-        measured = _Measured(number, fetched.recording.url, fetched.sha256)
+        measured = _RecordingCut(number, fetched.recording.url, fetched.sha256)
         if isinstance(fetched.data, SoundError):
             measured.reason = str(fetched.data)
             return measured
         try:
             for clip in groups[number]:
-                stretches = _stretches(listening, Piece(fetched.data, clip.start_s, clip.end_s), self.cut)
+                stretches = _stretches(sounds, Piece(fetched.data, clip.start_s, clip.end_s), self.cut)
                 measured.clips += [(clip, start, end) for start, end in stretches]
         except (SoundError, Refused) as error:
-            return _Measured(number, fetched.recording.url, reason=str(error))
+            return _RecordingCut(number, fetched.recording.url, reason=str(error))
         return measured
 
-    def _flush(self, ready: Sequence[_Measured]) -> None:
+    def _flush(self, ready: Sequence[_RecordingCut]) -> None:
         result = self.result
         made: dict[str, tuple[Clip, str]] = {}
         intake = Intake(roles={**self.intake.roles, LABEL_COLUMN: "label"})
@@ -197,7 +197,7 @@ class _Cutting:
             with self.dataset.store.write() as connection:
                 at = clip_rows.positions_of(connection, self.dataset.id, list(made))
                 heard = {
-                    at[key]: clip_rows.Heard(sha256, (clip.end_s or 0.0) - (clip.start_s or 0.0), None)
+                    at[key]: clip_rows.SoundFacts(sha256, (clip.end_s or 0.0) - (clip.start_s or 0.0), None)
                     for key, (clip, sha256) in made.items()
                 }
                 clip_rows.hear(connection, self.dataset.id, heard)
@@ -209,7 +209,7 @@ class _Cutting:
 
 
 @dataclass
-class _Measured:
+class _RecordingCut:
     """Where the recording of a number is to be cut, or the reason why it cannot be."""
 
     number: int
@@ -219,7 +219,7 @@ class _Measured:
     reason: str = ""
 
 
-def _take(results: queue.Queue[list[_Measured] | BaseException]) -> Iterator[_Measured]:
+def _take(results: queue.Queue[list[_RecordingCut] | BaseException]) -> Iterator[_RecordingCut]:
     """What has come, after a short wait if that is nothing; the exception of a thread is raised."""
     timeout_s = _LOOK_S
     while True:
@@ -233,16 +233,16 @@ def _take(results: queue.Queue[list[_Measured] | BaseException]) -> Iterator[_Me
         timeout_s = 0.0
 
 
-def _stretches(listening: Listening, piece: Piece, cut: Cut) -> list[tuple[float, float]]:
+def _stretches(sounds: ClipSounds, piece: Piece, cut: Cut) -> list[tuple[float, float]]:
     """Where a recording, or a stretch of it, is cut, in seconds of the recording."""
     begin = piece.start_s or 0.0
     if cut.way == "pauses":
-        duration_s, values = listening.workers.loudness(piece, step_s=segmentation.STEP_S)
+        duration_s, values = sounds.workers.loudness(piece, step_s=segmentation.STEP_S)
         stretches = segmentation.at_pauses(values, duration_s, cut)
         if not stretches:
             raise DecodeError("there is nothing but silence in it")
     else:
-        duration_s = listening.workers.probe(piece, counted=True).duration_s
+        duration_s = sounds.workers.probe(piece, counted=True).duration_s
         until = min(duration_s, piece.end_s) if piece.end_s is not None else duration_s
         if until <= begin:
             raise DecodeError(f"no sound from {begin:.1f} s on: the recording is {duration_s:.1f} s long")

@@ -71,7 +71,7 @@ def settings_of(job: Job) -> CutSettings:
 
 
 @dataclass
-class Result:
+class CutResult:
     """What cutting did so far."""
 
     recordings: int = 0
@@ -80,12 +80,12 @@ class Result:
     failures: list[tuple[str, str]] = field(default_factory=list)  # address, reason
 
 
-def result_from(more: Mapping[str, Any]) -> Result:
+def result_from(more: Mapping[str, Any]) -> CutResult:
     """The result as it stands in a job's progress, under `more`."""
     failures = [(str(address), str(reason)) for address, reason in more.get("failures", [])]
-    return Result(int(more.get("recordings", 0)), int(more.get("new", 0)), int(more.get("known", 0)), failures)
+    return CutResult(int(more.get("recordings", 0)), int(more.get("new", 0)), int(more.get("known", 0)), failures)
 
 
-def outcome(job: Job) -> Result:
+def outcome(job: Job) -> CutResult:
     """What a job has done so far."""
     return result_from(job.progress.get("more", {}))

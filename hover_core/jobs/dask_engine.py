@@ -20,14 +20,13 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from hover_core import settings
-from hover_core.audio.decoder_pool import Workers
-from hover_core.audio.segment import Heard
+from hover_core.audio.decoder_pool import DecoderPool
+from hover_core.audio.segment import DecodedClip
 from hover_core.errors import HoverError, Refused, SoundError
 from hover_core.fetching.fetcher import Fetcher
 from hover_core.fetching.sound_cache import SoundCache
-from hover_core.jobs import stage as stages
-from hover_core.jobs.engine import Answer, by_recording, number, run_or_report
-from hover_core.jobs.stage import Crew, Room, Source, Stage, vectorize_batch
+from hover_core.jobs.engine import RecordingResult, by_recording, number, run_or_report
+from hover_core.jobs.stage import ByteBudget, Download, DownloadSource, FetcherCount, Stage, vectorize_batch
 from hover_core.sources import for_dataset
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ _CONNECT_S: Final = 15
 _WORKERS_S: Final = 30
 
 Allowed = tuple[tuple[str, ...], tuple[str, ...]]  # `host:port` of the operator, and of the dataset's owner
-Recording = tuple[str, str, list[tuple[float | None, float | None]]]  # URL, SHA-256 if known, its clips
+DaskRecording = tuple[str, str, list[tuple[float | None, float | None]]]  # URL, SHA-256 if known, its clips
 
 
 # in the job -----------------------------------------------------------------------------------------------------------
@@ -123,7 +122,7 @@ class DaskEngine:
 
     def _submit(self, task: list[list[int]]) -> None:
         clips = self._clips
-        recordings: list[Recording] = []
+        recordings: list[DaskRecording] = []
         for positions in task:
             known = clips["sha256"][positions[0]]
             stretches = [(number(clips["start_s"][p]), number(clips["end_s"][p])) for p in positions]
@@ -140,9 +139,9 @@ class DaskEngine:
             task = self._under_way.pop(future)
             answer = self._answer(future, task)
             if answer is not None:
-                results.put([Answer(p, heard, sha) for p, (heard, sha) in zip(task, answer, strict=True)])
+                results.put([RecordingResult(p, heard, sha) for p, (heard, sha) in zip(task, answer, strict=True)])
 
-    def _answer(self, future: Any, task: list[list[int]]) -> list[tuple[list[Heard | SoundError], str]] | None:
+    def _answer(self, future: Any, task: list[list[int]]) -> list[tuple[list[DecodedClip | SoundError], str]] | None:
         """What a task found out; None if its clips are asked for again, one by one."""
         import distributed
 
@@ -182,15 +181,17 @@ def _tasks(recordings: Iterator[list[int]]) -> Iterator[list[list[int]]]:
         yield task
 
 
-def _unpack(numbers: dict[str, Any], lengths: list[int], width: int) -> list[tuple[list[Heard | SoundError], str]]:
+def _unpack(
+    numbers: dict[str, Any], lengths: list[int], width: int
+) -> list[tuple[list[DecodedClip | SoundError], str]]:
     """The answers of a task by recording, checked like any other outside data."""
     vectors = np.asarray(numbers["vectors"], np.float32)
     which = np.asarray(numbers["which"], np.int64)
     total = sum(lengths)
     if vectors.shape != (len(which), width) or not np.isfinite(vectors).all():
         return [([SoundError("the worker's answer cannot be read")] * length, "") for length in lengths]
-    heard: dict[int, Heard | SoundError] = {
-        int(number): Heard(vector, float(seconds), int(rate))
+    heard: dict[int, DecodedClip | SoundError] = {
+        int(number): DecodedClip(vector, float(seconds), int(rate))
         for number, vector, seconds, rate in zip(which, vectors, numbers["durations"], numbers["rates"], strict=True)
     }
     heard |= {int(number): SoundError(str(reason)) for number, reason in numbers["bad"].items()}
@@ -206,7 +207,7 @@ def _unpack(numbers: dict[str, Any], lengths: list[int], width: int) -> list[tup
 
 
 def hear(
-    key: str, allowed: tuple[Sequence[str], Sequence[str]], names: Sequence[str], recordings: Sequence[Recording]
+    key: str, allowed: tuple[Sequence[str], Sequence[str]], names: Sequence[str], recordings: Sequence[DaskRecording]
 ) -> dict[str, Any]:
     """A task: fetch some recordings and vectorize their clips, in a Dask worker.
 
@@ -239,10 +240,10 @@ class _DaskWorker:
     """What a worker process keeps from task to task: connections, children that decode, a bound on bytes in memory."""
 
     def __init__(self) -> None:
-        self._workers = Workers()
+        self._workers = DecoderPool()
         self._fetchers: dict[Any, Fetcher] = {}
         self._lock = threading.Lock()
-        self._room = Room()
+        self._room = ByteBudget()
         # Sound is kept only where the operator says where: a folder that the app shares serves the players there.
         self._cache = None
         if os.environ.get("HOVER_DATA"):
@@ -250,23 +251,23 @@ class _DaskWorker:
             self._cache = SoundCache(folder, max_bytes=settings.cache_bytes(), packed=False)
 
     def hear(
-        self, key: str, allowed: Allowed, names: tuple[str, ...], recordings: Sequence[Recording]
+        self, key: str, allowed: Allowed, names: tuple[str, ...], recordings: Sequence[DaskRecording]
     ) -> dict[str, Any]:
         stretches = [stretch for _, _, clips in recordings for stretch in clips]
         firsts = np.cumsum([0, *(len(clips) for _, _, clips in recordings)]).tolist()
-        results: queue.Queue[list[Answer] | BaseException] = queue.Queue()
+        results: queue.Queue[list[RecordingResult] | BaseException] = queue.Queue()
         stage = Stage(
-            Source(self._fetcher(allowed, names), self._cache, where="on the worker"),
+            DownloadSource(self._fetcher(allowed, names), self._cache, where="on the worker"),
             [
-                stages.Recording(list(range(first, first + len(clips))), url, known)
+                Download(list(range(first, first + len(clips))), url, known)
                 for first, (url, known, clips) in zip(firsts, recordings, strict=False)
             ],
             lambda batch: vectorize_batch(self._workers, key, batch, stretches.__getitem__),
             results,
-            crew=Crew.fixed(len(recordings)),
+            crew=FetcherCount.constant(len(recordings)),
             room=self._room,
         )
-        heard: dict[int, Heard] = {}
+        heard: dict[int, DecodedClip] = {}
         bad: dict[int, str] = {}
         sha256: dict[int, str] = {}
         stage.start()
@@ -278,7 +279,7 @@ class _DaskWorker:
                 for answer in answers:
                     sha256[answer.positions[0]] = answer.sha256
                     for place, clip in zip(answer.positions, answer.clips, strict=True):
-                        if isinstance(clip, Heard):
+                        if isinstance(clip, DecodedClip):
                             heard[place] = clip
                         else:
                             bad[place] = str(clip)

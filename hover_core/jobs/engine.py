@@ -8,23 +8,23 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
-from hover_core.audio.segment import Heard
+from hover_core.audio.segment import DecodedClip
 from hover_core.errors import SoundError
 
 BATCH_CLIPS: Final = 24
 
 
 @dataclass
-class Answer:
+class RecordingResult:
     """What an engine found out about one recording: for each clip of it a vector, or why there is none."""
 
     positions: list[int]
-    clips: Sequence[Heard | SoundError]
+    clips: Sequence[DecodedClip | SoundError]
     sha256: str = ""
 
 
 class Engine(Protocol):
-    """What fetches and decodes. Its threads put lists of `Answer` into `results`, or an error that ends the work."""
+    """Fetches and decodes; its threads put lists of `RecordingResult` into `results`, or an error that ends it."""
 
     def start(self, pending: Sequence[int], results: queue.Queue[Any]) -> None:
         """Begin with these clips; take a slot for each before it is fetched."""

@@ -9,15 +9,15 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
-from hover_core.jobs.engine import BATCH_CLIPS, Answer, by_recording, number
+from hover_core.jobs.engine import BATCH_CLIPS, RecordingResult, by_recording, number
 from hover_core.jobs.fetch_log import FetchLog
 from hover_core.jobs.progress import Progress
-from hover_core.jobs.stage import Crew, Fetched, Recording, Source, Stage, vectorize_batch
+from hover_core.jobs.stage import Download, DownloadSource, Fetched, FetcherCount, Stage, vectorize_batch
 from hover_core.workspace.dataset import Dataset
-from hover_core.workspace.sounds import Listening
+from hover_core.workspace.sounds import ClipSounds
 
 IN_FLIGHT: Final = 240  # clips fetched but not committed
-CREW: Final = Crew(at_first=4, enough_of_large=16, at_most=128)
+CREW: Final = FetcherCount(at_first=4, enough_of_large=16, at_most=128)
 _BATCH_S: Final = 0.05
 
 
@@ -36,18 +36,18 @@ class LocalEngine:
         self.dataset, self.clips, self.key, self.progress = dataset, clips, key, progress
         self._starts, self._ends = (clips[name].tolist() for name in ("start_s", "end_s"))
         self.cores = max(1, os.cpu_count() or 1)
-        self._listening = Listening(dataset.store, workers=self.cores)
+        self._sounds = ClipSounds(dataset.store, workers=self.cores)
         self._slots, self._fetch_log = slots, fetch_log
-        self._heard = 0  # clips that were decoded, or refused
+        self._decoded = 0  # clips that were decoded, or refused
         self._started = time.monotonic()
         self._stage: Stage | None = None
 
     def start(self, pending: Sequence[int], results: queue.Queue[Any]) -> None:
         """Begin with these clips."""
         self._started = time.monotonic()
-        cache = self._listening.cache
-        source = Source(
-            self._listening.fetcher_of(self.dataset.row),
+        cache = self._sounds.cache
+        source = DownloadSource(
+            self._sounds.fetcher_of(self.dataset.row),
             cache,
             max_file_bytes=cache.max_bytes / IN_FLIGHT / 2,  # it holds whatever is under way with room to spare
             note=lambda recording, sha256, sound: self._fetch_log.add(recording.positions, sha256, sound, cache),
@@ -70,7 +70,7 @@ class LocalEngine:
 
     def shares(self) -> dict[str, float]:
         """What the time of this machine's decoders goes to."""
-        spent, now = self._listening.workers.spent(), time.monotonic()
+        spent, now = self._sounds.workers.time_spent(), time.monotonic()
         at_hand = self.cores * (now - self._started) - spent.starting_s
         busy = min(1.0, max(0.0, spent.at_work_s - spent.starting_s) / max(at_hand, 1e-3))
         decoding, computing = spent.decoding_s, spent.computing_s
@@ -81,28 +81,28 @@ class LocalEngine:
         """Stop."""
         if self._stage is not None:
             self._stage.close()
-        self._listening.close()
+        self._sounds.close()
 
-    def _recordings(self, pending: Sequence[int]) -> Iterator[Recording]:
+    def _recordings(self, pending: Sequence[int]) -> Iterator[Download]:
         urls, known = self.clips["url"].tolist(), self.clips["sha256"].tolist()
-        for position, sha256 in self._fetch_log.read(self._listening.cache).items():
+        for position, sha256 in self._fetch_log.read(self._sounds.cache).items():
             known[position] = sha256
         for positions in by_recording(pending, urls):
             sha256 = known[positions[0]]
-            yield Recording(positions, urls[positions[0]], sha256 if isinstance(sha256, str) else "")
+            yield Download(positions, urls[positions[0]], sha256 if isinstance(sha256, str) else "")
 
     def _batch_clips(self) -> int:
         """So many clips as take a moment, so that no process still has a long batch when the others have done all."""
-        spent, heard = self._listening.workers.spent(), self._heard
+        spent, heard = self._sounds.workers.time_spent(), self._decoded
         seconds = (spent.decoding_s + spent.computing_s) / heard if heard else 0.0
         return int(min(BATCH_CLIPS, max(1, _BATCH_S / seconds))) if seconds else BATCH_CLIPS
 
-    def _hear(self, batch: list[Fetched]) -> list[Answer]:
+    def _hear(self, batch: list[Fetched]) -> list[RecordingResult]:
         answers = vectorize_batch(
-            self._listening.workers, self.key, batch, lambda p: (number(self._starts[p]), number(self._ends[p]))
+            self._sounds.workers, self.key, batch, lambda p: (number(self._starts[p]), number(self._ends[p]))
         )
-        self._heard += sum(len(answer.positions) for answer in answers if answer.sha256)
+        self._decoded += sum(len(answer.positions) for answer in answers if answer.sha256)
         if self._stage is not None:
             self.progress.waiting_s = self._stage.waiting_s
-        self.progress.computing_s = self._listening.workers.spent().at_work_s
+        self.progress.computing_s = self._sounds.workers.time_spent().at_work_s
         return answers

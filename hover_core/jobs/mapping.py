@@ -26,10 +26,10 @@ def make_map(task: Task) -> None:
     threading.Thread(target=reducers.warm, daemon=True).start()
     dataset, settings, progress = task.dataset, task.job.settings, task.progress
     key = settings["vectorizer"]
-    old = maps.standing(dataset)
+    old = maps.main_map(dataset)
 
     def draw_placeholder() -> None:
-        if old is None and len(vector_rows.vectorized(dataset.store, dataset.id, key)) >= _PLACEHOLDER_CLIPS:
+        if old is None and len(vector_rows.vectorized_positions(dataset.store, dataset.id, key)) >= _PLACEHOLDER_CLIPS:
             maps.embed(dataset, key, "pca", placeholder=True)
 
     if _is_pending(dataset, key):
@@ -83,7 +83,7 @@ def _epochs(task: Task) -> Callable[[int, int], None]:
 
 def _is_pending(dataset: Dataset, key: str) -> bool:
     """Whether there are clips to be vectorized: asked without reading their table."""
-    if vector_keys.brought(dataset.store, dataset.id, key):
+    if vector_keys.is_imported(dataset.store, dataset.id, key):
         return False  # nothing here could make more of those
-    known = len(vector_rows.vectorized(dataset.store, dataset.id, key)) + len(dataset.failures(key))
+    known = len(vector_rows.vectorized_positions(dataset.store, dataset.id, key)) + len(dataset.failures(key))
     return known < dataset.row.size

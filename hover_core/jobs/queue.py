@@ -63,7 +63,7 @@ def start(
     dataset.by.allow("own", dataset.id)
     if draw not in DRAW:
         raise Refused(f"draw={draw!r} must be one of {', '.join(DRAW)}")
-    key = vectorizer if vector_keys.brought(dataset.store, dataset.id, vectorizer) else registry.get(vectorizer).key
+    key = vectorizer if vector_keys.is_imported(dataset.store, dataset.id, vectorizer) else registry.get(vectorizer).key
     reducers.Reducer(reducer, int(options.get("dimension", 2)), options)
     if not dataset.row.size:
         raise Refused("the dataset has no clips yet: add a table first")

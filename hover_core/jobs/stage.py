@@ -19,13 +19,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from hover_core.audio.decoder_pool import Workers
+from hover_core.audio.decoder_pool import DecoderPool
 from hover_core.audio.segment import Piece
 from hover_core.errors import SoundError
 from hover_core.fetching.fetcher import Fetcher
 from hover_core.fetching.sound_cache import SMALL_BYTES, SoundCache
 from hover_core.fetching.transport import Through
-from hover_core.jobs.engine import BATCH_CLIPS, Answer, run_or_report
+from hover_core.jobs.engine import BATCH_CLIPS, RecordingResult, run_or_report
 
 BYTES_IN_FLIGHT: Final = 256_000_000  # in one process
 _BATCH_BYTES: Final = 16_000_000
@@ -38,7 +38,7 @@ _LOOK_S: Final = 0.2  # so often a thread that waits looks whether the stage was
 
 
 @dataclass
-class Recording:
+class Download:
     """What is fetched once: a URL, and the positions of its clips in whatever order the caller has."""
 
     positions: list[int]
@@ -50,7 +50,7 @@ class Recording:
 class Fetched:
     """A recording as a decoder takes it, or why there is none."""
 
-    recording: Recording
+    recording: Download
     data: bytes | Path | SoundError
     sha256: str = ""
     host: str = ""  # the host that sent it; empty if the cache had it, or nobody
@@ -62,7 +62,7 @@ class Fetched:
 
 
 @dataclass(frozen=True)
-class Source:
+class DownloadSource:
     """Where recordings come from: the cache, else the guarded fetcher.
 
     Attributes
@@ -79,9 +79,9 @@ class Source:
     through: Through = "pool"
     max_file_bytes: float = 0
     where: str = "on this machine"
-    note: Callable[[Recording, str, bytes], None] = lambda recording, sha256, sound: None
+    note: Callable[[Download, str, bytes], None] = lambda recording, sha256, sound: None
 
-    def fetch(self, recording: Recording) -> Fetched:
+    def fetch(self, recording: Download) -> Fetched:
         """Fetch a recording; a failure is a value."""
         cache, url, sha256 = self.cache, recording.url, recording.sha256
         sound: bytes | Path | None = cache.get(sha256) if cache and sha256 else None
@@ -106,7 +106,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Crew:
+class FetcherCount:
     """How many threads fetch.
 
     Attributes
@@ -120,12 +120,12 @@ class Crew:
     at_most: int
 
     @classmethod
-    def fixed(cls, count: int) -> Crew:
+    def constant(cls, count: int) -> FetcherCount:
         """So many, whatever the server does."""
         return cls(count, count, count)
 
 
-class Room:
+class ByteBudget:
     """A bound on the bytes that are fetched and not decoded; stages of one process may share it."""
 
     def __init__(self, max_bytes: int = BYTES_IN_FLIGHT) -> None:
@@ -167,26 +167,26 @@ class Stage:
 
     def __init__(
         self,
-        source: Source,
-        recordings: Iterable[Recording],
+        source: DownloadSource,
+        recordings: Iterable[Download],
         decode: Callable[[list[Fetched]], Any],
         results: queue.Queue[Any],
         *,
-        crew: Crew,
+        crew: FetcherCount,
         decoders: int = 1,
-        room: Room | None = None,
+        room: ByteBudget | None = None,
         slots: threading.Semaphore | None = None,
         batch_clips: Callable[[], int] = lambda: BATCH_CLIPS,
     ) -> None:
         self.waiting_s = self.idle_s = self.decoding_s = 0.0
         self._source, self._decode, self._results = source, decode, results
         self._crew, self._decoders, self._batch_clips = crew, decoders, batch_clips
-        self._room = room or Room()
+        self._room = room or ByteBudget()
         self._closed = threading.Event()
-        self._todo = _Todo(iter(recordings), slots, self._closed)
+        self._todo = _PendingDownloads(iter(recordings), slots, self._closed)
         self._fetched: queue.Queue[Fetched | None] = queue.Queue()
         self._lock = threading.Lock()  # for the counts
-        self._waits = _Waits()
+        self._waits = _Latency()
         self._answers = self._answered_bytes = 0
 
     def start(self) -> None:
@@ -280,11 +280,11 @@ class Stage:
 
 
 def vectorize_batch(
-    workers: Workers,
+    workers: DecoderPool,
     key: str,
     batch: list[Fetched],
     stretch: Callable[[int], tuple[float | None, float | None]],
-) -> list[Answer]:
+) -> list[RecordingResult]:
     """The vectors of all clips of a batch.
 
     Parameters
@@ -299,16 +299,16 @@ def vectorize_batch(
         for position in fetched.recording.positions
     ]
     vectors = iter(workers.vectorize(pieces, key) if pieces else [])
-    answers: list[Answer] = []
+    answers: list[RecordingResult] = []
     for fetched in batch:
         failure = fetched.data if isinstance(fetched.data, SoundError) else None
         positions = fetched.recording.positions
         clips = [failure if failure is not None else next(vectors) for _ in positions]
-        answers.append(Answer(positions, clips, fetched.sha256))
+        answers.append(RecordingResult(positions, clips, fetched.sha256))
     return answers
 
 
-class _Waits:
+class _Latency:
     """How long answers keep one waiting, and whether it is for the way or for others of our own questions.
 
     More questions at once help against a long way. Where they stand in line at the server they help nobody, and all
@@ -338,20 +338,20 @@ class _Waits:
         return shortest_s, self._queued
 
 
-class _Todo:
+class _PendingDownloads:
     """The recordings that are left, for many threads; a slot is taken for each position before a recording is given."""
 
     def __init__(
-        self, recordings: Iterator[Recording], slots: threading.Semaphore | None, closed: threading.Event
+        self, recordings: Iterator[Download], slots: threading.Semaphore | None, closed: threading.Event
     ) -> None:
         self._recordings, self._slots, self._closed = recordings, slots, closed
         self._lock = threading.Lock()  # one takes slots at a time: two that hold half of theirs would wait forever
         self.ended = False
 
-    def __iter__(self) -> _Todo:
+    def __iter__(self) -> _PendingDownloads:
         return self
 
-    def __next__(self) -> Recording:
+    def __next__(self) -> Download:
         with self._lock:
             recording = None if self.ended else next(self._recordings, None)
             for _ in recording.positions if recording and self._slots else ():

@@ -17,9 +17,9 @@ from typing import Any, Final
 import numpy as np
 
 from hover_core import settings
-from hover_core.audio.segment import Heard
+from hover_core.audio.segment import DecodedClip
 from hover_core.errors import Cancelled
-from hover_core.jobs.engine import Answer, Engine
+from hover_core.jobs.engine import Engine, RecordingResult
 from hover_core.jobs.fetch_log import FetchLog
 from hover_core.jobs.local_engine import IN_FLIGHT, LocalEngine
 from hover_core.jobs.progress import Progress, Rate
@@ -71,7 +71,7 @@ class Vectorizing:
         """
         dataset, progress = self.dataset, self.progress
         clips = clip_rows.table(dataset.store, dataset.id)
-        have = vector_rows.vectorized(dataset.store, dataset.id, self.key)
+        have = vector_rows.vectorized_positions(dataset.store, dataset.id, self.key)
         failed = {failure.position for failure in vector_rows.failures(dataset.store, dataset.id, self.key)}
         done = set(have.tolist()) | failed
         pending = [position for position in range(len(clips)) if position not in done]
@@ -79,7 +79,7 @@ class Vectorizing:
         progress.done, progress.failed = len(have), len(failed)
         if not pending:
             return
-        results: queue.Queue[list[Answer] | BaseException] = queue.Queue()
+        results: queue.Queue[list[RecordingResult] | BaseException] = queue.Queue()
         engine = self._engine(clips)
         try:
             engine.start(pending, results)
@@ -97,7 +97,7 @@ class Vectorizing:
         return LocalEngine(self.dataset, clips, self.key, self.progress, self.slots, self.fetch_log)
 
     def _collect(self, engine: Engine, results: queue.Queue[Any], pending: int) -> None:
-        good: list[tuple[int, Heard, str]] = []
+        good: list[tuple[int, DecodedClip, str]] = []
         bad: dict[int, str] = {}
         flushed = time.monotonic()
         rate = Rate()
@@ -111,7 +111,7 @@ class Vectorizing:
                     raise answers
                 for one in answers:
                     for position, answer in zip(one.positions, one.clips, strict=True):
-                        if isinstance(answer, Heard):
+                        if isinstance(answer, DecodedClip):
                             good.append((position, answer, one.sha256))
                         else:
                             bad[position] = str(answer)
@@ -140,14 +140,16 @@ class Vectorizing:
             if cancelled:
                 raise Cancelled
 
-    def _flush(self, good: list[tuple[int, Heard, str]], bad: dict[int, str]) -> None:
+    def _flush(self, good: list[tuple[int, DecodedClip, str]], bad: dict[int, str]) -> None:
         dataset = self.dataset
         with dataset.store.write() as connection:
             if good:
                 vectors = np.stack([heard.vector for _, heard, _ in good]).astype(np.float32)
                 positions = [position for position, _, _ in good]
                 vector_rows.add_vectors(connection, dataset.id, self.key, positions, vectors)
-                known = {p: clip_rows.Heard(sha256, heard.duration_s, heard.sample_rate) for p, heard, sha256 in good}
+                known = {
+                    p: clip_rows.SoundFacts(sha256, heard.duration_s, heard.sample_rate) for p, heard, sha256 in good
+                }
                 clip_rows.hear(connection, dataset.id, known)
             vector_rows.add_failures(connection, dataset.id, self.key, bad)
 

@@ -79,7 +79,7 @@ def _run(job_id: int, attempt: int, datasets: Datasets | None = None) -> int:
     progress = Progress(
         progressed_at_attempt=int(job.progress.get("progressed_at_attempt", 0)), more=dict(job.progress.get("more", {}))
     )
-    stop = _Heart(datasets.store, job_id, attempt, progress)
+    stop = _Heartbeat(datasets.store, job_id, attempt, progress)
     try:
         _work_of(job)(Task(dataset, job, progress, stop, stop.note_commit))
         state = "done"
@@ -95,7 +95,7 @@ def _run(job_id: int, attempt: int, datasets: Datasets | None = None) -> int:
     return 0 if state == "done" else 1
 
 
-class _Heart:
+class _Heartbeat:
     """Writes progress once a second from a thread of its own; calling it says whether to stop."""
 
     def __init__(self, store: Store, job_id: int, attempt: int, progress: Progress) -> None:

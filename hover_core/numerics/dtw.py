@@ -44,7 +44,7 @@ class Sequences:
         self.frames: NDArray[np.float16] = np.empty((int(self.counts.sum()), COEFFICIENTS), np.float16)
         for row in range(len(packed)):
             start, count = self.starts[row], self.counts[row]
-            self.frames[start : start + count] = unpacked(packed[row])
+            self.frames[start : start + count] = unpack(packed[row])
 
     @property
     def nbytes(self) -> int:
@@ -85,14 +85,14 @@ class Sequences:
         return out
 
 
-def unpacked(packed: Floats) -> Floats:
+def unpack(packed: Floats) -> Floats:
     """One packed sequence [shape=(1201,)] as frames without their mean. [shape=(frames, COEFFICIENTS)]"""
     count = int(packed[0])
     frames = packed[1 : 1 + count * COEFFICIENTS].reshape(count, COEFFICIENTS)
     return np.asarray(frames - frames.mean(axis=0), np.float32)
 
 
-def reordered(scores: Floats, distances: Floats) -> Positions:
+def rerank(scores: Floats, distances: Floats) -> Positions:
     """The order in which clips answer when both count: cosines [shape=(m,)], best first, and their distances.
 
     Each in units of its own spread, the distance twice. On spoken digits that is better than either alone, and it hurts
@@ -103,11 +103,11 @@ def reordered(scores: Floats, distances: Floats) -> Positions:
     if known.sum() < 2:
         return np.arange(len(scores))
     merit = np.full(len(scores), -np.inf)
-    merit[known] = _spread(scores[known]) - 2 * _spread(distances[known])
+    merit[known] = _standardise(scores[known]) - 2 * _standardise(distances[known])
     return np.argsort(-merit, kind="stable").astype(np.int64)
 
 
-def _spread(values: Floats) -> NDArray[np.float64]:
+def _standardise(values: Floats) -> NDArray[np.float64]:
     deviation = float(values.std(dtype=np.float64))
     return (values.astype(np.float64) - float(values.mean(dtype=np.float64))) / (deviation or 1.0)
 

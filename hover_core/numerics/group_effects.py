@@ -66,8 +66,8 @@ class GroupEffects:
         # what is left of all variance when that between the means is taken away
         within = np.maximum(squares - (count * (means - whole) ** 2).sum(axis=0), 0) / max(1, len(order) - len(present))
         between = np.maximum(((means - whole) ** 2).mean(axis=0) - within * (1 / count).mean(), 0)
-        offsets = ((means - whole) * _owed(between, within / count)).astype(np.float32)
-        return cls(dict(zip(names[present].tolist(), offsets, strict=True)), whole, _owed(between, within))
+        offsets = ((means - whole) * _shrinkage(between, within / count)).astype(np.float32)
+        return cls(dict(zip(names[present].tolist(), offsets, strict=True)), whole, _shrinkage(between, within))
 
     def taken_out(self, vectors: Floats, groups: Sequence[str | None]) -> Floats:
         """Vectors [shape=(n, d)] without what their groups have in common.
@@ -89,7 +89,7 @@ class GroupEffects:
         return left
 
 
-def _owed(between: NDArray[np.float64], noise: NDArray[np.float64]) -> NDArray[np.float64]:
+def _shrinkage(between: NDArray[np.float64], noise: NDArray[np.float64]) -> NDArray[np.float64]:
     """The share of a difference that is the group's and not chance."""
     between, noise = np.broadcast_arrays(between, noise)
     return np.divide(between, between + noise, out=np.zeros_like(noise), where=between > 0)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from hover_core.data.arrays import Floats, Positions
 from hover_core.numerics import neighbours
 from hover_core.numerics.group_effects import GroupEffects
-from hover_core.numerics.ivf import Inverted
+from hover_core.numerics.ivf import IvfIndex
 from hover_core.numerics.standardize import WHITENING, Scale, unit
 
 EXACT_UP_TO: Final = 16_000_000  # numbers (rows × dimensions) that are compared one by one within 5 ms
@@ -71,7 +71,7 @@ class SearchIndex:
             self.lengths[at : at + _CHUNK] = np.linalg.norm(standard, axis=1)
             self.units[at : at + _CHUNK] = unit(standard)
         wanted = kind or ("exact" if self.units.size <= EXACT_UP_TO else "inverted")
-        self._inverted = Inverted.of(self.units) if wanted == "inverted" and len(vectors) else None
+        self._inverted = IvfIndex.of(self.units) if wanted == "inverted" and len(vectors) else None
         self.recall = 1.0 if self._inverted is None else self._inverted.recall
         self.kind = "exact" if self._inverted is None else "inverted"
 
@@ -80,11 +80,11 @@ class SearchIndex:
 
         `leave_out` is a position that does not answer (the query itself).
         """
-        rows, cosines = self.nearest(self.asked(query), k + 1)
+        rows, cosines = self.nearest(self.as_queries(query), k + 1)
         keep = self.positions[rows] != leave_out if leave_out is not None else np.ones(len(rows), bool)
         return self.positions[rows[keep][:k]], cosines[keep][:k]
 
-    def asked(self, vectors: Floats, groups: Sequence[str | None] | None = None) -> Floats:
+    def as_queries(self, vectors: Floats, groups: Sequence[str | None] | None = None) -> Floats:
         """Raw vectors [shape=(d,) or (m, d)] as queries: standardised as the corpus is, at length 1. [shape=(m, d)]
 
         `groups` are theirs, where they are known: what a group has in common is taken out if it is of the corpus.

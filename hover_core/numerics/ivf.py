@@ -27,7 +27,7 @@ _CHUNK: Final = 65_536
 
 
 @dataclass(frozen=True)
-class Effort:
+class SearchEffort:
     """How much is looked through for so many hits.
 
     Attributes
@@ -44,16 +44,16 @@ class Effort:
     recall: float
 
 
-class Inverted:
+class IvfIndex:
     """Safe for threads: nothing of it changes once it is built. Make one by `of`."""
 
-    def __init__(self, units: Floats, index: Any, efforts: list[Effort]) -> None:
+    def __init__(self, units: Floats, index: Any, efforts: list[SearchEffort]) -> None:
         self.efforts = efforts
         self._units, self._index = units, index
-        self._settings = [neighbours.probing(effort.probes) for effort in efforts]
+        self._settings = [neighbours.probe_parameters(effort.probes) for effort in efforts]
 
     @classmethod
-    def of(cls, units: Floats) -> Inverted | None:
+    def of(cls, units: Floats) -> IvfIndex | None:
         """The file of a corpus [shape=(n, d), length 1], or None if none would find `RECALL` of the nearest."""
         n, d = units.shape
         lists = int(np.clip(np.sqrt(n), 1, 4_096))
@@ -65,7 +65,7 @@ class Inverted:
             index = neighbours.code_index(units[np.sort(draw.permutation(n)[: 40 * lists])], lists, kind, rounds=8)
             for at in range(0, n, _CHUNK):
                 index.add(units[at : at + _CHUNK])
-            efforts: list[Effort] = []
+            efforts: list[SearchEffort] = []
             for truth in truths:
                 found = _least(index, sample, truth, n, efforts[-1].probes if efforts else 1)
                 if found is None:
@@ -99,14 +99,14 @@ class Inverted:
 
 
 @dataclass(frozen=True)
-class _Truth:
+class _ExactNeighbours:
     """The nearest of each query of a sample: rows, rising. A row as near as the last of the `k` is among them."""
 
     k: int
     rows: list[Positions]
 
 
-def _true(units: Floats, sample: Floats, amounts: list[int]) -> list[_Truth]:
+def _true(units: Floats, sample: Floats, amounts: list[int]) -> list[_ExactNeighbours]:
     n = len(units)
     found: list[list[Positions]] = [[] for _ in amounts]
     step = max(1, 2**24 // n)
@@ -115,10 +115,10 @@ def _true(units: Floats, sample: Floats, amounts: list[int]) -> list[_Truth]:
             last = np.partition(cosines, sorted({n - k for k in amounts}))
             for rows, k in zip(found, amounts, strict=True):
                 rows.append(np.flatnonzero(cosines >= last[n - k] - 1e-6))
-    return [_Truth(k, rows) for k, rows in zip(amounts, found, strict=True)]
+    return [_ExactNeighbours(k, rows) for k, rows in zip(amounts, found, strict=True)]
 
 
-def _least(index: Any, sample: Floats, truth: _Truth, n: int, from_probes: int) -> Effort | None:
+def _least(index: Any, sample: Floats, truth: _ExactNeighbours, n: int, from_probes: int) -> SearchEffort | None:
     """The effort that reads the fewest bytes and finds enough: more lists or more proposals, whichever is cheaper."""
     k, most = truth.k, min(_MOST * truth.k, n)
     a_list, a_proposal = index.code_size * n / index.nlist, sample.itemsize * sample.shape[1]
@@ -128,7 +128,7 @@ def _least(index: Any, sample: Floats, truth: _Truth, n: int, from_probes: int) 
         if probes * a_list + k * a_proposal >= cost:  # what follows reads more, however few are proposed
             break
         with neighbours.one_core():
-            _, proposed = index.search(sample, most, params=neighbours.probing(probes))
+            _, proposed = index.search(sample, most, params=neighbours.probe_parameters(probes))
         hits = np.stack([np.isin(rows, true) for rows, true in zip(proposed, truth.rows, strict=True)])
         shares = np.minimum(hits.cumsum(axis=1, dtype=np.int32) / k, 1)
         recall = shares.mean(axis=0)
@@ -138,5 +138,5 @@ def _least(index: Any, sample: Floats, truth: _Truth, n: int, from_probes: int) 
         amount = max(k, int(np.argmax(sure)) + 1)
         if probes * a_list + amount * a_proposal < cost:
             cost = probes * a_list + amount * a_proposal
-            best = Effort(k, probes, amount, float(recall[amount - 1]))
+            best = SearchEffort(k, probes, amount, float(recall[amount - 1]))
     return best

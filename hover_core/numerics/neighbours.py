@@ -68,7 +68,7 @@ def code_index(training: Floats, cells: int, codes: str, *, rounds: int) -> Any:
     return index
 
 
-def probing(cells: int) -> Any:
+def probe_parameters(cells: int) -> Any:
     """What is passed to an index's `search` as `params`, so that it looks into so many cells."""
     import faiss
 

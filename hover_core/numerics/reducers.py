@@ -1,7 +1,7 @@
 """Vectors → embedding, by reducers that are found by name: UMAP, PCA, umap-learn itself, and those of other packages.
 
 A reducer is fitted on the clips that may shape the map and only *transforms* the others, so that test clips never
-influence where anything lies. What was fitted is gone when its process ends; `Reducer.standing` takes up a map from the
+influence where anything lies. What was fitted is gone when its process ends; `Reducer.resume` takes up a map from the
 vectors and coordinates that are stored, so that clips that come later are placed on it.
 """
 
@@ -34,7 +34,7 @@ _fitting = threading.Lock()  # umap-learn: its progress bar and Python's warning
 
 
 @dataclass(frozen=True)
-class Kind:
+class ReducerKind:
     """What can be chosen as a reducer.
 
     Attributes
@@ -49,11 +49,11 @@ class Kind:
 
 
 KINDS: Final = (
-    Kind("umap", "UMAP", "Keeps clouds together: what to label on."),
-    Kind("pca", "PCA", "A quick look; large distances mean something, clouds overlap."),
-    Kind("umap-learn", "umap-learn", "The reference implementation of UMAP, slower; takes all of its settings."),
+    ReducerKind("umap", "UMAP", "Keeps clouds together: what to label on."),
+    ReducerKind("pca", "PCA", "A quick look; large distances mean something, clouds overlap."),
+    ReducerKind("umap-learn", "umap-learn", "The reference implementation of UMAP, slower; takes all of its settings."),
 )
-_IVIS: Final = Kind("ivis", "ivis", "A siamese neural network (Szubert et al. 2019); takes minutes.")
+_IVIS: Final = ReducerKind("ivis", "ivis", "A siamese neural network (Szubert et al. 2019); takes minutes.")
 _NO_IVIS: Final = (
     "ivis is not installed here. Its last release (2.0.11) wants TensorFlow below 2.16, which needs numpy 1; this app "
     "needs numpy 2, and with that TensorFlow cannot be imported (tried on Python 3.11). Use umap, or compute "
@@ -62,10 +62,10 @@ _NO_IVIS: Final = (
 Make = Callable[..., Any]  # (dimension, **settings) → an object with fit_transform(X) and perhaps transform(X)
 
 
-def kinds() -> tuple[Kind, ...]:
+def kinds() -> tuple[ReducerKind, ...]:
     """All reducers that can be chosen: ours, and those of other packages."""
     others = tuple(
-        Kind(name, str(getattr(make, "title", name)), str(getattr(make, "good_for", "From another package.")))
+        ReducerKind(name, str(getattr(make, "title", name)), str(getattr(make, "good_for", "From another package.")))
         for name, make in _of_packages().items()
         if name != _IVIS.name
     )
@@ -74,7 +74,7 @@ def kinds() -> tuple[Kind, ...]:
 
 def problems() -> tuple[str, ...]:
     """A sentence for every package's reducer that cannot be used, and why."""
-    found = plugins.found(plugins.REDUCERS)
+    found = plugins.plugins(plugins.REDUCERS)
     ours = {kind.name for kind in KINDS}
     taken = [f"{name}: that name is taken already: choose another" for name in found.objects if name in ours]
     bad = [name for name, make in found.objects.items() if not callable(make)]
@@ -87,7 +87,7 @@ def _of_packages() -> dict[str, Make]:
     from importlib.util import find_spec
 
     ours = {kind.name for kind in KINDS}
-    found = plugins.found(plugins.REDUCERS).objects
+    found = plugins.plugins(plugins.REDUCERS).objects
     made = {name: make for name, make in found.items() if name not in ours and callable(make)}
     if find_spec("ivis") is not None:
         made.setdefault(_IVIS.name, _ivis)
@@ -109,8 +109,8 @@ class Reducer:
     ----------
     name : one of `kinds()`.
     dimension : 2 to 10.
-    settings : what the reducer takes. For `umap` names of `umap_layout.Plan`; with any other setting that umap-learn
-        knows, umap-learn does the work.
+    settings : what the reducer takes. For `umap` the names of `umap_layout.LayoutSettings`; with any other setting that
+        umap-learn knows, umap-learn does the work.
 
     Attributes
     ----------
@@ -134,10 +134,10 @@ class Reducer:
         self.settings = dict(settings)
         self.model: Any = None
         self.embedding_: Floats = np.zeros((0, dimension), np.float32)
-        ours = {field.name for field in fields(umap_layout.Plan)}
+        ours = {field.name for field in fields(umap_layout.LayoutSettings)}
         known = set(self.settings) <= ours and self.settings.get("metric", "euclidean") in umap_layout.METRICS
         self._make = _of_packages().get(name)
-        self._plan = umap_layout.Plan(**self.settings) if name == "umap" and known else None
+        self._plan = umap_layout.LayoutSettings(**self.settings) if name == "umap" and known else None
         self._placed_at: tuple[Floats, Floats] | None = None  # standardised vectors, coordinates
         self._alignment: Alignment | None = None
         self._whitening = whitening
@@ -168,7 +168,7 @@ class Reducer:
             self.embedding_ = np.asarray(self.model.embedding_, np.float32)
         return self
 
-    def standing(self, vectors: Floats, coordinates: Floats, *, scale: float = 1.0) -> Reducer:
+    def resume(self, vectors: Floats, coordinates: Floats, *, scale: float = 1.0) -> Reducer:
         """Take up a map that was fitted on raw vectors [shape=(n, d)], which lie at `coordinates`.
 
         `scale` is by how much they were stretched after the fit.
@@ -182,20 +182,20 @@ class Reducer:
             self._alignment = Alignment.stretch(scale, self.dimension)
             shared = _SHARED if self._make is None else ()
             known = {key: value for key, value in self.settings.items() if key in shared}
-            self._plan = self._plan or umap_layout.Plan(**known)
+            self._plan = self._plan or umap_layout.LayoutSettings(**known)
         return self
 
     def transform(self, vectors: Floats) -> Floats:
         """Place raw vectors [shape=(m, d)] on the map without moving it. [shape=(m, dimension), float32]"""
         if not len(vectors):
             return np.zeros((0, self.dimension), np.float32)
-        standard = self._compared(np.asarray(vectors, np.float32))
+        standard = self._standardised(np.asarray(vectors, np.float32))
         if hasattr(self.model, "transform"):
             placed = self._coordinates(self.model.transform(standard), len(vectors))
         elif self._placed_at is not None:
             # how far apart another package lays its points is not known: no forces there, just the middle
             placed = umap_layout.place(
-                *self._placed_at, standard, self._plan or umap_layout.Plan(), move=self._make is None
+                *self._placed_at, standard, self._plan or umap_layout.LayoutSettings(), move=self._make is None
             )
         else:
             placed = (standard @ self._axes).astype(np.float32)
@@ -210,11 +210,11 @@ class Reducer:
 
     def _standardise(self, vectors: Floats) -> Floats:
         self._scale = Scale.of(vectors, whitening=self._whitening)
-        standard = self._compared(vectors)
+        standard = self._standardised(vectors)
         self._axes = principal_axes(standard, self.dimension)
         return standard
 
-    def _compared(self, vectors: Floats) -> Floats:
+    def _standardised(self, vectors: Floats) -> Floats:
         # near is what search calls near, the angle: how far a vector lies from the middle says how loud or how clear a
         # clip is (environmental sounds, 15 nearest on the map: 0.90 of one class with it, 0.85 without)
         standard = self._scale.standardise(vectors)

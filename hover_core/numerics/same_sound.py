@@ -34,7 +34,7 @@ _PROBES: Final = 8
 
 
 @dataclass(frozen=True)
-class Likely:
+class CandidatePairs:
     """Pairs of rows that may be the same sound, the most alike first.
 
     Attributes
@@ -56,7 +56,7 @@ class Likely:
         return self.closeness < self.threshold
 
 
-def likely(vectors: Floats) -> Likely:
+def likely(vectors: Floats) -> CandidatePairs:
     """The pairs of a corpus [shape=(n, d), float32] that may be the same sound.
 
     Distances are between unit vectors of the standardised corpus. A pair is measured by the distance to the 20th
@@ -69,7 +69,7 @@ def likely(vectors: Floats) -> Likely:
     twice = np.flatnonzero(first[back] != np.arange(len(vectors)))
     same = np.stack([first[back[twice]], twice], axis=1)
     if len(first) < 3:
-        return Likely(same, np.zeros(len(same), np.float32), 1e-6, 0.0)
+        return CandidatePairs(same, np.zeros(len(same), np.float32), 1e-6, 0.0)
     near, distance = _neighbours(vectors[first], min(_SURROUNDINGS, len(first) - 1))
     width = near.shape[1]
     spacing = distance[:, -1]
@@ -87,7 +87,7 @@ def likely(vectors: Floats) -> Likely:
     everything = np.concatenate([same, first[pairs]])
     closeness = np.concatenate([np.zeros(len(same), np.float32), close[worth][where].astype(np.float32)])
     order = np.argsort(closeness, kind="stable")
-    return Likely(everything[order], closeness[order], threshold, dimension)
+    return CandidatePairs(everything[order], closeness[order], threshold, dimension)
 
 
 def groups_of(size: int, pairs: Rows) -> NDArray[np.int32]:

@@ -57,7 +57,7 @@ class Scale:
         if not whitening or not 1 < vectors.shape[1] <= _MOST_DIMENSIONS:
             return plain
         share = whitening * len(vectors) / (len(vectors) + vectors.shape[1])
-        return cls(plain.mean, plain.deviation, _whitening(plain, vectors, share))
+        return cls(plain.mean, plain.deviation, _whitening_matrix(plain, vectors, share))
 
     def standardise(self, vectors: Floats) -> Floats:
         """`vectors` [shape=(n, d)] with mean 0, each dimension and each direction of the corpus counting its share."""
@@ -73,7 +73,7 @@ class Scale:
         return np.asarray(standard * deviation + self.mean, np.float32)
 
 
-def _whitening(plain: Scale, vectors: Floats, share: float) -> Floats:
+def _whitening_matrix(plain: Scale, vectors: Floats, share: float) -> Floats:
     """The inverse root of `share × covariance + (1 - share) × identity` [shape=(d, d)], 0 where nothing changes."""
     rows = vectors[:: -(-len(vectors) // _SAMPLE)]
     standard = plain.standardise(rows)

@@ -41,7 +41,7 @@ _STEPS: Final = 128  # in the table, for each doubling
 
 
 @dataclass(frozen=True)
-class Plan:
+class LayoutSettings:
     """Settings of the layout, by the names that umap-learn gives them.
 
     Parameters
@@ -97,7 +97,7 @@ class Graph:
     weights: Floats
 
 
-def lay_out(vectors: Floats, start: Floats, plan: Plan, progress: Progress | None = None) -> Floats:
+def lay_out(vectors: Floats, start: Floats, plan: LayoutSettings, progress: Progress | None = None) -> Floats:
     """Coordinates of vectors [shape=(n, d), float32] that begin at `start` [shape=(n, dimension)].
 
     `progress` hears each epoch and may raise to stop it. Needs n ≥ 3. [shape=(n, dimension), float32]
@@ -112,7 +112,7 @@ def lay_out(vectors: Floats, start: Floats, plan: Plan, progress: Progress | Non
     return _descend(begin.astype(np.float32), None, graph, plan, epochs, plan.learning_rate, progress)
 
 
-def place(old: Floats, coordinates: Floats, new: Floats, plan: Plan, *, move: bool = True) -> Floats:
+def place(old: Floats, coordinates: Floats, new: Floats, plan: LayoutSettings, *, move: bool = True) -> Floats:
     """Where new vectors [shape=(m, d)] lie among old ones [shape=(n, d)], whose `coordinates` do not move.
 
     Each begins in the middle of its neighbours and is then drawn and pushed by the old points alone, so that it does
@@ -136,19 +136,19 @@ def place(old: Floats, coordinates: Floats, new: Floats, plan: Plan, *, move: bo
     return _descend(begin, coordinates, graph, plan, epochs, plan.learning_rate / 4, None, dice)
 
 
-def fuzzy_graph(others: Rows, distances: Floats, plan: Plan) -> Graph:
+def fuzzy_graph(others: Rows, distances: Floats, plan: LayoutSettings) -> Graph:
     """The symmetric graph of rows and their neighbours [shape=(n, k)], each row its own first neighbour."""
     k = others.shape[1]
     weights = _memberships(distances, k, plan.local_connectivity, first=1)
     weights[:, 0] = 0
     weights[others < 0] = 0
-    return Graph(*_compiled().symmetric(others, weights, plan.set_op_mix_ratio))
+    return Graph(*_compiled_loops().symmetric(others, weights, plan.set_op_mix_ratio))
 
 
 def _memberships(distances: Floats, k: int, local_connectivity: float, *, first: int) -> Floats:
     """How strongly each row belongs to its neighbours [shape=(n, k), 0 to 1]; of them the first `first` is itself."""
     mean = float(distances.mean(dtype=np.float64)) if distances.size else 0.0
-    weights: Floats = _compiled().memberships(
+    weights: Floats = _compiled_loops().memberships(
         np.ascontiguousarray(distances), np.float64(np.log2(k)), float(local_connectivity), mean, first
     )
     return weights
@@ -158,7 +158,7 @@ def _descend(
     begin: Floats,
     fixed: Floats | None,
     graph: Graph,
-    plan: Plan,
+    plan: LayoutSettings,
     epochs: int,
     rate: float,
     progress: Progress | None,
@@ -170,7 +170,7 @@ def _descend(
     """
     if len(begin) != len(graph.starts) - 1:  # the loops below check no bounds
         raise ValueError(f"{len(begin)} points to begin with, {len(graph.starts) - 1} in the graph: as many are needed")
-    move = _compiled().move_2d if begin.shape[1] == 2 else _compiled().move
+    move = _compiled_loops().move_2d if begin.shape[1] == 2 else _compiled_loops().move
     pull, push = _forces(plan)
     now, then = np.ascontiguousarray(begin), np.empty_like(begin)
     still = None if fixed is None else np.ascontiguousarray(fixed, np.float32)
@@ -215,7 +215,7 @@ def cores_free() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _forces(plan: Plan) -> tuple[Floats, Floats]:
+def _forces(plan: LayoutSettings) -> tuple[Floats, Floats]:
     """What multiplies the difference of two points that attract, and of two that repel, by their squared distance."""
     a, b = curve(plan.spread, plan.min_dist)
     steps = np.arange((_HIGHEST - _LOWEST) * _STEPS)
@@ -240,7 +240,7 @@ def curve(spread: float, min_dist: float) -> tuple[float, float]:
 
 
 @functools.cache
-def _compiled() -> Any:
+def _compiled_loops() -> Any:
     """The loops; numba is imported, and its cache on disk read, when they are first needed."""
     from hover_core.numerics import umap_kernels
 

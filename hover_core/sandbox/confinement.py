@@ -18,7 +18,7 @@ from typing import Any
 from hover_core.sandbox.pool import FRAME
 
 
-class Pipes:
+class ParentChannel:
     """The conversation with the parent; what libraries print does not get into it."""
 
     def __init__(self) -> None:

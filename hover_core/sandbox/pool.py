@@ -292,7 +292,7 @@ class Pool:
         with self._free:
             return list(self._all)
 
-    def spent(self) -> tuple[float, float]:
+    def time_spent(self) -> tuple[float, float]:
         """Seconds that children took to start, and were lent out, summed over them."""
         now = time.monotonic()
         with self._free:

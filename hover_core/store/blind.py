@@ -42,7 +42,7 @@ def view_of(connection: Connection, dataset_id: str, annotator: str, everybody: 
         kept, after = None, -1  # an undo may bring back what lies anywhere in the log
     batch, at, own = _own(connection, dataset_id, annotator, after, upto)
     names = list(kept.names) if kept is not None else []
-    theirs = _codes(names, own.code, at, everybody.names, _offered(connection, dataset_id, after, upto))
+    theirs = _codes(names, own.code, at, everybody.names, _offered_labels(connection, dataset_id, after, upto))
     label = np.full(everybody.size, UNLABELLED, np.int32)
     given_by = np.zeros(everybody.size, np.int64)
     changed = np.zeros(everybody.size, np.int64)
@@ -89,7 +89,7 @@ def _codes(names: list[str], code: Wide, at: Wide, everybody: tuple[str, ...], o
     return theirs
 
 
-def _offered(connection: Connection, dataset_id: str, after: int, upto: int) -> list[tuple[str, int]]:
+def _offered_labels(connection: Connection, dataset_id: str, after: int, upto: int) -> list[tuple[str, int]]:
     """The labels that were offered since a revision, and when, in their order."""
     kept = connection.execute(text("SELECT settings FROM datasets WHERE id = :d"), {"d": dataset_id}).scalar_one()
     offered = json.loads(kept).get("offered_labels", [])

@@ -127,7 +127,7 @@ def _clean_clips(
     """
     filtered = _DISTINCT[cells] + _PERHAPS_UNCLEAN[connection.dialect.name].format(cells)
     texts = _texts(connection, filtered, dataset_id)
-    fresh = {was: is_now for was in texts if (is_now := labels.get(was) or _shown(was)) != was}
+    fresh = {was: is_now for was in texts if (is_now := labels.get(was) or _visible_name(was)) != was}
     if fresh:
         texts = _texts(connection, _DISTINCT[cells], dataset_id)
         _rename(connection, dataset_id, fresh, cells)
@@ -158,7 +158,7 @@ def _fresh(names: Iterable[str], *, longest: int, people: bool = False) -> dict[
     for name in distinct:
         if name in taken:
             continue
-        wanted, number = _shown(name), 1
+        wanted, number = _visible_name(name), 1
         is_now = clean(wanted[:longest])
         while is_now in taken or (people and first_alike(is_now, taken) is not None):
             number += 1
@@ -169,7 +169,7 @@ def _fresh(names: Iterable[str], *, longest: int, people: bool = False) -> dict[
     return fresh
 
 
-def _shown(name: str) -> str:
+def _visible_name(name: str) -> str:
     """`name` cleaned; a name of nothing that shows as its code points."""
     return clean(name) or escape(name)
 

@@ -34,7 +34,7 @@ _LONGEST_ADDRESS = 8_000  # characters; SQLite takes no longer pattern than 50,0
 
 
 @dataclass(frozen=True)
-class Heard:
+class SoundFacts:
     """What is known of the sound of one clip since it was fetched."""
 
     sha256: str
@@ -214,7 +214,7 @@ def has_reference(store: Store, dataset_id: str) -> bool:
         return connection.execute(query, {"d": dataset_id}).first() is not None
 
 
-def clip_at(store: Store, dataset_id: str, position: int) -> tuple[Clip, Heard | None] | None:
+def clip_at(store: Store, dataset_id: str, position: int) -> tuple[Clip, SoundFacts | None] | None:
     """One clip and what is known of its sound, or None."""
     with store.read() as connection:
         row = connection.execute(
@@ -237,10 +237,10 @@ def clip_at(store: Store, dataset_id: str, position: int) -> tuple[Clip, Heard |
         reference=row.reference,
         extra=json.loads(row.extra),
     )
-    return clip, Heard(row.sha256, row.duration_s, row.sample_rate) if row.sha256 else None
+    return clip, SoundFacts(row.sha256, row.duration_s, row.sample_rate) if row.sha256 else None
 
 
-def hear(connection: Connection, dataset_id: str, heard: Mapping[int, Heard]) -> None:
+def hear(connection: Connection, dataset_id: str, heard: Mapping[int, SoundFacts]) -> None:
     """Record what the sounds at some positions are."""
     run_for_all(
         connection,

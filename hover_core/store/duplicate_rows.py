@@ -14,7 +14,7 @@ from hover_core.store.database import Store
 
 
 @dataclass(frozen=True)
-class Sounds:
+class SoundIdentities:
     """Which sound each clip is, as far as it was heard, in clip order.
 
     Attributes
@@ -30,7 +30,7 @@ class Sounds:
     duration_s: NDArray[np.float64]
 
 
-def sounds(store: Store, dataset_id: str) -> Sounds:
+def sounds(store: Store, dataset_id: str) -> SoundIdentities:
     """What is known of the sounds of a dataset."""
     with store.read() as connection:
         rows = connection.execute(
@@ -43,7 +43,7 @@ def sounds(store: Store, dataset_id: str) -> Sounds:
     sha256 = np.array([row[0] or "" for row in rows], dtype=object)
     numbers = np.array([[np.nan if cell is None else cell for cell in row[1:]] for row in rows], np.float64)
     start_s, end_s, duration_s = numbers.reshape(-1, 3).T
-    return Sounds(sha256, start_s, end_s, duration_s)
+    return SoundIdentities(sha256, start_s, end_s, duration_s)
 
 
 def keep(store: Store, dataset_id: str, made_of: str, arrays: dict[str, Any]) -> None:
@@ -66,7 +66,7 @@ def made_of(store: Store, dataset_id: str) -> str | None:
         return connection.execute(text("SELECT made_of FROM twins WHERE dataset_id = :d"), {"d": dataset_id}).scalar()
 
 
-def kept(store: Store, dataset_id: str) -> dict[str, NDArray[Any]] | None:
+def stored_arrays(store: Store, dataset_id: str) -> dict[str, NDArray[Any]] | None:
     """The arrays of the kept finding, or None."""
     with store.read() as connection:
         found = connection.execute(text("SELECT found FROM twins WHERE dataset_id = :d"), {"d": dataset_id}).scalar()

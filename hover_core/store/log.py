@@ -24,7 +24,7 @@ from hover_core.store.blind import view_of
 from hover_core.store.database import Store
 from hover_core.store.replay import advance, undone
 from hover_core.store.state import State
-from hover_core.store.transaction import Action, Entry, Written, add_labels, distinct
+from hover_core.store.transaction import Entry, Transaction, WriteResult, add_labels, distinct
 
 _KEPT_STATES: Final = 8
 _KEPT_VIEWS: Final = 32
@@ -82,7 +82,7 @@ class Journal:
         return state
 
     @contextmanager
-    def action(self, dataset_id: str, annotator: str, *, blind: bool = False) -> Iterator[Action]:
+    def transaction(self, dataset_id: str, annotator: str, *, blind: bool = False) -> Iterator[Transaction]:
         """One write to a dataset, all or nothing; what is done in the block has one revision.
 
         `blind`: what the annotator is told, and what counts as changed, follows from their own annotations alone.
@@ -94,14 +94,14 @@ class Journal:
             seen = None
             if blind:
                 seen = view_of(connection, dataset_id, annotator, state, self._views.get((dataset_id, annotator)))
-            action = Action(connection, dataset_id, annotator, revision, state, seen)
-            yield action
-            if not action.wrote:
+            transaction = Transaction(connection, dataset_id, annotator, revision, state, seen)
+            yield transaction
+            if not transaction.wrote:
                 # the row is locked by us, so nobody has seen the higher number
                 connection.execute(
                     text("UPDATE datasets SET revision = :r WHERE id = :id"), {"r": revision - 1, "id": dataset_id}
                 )
-        self._keep(dataset_id, replace(action.state, revision=revision) if action.wrote else state)
+        self._keep(dataset_id, replace(transaction.state, revision=revision) if transaction.wrote else state)
 
     def annotate(
         self,
@@ -113,17 +113,17 @@ class Journal:
         token: str,
         note: str = "",
         blind: bool = False,
-    ) -> Written:
-        """Append one batch of annotations; see `Action.annotate`."""
-        with self.action(dataset_id, annotator, blind=blind) as action:
-            return action.annotate(entries, how=how, token=token, note=note)
+    ) -> WriteResult:
+        """Append one batch of annotations; see `Transaction.annotate`."""
+        with self.transaction(dataset_id, annotator, blind=blind) as transaction:
+            return transaction.annotate(entries, how=how, token=token, note=note)
 
     def clear(
         self, dataset_id: str, positions: Positions, *, annotator: str, how: str, token: str, blind: bool = False
-    ) -> Written:
-        """Append one batch that leaves clips without a label; see `Action.clear`."""
-        with self.action(dataset_id, annotator, blind=blind) as action:
-            return action.clear(positions, how=how, token=token)
+    ) -> WriteResult:
+        """Append one batch that leaves clips without a label; see `Transaction.clear`."""
+        with self.transaction(dataset_id, annotator, blind=blind) as transaction:
+            return transaction.clear(positions, how=how, token=token)
 
     def move(
         self,
@@ -135,17 +135,17 @@ class Journal:
         kind: str = "move",
         note: str = "",
         only_labelled_raw: bool = False,
-    ) -> Written:
-        """Append one batch that puts clips into subsets; see `Action.move`."""
-        with self.action(dataset_id, annotator) as action:
-            return action.move(moves, token=token, kind=kind, note=note, only_labelled_raw=only_labelled_raw)
+    ) -> WriteResult:
+        """Append one batch that puts clips into subsets; see `Transaction.move`."""
+        with self.transaction(dataset_id, annotator) as transaction:
+            return transaction.move(moves, token=token, kind=kind, note=note, only_labelled_raw=only_labelled_raw)
 
     def undo(
         self, dataset_id: str, batch_id: int, *, annotator: str, token: str, only_own: bool, blind: bool = False
-    ) -> Written:
-        """Append the inverse of a batch; see `Action.undo`."""
-        with self.action(dataset_id, annotator, blind=blind) as action:
-            return action.undo(batch_id, token=token, only_own=only_own)
+    ) -> WriteResult:
+        """Append the inverse of a batch; see `Transaction.undo`."""
+        with self.transaction(dataset_id, annotator, blind=blind) as transaction:
+            return transaction.undo(batch_id, token=token, only_own=only_own)
 
     def batches(self, dataset_id: str, *, limit: int = 50, annotator: str | None = None) -> list[Batch]:
         """The newest batches first, of everybody or of one annotator."""
@@ -240,4 +240,4 @@ def _batch(row: Any, *, undone: bool = False) -> Batch:
     return Batch(row.id, row.revision, row.token, row.annotator, at, row.how, row.kind, row.note, row.size, undone)
 
 
-__all__ = ["Action", "Entry", "Journal", "Written", "add_labels", "distinct"]
+__all__ = ["Entry", "Journal", "Transaction", "WriteResult", "add_labels", "distinct"]

@@ -43,7 +43,7 @@ def advance(connection: Connection, dataset_id: str, state: State | None, revisi
     if state is None or state.revision > revision:
         state = _empty()
     after = state.revision
-    state = writable(grown(connection, dataset_id, state))
+    state = writable(with_new_clips(connection, dataset_id, state))
     span = {"d": dataset_id, "after": after, "upto": revision}
     ids, revisions = numbers(
         connection,
@@ -68,7 +68,7 @@ def advance(connection: Connection, dataset_id: str, state: State | None, revisi
     return replace(state, revision=revision)
 
 
-def grown(connection: Connection, dataset_id: str, state: State) -> State:
+def with_new_clips(connection: Connection, dataset_id: str, state: State) -> State:
     """A state with the clips and label names that the dataset has by now."""
     subset, came = numbers(
         connection,

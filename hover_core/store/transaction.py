@@ -25,18 +25,18 @@ from hover_core.data.verdicts import (
     Verdict,
     apply,
     inverse_batch,
-    standing,
+    still_current,
 )
 from hover_core.errors import NotAllowed, NotFound, Refused
 from hover_core.store.database import insert, insert_tuples
 from hover_core.store.replay import (
     fold_moves,
-    grown,
     in_order,
     numbers,
     replay_labels,
     undone,
     verdict_number,
+    with_new_clips,
     writable,
 )
 from hover_core.store.state import State
@@ -62,7 +62,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Written:
+class WriteResult:
     """What an action did: its batch (None if nothing changed) and how many clips it changed or left alone."""
 
     batch_id: int | None
@@ -72,7 +72,7 @@ class Written:
     repeated: bool = False
 
 
-class Action:
+class Transaction:
     """A write under way: the lock of the dataset is held, `state` is what it builds on and what it has made of it.
 
     `seen` is what the annotator sees of it, if they work blind. Whoever writes by `connection` alone sets
@@ -96,14 +96,14 @@ class Action:
         self.seen = seen
         self.wrote = False
 
-    def grown(self) -> None:
+    def take_in_new(self) -> None:
         """Take in clips and labels that this action has just added by `connection`."""
         self.wrote = True
-        self.state = grown(self.connection, self.dataset_id, self.state)
+        self.state = with_new_clips(self.connection, self.dataset_id, self.state)
 
     def annotate(
         self, entries: Sequence[Entry], *, how: str, token: str, kind: str = "label", note: str = ""
-    ) -> Written:
+    ) -> WriteResult:
         """Append one batch of annotations; single-label: a new yes withdraws the old one in the same batch.
 
         A clip that carries the label already is left alone; for whoever works blind, only if they gave it themselves.
@@ -120,7 +120,7 @@ class Action:
             _check_entry(entry)
             _check_positions(entry.positions, self.state.size)
         _check_disjoint(entries)
-        earlier = self._repeated(token)
+        earlier = self._earlier_write(token)
         if earlier is not None:
             return earlier
         state = self.state
@@ -138,7 +138,7 @@ class Action:
             if len(positions):
                 fresh.append((entry, positions))
         if not fresh:
-            return Written(None, 0, left, self.revision - 1)
+            return WriteResult(None, 0, left, self.revision - 1)
         if any(entry.label not in codes for entry, _ in fresh):
             codes = add_labels(self.connection, self.dataset_id, [entry.label for entry, _ in fresh])
             self.state = state = replace(state, names=tuple(sorted(codes, key=lambda name: codes[name])))
@@ -164,7 +164,7 @@ class Action:
             events.add(positions, verdict, code, source)
         return self._append(batch_id, left, events.annotations())
 
-    def clear(self, positions: Positions, *, how: str, token: str) -> Written:
+    def clear(self, positions: Positions, *, how: str, token: str) -> WriteResult:
         """Append one batch that leaves clips without a label; those that have none are left alone.
 
         Whoever works blind takes away what they gave themselves: where somebody else's label has taken its place
@@ -178,7 +178,7 @@ class Action:
         if how not in HOW:
             raise Refused(f"“{how}” is no way of labelling: use one of {', '.join(HOW)}")
         _check_positions(positions, self.state.size)
-        earlier = self._repeated(token)
+        earlier = self._earlier_write(token)
         if earlier is not None:
             return earlier
         state = self.state
@@ -187,7 +187,7 @@ class Action:
         positions = asked[seen.label[asked] >= 0]
         left = len(asked) - len(positions)
         if not len(positions):
-            return Written(None, 0, left, self.revision - 1)
+            return WriteResult(None, 0, left, self.revision - 1)
         batch_id = self._open_batch(token, how=how, kind="clear", note="no label")
         events = _Columns()
         ends = state.source[positions] == seen.source[positions]
@@ -205,12 +205,12 @@ class Action:
         kind: str = "move",
         note: str = "",
         only_labelled_raw: bool = False,
-    ) -> Written:
+    ) -> WriteResult:
         """Append one batch that puts clips into subsets; clips that are there already are left alone.
 
         With `only_labelled_raw` all others are left alone as well.
         """
-        earlier = self._repeated(token)
+        earlier = self._earlier_write(token)
         if earlier is not None:
             return earlier
         state = self.state
@@ -226,13 +226,13 @@ class Action:
             left += int(len(unique) - moving.sum())
             changes.add(unique[moving], target)
         if not changes.size:
-            return Written(None, 0, left, self.revision - 1)
+            return WriteResult(None, 0, left, self.revision - 1)
         batch_id = self._open_batch(token, kind=kind, note=note)
         position, subset_now = changes.arrays()
         source = np.full(len(position), batch_id, np.int64)
         return self._append(batch_id, left, moved=(position, subset_now, source))
 
-    def undo(self, batch_id: int, *, token: str, only_own: bool) -> Written:
+    def undo(self, batch_id: int, *, token: str, only_own: bool) -> WriteResult:
         """Append the inverse of a batch. Clips that are not as the batch left them keep the newer change.
 
         Whoever works blind takes their annotations back also where somebody else's has taken their place since.
@@ -244,7 +244,7 @@ class Action:
         NotAllowed
             `only_own` and the batch is somebody else's.
         """
-        earlier = self._repeated(token)
+        earlier = self._earlier_write(token)
         if earlier is not None:
             return earlier
         row = self._batch_row(batch_id, only_own=only_own)
@@ -259,14 +259,14 @@ class Action:
         touched = len(np.unique(np.concatenate([position, batch.position])))
         if self.seen is None:
             if not (len(inverse) or len(back[0])):
-                return Written(None, 0, touched, self.revision - 1)
+                return WriteResult(None, 0, touched, self.revision - 1)
             written = self._append(self._open_undo(token, row), 0, inverse, back)
             return replace(written, left=touched - written.changed)
         # for whoever works blind it counts, and says, what changes in their own view
         changed, left = self._change_in_view(self.seen, batch, row.kind)
         changed, left = changed + len(back[0]), left + len(position) - len(back[0])
         if undone_before:
-            return Written(None, 0, changed + left, self.revision - 1)
+            return WriteResult(None, 0, changed + left, self.revision - 1)
         written = self._append(self._open_undo(token, row), left, inverse, back)
         self.connection.execute(
             text("UPDATE batches SET size = :n WHERE id = :id"), {"n": changed, "id": written.batch_id}
@@ -293,7 +293,7 @@ class Action:
         # what is withdrawn for everybody was the annotator's own only where they cleared it
         own = (batch.verdict != Verdict.WITHDRAWN.number) | (kind == "clear")
         ended_or_given = batch[(ALONE[batch.verdict] >= Effect.END) & own]
-        shows = standing(ended_or_given, self._everybodys_codes(seen)[seen.label], seen.source, ALONE)
+        shows = still_current(ended_or_given, self._everybodys_codes(seen)[seen.label], seen.source, ALONE)
         return int(shows.sum()), int((~shows).sum())
 
     def _everybodys_codes(self, seen: State) -> NDArray[np.int64]:
@@ -308,7 +308,7 @@ class Action:
         left: int,
         annotations: Annotations | None = None,
         moved: tuple[NDArray[Any], NDArray[Any], NDArray[Any]] | None = None,
-    ) -> Written:
+    ) -> WriteResult:
         """Write the rows of a batch and make them part of the state."""
         self.wrote = True
         touched: list[Positions] = []
@@ -334,15 +334,15 @@ class Action:
             of[positions] = True
         changed = int(of.sum())
         self.connection.execute(text("UPDATE batches SET size = :n WHERE id = :id"), {"n": changed, "id": batch_id})
-        return Written(batch_id, changed, left, self.revision)
+        return WriteResult(batch_id, changed, left, self.revision)
 
-    def _repeated(self, token: str) -> Written | None:
+    def _earlier_write(self, token: str) -> WriteResult | None:
         row = self.connection.execute(text("SELECT * FROM batches WHERE token = :t"), {"t": token}).one_or_none()
         if row is None:
             return None
         if row.dataset_id != self.dataset_id:
             raise Refused(f"the token {token[:12]}… belongs to another dataset: make a new one for each action")
-        return Written(row.id, row.size, 0, self.revision - 1, repeated=True)
+        return WriteResult(row.id, row.size, 0, self.revision - 1, repeated=True)
 
     def _open_batch(
         self,

@@ -98,7 +98,7 @@ def vectors(store: Store, dataset_id: str, vectorizer: str) -> tuple[Positions, 
     return _stack([(row.positions, row.vectors) for row in rows])
 
 
-def vectorized(store: Store, dataset_id: str, vectorizer: str) -> Positions:
+def vectorized_positions(store: Store, dataset_id: str, vectorizer: str) -> Positions:
     """The positions that have a vector already, in rising order."""
     with store.read() as connection:
         rows = connection.execute(
@@ -250,12 +250,12 @@ def embeddings(store: Store, dataset_id: str) -> list[Embedding]:
 
 def coordinates(store: Store, embedding_id: int) -> tuple[Positions, Floats]:
     """Positions in rising order and their coordinates. [shape=(n,), shape=(n, dimension)]"""
-    return _stack(_written(store, embedding_id))
+    return _stack(_coordinate_blocks(store, embedding_id))
 
 
 def coordinates_as_written(store: Store, embedding_id: int) -> tuple[Positions, Floats]:
     """`coordinates`, but in the order in which they were written: those that the map was fitted on come first."""
-    blocks = _written(store, embedding_id)
+    blocks = _coordinate_blocks(store, embedding_id)
     if not blocks:
         return np.zeros(0, np.int64), np.zeros((0, 0), np.float32)
     positions = [np.frombuffer(block[0], "<i4").astype(np.int64) for block in blocks]
@@ -263,7 +263,7 @@ def coordinates_as_written(store: Store, embedding_id: int) -> tuple[Positions, 
     return np.concatenate(positions), np.concatenate(values)
 
 
-def _written(store: Store, embedding_id: int) -> list[tuple[bytes, bytes]]:
+def _coordinate_blocks(store: Store, embedding_id: int) -> list[tuple[bytes, bytes]]:
     with store.read() as connection:
         rows = connection.execute(
             text("SELECT positions, coordinates FROM embedding_blocks WHERE embedding_id = :e ORDER BY id"),

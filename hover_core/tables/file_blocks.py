@@ -25,7 +25,7 @@ BLOCK_BYTES = 4_000_000  # about as many as a block should have
 _HALF_A_PAIR = re.compile("[\ud800-\udfff]")
 
 
-class Packed(NamedTuple):
+class PackedText(NamedTuple):
     """A column of text, ready to be sent: its offsets, its UTF-8."""
 
     offsets: bytes
@@ -36,7 +36,7 @@ class Unreadable(ValueError):
     """A buffer is not the block that was expected."""
 
 
-def pack_text(cells: Sequence[str]) -> Packed:
+def pack_text(cells: Sequence[str]) -> PackedText:
     """A column of text. Half of a surrogate pair is no UTF-8: NUL stands for it, which is refused by the same rule."""
     joined = "".join(cells)
     try:
@@ -44,14 +44,14 @@ def pack_text(cells: Sequence[str]) -> Packed:
     except UnicodeEncodeError:
         return pack_text([_HALF_A_PAIR.sub("\x00", cell) for cell in cells])
     lengths = map(len, cells) if len(data) == len(joined) else (len(cell.encode()) for cell in cells)
-    return Packed(array("i", itertools.accumulate(lengths, initial=0)).tobytes(), data)
+    return PackedText(array("i", itertools.accumulate(lengths, initial=0)).tobytes(), data)
 
 
-def block(columns: Sequence[Packed | bytes]) -> bytes:
+def block(columns: Sequence[PackedText | bytes]) -> bytes:
     """The buffer of some columns: text, or the bytes of numbers."""
     parts: list[bytes] = []
     for column in columns:
-        for part in column if isinstance(column, Packed) else (column,):
+        for part in column if isinstance(column, PackedText) else (column,):
             parts += (part, bytes(-len(part) % 8))
     return b"".join(parts)
 

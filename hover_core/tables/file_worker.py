@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import IO, Any
 
 from hover_core.errors import TableError
-from hover_core.sandbox.confinement import Pipes, allow_memory, confine, renew_cpu
+from hover_core.sandbox.confinement import ParentChannel, allow_memory, confine, renew_cpu
 from hover_core.tables.file_limits import FileLimits
 from hover_core.tables.table_reader import Send, read_table
 
@@ -27,7 +27,7 @@ READERS: dict[str, Read] = {"table": read_table, "vectors": _read_vectors}
 
 
 def _main() -> None:
-    pipes = Pipes()
+    pipes = ParentChannel()
     greeting = pipes.question()
     if greeting is None:
         return
@@ -49,7 +49,7 @@ def _main() -> None:
             break
 
 
-def _answer(pipes: Pipes, header: dict[str, Any], size: int, limits: FileLimits) -> dict[str, Any]:
+def _answer(pipes: ParentChannel, header: dict[str, Any], size: int, limits: FileLimits) -> dict[str, Any]:
     """Read a file and send what is in it; return the last header, `end` or `error`."""
     try:
         source: IO[bytes]

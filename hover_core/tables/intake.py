@@ -81,7 +81,7 @@ class Intake:
     group_column: str = ""  # which of the columns that are kept the groups are from
     roles: dict[str, str] = field(default_factory=dict)  # column → what it was chosen as, a field of `Columns`
 
-    def labelled(self) -> int:
+    def labelled_count(self) -> int:
         """How many clips bring a label that will count."""
         return sum(bool(clip.label) for clip in self.clips)
 
@@ -101,7 +101,7 @@ def guess_columns(names: Sequence[str]) -> Columns:
     return Columns(**found)
 
 
-def guess(table: RawTable) -> Columns:
+def guess_columns_of(table: RawTable) -> Columns:
     """`guess_columns`, and where no name says which column holds the addresses, the one that looks like it."""
     frame = table.frame
     columns = guess_columns([str(name) for name in frame.columns])
@@ -117,7 +117,7 @@ def _like_addresses(cells: Sequence[str]) -> float:
     return sum(bool(_LIKE_AN_ADDRESS.search(cell)) for cell in given) / len(given) if given else 0.0
 
 
-def plan(
+def plan_intake(
     table: RawTable,
     columns: Columns,
     *,
@@ -325,7 +325,7 @@ def _source(cells: dict[str, str], columns: Columns) -> tuple[str, str, str] | N
     return clean(who[:60]), moment.isoformat(timespec="microseconds"), how
 
 
-def preview(intake: Intake) -> dict[str, int]:
+def clip_counts(intake: Intake) -> dict[str, int]:
     """How many clips go into each subset."""
     counts = dict.fromkeys(SUBSETS, 0)
     for clip in intake.clips:

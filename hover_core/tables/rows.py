@@ -68,7 +68,7 @@ def frame_table(frame: pd.DataFrame) -> RawTable:
     import pandas as pd
 
     columns = [[_frame_cell(value) for value in frame.iloc[:, number]] for number in range(frame.shape[1])]
-    names = Names().add(str(name) for name in frame.columns)
+    names = ColumnNames().add(str(name) for name in frame.columns)
     text = pd.DataFrame(dict(zip(names, columns, strict=True)), dtype=object)
     return RawTable(text, list(range(2, len(frame) + 2)))
 
@@ -108,7 +108,7 @@ def cell_text(value: Any) -> str:
     return "" if pandas is not None and (value is pandas.NaT or value is pandas.NA) else str(value)
 
 
-class Names:
+class ColumnNames:
     """Names of columns as they come: none is empty, none stands there twice, each is text that a database keeps."""
 
     def __init__(self) -> None:

@@ -18,9 +18,9 @@ from typing import IO, Any, Final
 
 from hover_core.data.credentials import mask_credentials
 from hover_core.errors import TableError
-from hover_core.tables.file_blocks import BLOCK_BYTES, CELL_BYTES, MOST_BUFFER, Packed, block, pack_text
+from hover_core.tables.file_blocks import BLOCK_BYTES, CELL_BYTES, MOST_BUFFER, PackedText, block, pack_text
 from hover_core.tables.file_limits import MOST_CELL, MOST_COLUMNS, MOST_ROW, FileLimits
-from hover_core.tables.rows import Names, cell_text, plain
+from hover_core.tables.rows import ColumnNames, cell_text, plain
 
 Send = Callable[[dict[str, Any], bytes], None]
 
@@ -66,7 +66,7 @@ class Rows:
         self._count(len(packed.data))
         self._send({"of": "columns", "rows": len(names)}, block([packed]))
 
-    def add(self, numbers: Sequence[int], columns: Sequence[Packed]) -> None:
+    def add(self, numbers: Sequence[int], columns: Sequence[PackedText]) -> None:
         """Rows by the number that each has in the file: the first columns, the others are empty."""
         self.rows += len(numbers)
         self._count(sum(len(column.data) for column in columns))
@@ -115,7 +115,7 @@ def read_table(source: IO[bytes], name: str, limits: FileLimits, send: Send) -> 
         return _parquet(source, name, limits, rows)
     if not _holds_anything(source):
         raise TableError(f"{name} is empty: a table has a header row and at least one clip")
-    encoding = _encoding(source, name)
+    encoding = _detect_encoding(source, name)
     try:
         head = _head(source, encoding)
         if _ARRAY.match(head):
@@ -137,7 +137,7 @@ def _holds_anything(source: IO[bytes]) -> bool:
     return any(part.strip() for part in iter(partial(source.read, _SOME), b""))
 
 
-def _encoding(source: IO[bytes], name: str) -> str:
+def _detect_encoding(source: IO[bytes], name: str) -> str:
     source.seek(0)
     data = source.read(4096)
     for mark, encoding in ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16")):
@@ -219,7 +219,7 @@ def _csv(file: io.TextIOWrapper, name: str, out: Rows, head: str) -> None:
                 continue
             if not width:
                 width = len(cells)
-                out.add_columns(Names().add(plain(cell).strip() for cell in cells))
+                out.add_columns(ColumnNames().add(plain(cell).strip() for cell in cells))
                 continue
             if len(cells) != width:
                 counts = f"the row has {len(cells)} cells, the header has {width}"
@@ -240,7 +240,7 @@ def _csv(file: io.TextIOWrapper, name: str, out: Rows, head: str) -> None:
         raise TableError(f"{name} has a header but no clips below it")
 
 
-def _columns(rows: Sequence[Sequence[str]]) -> list[Packed]:
+def _columns(rows: Sequence[Sequence[str]]) -> list[PackedText]:
     columns = []
     for column in zip(*rows, strict=True):
         packed = pack_text(column)
@@ -357,7 +357,7 @@ def _jsonl(file: io.TextIOWrapper, name: str, out: Rows) -> None:
 
 def _objects(entries: Iterable[tuple[int, Any, str, str]], name: str, out: Rows, no_object: str) -> None:
     """Rows of JSON objects; what is none is refused."""
-    names = Names()
+    names = ColumnNames()
     places: dict[str, int] = {}  # key → its column
     rows: list[dict[str, str]] = []
     numbers: list[int] = []
@@ -418,7 +418,7 @@ def _parquet(source: IO[bytes], name: str, limits: FileLimits, out: Rows) -> Non
         size = _text_size(file, limits.most_bytes - CELL_BYTES * width * promised.num_rows)
         if size + CELL_BYTES * width * promised.num_rows > limits.most_bytes:
             raise TableError(f"{name} {limits.too_large()}")
-        out.add_columns(Names().add(file.schema_arrow.names))
+        out.add_columns(ColumnNames().add(file.schema_arrow.names))
         at_a_time = max(1, min(20_000, _BLOCK_CELLS // max(width, 1), BLOCK_BYTES * promised.num_rows // (size + 1)))
         first = 1
         for batch in file.iter_batches(batch_size=at_a_time, use_threads=False):
@@ -483,7 +483,7 @@ def _send_batch(batch: Any, first: int, name: str, out: Rows) -> None:
     out.add(range(first, first + batch.num_rows), columns)
 
 
-def packed_column(column: Any) -> Packed:
+def packed_column(column: Any) -> PackedText:
     """A column of any type as text."""
     import numpy as np
     import pyarrow as pa
@@ -501,11 +501,11 @@ def packed_column(column: Any) -> Packed:
         column = pc.fill_null(column, "")
     column.validate(full=True)
     if not len(column):
-        return Packed(bytes(4), b"")
+        return PackedText(bytes(4), b"")
     _, offsets, data = column.buffers()
     ends = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1]
     text = memoryview(data)[int(ends[0]) : int(ends[-1])].tobytes() if data is not None else b""
-    return Packed((ends - ends[0]).tobytes(), text)
+    return PackedText((ends - ends[0]).tobytes(), text)
 
 
 def _is_text(kind: Any) -> bool:

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hover_core.errors import TableError
-from hover_core.tables.file_blocks import BLOCK_BYTES, CELL_BYTES, MOST_BUFFER, Packed, block, pack_text
+from hover_core.tables.file_blocks import BLOCK_BYTES, CELL_BYTES, MOST_BUFFER, PackedText, block, pack_text
 from hover_core.tables.file_limits import FileLimits, shown_bytes
 from hover_core.tables.table_reader import Send, arrow_file, packed_column
 
@@ -34,14 +34,14 @@ _IDS: Final = ("clip_id", "id", "ids", "url", "urls", "audio", "address", "path"
 _VECTORS: Final = ("vectors", "vector", "embeddings", "embedding")
 
 
-class Shape(NamedTuple):
+class ArrayShape(NamedTuple):
     """What an array is, before it is read."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
 
 
-def choose(arrays: Mapping[str, Shape]) -> tuple[str, str]:
+def choose(arrays: Mapping[str, ArrayShape]) -> tuple[str, str]:
     """The names of the array of ids (text or whole numbers, one dimension) and of that of vectors (two dimensions).
 
     Raises
@@ -116,7 +116,7 @@ class _Vectors:
         self._count((4 * width + CELL_BYTES) * rows)
         self._send({"of": "shape", "rows": rows, "width": width}, b"")
 
-    def ids(self, ids: Packed, rows: int) -> None:
+    def ids(self, ids: PackedText, rows: int) -> None:
         """The next ids."""
         self._count(len(ids.data))
         buffer = block([ids])
@@ -159,7 +159,7 @@ class _Array:
     """An array of an NPZ file: what its header says, and where its numbers begin."""
 
     part: zipfile.ZipInfo
-    kind: Shape
+    kind: ArrayShape
     fortran: bool
     begin: int
 
@@ -202,33 +202,33 @@ def _arrays(archive: zipfile.ZipFile, limits: FileLimits, file_size: int) -> dic
 def _header(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> _Array:
     """What an array says about itself: it must be plain, and as long as the directory says that it is."""
 
-    def damaged(why: str) -> ValueError:
+    def damage_error(why: str) -> ValueError:
         return ValueError(f"the header of {part.filename[:80]} {why}")
 
     with archive.open(part) as file:
         start = file.read(8)
         if start[:6] != b"\x93NUMPY" or len(start) < 8 or start[6] not in (1, 2, 3):
-            raise damaged("is not that of an array")
+            raise damage_error("is not that of an array")
         digits = 2 if start[6] == 1 else 4
         length = int.from_bytes(file.read(digits), "little")
         if length > _MOST_HEADER:
-            raise damaged(f"has {length:,} characters: at most {_MOST_HEADER:,} are read")
+            raise damage_error(f"has {length:,} characters: at most {_MOST_HEADER:,} are read")
         text = file.read(length).decode("utf-8" if start[6] == 3 else "latin-1")
     try:
         said = ast.literal_eval(text.strip())
     except (SyntaxError, RecursionError, MemoryError, TypeError) as error:
-        raise damaged("cannot be read") from error
+        raise damage_error("cannot be read") from error
     if not isinstance(said, dict) or set(said) != {"descr", "fortran_order", "shape"}:
-        raise damaged("says something else than its type, order and shape")
+        raise damage_error("says something else than its type, order and shape")
     shape, descr, fortran = said["shape"], said["descr"], said["fortran_order"]
     if not isinstance(shape, tuple) or not all(type(n) is int and 0 <= n < 2**63 for n in shape) or len(shape) > 32:
-        raise damaged(f"says that its shape is {str(shape)[:80]}")
+        raise damage_error(f"says that its shape is {str(shape)[:80]}")
     if not isinstance(descr, str) or type(fortran) is not bool:
-        raise damaged("says that it is of several fields: numbers or text are wanted")
+        raise damage_error("says that it is of several fields: numbers or text are wanted")
     try:
         dtype = np.dtype(descr)
     except TypeError as error:
-        raise damaged(f"says that it is of {descr[:40]!r}") from error
+        raise damage_error(f"says that it is of {descr[:40]!r}") from error
     if dtype.hasobject:
         raise TableError(
             "an array of it is of Python objects, which are not read: save ids as text, numpy.array(ids, dtype=str)"
@@ -236,8 +236,10 @@ def _header(archive: zipfile.ZipFile, part: zipfile.ZipInfo) -> _Array:
     begin = 8 + digits + length
     if math.prod(shape) * dtype.itemsize != part.file_size - begin:
         promised = shown_bytes(math.prod(shape) * dtype.itemsize)
-        raise damaged(f"says that its shape is {shape}, that is {promised}; there are {part.file_size - begin:,} bytes")
-    return _Array(part, Shape(shape, dtype), fortran, begin)
+        raise damage_error(
+            f"says that its shape is {shape}, that is {promised}; there are {part.file_size - begin:,} bytes"
+        )
+    return _Array(part, ArrayShape(shape, dtype), fortran, begin)
 
 
 def _pieces(archive: zipfile.ZipFile, array: _Array, unit: int) -> Iterator[bytes]:
@@ -304,7 +306,7 @@ def _parquet(source: IO[bytes], limits: FileLimits, answer: _Vectors) -> None:
             if lists or not columns:
                 raise TableError(
                     "the vectors are wanted as one column of lists, called “vector”, or as one column of numbers for "
-                    f"each dimension (there are {_named(types)})"
+                    f"each dimension (there are {_type_names(types)})"
                 )
             answer.promise(rows, len(columns))
         else:
@@ -335,11 +337,11 @@ def _id_column(types: Mapping[str, Any]) -> str:
     named = {name.lower(): name for name in (*whole, *texts)}
     ids = next((named[name] for name in _IDS if name in named), texts[0] if len(texts) == 1 else None)
     if ids is None:
-        raise TableError(f"no column says which clip a row is: call one “id” or “url” (there are {_named(types)})")
+        raise TableError(f"no column says which clip a row is: call one “id” or “url” (there are {_type_names(types)})")
     return ids
 
 
-def _named(types: Mapping[str, Any]) -> str:
+def _type_names(types: Mapping[str, Any]) -> str:
     return ", ".join(name[:80] for name in [*types][:30])
 
 

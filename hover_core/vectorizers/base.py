@@ -117,14 +117,14 @@ def of_waveform(
         sample_rate=sample_rate,
         title=title or name,
         good_for=good_for,
-        _make=lambda: _Whole(vector),
+        _make=lambda: _WholeClip(vector),
         room_bytes=room_bytes,
         _load=load,
         _prepare=prepare,
     )
 
 
-class _Whole:
+class _WholeClip:
     """A clip that is gathered and handed to a function in one."""
 
     def __init__(self, vector: Callable[[Floats], Any]) -> None:

@@ -48,7 +48,7 @@ _inside = False  # a child that has the model in its own process, and may not st
 
 
 @dataclass(frozen=True)
-class Description:
+class ModelDescription:
     """What is known of a model file.
 
     Attributes
@@ -73,7 +73,7 @@ class Description:
     dimensions: int
 
 
-def offered() -> tuple[tuple[Vectorizer, ...], tuple[str, ...]]:
+def available_models() -> tuple[tuple[Vectorizer, ...], tuple[str, ...]]:
     """A vectorizer for every model file that can be used, and a sentence for each that cannot."""
     made, problems = [], []
     for path in files():
@@ -111,7 +111,7 @@ def stay_inside() -> None:
     """From now on models are read in this process, which starts no others; what they need is imported."""
     global _inside
     _inside = True
-    if files() and installed():
+    if files() and is_installed():
         _runtime()
 
 
@@ -126,7 +126,7 @@ def vectorizer(path: Path) -> Vectorizer:
     from hover_core.vectorizers.base import Vectorizer
 
     options = _options(path)
-    known = describe(path) if _inside else _described(path)
+    known = describe(path) if _inside else _describe_in_child(path)
     rate, window_s = known.sample_rate, known.window / known.sample_rate
     read = f"a model file; {known.dimensions:,} numbers, {rate / 1000:g} kHz, windows of {window_s:g} s"
     return Vectorizer(
@@ -143,7 +143,7 @@ def vectorizer(path: Path) -> Vectorizer:
 class _Windows:
     """A clip in windows through a model; keeps a few windows and a sum, however long it is."""
 
-    def __init__(self, session: Any, known: Description) -> None:
+    def __init__(self, session: Any, known: ModelDescription) -> None:
         self._session, self._known = session, known
         self._rest = np.zeros(0, np.float32)
         self._held: list[tuple[Floats, int]] = []  # windows, and how much of each is sound
@@ -189,7 +189,7 @@ class _Windows:
         self._weight += weights.sum()
 
 
-def describe(path: Path) -> Description:
+def describe(path: Path) -> ModelDescription:
     """What a model takes and gives, read from the file by loading it here and running it once on silence.
 
     Raises
@@ -197,11 +197,11 @@ def describe(path: Path) -> Description:
     Refused
         It takes no waveform, or nothing says at what rate; or onnxruntime cannot run it.
     """
-    return _read(path, _stamp(path), json.dumps(_options(path)))
+    return _describe_cached(path, _stamp(path), json.dumps(_options(path)))
 
 
 @functools.lru_cache(maxsize=8)
-def _read(path: Path, stamp: tuple[tuple[int, int], ...], spelled: str) -> Description:
+def _describe_cached(path: Path, stamp: tuple[tuple[int, int], ...], spelled: str) -> ModelDescription:
     session = _session(str(path), stamp)
     options = {**session.get_modelmeta().custom_metadata_map, **json.loads(spelled)}
     inputs = session.get_inputs()
@@ -229,7 +229,7 @@ def _read(path: Path, stamp: tuple[tuple[int, int], ...], spelled: str) -> Descr
     if window < 1 or not 1 <= hop <= window:
         raise Refused(f"hop_s={hop / rate:g} must be more than 0 and at most the window, {window / rate:g} s")
     any_batch = len(shape) > 1 and not (isinstance(shape[0], int) and shape[0] > 0)
-    known = Description(
+    known = ModelDescription(
         sample_rate=int(rate),
         window=window,
         hop=hop,
@@ -246,10 +246,10 @@ def _read(path: Path, stamp: tuple[tuple[int, int], ...], spelled: str) -> Descr
         raise
     except Exception as error:  # onnxruntime has a dozen of its own
         raise Refused(f"the model does not run on {window / rate:g} s of silence: {_short(error)}") from error
-    return Description(**{**asdict(known), "dimensions": vectors.shape[1]})
+    return ModelDescription(**{**asdict(known), "dimensions": vectors.shape[1]})
 
 
-def _vectors(session: Any, known: Description, windows: Floats) -> NDArray[np.float64]:
+def _vectors(session: Any, known: ModelDescription, windows: Floats) -> NDArray[np.float64]:
     """A vector for each window [shape=(windows, d)]: the mean over what the model gives for its time steps."""
     parts = []
     for at in range(0, len(windows), known.batch):
@@ -348,11 +348,11 @@ def _digest(path: Path, stamp: tuple[tuple[int, int], ...]) -> str:
     return digest.hexdigest()
 
 
-def _described(path: Path) -> Description:
+def _describe_in_child(path: Path) -> ModelDescription:
     """`describe` by a process of its own, once for each file and its settings."""
     kept = settings.data_folder() / "models" / f"{_key(path)}.json"
     if not kept.is_file():
-        if not installed():
+        if not is_installed():
             raise Refused(f"model files need onnxruntime: {INSTALL}")
         root = Path(__file__).resolve().parents[2]
         # without what the operator keeps secret there
@@ -377,10 +377,10 @@ def _described(path: Path) -> Description:
         part = kept.with_suffix(f".{os.getpid()}.part")
         part.write_text(answer, "utf-8")
         part.replace(kept)
-    return Description(**json.loads(kept.read_text("utf-8")))
+    return ModelDescription(**json.loads(kept.read_text("utf-8")))
 
 
-def installed() -> bool:
+def is_installed() -> bool:
     """Whether onnxruntime is there."""
     from importlib.util import find_spec
 

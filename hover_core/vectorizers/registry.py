@@ -27,24 +27,24 @@ def get(key_or_name: str) -> Vectorizer:
     model = onnx.find(key_or_name)
     if model is not None:
         return model
-    known = ", ".join(vectorizer.key for vectorizer in offered())
+    known = ", ".join(vectorizer.key for vectorizer in available_vectorizers())
     raise Refused(f"there is no vectorizer {key_or_name!r}; there are {known}")
 
 
-def offered() -> tuple[Vectorizer, ...]:
+def available_vectorizers() -> tuple[Vectorizer, ...]:
     """All vectorizers that can be chosen: our own, those of other packages, and the operator's model files."""
-    return (*OURS, *of_packages()[0], *onnx.offered()[0])
+    return (*OURS, *of_packages()[0], *onnx.available_models()[0])
 
 
 def problems() -> tuple[str, ...]:
     """A sentence for every model file and every package's vectorizer that cannot be used, and why."""
-    return (*of_packages()[1], *onnx.offered()[1])
+    return (*of_packages()[1], *onnx.available_models()[1])
 
 
 @functools.cache
 def of_packages() -> tuple[tuple[Vectorizer, ...], tuple[str, ...]]:
     """The vectorizers of other packages, and a sentence for each that cannot be used."""
-    found = plugins.found(plugins.VECTORIZERS)
+    found = plugins.plugins(plugins.VECTORIZERS)
     good: list[Vectorizer] = []
     wrong = list(found.problems)
     for name, made in found.objects.items():

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from hover_core.audio.decoder_pool import Workers
+from hover_core.audio.decoder_pool import DecoderPool
 from hover_core.audio.segment import Piece
 from hover_core.data.people import MOST_SOUND_BYTES, OWNER, Person
 from hover_core.errors import DecodeError, FetchError, NotFound
@@ -56,11 +56,11 @@ class QuerySound:
 def turn(dataset: Dataset) -> Iterator[None]:
     """A turn of the person who asks, for as long as the block takes. Raises Refused when they ask too much at once."""
     owner = dataset.by.role == OWNER
-    with dataset.listening.turns.turn(_asker(dataset.id, dataset.by), OWNER_AT_ONCE if owner else AT_ONCE):
+    with dataset.sounds.turns.turn(_asker(dataset.id, dataset.by), OWNER_AT_ONCE if owner else AT_ONCE):
         yield
 
 
-def decode(dataset: Dataset, sound: QuerySound, work: Callable[[Workers], T]) -> T:
+def decode(dataset: Dataset, sound: QuerySound, work: Callable[[DecoderPool], T]) -> T:
     """What `work` makes of the sound in the processes that decode for questions.
 
     One at a time for each person: there are more processes than that, so that nobody's sound keeps others waiting.
@@ -74,10 +74,10 @@ def decode(dataset: Dataset, sound: QuerySound, work: Callable[[Workers], T]) ->
     FetchError
         The same, of an address for which no reasons are given.
     """
-    listening = dataset.listening
-    with turn(dataset), listening.decoding.turn(_asker(dataset.id, dataset.by), 1):
+    sounds = dataset.sounds
+    with turn(dataset), sounds.decoding.turn(_asker(dataset.id, dataset.by), 1):
         try:
-            return work(listening.question_workers)
+            return work(sounds.question_workers)
         except DecodeError as error:
             if sound.vague:
                 raise FetchError(sound.vague) from error
@@ -94,16 +94,16 @@ def sound_at(dataset: Dataset, url: str) -> QuerySound:
     FetchError
         There is none that this person may have; whoever is not the owner is not told why.
     """
-    listening = dataset.listening
+    sounds = dataset.sounds
     with turn(dataset):
         if dataset.by.role == OWNER:
-            return QuerySound(Piece(listening.fetch(dataset.id, url)), group_at(dataset, url))
+            return QuerySound(Piece(sounds.fetch(dataset.id, url)), group_at(dataset, url))
         try:
             own = _clips_at(dataset, url)
             if not own:
-                return QuerySound(Piece(listening.fetch_public(url)), vague=NO_SOUND)
+                return QuerySound(Piece(sounds.fetch_public(url)), vague=NO_SOUND)
             position, group = own[0]
-            clip, _, recording = listening.recording(dataset.id, position)
+            clip, _, recording = sounds.recording(dataset.id, position)
         except (FetchError, NotFound) as error:
             raise FetchError(NO_SOUND) from error
         return QuerySound(Piece(recording, clip.start_s, clip.end_s), group, vague=NO_SOUND)
@@ -113,7 +113,7 @@ def recording_of(dataset: Dataset, position: int) -> Piece:
     """The recording of a clip, from its beginning to its end. Raises as `sound_at`; NotFound: there is no such clip."""
     with turn(dataset):
         try:
-            clip, _, recording = dataset.listening.recording(dataset.id, position)
+            clip, _, recording = dataset.sounds.recording(dataset.id, position)
         except FetchError:
             if dataset.by.role == OWNER:
                 raise

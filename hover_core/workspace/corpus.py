@@ -48,15 +48,17 @@ class Corpus:
     @property
     def whitening(self) -> float:
         """What `Scale.of` is to be given."""
-        return whitening(per_group=self.per_group)
+        return whitening_share(per_group=self.per_group)
 
 
-def whitening(*, per_group: bool) -> float:
+def whitening_share(*, per_group: bool) -> float:
     """The share of the covariance that vectors with or without their groups are whitened by."""
     return _WITHOUT_GROUPS if per_group else WHITENING
 
 
-def read(store: Store, journal: Journal, dataset_id: str, vectorizer: str, *, per_group: bool | None = None) -> Corpus:
+def read_corpus(
+    store: Store, journal: Journal, dataset_id: str, vectorizer: str, *, per_group: bool | None = None
+) -> Corpus:
     """All vectors of one vectorizer; `per_group` None: as the dataset is set.
 
     What a group has in common is learnt from raw, train and dev, never from test, as long as the group has any of
@@ -86,7 +88,7 @@ def is_per_group(store: Store, dataset_id: str) -> bool:
 
 
 def version(store: Store, dataset_id: str, vectorizer: str) -> tuple[int, ...]:
-    """Another answer means that `read` finds something else; first in it is the number of blocks of vectors."""
+    """Another answer means that `read_corpus` finds something else; first in it is the number of blocks of vectors."""
     settings = store.dataset(dataset_id).settings
     blocks = vector_rows.version(store, dataset_id, vectorizer)
     return (*blocks, int(settings.get("clips_revision", 0))) if settings.get("per_group") else blocks

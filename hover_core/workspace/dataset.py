@@ -26,22 +26,19 @@ from hover_core.numerics.split import split
 from hover_core.store import cleaning, clip_rows, members, vector_rows
 from hover_core.store.database import DatasetRow
 from hover_core.store.state import State
-from hover_core.store.transaction import Entry, Written, add_labels
+from hover_core.store.transaction import Entry, WriteResult
 from hover_core.store.vector_rows import Embedding, Failure
-from hover_core.tables import intake as tables
 from hover_core.tables import rows
-from hover_core.tables.intake import Columns, Intake
-from hover_core.workspace import duplicates, visibility
-from hover_core.workspace.add_table import Added, Foreseen, by_label_and_source
-from hover_core.workspace.duplicates import Twins
+from hover_core.tables.intake import Columns, Intake, plan_intake
+from hover_core.workspace import add_table, duplicates, visibility
+from hover_core.workspace.add_table import AddForecast, AddResult
+from hover_core.workspace.duplicates import NearDuplicates
 from hover_core.workspace.resources import Resources
-from hover_core.workspace.sounds import Listening
-from hover_core.workspace.visibility import Rule, Visible
+from hover_core.workspace.sounds import ClipSounds
+from hover_core.workspace.visibility import ColumnRule, Visible
 
 if TYPE_CHECKING:  # the first page does without
     import pandas as pd
-
-    pass
 
 T = TypeVar("T")
 MOST_OFFERED: Final = 500  # labels, to those who work blind
@@ -60,9 +57,9 @@ class Dataset:
         self.by = by
 
     @property
-    def listening(self) -> Listening:
+    def sounds(self) -> ClipSounds:
         """Where the sounds of the clips are; opened when first asked for."""
-        return self.resources.listening
+        return self.resources.sounds
 
     # what it is -------------------------------------------------------------------------------------------------------
 
@@ -139,13 +136,13 @@ class Dataset:
         """What this person is shown of the dataset: the one answer for pages, routes and search; see `visibility`."""
         if self.by.role == OWNER:
             return Visible()
-        settings, seen = self.row.settings, self._evidence()
+        settings, seen = self.row.settings, self.resources.cell_evidence(self.id)
         return visibility.visible(self.by, settings, visibility.rules(settings, seen), seen)
 
-    def guest_columns(self) -> list[Rule]:
+    def guest_columns(self) -> list[ColumnRule]:
         """What guests are shown of each column of the table, and why not of those that they never are."""
         self.by.allow("own", self.id)
-        return visibility.rules(self.row.settings, self._evidence())
+        return visibility.rules(self.row.settings, self.resources.cell_evidence(self.id))
 
     def show_to_guests(self, changes: Mapping[str, bool]) -> None:
         """Show guests some columns of the table, or show them no more.
@@ -162,29 +159,10 @@ class Dataset:
                 raise Refused(f"the table has no column “{name}”: choose one of {', '.join(known) or 'none'}")
             if shown and known[name].holds:
                 raise Refused(f"guests are never shown {known[name].holds}, which “{name}” holds: leave it unticked")
-        with self.journal.action(self.id, self.by.name) as action:  # nobody else writes settings meanwhile
-            self.store.set_settings(action.connection, self.id, visibility.ticked(self.row.settings, changes))
-
-    def _evidence(self) -> visibility.Evidence:
-        """What the cells of the table show; looked at once, and again when clips or imported labels have come."""
-        journal = self.journal
-
-        def make() -> visibility.Evidence:
-            clips = self.resources.clips(self.id)
-            extras = clips["extra"].tolist()
-            columns = {
-                name: [str(extra.get(name, "")) for extra in extras]
-                for name in dict.fromkeys(name for extra in extras for name in extra)
-            }
-            labels = [columns[name] for name in visibility.label_columns(settings, columns)]
-            labels += [clips["reference"].tolist(), journal.imported_labels(self.id, len(clips))]
-            return visibility.evidence(columns, clips["group_name"].tolist(), labels, clips["url"].tolist())
-
-        settings = self.row.settings
-        revision = settings.get("clips_revision", 0)
-        known = visibility.roles_key(settings)
-        key = ("evidence", self.id, revision, self.row.size, known, journal.newest_import(self.id))
-        return self.remember(key, make)
+        with self.journal.transaction(self.id, self.by.name) as transaction:  # nobody else writes settings meanwhile
+            self.store.set_settings(
+                transaction.connection, self.id, visibility.set_shown_columns(self.row.settings, changes)
+            )
 
     @property
     def clips_revision(self) -> int:
@@ -198,80 +176,24 @@ class Dataset:
     # clips in ---------------------------------------------------------------------------------------------------------
 
     def plan(self, table: rows.RawTable, columns: Columns, **options: Any) -> Intake:
-        """What adding a table will do; nothing is written. Options as in `intake.plan`."""
+        """What adding a table will do; nothing is written. Options as in `plan_intake`."""
         identity = self.row.settings.get("identity", "full")
         keeps = self.by.role == OWNER and self.row.size == 0
-        return tables.plan(table, columns, identity=identity, keep_sources=keeps, **options)
+        return plan_intake(table, columns, identity=identity, keep_sources=keeps, **options)
 
-    def foreseen(self, intake: Intake) -> Foreseen:
-        """What `add` would do to the clips that the dataset has."""
+    def forecast(self, intake: Intake) -> AddForecast:
+        """What `add` would do to the clips that the dataset has; nothing is written."""
         self.by.allow("own", self.id)
-        with self.store.read() as connection:
-            at = clip_rows.positions_of(connection, self.id, [clip.clip_id for clip in intake.clips])
-        state = self.state()
-        moved = relabelled = 0
-        for clip in intake.clips:
-            position = at.get(clip.clip_id)
-            if position is None:
-                continue
-            code = int(state.label[position])
-            relabelled += bool(clip.label) and code >= 0 and state.names[code] != clip.label
-            said = intake.subset_given and clip.clip_id not in intake.unsaid
-            moved += said and SUBSETS[state.subset[position]] != clip.subset
-        return Foreseen(len(at), moved, relabelled)
+        return add_table.forecast(self.resources, self.id, intake)
 
-    def add(self, intake: Intake, *, token: str | None = None) -> Added:
+    def add(self, intake: Intake, *, token: str | None = None) -> AddResult:
         """Add the clips of a table by the merge rules: the same clip is the same, nothing is ever deleted.
 
         New clips are appended; unknown columns are added to known ones; a subset that the table gives moves them;
         labels are annotations `imported`, in one batch that one undo takes back.
         """
         self.by.allow("own", self.id)
-        token = token or secrets.token_hex(16)
-        ids = [clip.clip_id for clip in intake.clips]
-        moved, written = 0, None
-        with self.journal.action(self.id, self.by.name) as action:
-            connection = action.connection
-            known = clip_rows.positions_of(connection, self.id, ids)
-            fresh = [clip for clip in intake.clips if clip.clip_id not in known]
-            places = clip_rows.add_clips(connection, self.id, fresh)
-            kept = self.row.settings  # nobody else writes while the action is open
-            columns = visibility.recorded(
-                kept, intake, grouped=any(clip.group for clip in fresh), before=self._columns_before
-            )
-            self.store.set_settings(connection, self.id, columns)
-            at = {**known, **{clip.clip_id: place for clip, place in zip(fresh, places, strict=True)}}
-            extras = {known[clip.clip_id]: clip.extra for clip in intake.clips if clip.clip_id in known}
-            widened = clip_rows.add_columns(connection, self.id, extras)
-            # the codes of all labels of the table in the order of their names: colours do not depend on the row order
-            names = sorted({clip.label for clip in intake.clips if clip.label} - set(action.state.names))
-            add_labels(connection, self.id, names)
-            if fresh or widened or names:
-                action.grown()
-            if fresh or widened:
-                changes: dict[str, Any] = {"clips_revision": action.revision}
-                if intake.group_column and places and places[0] == 0:  # the first clips name what their groups are
-                    changes["group_column"] = intake.group_column
-                self.store.set_settings(connection, self.id, changes)
-            if intake.subset_given and known:
-                said = [clip for clip in intake.clips if clip.clip_id not in intake.unsaid]
-                moves = [
-                    (np.array([at[clip.clip_id] for clip in said if clip.subset == subset], np.int64), subset)
-                    for subset in SUBSETS
-                ]
-                moved = action.move(moves, token=f"{token}/subsets", note="table").changed
-            entries = [
-                Entry(np.array(positions, np.int64), label, source=source)
-                for (label, source), positions in by_label_and_source(intake, at).items()
-            ]
-            if entries:
-                written = action.annotate(entries, how="imported", token=token, kind="import", note="table")
-        labelled, batch_id = (written.changed, written.batch_id) if written else (0, None)
-        return Added(len(fresh), len(known), moved, labelled, widened, batch_id)
-
-    def _columns_before(self) -> tuple[list[str], bool]:
-        """The columns that clips have, and whether any has a group."""
-        return list(clip_rows.extras(self.store, self.id)), clip_rows.has_groups(self.store, self.id)
+        return add_table.add(self.resources, self.id, intake, annotator=self.by.name, token=token)
 
     # labels and subsets -----------------------------------------------------------------------------------------------
 
@@ -282,16 +204,16 @@ class Dataset:
         *,
         how: str,
         verdict: str = "yes",
-        twins: bool = False,
+        near_duplicates: bool = False,
         token: str | None = None,
-    ) -> Written:
+    ) -> WriteResult:
         """Give clips a label, in one batch. The same `token` twice counts once; returns after the commit.
 
-        With `twins` their near-duplicates get it as well, in the same batch, as `propagated`.
+        With `near_duplicates` their near-duplicates get it as well, in the same batch, as `propagated`.
         """
         self.by.allow("label", self.id)
         entries = [Entry(np.asarray(positions, np.int64), label_named(label), verdict)]
-        found = self.twins() if twins else None
+        found = self.near_duplicates() if near_duplicates else None
         if found is not None:
             source = (self.by.name, now(), "propagated")
             entries.append(Entry(found.of(entries[0].positions), entries[0].label, verdict, source))
@@ -307,18 +229,18 @@ class Dataset:
         )
 
     def clear(
-        self, positions: Sequence[int] | Positions, *, how: str, twins: bool = False, token: str | None = None
-    ) -> Written:
-        """Leave clips without a label, in one batch that can be undone; with `twins` their near-duplicates as well."""
+        self, positions: Sequence[int] | Positions, *, how: str, near_duplicates: bool = False, token: str | None = None
+    ) -> WriteResult:
+        """Take the labels of clips away, in one batch that can be undone; `near_duplicates`: theirs as well."""
         self.by.allow("label", self.id)
         wanted = np.asarray(positions, np.int64)
-        found = self.twins() if twins else None
+        found = self.near_duplicates() if near_duplicates else None
         if found is not None:
             wanted = np.union1d(wanted, found.of(wanted))
         token = token or secrets.token_hex(16)
         return self.journal.clear(self.id, wanted, annotator=self.by.name, how=how, token=token, blind=self.by.blind)
 
-    def undo(self, batch_id: int, *, token: str | None = None) -> Written:
+    def undo(self, batch_id: int, *, token: str | None = None) -> WriteResult:
         """Take a batch back. Annotators can undo what they did themselves; clips changed again since are left alone."""
         self.by.allow("label", self.id)
         return self.journal.undo(
@@ -332,12 +254,12 @@ class Dataset:
 
     def undo_last(
         self, *, kinds: Sequence[str] = ("label", "clear", "move", "split", "import"), token: str | None = None
-    ) -> tuple[Batch, Written] | None:
+    ) -> tuple[Batch, WriteResult] | None:
         """Take back the newest action of this person that still stands, or None. `kinds` says which actions count."""
         batch = self.journal.newest_standing(self.id, self.by.name, kinds)
         return None if batch is None else (batch, self.undo(batch.id, token=token))
 
-    def commit(self, positions: Sequence[int] | Positions, subset: str, *, token: str | None = None) -> Written:
+    def commit(self, positions: Sequence[int] | Positions, subset: str, *, token: str | None = None) -> WriteResult:
         """Move labelled raw clips to train, dev or test. Others among `positions` stay where they are."""
         self.by.allow("own", self.id)
         if subset not in SUBSETS[1:]:
@@ -356,38 +278,38 @@ class Dataset:
         shares: Mapping[str, float],
         *,
         grouped: bool = True,
-        twins: bool = True,
+        near_duplicates: bool = True,
         seed: int = 0,
         token: str | None = None,
-    ) -> Written:
+    ) -> WriteResult:
         """Give every clip a subset by shares, stratified by label, no group in two subsets. One undo takes it back.
 
-        With `twins` near-duplicates that were found stay together as well.
+        With `near_duplicates` near-duplicates that were found stay together as well.
         """
         self.by.allow("own", self.id)
-        chosen = self.proposed_split(shares, grouped=grouped, twins=twins, seed=seed)
+        chosen = self.proposed_split(shares, grouped=grouped, near_duplicates=near_duplicates, seed=seed)
         moves = [(np.flatnonzero(chosen == number).astype(np.int64), name) for number, name in enumerate(SUBSETS)]
         return self.journal.move(
             self.id, moves, annotator=self.by.name, token=token or secrets.token_hex(16), kind="split", note="split"
         )
 
     def proposed_split(
-        self, shares: Mapping[str, float], *, grouped: bool = True, twins: bool = True, seed: int = 0
+        self, shares: Mapping[str, float], *, grouped: bool = True, near_duplicates: bool = True, seed: int = 0
     ) -> NDArray[np.int8]:
         """What `split` would do: an index into SUBSETS for each clip. [shape=(n,)]"""
         labels = self.state().label_names()
         clips = self.clips().iloc[: len(labels)]  # read later: it may have more by now
         strata = [label or reference for label, reference in zip(labels, clips["reference"], strict=True)]
         groups = list(clips["group_name"]) if grouped else [""] * len(clips)
-        found = self.twins() if twins else None
+        found = self.near_duplicates() if near_duplicates else None
         if found is not None and len(found.pairs):
-            groups = found.joined(groups)
+            groups = found.merge_groups(groups)
         return split(strata, shares, groups=groups, seed=seed)
 
-    def twins(self) -> Twins | None:
+    def near_duplicates(self) -> NearDuplicates | None:
         """The near-duplicates that were found last, or None before the first search; see
         `hover_core.analysis.near_duplicates`."""
-        return duplicates.known(self.resources, self.id)
+        return duplicates.last_result(self.resources, self.id)
 
     def group_by(self, column: str | None) -> None:
         """Take a column of the table as the group of every clip; None: no groups.
@@ -398,15 +320,15 @@ class Dataset:
             No clip has such a column.
         """
         self.by.allow("own", self.id)
-        with self.journal.action(self.id, self.by.name) as action:  # no clip is added meanwhile
+        with self.journal.transaction(self.id, self.by.name) as transaction:  # no clip is added meanwhile
             extras = clip_rows.table(self.store, self.id)["extra"]
             if column is not None and not any(column in extra for extra in extras):
                 raise Refused(f"the table has no column “{column}”: choose one that it came with")
             groups = ["" if column is None else str(extra.get(column, "")) for extra in extras]
-            clip_rows.set_groups(action.connection, self.id, groups)
-            action.wrote = True
-            changes = {"group_column": column, "clips_revision": action.revision, **visibility.grouped_by(column)}
-            self.store.set_settings(action.connection, self.id, changes)
+            clip_rows.set_groups(transaction.connection, self.id, groups)
+            transaction.wrote = True
+            changes = {"group_column": column, "clips_revision": transaction.revision, **visibility.grouped_by(column)}
+            self.store.set_settings(transaction.connection, self.id, changes)
 
     # settings ---------------------------------------------------------------------------------------------------------
 
@@ -479,16 +401,16 @@ class Dataset:
         """
         self.by.allow("own", self.id)
         named = [name for words in labels if (name := label_named(words))]
-        with self.journal.action(self.id, self.by.name) as action:
+        with self.journal.transaction(self.id, self.by.name) as transaction:
             kept = list(self.row.settings.get("offered_labels", []))  # nobody else writes while the action is open
             before = {name for name, _ in kept}
             new = [name for name in dict.fromkeys(named) if name not in before]
             if len(kept) + len(new) > MOST_OFFERED:
                 raise Refused(f"{len(kept) + len(new):,} labels would be offered: at most {MOST_OFFERED} can be")
             if new:
-                kept += [[name, action.revision] for name in new]
-                self.store.set_settings(action.connection, self.id, {"offered_labels": kept})
-                action.wrote = True
+                kept += [[name, transaction.revision] for name in new]
+                self.store.set_settings(transaction.connection, self.id, {"offered_labels": kept})
+                transaction.wrote = True
         return new
 
     def invites(self) -> list[Invite]:

@@ -16,7 +16,7 @@ from hover_core.workspace.resources import Resources
 
 
 @dataclass(frozen=True)
-class Twins:
+class NearDuplicates:
     """The near-duplicates of a dataset.
 
     Attributes
@@ -47,15 +47,15 @@ class Twins:
         return [part for part in np.split(order, np.flatnonzero(np.diff(self.group[order])) + 1) if len(part)]
 
     def of(self, positions: Positions) -> Positions:
-        """The twins of some clips, without those clips themselves, in clip order."""
+        """The near-duplicates of some clips, without those clips themselves, in clip order."""
         positions = np.asarray(positions, np.int64)
         known = positions[positions < len(self.group)]
         numbers = np.unique(self.group[known])
         together = np.flatnonzero(np.isin(self.group, numbers[numbers >= 0]))
         return np.setdiff1d(together, positions).astype(np.int64)
 
-    def joined(self, groups: Sequence[str]) -> list[str]:
-        """Names of what must not be split: the `groups` of all clips, in clip order, with twins in one."""
+    def merge_groups(self, groups: Sequence[str]) -> list[str]:
+        """Names of what must not be split: the `groups` of all clips, in clip order, with near-duplicates in one."""
         names = [name or f"\x00{number}" for number, name in enumerate(groups)]
         _, code = np.unique(np.asarray(names, dtype=object).astype(str), return_inverse=True)
         size = len(names)
@@ -66,7 +66,7 @@ class Twins:
 
 
 @dataclass
-class Search:
+class NearDuplicateSearch:
     """A search under way, or how it ended. `problem` is a sentence if it failed."""
 
     made_of: str
@@ -82,17 +82,17 @@ class Search:
         self.cancelled = True
 
 
-def known(resources: Resources, dataset_id: str) -> Twins | None:
+def last_result(resources: Resources, dataset_id: str) -> NearDuplicates | None:
     """What was found last, or None before the first search. It may be older than the dataset: see `current`."""
     made_of = duplicate_rows.made_of(resources.store, dataset_id)
     if made_of is None:
         return None
-    return resources.remember(("twins", dataset_id, made_of), lambda: _kept(resources, dataset_id, made_of))
+    return resources.remember(("near-duplicates", dataset_id, made_of), lambda: _load(resources, dataset_id, made_of))
 
 
-def _kept(resources: Resources, dataset_id: str, made_of: str) -> Twins:
-    arrays = duplicate_rows.kept(resources.store, dataset_id)
+def _load(resources: Resources, dataset_id: str, made_of: str) -> NearDuplicates:
+    arrays = duplicate_rows.stored_arrays(resources.store, dataset_id)
     assert arrays is not None  # made_of was there a moment ago, and nothing deletes it
     threshold, heard, unheard = arrays["numbers"].tolist()
-    found = Twins(arrays["group"], arrays["pairs"], arrays["how"], arrays["score"], made_of=made_of)
+    found = NearDuplicates(arrays["group"], arrays["pairs"], arrays["how"], arrays["score"], made_of=made_of)
     return replace(found, threshold=threshold, heard=int(heard), unheard=int(unheard))

@@ -22,7 +22,7 @@ _log = logging.getLogger("hover_core.workspace.index_cache")
 
 
 @dataclass
-class _Built:
+class _BuiltIndex:
     vectorizer: str
     version: tuple[int, ...]
     index: SearchIndex
@@ -30,11 +30,11 @@ class _Built:
 
 
 @dataclass
-class _Place:
+class _IndexSlot:
     """What there is for one dataset, and who is building."""
 
     lock: threading.Lock = field(default_factory=threading.Lock)  # held while somebody builds
-    built: _Built | None = None
+    built: _BuiltIndex | None = None
     building: threading.Thread | None = None
 
 
@@ -48,7 +48,7 @@ class Indexes:
     def __init__(self, store: Store, journal: Journal | None = None) -> None:
         self.store = store
         self.journal = journal or Journal(store)
-        self._places: OrderedDict[str, _Place] = OrderedDict()
+        self._places: OrderedDict[str, _IndexSlot] = OrderedDict()
         self._lock = threading.Lock()
 
     def get(self, dataset_id: str, vectorizer: str, *, wait: bool = False) -> tuple[SearchIndex, str]:
@@ -77,7 +77,7 @@ class Indexes:
         index, key = self.get(dataset_id, vectorizer)
         return id(index), key
 
-    def building(self, dataset_id: str) -> bool:
+    def is_building(self, dataset_id: str) -> bool:
         """Whether a newer index is being built in the background."""
         work = self._place(dataset_id).building
         return work is not None and work.is_alive()
@@ -87,9 +87,9 @@ class Indexes:
         built = self._place(dataset_id).built
         return None if built is None else built.build_s
 
-    def _place(self, dataset_id: str) -> _Place:
+    def _place(self, dataset_id: str) -> _IndexSlot:
         with self._lock:
-            place = self._places.setdefault(dataset_id, _Place())
+            place = self._places.setdefault(dataset_id, _IndexSlot())
             self._places.move_to_end(dataset_id)
             while len(self._places) > _KEPT:
                 self._places.popitem(last=False)
@@ -101,14 +101,14 @@ class Indexes:
         most = min(version[0] * vector_rows.BLOCK_ROWS, self.store.dataset(dataset_id).size)
         return most * width > _AT_ONCE
 
-    def _build(self, place: _Place, dataset_id: str, vectorizer: str) -> SearchIndex:
+    def _build(self, place: _IndexSlot, dataset_id: str, vectorizer: str) -> SearchIndex:
         with place.lock:  # who comes second finds what the first has built
             version = corpus.version(self.store, dataset_id, vectorizer)
             built = place.built
             if built is not None and (built.vectorizer, built.version) == (vectorizer, version):
                 return built.index
             begun = time.perf_counter()
-            found = corpus.read(self.store, self.journal, dataset_id, vectorizer)
+            found = corpus.read_corpus(self.store, self.journal, dataset_id, vectorizer)
             index = SearchIndex(
                 found.positions,
                 found.vectors,
@@ -116,10 +116,10 @@ class Indexes:
                 shapes=found.shapes,
                 effects=found.effects,
             )
-            place.built = _Built(vectorizer, version, index, time.perf_counter() - begun)
+            place.built = _BuiltIndex(vectorizer, version, index, time.perf_counter() - begun)
             return index
 
-    def _tell(self, place: _Place, dataset_id: str, vectorizer: str) -> None:
+    def _tell(self, place: _IndexSlot, dataset_id: str, vectorizer: str) -> None:
         try:
             self._build(place, dataset_id, vectorizer)
         except Exception:  # the old index serves on, and the next question tries again

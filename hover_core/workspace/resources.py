@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from hover_core.store import clip_rows
 from hover_core.store.database import Store
 from hover_core.store.log import Journal
+from hover_core.workspace import visibility
 from hover_core.workspace.index_cache import Indexes
-from hover_core.workspace.sounds import Listening
+from hover_core.workspace.sounds import ClipSounds
 
 if TYPE_CHECKING:  # the first page does without
     import pandas as pd
@@ -27,23 +28,23 @@ class Resources:
         self.journal = Journal(self.store)
         self.indexes = Indexes(self.store, self.journal)
         self.duplicate_searches: dict[str, Any] = {}  # the last of each dataset in this process
-        self._listening: Listening | None = None
+        self._sounds: ClipSounds | None = None
         self._kept: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
         self._making: dict[tuple[Any, ...], threading.RLock] = {}
         self._lock = threading.Lock()
 
     @property
-    def listening(self) -> Listening:
+    def sounds(self) -> ClipSounds:
         """Where the sounds of the clips are; opened when first asked for."""
         with self._lock:
-            if self._listening is None:
-                self._listening = Listening(self.store)
-            return self._listening
+            if self._sounds is None:
+                self._sounds = ClipSounds(self.store)
+            return self._sounds
 
     def close(self) -> None:
         """End decoders and connections."""
-        if self._listening is not None:
-            self._listening.close()
+        if self._sounds is not None:
+            self._sounds.close()
         self.store.close()
 
     def clips(self, dataset_id: str) -> pd.DataFrame:
@@ -57,6 +58,25 @@ class Resources:
     def clips_revision(self, dataset_id: str) -> int:
         """The revision at which the clips of a dataset, their columns or groups were changed last."""
         return int(self.store.dataset(dataset_id).settings.get("clips_revision", 0))
+
+    def cell_evidence(self, dataset_id: str) -> visibility.CellEvidence:
+        """What the cells of a dataset show; read once, and again when clips or imported labels have come."""
+        row = self.store.dataset(dataset_id)
+
+        def make() -> visibility.CellEvidence:
+            clips = self.clips(dataset_id)
+            extras = clips["extra"].tolist()
+            columns = {
+                name: [str(extra.get(name, "")) for extra in extras]
+                for name in dict.fromkeys(name for extra in extras for name in extra)
+            }
+            labels = [columns[name] for name in visibility.label_columns(row.settings, columns)]
+            labels += [clips["reference"].tolist(), self.journal.imported_labels(dataset_id, len(clips))]
+            return visibility.evidence(columns, clips["group_name"].tolist(), labels, clips["url"].tolist())
+
+        revision, newest_import = row.settings.get("clips_revision", 0), self.journal.newest_import(dataset_id)
+        key = ("evidence", dataset_id, revision, row.size, visibility.roles_key(row.settings), newest_import)
+        return self.remember(key, make)
 
     def remember(self, key: tuple[Any, ...], make: Callable[[], T], *, at_most: int = 24) -> T:
         """`make()` once for each key; the least recently used goes when there are more than `at_most`.

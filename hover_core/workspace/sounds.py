@@ -14,7 +14,7 @@ import numpy as np
 
 from hover_core import settings
 from hover_core.audio import browser_formats, containers
-from hover_core.audio.decoder_pool import Workers
+from hover_core.audio.decoder_pool import DecoderPool
 from hover_core.audio.segment import Piece
 from hover_core.data.clips import Clip
 from hover_core.data.people import MOST_SOUND_BYTES
@@ -24,8 +24,7 @@ from hover_core.fetching.fetcher import Fetcher
 from hover_core.fetching.sound_cache import SoundCache
 from hover_core.fetching.transport import FetchLimits
 from hover_core.sources import Source, for_dataset
-from hover_core.store.clip_rows import Heard as Known
-from hover_core.store.clip_rows import clip_at, hear
+from hover_core.store.clip_rows import SoundFacts, clip_at, hear
 from hover_core.store.database import DatasetRow, Store
 from hover_core.workspace.turns import Turns
 
@@ -42,7 +41,7 @@ class Playable:
     mime: str
 
 
-class Listening:
+class ClipSounds:
     """Sounds of the clips of one store. One in a process; safe for threads.
 
     Raises `FetchError` or `DecodeError` where a clip has no sound.
@@ -64,8 +63,8 @@ class Listening:
     ) -> None:
         self.store = store
         self.cache = cache or SoundCache(settings.data_folder() / "sounds", max_bytes=settings.cache_bytes())
-        self.workers = Workers(workers=workers)
-        self.question_workers = Workers(workers=_QUESTION_WORKERS)
+        self.workers = DecoderPool(workers=workers)
+        self.question_workers = DecoderPool(workers=_QUESTION_WORKERS)
         self.turns, self.decoding = Turns(), Turns(patience_s=None)
         self._resolver = resolver
         self._public = Fetcher(limits=FetchLimits(max_bytes=MOST_SOUND_BYTES), resolver=resolver)
@@ -125,7 +124,7 @@ class Listening:
         clip, known, sound = self._recording(dataset_id, position)
         return clip, known.sha256, sound
 
-    def _recording(self, dataset_id: str, position: int) -> tuple[Clip, Known, bytes | Path]:
+    def _recording(self, dataset_id: str, position: int) -> tuple[Clip, SoundFacts, bytes | Path]:
         found = clip_at(self.store, dataset_id, position)
         if found is None:
             raise NotFound(f"dataset {dataset_id} has no clip at position {position}")
@@ -136,12 +135,12 @@ class Listening:
         data = self.fetch(dataset_id, clip.url)
         sha256 = self.cache.put(data)
         if heard is None:
-            heard = Known(sha256, None, None)
+            heard = SoundFacts(sha256, None, None)
             with self.store.write() as connection:
                 hear(connection, dataset_id, {position: heard})
         return clip, replace(heard, sha256=sha256), self.cache.get(sha256) or data
 
-    def _measure(self, dataset_id: str, position: int, clip: Clip, known: Known, sound: bytes | Path) -> None:
+    def _measure(self, dataset_id: str, position: int, clip: Clip, known: SoundFacts, sound: bytes | Path) -> None:
         """Write down how long a clip is that was decoded, where no job has done so: vectors may come from elsewhere."""
         if known.duration_s is not None:
             return
@@ -150,7 +149,7 @@ class Listening:
         except DecodeError:
             return  # it was heard all the same
         end_s = whole.duration_s if clip.end_s is None else min(clip.end_s, whole.duration_s)
-        heard = Known(known.sha256, end_s - (clip.start_s or 0.0), whole.sample_rate)
+        heard = SoundFacts(known.sha256, end_s - (clip.start_s or 0.0), whole.sample_rate)
         with self.store.write() as connection:
             hear(connection, dataset_id, {position: heard})
 
@@ -163,13 +162,13 @@ class Listening:
         clip, sha256, sound = self.recording(dataset_id, position)
         if level:
             name = f"{sha256}.{_part(clip.start_s)}-{_part(clip.end_s)}.level.wav"
-            made = self.cache.path(name) or self._file(name, _levelled(self._wav(clip, sound)))
+            made = self.cache.path(name) or self._file(name, _normalise_loudness(self._wav(clip, sound)))
             return Playable(made, "audio/wav")
         stretch = clip.start_s is not None or clip.end_s is not None
         if not stretch:
             start = _start(sound)
             mime = browser_formats.mime(start, webkit=webkit)
-            if not mime and containers.kind(start) == "mov" and not containers.installed():
+            if not mime and containers.kind(start) == "mov" and not containers.is_installed():
                 mime = "audio/mp4"  # many browsers know AAC; we would not
             if mime:
                 return Playable(sound if isinstance(sound, Path) else self._file(sha256, sound), mime)
@@ -212,7 +211,7 @@ class Listening:
         return found
 
     def spectrogram(self, dataset_id: str, position: int) -> np.ndarray:
-        """The clip's spectrogram. [shape=(110, 600), uint8]; see `Workers.spectrogram`"""
+        """The clip's spectrogram. [shape=(110, 600), uint8]; see `DecoderPool.spectrogram`"""
         clip, known, sound = self._recording(dataset_id, position)
         name = f"{known.sha256}.{_part(clip.start_s)}-{_part(clip.end_s)}.spectrogram"
         kept = self.cache.read(name)
@@ -230,7 +229,7 @@ def _start(sound: bytes | Path) -> bytes:
         return file.read(browser_formats.HEAD)
 
 
-def _levelled(wav: bytes) -> bytes:
+def _normalise_loudness(wav: bytes) -> bytes:
     """16-bit WAV at one loudness: −20 dB full scale (RMS), as far as its peaks allow."""
     samples = np.frombuffer(wav[44:], "<i2").astype(np.float64)
     rms, peak = np.sqrt(np.mean(samples**2)) if len(samples) else 0.0, np.abs(samples).max(initial=0.0)

@@ -47,10 +47,10 @@ def key_of(name: str) -> str:
 
 def all_brought(store: Store, dataset_id: str) -> list[str]:
     """Keys of all vectors of a dataset that nothing here can make, the newest last."""
-    return [key for key in vector_rows.vectorizers_used(store, dataset_id) if brought(store, dataset_id, key)]
+    return [key for key in vector_rows.vectorizers_used(store, dataset_id) if is_imported(store, dataset_id, key)]
 
 
-def brought(store: Store, dataset_id: str, key: str) -> bool:
+def is_imported(store: Store, dataset_id: str, key: str) -> bool:
     """Whether vectors of this key are there that nothing here can make: from a file, or from a notebook's function."""
     if key not in vector_rows.vectorizers_used(store, dataset_id):
         return False

@@ -4,9 +4,9 @@ The owner is shown everything. A guest, which is everybody else, is shown no col
 references, predictions, addresses or who labelled; every other column unless the owner unticks it; the name of a clip
 and never its address; a blind guest a number instead of the name, because a name often is the label.
 
-What a column holds is known in three ways: it was chosen as that when a table was added (`recorded` writes it down, and
-it is never forgotten), its name says so, or its cells do. A column of which nothing is recorded, because the dataset
-was made before this was written down, is shown to guests only once the owner ticks it.
+What a column holds is known in three ways: it was chosen as that when a table was added (`record_evidence` writes it
+down, and it is never forgotten), its name says so, or its cells do. A column of which nothing is recorded, because the
+dataset was made before this was written down, is shown to guests only once the owner ticks it.
 
 Functions of values: `Dataset.visible`, `Dataset.names` and `Dataset.clips` bring them together with the database.
 """
@@ -115,7 +115,7 @@ class Visible:
 
 
 @dataclass(frozen=True)
-class Rule:
+class ColumnRule:
     """Whether guests are shown one column of the table, or the groups.
 
     Attributes
@@ -131,7 +131,7 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class CellEvidence:
     """What the cells of a dataset show.
 
     Attributes
@@ -144,7 +144,7 @@ class Evidence:
     groups: str | None = None
 
 
-def recorded(
+def record_evidence(
     settings: Mapping[str, Any], intake: Intake, *, grouped: bool, before: Callable[[], tuple[Iterable[str], bool]]
 ) -> dict[str, Any]:
     """The settings that record what the columns of a table held, with all that was recorded earlier.
@@ -180,7 +180,7 @@ def grouped_by(column: str | None) -> dict[str, Any]:
     return {_GROUPS: [] if column is None else [column]}
 
 
-def ticked(settings: Mapping[str, Any], changes: Mapping[str, bool]) -> dict[str, Any]:
+def set_shown_columns(settings: Mapping[str, Any], changes: Mapping[str, bool]) -> dict[str, Any]:
     """The setting that records which columns the owner shows guests, or does not."""
     return {_TICKS: {**settings.get(_TICKS, {}), **changes}}
 
@@ -203,7 +203,7 @@ def evidence(
     groups: Sequence[str],
     labels: Sequence[Sequence[str]],
     urls: Sequence[str],
-) -> Evidence:
+) -> CellEvidence:
     """What the cells show, of each column and of the groups.
 
     Parameters
@@ -215,12 +215,12 @@ def evidence(
     """
     step = max(1, len(urls) // _LOOKED_AT)
     own = {place: file_name(urls[place]).casefold() for place in range(0, len(urls), step)}
-    known = [(cells, _spread([place for place, label in enumerate(cells) if label.strip()])) for cells in labels]
+    known = [(cells, _spread_sample([place for place, label in enumerate(cells) if label.strip()])) for cells in labels]
     found = {name: _by_cells(cells, known, own) for name, cells in columns.items()}
-    return Evidence(found, _by_cells(groups, known, own) if any(groups) else None)
+    return CellEvidence(found, _by_cells(groups, known, own) if any(groups) else None)
 
 
-def rules(settings: Mapping[str, Any], seen: Evidence) -> list[Rule]:
+def rules(settings: Mapping[str, Any], seen: CellEvidence) -> list[ColumnRule]:
     """What guests are shown of each column, in the order of the table; `GROUP` last where groups have no column."""
     roles: Mapping[str, str] = settings.get(_ROLES) or {}
     ticks: Mapping[str, bool] = settings.get(_TICKS) or {}
@@ -233,7 +233,7 @@ def rules(settings: Mapping[str, Any], seen: Evidence) -> list[Rule]:
     return found
 
 
-def visible(who: Person, settings: Mapping[str, Any], of: Sequence[Rule], seen: Evidence) -> Visible:
+def visible(who: Person, settings: Mapping[str, Any], of: Sequence[ColumnRule], seen: CellEvidence) -> Visible:
     """What a guest is shown; `of` are the `rules`."""
     shown = {rule.name for rule in of if rule.shown}
     sources = [source if source in seen.columns else GROUP for source in _sources(settings)]
@@ -264,12 +264,12 @@ def _sources(settings: Mapping[str, Any]) -> list[str]:
     return list(settings.get(_GROUPS) or [settings.get("group_column") or GROUP])
 
 
-def _rule(name: str, roles: Mapping[str, str], ticks: Mapping[str, bool], cells: str) -> Rule:
+def _rule(name: str, roles: Mapping[str, str], ticks: Mapping[str, bool], cells: str) -> ColumnRule:
     role = roles.get(name, _UNKNOWN)
     for holds, known_by in ((_HOLDS.get(role, ""), "table"), (_by_name(name), "name"), (cells, "cells")):
         if holds:
-            return Rule(name, shown=False, holds=holds, known_by=known_by)
-    return Rule(name, shown=bool(ticks.get(name, role != _UNKNOWN)))
+            return ColumnRule(name, shown=False, holds=holds, known_by=known_by)
+    return ColumnRule(name, shown=bool(ticks.get(name, role != _UNKNOWN)))
 
 
 def _by_name(name: str) -> str:
@@ -292,7 +292,7 @@ def _by_name(name: str) -> str:
     return ""
 
 
-def _spread(places: Sequence[int]) -> Sequence[int]:
+def _spread_sample(places: Sequence[int]) -> Sequence[int]:
     return places[:: max(1, len(places) // _COMPARED)]
 
 

@@ -17,15 +17,24 @@ from hover_core.store.vector_rows import Embedding
 from hover_core.workspace.dataset import Dataset
 from pages.components import session
 from pages.components.classic_map import classic_map
-from pages.components.clip_list import Act, clip_list
-from pages.components.clip_map import Command, Focused, Imposed, Offer, Said, Selected, clip_map, said
+from pages.components.clip_list import ClipAction, clip_list
+from pages.components.clip_map import (
+    FocusMoved,
+    KeyCommand,
+    LabelButton,
+    Said,
+    SelectionMade,
+    SelectionUpdate,
+    clip_map,
+    gestures,
+)
 from pages.components.label_bar import label_bar
 from pages.components.label_keys import label_given
 from pages.components.labelling import actions, ask_menu, asking, hits_panel
 from pages.components.labelling.selection import Selection
 from pages.components.labelling.state import LabellingState
 from pages.components.spectrogram import spectrogram
-from pages.components.text import counted, plain
+from pages.components.text import count_of, plain
 
 LIST_ROWS = 10
 
@@ -65,7 +74,7 @@ def _work(labelling: LabellingState) -> None:
 
 
 def _map(dataset: Dataset, labelling: LabellingState) -> None:
-    embedding = _embedding(dataset, labelling)
+    embedding = _draw_map_choice(dataset, labelling)
     if labelling.classic:
         labelling.selection.passes = None  # it has no filters
         _obey(
@@ -73,14 +82,14 @@ def _map(dataset: Dataset, labelling: LabellingState) -> None:
         )
         return
     selection = labelling.selection
-    ring, scores = hits_panel.ring(dataset, labelling)
+    ring, scores = hits_panel.map_ring(dataset, labelling)
     clip_map(
         dataset,
         embedding,
         key=_map_key(labelling),
-        on_said=partial(_heard, labelling),
+        on_said=partial(_take_gestures, labelling),
         height=None,
-        select=_imposed(selection),
+        select=_selection_update(selection),
         count=len(selection.unfiltered),
         narrowed=selection.passes is not None,
         part=labelling.trail.depth > 0,
@@ -92,20 +101,20 @@ def _map(dataset: Dataset, labelling: LabellingState) -> None:
     )
 
 
-def _imposed(selection: Selection) -> Imposed | None:
+def _selection_update(selection: Selection) -> SelectionUpdate | None:
     """The selection that the map has to take over."""
     if not selection.imposed:
         return None
-    return Imposed(selection.imposed, selection.unfiltered, selection.positions, selection.imposed_how)
+    return SelectionUpdate(selection.imposed, selection.unfiltered, selection.positions, selection.imposed_how)
 
 
-def _offer(dataset: Dataset, chosen: str) -> Offer | None:
+def _offer(dataset: Dataset, chosen: str) -> LabelButton | None:
     """What the button under the labels does."""
     if not chosen:
         return None
     names = dataset.state().names
     code = names.index(chosen) if chosen in names else len(names)
-    return Offer(code, chosen, colour(code), by="st-key-label-apply")
+    return LabelButton(code, chosen, colour(code), by="st-key-label-apply")
 
 
 def _map_key(labelling: LabellingState) -> str:
@@ -113,12 +122,12 @@ def _map_key(labelling: LabellingState) -> str:
     return f"label.map.{labelling.dataset_id}"
 
 
-def _embedding(dataset: Dataset, labelling: LabellingState) -> Embedding:
+def _draw_map_choice(dataset: Dataset, labelling: LabellingState) -> Embedding:
     """The map that is looked at, with the way to it above where there are parts."""
     maps = labelling.trail.maps(dataset)
     assert maps  # needs(embedding=True) has looked
     if len(maps) > 1:
-        _breadcrumbs(labelling, ["Whole map", *(counted(part.clips, "clip") for part in maps[1:])])
+        _breadcrumbs(labelling, ["Whole map", *(count_of(part.clips, "clip") for part in maps[1:])])
     return maps[labelling.trail.depth]
 
 
@@ -141,34 +150,34 @@ def _breadcrumbs(labelling: LabellingState, names: list[str]) -> None:
             )
 
 
-def _heard(labelling: LabellingState) -> None:
+def _take_gestures(labelling: LabellingState) -> None:
     """Do what came up from the map: before the run, because a run that another overtakes may never get to it."""
     dataset = labelling.dataset()
     if dataset is None:
         return
     try:
-        _obey(labelling, said(_map_key(labelling), dataset.state().size))
+        _obey(labelling, gestures(_map_key(labelling), dataset.state().size))
     except HoverError as error:
         labelling.problem = plain(str(error))
 
 
 def _obey(labelling: LabellingState, acts: Iterable[Said]) -> None:
     for act in acts:
-        if isinstance(act, Selected):
+        if isinstance(act, SelectionMade):
             _take_over(labelling, act)
-        elif isinstance(act, Focused):
+        elif isinstance(act, FocusMoved):
             labelling.selection.focus = act.position
         else:
             _command(labelling, act)
 
 
-def _take_over(labelling: LabellingState, act: Selected) -> None:
+def _take_over(labelling: LabellingState, act: SelectionMade) -> None:
     labelling.selection.take_over(act)
     if act.how != "filter" and len(act.positions):
         hits_panel.show_selected(labelling)  # the hits stay on the map, a click away in the panel
 
 
-def _command(labelling: LabellingState, command: Command) -> None:
+def _command(labelling: LabellingState, command: KeyCommand) -> None:
     """A key that was pressed on the map."""
     dataset = labelling.dataset()
     name = label_given(dataset.state().names, command.index) if dataset is not None else ""
@@ -231,7 +240,7 @@ def _panel(dataset: Dataset, labelling: LabellingState) -> None:
         _count(dataset, labelling)
         ask_menu.entry(dataset, labelling)
     with problems:
-        ask_menu.unanswered(labelling)
+        ask_menu.explain_no_answer(labelling)
     if not len(labelling.selection) and labelling.search is None:
         hear = "Click a point to pick it: its sound is then in this panel."
         if not labelling.classic:
@@ -242,9 +251,9 @@ def _panel(dataset: Dataset, labelling: LabellingState) -> None:
         _part_under_way(labelling)
     if hits_panel.is_shown(labelling):
         _act(labelling, hits_panel.search_panel(dataset, labelling))
-        _focused(dataset, labelling)  # below the hits, which have players of their own: a row of them is in sight
+        _draw_focus(dataset, labelling)  # below the hits, which have players of their own: a row of them is in sight
     else:
-        _focused(dataset, labelling)
+        _draw_focus(dataset, labelling)
         if len(labelling.selection):
             _list(dataset, labelling)
     with st.expander("Settings", icon=":material/settings:"):
@@ -263,9 +272,9 @@ def _panel(dataset: Dataset, labelling: LabellingState) -> None:
                 help="How many of the nearest clips “Grow” (g) adds to the selection.",
             )
         )
-        labelling.twins = st.toggle(
+        labelling.near_duplicates = st.toggle(
             "Label near-duplicates too",
-            key="label.twins",
+            key="label.near_duplicates",
             help="Clips that are the same sound as one that you label get the label as well, in the same step. "
             "They are found on the Split page.",
         )
@@ -280,7 +289,7 @@ def _count(dataset: Dataset, labelling: LabellingState) -> None:
     order = np.argsort(-counts, kind="stable")[: min(6, np.count_nonzero(counts))]
     words = [f"{counts[i]:,} {plain(state.names[i - 1]) if i else 'unlabelled'}" for i in order]
     more = " · …" if np.count_nonzero(counts) > 6 else ""
-    st.markdown(f"**{counted(len(labelling.selection), 'clip')}**  \n:small[:gray[{' · '.join(words)}{more}]]")
+    st.markdown(f"**{count_of(len(labelling.selection), 'clip')}**  \n:small[:gray[{' · '.join(words)}{more}]]")
 
 
 def _label_bar(dataset: Dataset, labelling: LabellingState) -> None:
@@ -292,7 +301,7 @@ def _label_bar(dataset: Dataset, labelling: LabellingState) -> None:
         st.session_state[other] = None
         st.rerun(scope="fragment")
 
-    def named() -> None:
+    def take_other() -> None:
         labelling.label = clean(st.session_state[other] or "")
 
     st.selectbox(
@@ -303,7 +312,7 @@ def _label_bar(dataset: Dataset, labelling: LabellingState) -> None:
         placeholder="find a label, or name a new one …",
         key=other,
         label_visibility="collapsed",
-        on_change=named,
+        on_change=take_other,
     )
     label, amount = labelling.label, len(labelling.selection)
     ready = bool(label and amount)
@@ -321,7 +330,7 @@ def _label_bar(dataset: Dataset, labelling: LabellingState) -> None:
             width="stretch",
         )
         st.button(
-            _keyed(labelling, "Undo", "u"),
+            _with_key(labelling, "Undo", "u"),
             icon=":material/undo:",
             key="label.undo",
             help=f"Take back: {plain(labelling.history[-1][1])}" if labelling.history else "Take back your last action",
@@ -339,7 +348,7 @@ def _more(dataset: Dataset, labelling: LabellingState) -> None:
     ready = int((labelled & (state.subset[labelling.selection.positions] == 0)).sum())
     with st.container(horizontal=True, gap="xsmall"):
         st.button(
-            _keyed(labelling, "Grow", "g"),
+            _with_key(labelling, "Grow", "g"),
             icon=":material/zoom_out_map:",
             key="label.grow",
             help=f"Add the {labelling.grow_by} clips nearest to what is selected.",
@@ -347,7 +356,7 @@ def _more(dataset: Dataset, labelling: LabellingState) -> None:
             args=(labelling,),
         )
         st.button(
-            _keyed(labelling, "Map only these", "m"),
+            _with_key(labelling, "Map only these", "m"),
             icon=":material/scatter_plot:",
             key="label.part",
             help="Draw a map of just these clips, where one big cloud hides several.",
@@ -364,21 +373,21 @@ def _more(dataset: Dataset, labelling: LabellingState) -> None:
                     st.button(subset, key=key, on_click=actions.commit, args=(labelling, subset), width="stretch")
         if labelled.any():
             st.button(
-                _keyed(labelling, "Unlabel", "0"),
+                _with_key(labelling, "Unlabel", "0"),
                 icon=":material/label_off:",
                 key="label.clear",
-                help=f"Take the label of {counted(int(labelled.sum()), 'clip')} away, in one step.",
+                help=f"Take the label of {count_of(int(labelled.sum()), 'clip')} away, in one step.",
                 on_click=actions.clear_labels,
                 args=(labelling,),
             )
 
 
-def _keyed(labelling: LabellingState, words: str, key: str) -> str:
+def _with_key(labelling: LabellingState, words: str, key: str) -> str:
     """A button's words with the key that does the same; the classic map has none."""
     return words if labelling.classic else f"{words} :gray-badge[{key}]"
 
 
-def _focused(dataset: Dataset, labelling: LabellingState) -> None:
+def _draw_focus(dataset: Dataset, labelling: LabellingState) -> None:
     if labelling.selection.focus is None:
         return
     spectrogram(dataset, labelling.selection.focus, key="label.spectrogram")
@@ -406,7 +415,7 @@ def _list(dataset: Dataset, labelling: LabellingState) -> None:
     _act(labelling, act)
 
 
-def _act(labelling: LabellingState, act: Act | None) -> None:
+def _act(labelling: LabellingState, act: ClipAction | None) -> None:
     """Do what was asked of one clip in a list."""
     if act is None:
         return

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from hover_core.data.colours import colour
 from hover_core.store.vector_rows import Embedding
 from hover_core.workspace.dataset import Dataset
-from pages.components.clip_map import Focused, Said, Selected
+from pages.components.clip_map import FocusMoved, Said, SelectionMade
 from pages.server import map_codec
 
 MOST_POINTS = 20_000
@@ -29,7 +29,7 @@ def classic_map(
     from streamlit_plotly_events import plotly_events
 
     state = dataset.state()
-    steps, grid = map_codec.quantised(dataset.coordinates(embedding)[:, :2])
+    steps, grid = map_codec.quantise(dataset.coordinates(embedding)[:, :2])
     drawn = np.flatnonzero(steps[:, 0] != map_codec.MISSING)
     if len(drawn) > MOST_POINTS:
         st.caption(f"{len(drawn):,} clips: the classic map shows {MOST_POINTS:,} of them.")
@@ -56,10 +56,10 @@ def classic_map(
         hovermode=False,
     )
     came = plotly_events(figure, click_event=True, select_event=True, override_height=height, key=key)
-    return _asked(came, drawn, key)
+    return _new_gestures(came, drawn, key)
 
 
-def _asked(came: list[dict[str, Any]], drawn: Any, key: str) -> list[Said]:
+def _new_gestures(came: list[dict[str, Any]], drawn: Any, key: str) -> list[Said]:
     """What is new since the run before: the element answers with its last selection in every run."""
     rows = sorted({int(point["pointIndex"]) for point in came if 0 <= int(point["pointIndex"]) < len(drawn)})
     before = st.session_state.get(f"{key}.before")
@@ -68,5 +68,5 @@ def _asked(came: list[dict[str, Any]], drawn: Any, key: str) -> list[Said]:
         return []
     positions = drawn[rows].astype(np.int64)
     if len(rows) == 1:
-        return [Selected(positions, "click", positions), Focused(int(positions[0]))]
-    return [Selected(positions, "lasso", positions)]
+        return [SelectionMade(positions, "click", positions), FocusMoved(int(positions[0]))]
+    return [SelectionMade(positions, "lasso", positions)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import streamlit as st
 
-from hover_core.analysis.confounds import Lens, Share, look
+from hover_core.analysis.confounds import Confounds, Share, look
 from hover_core.jobs import queue
 from hover_core.store.vector_rows import Embedding
 from hover_core.workspace import corpus
@@ -27,12 +27,12 @@ def confounds(dataset: Dataset, embedding: Embedding, *, busy: bool) -> None:
             f":material/blur_on: {_sentence(seen, group)} {advice}", help=_figures(seen, group), width="stretch"
         )
         if act and st.button(act, icon=":material/healing:", key="vectorize.mend", disabled=busy):
-            with session.said():
+            with session.errors_shown():
                 queue.mend(dataset, embedding, per_group=not taken_out)
                 st.rerun()
 
 
-def _sentence(seen: Lens, group: str) -> str:
+def _sentence(seen: Confounds, group: str) -> str:
     if seen.group and seen.label:
         return f"Chance set aside, this map is **{_percent(seen.group)} {group}** and **{_percent(seen.label)} label**."
     if seen.group:
@@ -47,7 +47,7 @@ def _sentence(seen: Lens, group: str) -> str:
     return "What this map is made of shows once some clips have labels, or a group column is chosen on Split."
 
 
-def _advice(seen: Lens, group: str, *, taken_out: bool) -> tuple[str, str]:
+def _advice(seen: Confounds, group: str, *, taken_out: bool) -> tuple[str, str]:
     """What to do about it, and the words on the button for it (empty: none)."""
     if seen.group is None:
         return "", ""
@@ -73,7 +73,7 @@ def _advice(seen: Lens, group: str, *, taken_out: bool) -> tuple[str, str]:
     return f"To take the {group} out would not help: {whose}, and {then} without.", ""
 
 
-def _figures(seen: Lens, group: str) -> str | None:
+def _figures(seen: Confounds, group: str) -> str | None:
     parts = [
         f"of the {share.neighbours} nearest to a clip {share.agree:.0%} {what}, "
         f"{share.chance:.0%} by chance ({share.clips:,} clips looked at)"

@@ -13,7 +13,7 @@ from hover_core.store.job_rows import Job
 from hover_core.tables import rows
 from hover_core.workspace.dataset import Dataset
 from pages.components import session
-from pages.components.text import counted, plain, time_goes
+from pages.components.text import count_of, plain, time_goes
 
 _WAYS = {"no": "Not cut", "fixed": "Every few seconds", "pauses": "At silences"}
 _LABELS = {
@@ -83,15 +83,15 @@ def choice(digest: str, *, labelled: bool) -> tuple[Cut | None, str]:
             st.stop()
 
 
-def shown(dataset: Dataset) -> bool:
+def show_progress(dataset: Dataset) -> bool:
     """Show the newest cutting if it runs, or if nothing came after it; whether there was anything to show."""
     job = queue.tend(dataset)
     if job is None or job.kind != kinds.CUT or st.session_state.get("upload.cut_seen") == job.id:
         return False
     if job.running:
-        _running(dataset)
+        _show_running(dataset)
     else:
-        _ended(dataset, job)
+        _show_end(dataset, job)
     return True
 
 
@@ -112,7 +112,7 @@ def bar(job: Job) -> None:
 
 
 @st.fragment(run_every=1.0)
-def _running(dataset: Dataset) -> None:
+def _show_running(dataset: Dataset) -> None:
     job = queue.tend(dataset)
     if job is None or not job.running or job.kind != kinds.CUT:
         st.rerun()
@@ -127,9 +127,9 @@ def _running(dataset: Dataset) -> None:
     )
 
 
-def _ended(dataset: Dataset, job: Job) -> None:
+def _show_end(dataset: Dataset, job: Job) -> None:
     result = cut_settings.outcome(job)
-    words = [f"{counted(result.new, 'clip')} cut from {counted(result.recordings, 'recording')}"]
+    words = [f"{count_of(result.new, 'clip')} cut from {count_of(result.recordings, 'recording')}"]
     words += [f"{result.known:,} were there already"] if result.known else []
     if job.state == "failed":
         reason = plain(job.progress.get("message") or "see its log")
@@ -149,14 +149,14 @@ def _ended(dataset: Dataset, job: Job) -> None:
             st.rerun()
 
 
-def _failures(dataset: Dataset, result: cut_settings.Result) -> None:
+def _failures(dataset: Dataset, result: cut_settings.CutResult) -> None:
     frame = pd.DataFrame([{"address": mask_credentials(address), "why": reason} for address, reason in result.failures])
-    title = f"{counted(len(frame), 'recording')} could not be cut"
+    title = f"{count_of(len(frame), 'recording')} could not be cut"
     with st.expander(title, icon=":material/volume_off:", expanded=len(frame) < 20):
         st.dataframe(frame.head(500), hide_index=True, width="stretch", alt="Recordings that could not be cut, and why")
         with st.container(horizontal=True):
             if st.button("Retry these", icon=":material/refresh:", key="upload.cut_retry"):
-                with session.said():
+                with session.errors_shown():
                     queue.retry_cut(dataset)
                     st.rerun()
             safe = frame.map(rows.neutralise)

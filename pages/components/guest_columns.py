@@ -8,9 +8,9 @@ import streamlit as st
 
 from hover_core.data.people import ANNOTATOR, Person
 from hover_core.workspace.dataset import Dataset
-from hover_core.workspace.visibility import GROUP, Rule, clip_title
+from hover_core.workspace.visibility import GROUP, ColumnRule, clip_title
 from pages.components import session
-from pages.components.text import counted, plain
+from pages.components.text import count_of, plain
 
 _EXAMPLES = 4  # cells of each column
 _LONGEST = 24  # characters of one
@@ -22,7 +22,7 @@ def guest_columns(dataset: Dataset) -> None:
     """Draw the list; a tick is taken over at once."""
     rules = dataset.guest_columns()
     shown = sum(rule.shown for rule in rules)
-    title = f"What guests see: {shown} of {counted(len(rules), 'column')}" if rules else "What guests see"
+    title = f"What guests see: {shown} of {count_of(len(rules), 'column')}" if rules else "What guests see"
     with st.expander(title, icon=":material/visibility:"):
         st.caption(_sentence(dataset, table=bool(rules)))
         cells = _examples(dataset, [rule.name for rule in rules if not rule.holds])
@@ -47,13 +47,13 @@ def _sentence(dataset: Dataset, *, table: bool) -> str:
     )
 
 
-def _row(dataset: Dataset, rule: Rule, cells: str) -> None:
+def _row(dataset: Dataset, rule: ColumnRule, cells: str) -> None:
     """One column: what guests would see of it, or what it holds."""
     # another key when it has changed, so that each tab shows how it is now
     key = f"share.column.{dataset.id}.{rule.name}.{rule.shown}"
 
     def take_over() -> None:
-        with session.said():
+        with session.errors_shown():
             dataset.show_to_guests({rule.name: bool(st.session_state[key])})
 
     beside = f"never: {rule.holds}{_KNOWN_BY[rule.known_by]}" if rule.holds else cells

@@ -16,12 +16,12 @@ _INKS = (("#e69f00", "#000000"), ("#0072b2", "#ffffff"))  # of a bar and of the 
 def leak_report(dataset: Dataset) -> None:
     """Draw what a random split would hide; it is measured in the background."""
     st.markdown("**What a random split would hide**")
-    search = near_duplicates.searching(dataset)
+    search = near_duplicates.last_search(dataset)
     if search is not None and search.running:
         st.caption("Measured as soon as the near-duplicates are known.")
         return
-    with session.said():
-        found = leaks.asked(dataset)
+    with session.errors_shown():
+        found = leaks.leak_if_measured(dataset)
         if found is None:
             _under_way(dataset.id)
         elif found.missing:
@@ -32,8 +32,8 @@ def leak_report(dataset: Dataset) -> None:
 
 def leak_sentence(dataset: Dataset) -> None:
     """The sentence of the report alone; it comes as soon as it is measured."""
-    with session.said():
-        found = leaks.asked(dataset)
+    with session.errors_shown():
+        found = leaks.leak_if_measured(dataset)
         if found is None:
             _under_way(dataset.id)
         elif not found.missing:
@@ -43,7 +43,7 @@ def leak_sentence(dataset: Dataset) -> None:
 @st.fragment(run_every=0.5)
 def _under_way(dataset_id: str) -> None:
     dataset = session.still(dataset_id)
-    if dataset is None or leaks.asked(dataset) is not None:
+    if dataset is None or leaks.leak_if_measured(dataset) is not None:
         st.rerun()
     st.caption("Measuring with nearest neighbours what a random split would hide …")
 

@@ -8,9 +8,9 @@ import streamlit as st
 from hover_core.analysis import near_duplicates
 from hover_core.data.clips import SUBSETS
 from hover_core.workspace.dataset import Dataset
-from hover_core.workspace.duplicates import Twins
+from hover_core.workspace.duplicates import NearDuplicates
 from pages.components import session
-from pages.components.text import counted, plain
+from pages.components.text import count_of, plain
 
 _PLAYERS = 6
 _HOW = {
@@ -20,7 +20,7 @@ _HOW = {
 }
 
 
-def twin_groups(dataset: Dataset) -> None:
+def near_duplicate_groups(dataset: Dataset) -> None:
     """Draw the near-duplicates of a dataset; the search starts by itself, and again when there are new vectors."""
     st.markdown("**Near-duplicates**")
     if not dataset.vectorizer_key:
@@ -32,24 +32,24 @@ def twin_groups(dataset: Dataset) -> None:
             _under_way(dataset.id)
         elif search.problem:
             st.warning(plain(f"The search for near-duplicates ended: {search.problem}"))
-    found = dataset.twins()
+    found = dataset.near_duplicates()
     if found is not None:
-        _found(dataset, found)
+        _show_result(dataset, found)
 
 
 @st.fragment(run_every=0.5)
 def _under_way(dataset_id: str) -> None:
     dataset = session.still(dataset_id)
-    search = None if dataset is None else near_duplicates.searching(dataset)
+    search = None if dataset is None else near_duplicates.last_search(dataset)
     if search is None or not search.running:
         st.rerun()
     with st.container(horizontal=True, vertical_alignment="center"):
         share = search.done / search.total if search.total else 0.0
         st.progress(share, near_duplicates.progress_words(search))
-        st.button("Stop", key="twins.stop", on_click=search.cancel, help="What was compared by then counts.")
+        st.button("Stop", key="near_duplicates.stop", on_click=search.cancel, help="What was compared by then counts.")
 
 
-def _found(dataset: Dataset, found: Twins) -> None:
+def _show_result(dataset: Dataset, found: NearDuplicates) -> None:
     groups = found.groups
     if not groups:
         st.caption(f"None: no two clips are the same sound.{_left_open(found)}")
@@ -59,19 +59,19 @@ def _found(dataset: Dataset, found: Twins) -> None:
     torn = [len(np.unique(state.label[group][state.label[group] >= 0])) > 1 for group in groups]
     clips = sum(map(len, groups))
     st.caption(
-        f"{counted(clips, 'clip')} in {counted(len(groups), 'group')} of the same sound; {sum(parted):,} of them "
+        f"{count_of(clips, 'clip')} in {count_of(len(groups), 'group')} of the same sound; {sum(parted):,} of them "
         f"{'lies' if sum(parted) == 1 else 'lie'} in more than one subset, "
         f"{sum(torn):,} {'carries' if sum(torn) == 1 else 'carry'} different labels.{_left_open(found)}"
     )
     order = sorted(range(len(groups)), key=lambda number: (-parted[number], -torn[number], number))
     with st.expander("Listen to them", icon=":material/hearing:"):
-        page = int(st.session_state.get(f"twins.page.{dataset.id}", 1))
+        page = int(st.session_state.get(f"near_duplicates.page.{dataset.id}", 1))
         _group(dataset, found, groups[order[min(page, len(groups)) - 1]])
         if len(groups) > 1:
-            st.pagination(len(groups), key=f"twins.page.{dataset.id}")
+            st.pagination(len(groups), key=f"near_duplicates.page.{dataset.id}")
 
 
-def _group(dataset: Dataset, found: Twins, group: np.ndarray) -> None:
+def _group(dataset: Dataset, found: NearDuplicates, group: np.ndarray) -> None:
     """One group: how it is known, and a player for each clip."""
     state, shown = dataset.state(), group[:_PLAYERS].tolist()
     named = dataset.names(shown)
@@ -80,7 +80,7 @@ def _group(dataset: Dataset, found: Twins, group: np.ndarray) -> None:
     heard = found.score[inside]
     heard = heard[~np.isnan(heard)]
     agree = f" (correlation {heard.min():.2f})" if len(heard) else ""
-    st.caption(f"{counted(len(group), 'clip')}: {' and '.join(_HOW[kind] for kind in kinds)}{agree}.")
+    st.caption(f"{count_of(len(group), 'clip')}: {' and '.join(_HOW[kind] for kind in kinds)}{agree}.")
     for position in shown:
         label = str(state.label_names(np.array([position]))[0])
         words = [plain(named[position][0]), SUBSETS[state.subset[position]]]
@@ -93,7 +93,7 @@ def _group(dataset: Dataset, found: Twins, group: np.ndarray) -> None:
         st.caption(f"… and {len(group) - _PLAYERS:,} more.")
 
 
-def _left_open(found: Twins) -> str:
+def _left_open(found: NearDuplicates) -> str:
     if not found.unheard:
         return ""
-    return f" {counted(found.unheard, 'less likely pair')} could not be compared by ear: their vectors decided."
+    return f" {count_of(found.unheard, 'less likely pair')} could not be compared by ear: their vectors decided."

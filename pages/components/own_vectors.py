@@ -7,7 +7,7 @@ from hover_core.errors import HoverError
 from hover_core.exchange import imported_vectors
 from hover_core.workspace.dataset import Dataset
 from pages.components import session
-from pages.components.text import counted, plain
+from pages.components.text import count_of, plain
 
 
 def own_vectors_box(dataset: Dataset, *, running: bool) -> None:
@@ -30,34 +30,36 @@ def own_vectors_box(dataset: Dataset, *, running: bool) -> None:
             help="What made them. Vectors that are there under a name stay; another model needs another name.",
         )
         try:
-            planned = imported_vectors.plan(dataset, imported_vectors.read(file.getvalue()), name)
+            planned = imported_vectors.plan(dataset, imported_vectors.read_vectors(file.getvalue()), name)
         except HoverError as error:
             st.error(plain(str(error)), icon=":material/error:")
             return
-        _said(dataset, planned)
+        _show_plan(dataset, planned)
         if st.button(
-            f"Add {counted(len(planned.positions), 'vector')}",
+            f"Add {count_of(len(planned.positions), 'vector')}",
             type="primary",
             icon=":material/add:",
             key="own_vectors.add",
             disabled=running or not planned.positions,
             help="A job is running: wait for its end." if running else None,
         ):
-            with session.said():
+            with session.errors_shown():
                 added = imported_vectors.add(dataset, planned)
                 st.session_state["own_vectors.said"] = (
-                    f"{counted(added, 'vector')} added as “{plain(planned.key)}”: choose it in the settings."
+                    f"{count_of(added, 'vector')} added as “{plain(planned.key)}”: choose it in the settings."
                 )
                 st.session_state["own_vectors.turn"] = turn + 1
                 st.rerun()
 
 
-def _said(dataset: Dataset, planned: imported_vectors.Plan) -> None:
-    words = [f"{counted(len(planned.positions), 'vector')} of {planned.vectors.shape[1]:,} numbers"]
+def _show_plan(dataset: Dataset, planned: imported_vectors.ImportPlan) -> None:
+    words = [f"{count_of(len(planned.positions), 'vector')} of {planned.vectors.shape[1]:,} numbers"]
     words += [f"{planned.known:,} are there already"] if planned.known else []
-    words += [f"{counted(planned.without, 'clip')} of {dataset.row.size:,} will have none"] if planned.without else []
+    words += [f"{count_of(planned.without, 'clip')} of {dataset.row.size:,} will have none"] if planned.without else []
     st.markdown(" · ".join(words))
     if planned.wrong:
-        st.warning(f"{counted(len(planned.wrong), 'row')} cannot be used and will be left out.", icon=":material/rule:")
+        st.warning(
+            f"{count_of(len(planned.wrong), 'row')} cannot be used and will be left out.", icon=":material/rule:"
+        )
         rows = pd.DataFrame([{"row": row, "why": reason} for row, reason in planned.wrong.items()])
         st.dataframe(rows, hide_index=True, width="stretch", alt="Rows that cannot be used, and why")

@@ -20,7 +20,7 @@ def question(host_port: str) -> str:
     return f"{host_port} is this machine or its network: allow it for this dataset?"
 
 
-def refused(host_port: str) -> str:
+def refusal(host_port: str) -> str:
     """What the owner is told where no click allows it; whoever is not the owner is never told that it was refused."""
     return (
         f"{host_port} is not on the public internet. Whoever runs this app can allow it: "

@@ -112,7 +112,7 @@ def _token_key(act: str) -> str:
 
 
 @contextmanager
-def said() -> Iterator[None]:
+def errors_shown() -> Iterator[None]:
     """Show what went wrong as a sentence, and go on."""
     try:
         yield

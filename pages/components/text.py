@@ -13,7 +13,7 @@ def plain(text: str) -> str:
     return "".join(f"\\{character}" if character in _MARKS else character for character in shown)
 
 
-def counted(number: int, thing: str) -> str:
+def count_of(number: int, thing: str) -> str:
     """`1 clip`, `1,200 clips`."""
     return f"{number:,} {thing}{'' if number == 1 else 's'}"
 

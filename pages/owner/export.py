@@ -10,7 +10,7 @@ from hover_core.exchange.export import FORMATS, export_table, labels_by_how, to_
 from hover_core.store.clip_rows import heard_count
 from pages.components import session
 from pages.components.leak_report import leak_sentence
-from pages.components.text import counted
+from pages.components.text import count_of
 
 WORDS = {
     "csv": ("CSV", "Opens everywhere. Cells that a spreadsheet would run as a formula are made harmless."),
@@ -79,7 +79,7 @@ data, head, rows = _file(
 )
 with st.container(horizontal=True):
     st.download_button(
-        f"Download {counted(rows, 'row')} ({max(1, len(data) // 1000):,} kB)",
+        f"Download {count_of(rows, 'row')} ({max(1, len(data) // 1000):,} kB)",
         data,
         f"{dataset.name}.{form}",
         FORMATS[form],
@@ -102,12 +102,12 @@ raw = int(((state.label >= 0) & (state.subset == 0)).sum())
 if raw and state.subset.any():
     are, them = ("is", "it") if raw == 1 else ("are", "them")
     st.caption(
-        f"{counted(raw, 'labelled clip')} {are} still raw. Move {them} to train, dev or test on Label "
+        f"{count_of(raw, 'labelled clip')} {are} still raw. Move {them} to train, dev or test on Label "
         f"if a model is to be trained or tested on {them}."
     )
 leak_sentence(dataset)
 st.dataframe(head, hide_index=True, width="stretch", alt="The first rows of the export")
 if labelled < state.size:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.caption(f"{counted(state.size - labelled, 'clip')} without a label.", width="content")
+        st.caption(f"{count_of(state.size - labelled, 'clip')} without a label.", width="content")
         st.page_link("annotator/label.py", label="Label more", icon=":material/arrow_back:")

@@ -11,7 +11,7 @@ from hover_core.data.people import Invite
 from hover_core.store.members import guests
 from pages.components import session
 from pages.components.guest_columns import guest_columns
-from pages.components.text import counted, plain
+from pages.components.text import count_of, plain
 from pages.server import identity
 
 dataset = session.needs()
@@ -37,7 +37,7 @@ def main() -> None:
         help_text = "Empty: whoever comes gives their own name."
         name = st.text_input("Who is it for?", key="share.name", placeholder="Mira", help=help_text)
         days = st.selectbox(
-            "Good for", [1, 7, 30, 365], index=2, key="share.days", format_func=lambda d: counted(d, "day")
+            "Good for", [1, 7, 30, 365], index=2, key="share.days", format_func=lambda d: count_of(d, "day")
         )
         blind = st.toggle(
             "Blind",
@@ -47,7 +47,7 @@ def main() -> None:
         )
         make = st.form_submit_button("Make a link", type="primary", icon=":material/link:")
     if make:
-        with session.said():
+        with session.errors_shown():
             st.session_state[made] = (clean(name), dataset.invite(name, days=days, blind=blind))
     link = st.session_state.get(made)
     if link:
@@ -110,7 +110,7 @@ def _offer() -> None:
             )
             given = st.form_submit_button("Offer them", icon=":material/add:")
         if given and chosen:
-            with session.said():
+            with session.errors_shown():
                 dataset.offer_labels(chosen)
                 st.rerun()
 
@@ -129,7 +129,7 @@ def _row(invite: Invite) -> None:
             else f"until {invite.expires_at[:10] or 'revoked'}"
         )
         words = ["blind", ends] if invite.blind else [ends]
-        words.append(f"on {counted(invite.devices, 'device')}" if invite.devices else "nobody came yet")
+        words.append(f"on {count_of(invite.devices, 'device')}" if invite.devices else "nobody came yet")
         st.caption(" · ".join(words), width="stretch")
         if good and st.button("Revoke", icon=":material/block:", key=f"share.revoke.{invite.id}"):
             dataset.revoke(invite.id)

@@ -7,9 +7,9 @@ from hover_core.data.clips import SUBSETS
 from hover_core.numerics.split import unmet
 from pages.components import session
 from pages.components.leak_report import leak_report
-from pages.components.near_duplicates import twin_groups
+from pages.components.near_duplicates import near_duplicate_groups
 from pages.components.population import population_table
-from pages.components.text import counted, plain
+from pages.components.text import count_of, plain
 
 dataset = session.needs()
 state = dataset.state()
@@ -37,7 +37,7 @@ with left:
         help="What must not be in two subsets at once: the speaker, or the recording that clips were cut from.",
     )
     if chosen_column != current:
-        with session.said():
+        with session.errors_shown():
             dataset.group_by(None if chosen_column == "no groups" else chosen_column)
             st.rerun()
     groups = int(clips["group_name"].replace("", np.nan).nunique())
@@ -67,13 +67,13 @@ with left:
         together = st.toggle(
             "Keep near-duplicates together",
             value=True,
-            key="split.twins",
+            key="split.near_duplicates",
             help="The same sound in train and in test would be a question whose answer was learnt by heart.",
         )
 
 with right:
     if how == "By shares" and sum(shares.values()) == 100:
-        proposed = dataset.proposed_split(shares, twins=together, seed=seed)
+        proposed = dataset.proposed_split(shares, near_duplicates=together, seed=seed)
         flat = np.bincount((state.label + 1) * 4 + proposed, minlength=(len(state.names) + 1) * 4).reshape(-1, 4)
         population_table(
             {
@@ -84,15 +84,15 @@ with right:
         missed = unmet(proposed, shares)
         if missed:
             gets = [
-                f"{name} gets {counted(count, 'clip')} ({100 * share:.2g} %) instead of {100 * wanted:.0f} %"
+                f"{name} gets {count_of(count, 'clip')} ({100 * share:.2g} %) instead of {100 * wanted:.0f} %"
                 for name, (count, share, wanted) in missed.items()
             ]
             why = "the groups are too large to be dealt out" if groups else "clips that belong together are too many"
             st.warning(f"{', '.join(gets)}: {why}.", icon=":material/balance:")
         moving = int((proposed != state.subset).sum())
         if st.button(f"Split: move {moving:,} clips", type="primary", key="split.apply", disabled=not moving):
-            with session.said():
-                written = dataset.split(shares, twins=together, seed=seed, token=session.token("split"))
+            with session.errors_shown():
+                written = dataset.split(shares, near_duplicates=together, seed=seed, token=session.token("split"))
                 session.spend("split")
                 st.session_state[f"split.done.{dataset.id}"] = (written.batch_id, written.changed)
                 st.rerun()
@@ -102,15 +102,15 @@ with right:
 done = st.session_state.get(f"split.done.{dataset.id}")
 if done:
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.success(f"{counted(done[1], 'clip')} moved.", icon=":material/check:", width="stretch")
+        st.success(f"{count_of(done[1], 'clip')} moved.", icon=":material/check:", width="stretch")
         if st.button("Undo", icon=":material/undo:", key="split.undo"):
-            with session.said():
+            with session.errors_shown():
                 dataset.undo(done[0])
             st.session_state.pop(f"split.done.{dataset.id}")
             st.rerun()
 left, right = st.columns([1, 1.4], gap="large")
 with left:
-    twin_groups(dataset)
+    near_duplicate_groups(dataset)
 with right:
     leak_report(dataset)
 st.page_link("owner/vectorize.py", label="Next: the map", icon=":material/arrow_forward:")

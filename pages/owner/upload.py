@@ -11,13 +11,12 @@ from hover_core.audio.segmentation import Cut
 from hover_core.data.names import clean
 from hover_core.errors import HoverError
 from hover_core.store import job_rows
-from hover_core.tables import intake as tables
-from hover_core.tables.intake import Intake
+from hover_core.tables.intake import Intake, guess_columns_of, is_relative
 from hover_core.tables.rows import RawTable
-from hover_core.workspace.add_table import Added
+from hover_core.workspace.add_table import AddResult
 from hover_core.workspace.dataset import Dataset
 from pages.components import session
-from pages.components.text import counted, plain
+from pages.components.text import count_of, plain
 from pages.components.upload import columns_menu, first_sounds, forecast, given_table
 from pages.components.upload.forecast import Choices
 
@@ -37,7 +36,7 @@ def main() -> None:
         return
     data, name = file
     try:
-        table = given_table.read(data, name)
+        table = given_table.read_rows(data, name)
     except HoverError as error:
         st.error(plain(str(error)))
         return
@@ -60,7 +59,7 @@ def _screen(dataset: Dataset | None, table: RawTable, name: str, digest: str) ->
     """Columns and the first rows; beside them what will happen, what is to be decided, and one button."""
     left, right = st.columns([1.6, 1], gap="large")
     with left:
-        columns = columns_menu.columns_menu(table, tables.guess(table), digest)
+        columns = columns_menu.columns_menu(table, guess_columns_of(table), digest)
         st.dataframe(table.frame.head(4), hide_index=True, width="stretch", alt="The first rows of the table")
         heard_box = st.container()
     if not columns.audio:
@@ -112,12 +111,12 @@ def _button_text(target: Dataset | None, intake: Intake, known: int, base_url: s
     """What the button will do; where it can do nothing, what is missing."""
     where = f" to “{plain(target.name)}”" if target is not None and target.row.size else ""
     if cut:
-        return f"Cut {counted(len(intake.clips), 'recording')} and add the clips{where}"
+        return f"Cut {count_of(len(intake.clips), 'recording')} and add the clips{where}"
     if not intake.clips:
-        needs_base = not base_url and any(tables.is_relative(bad.value) for bad in intake.refused)
+        needs_base = not base_url and any(is_relative(bad.value) for bad in intake.refused)
         return "Give a base address" if needs_base else "No row can be added"
     if known < len(intake.clips):
-        return f"Add {counted(len(intake.clips) - known, 'clip')}{where}"
+        return f"Add {count_of(len(intake.clips) - known, 'clip')}{where}"
     return f"Add labels, columns and subsets{where}"
 
 
@@ -146,7 +145,7 @@ def _add(
     cut: Cut | None,
     cut_labels: str,
 ) -> None:
-    with session.said():
+    with session.errors_shown():
         if target is None:
             target = session.datasets().new(_free_name(name), by=session.person(), identity=identity_name)
         elif not target.row.size and target.name.startswith("Dataset "):
@@ -162,7 +161,7 @@ def _add(
             session.open_dataset(target.id)
             given_table.forget()
             st.rerun()
-        with st.spinner(f"Adding {counted(len(intake.clips), 'clip')} …", show_time=True):
+        with st.spinner(f"Adding {count_of(len(intake.clips), 'clip')} …", show_time=True):
             added = target.add(intake, token=session.token("upload"))
         session.spend("upload")
         session.open_dataset(target.id)
@@ -171,9 +170,9 @@ def _add(
         st.rerun()
 
 
-def _show_outcome(dataset: Dataset, added: Added) -> None:
+def _show_outcome(dataset: Dataset, added: AddResult) -> None:
     """What was added, and where to go next."""
-    words = [f"{counted(added.new, 'clip')} added"]
+    words = [f"{count_of(added.new, 'clip')} added"]
     if added.known:
         words.append(f"{added.known:,} were there already")
     if added.moved:

@@ -17,7 +17,7 @@ from pages.components import cut_recordings, preload, session
 from pages.components.clip_map import clip_map
 from pages.components.confounds import confounds
 from pages.components.own_vectors import own_vectors_box
-from pages.components.text import counted, plain, time_goes
+from pages.components.text import count_of, plain, time_goes
 
 LIMITS = {
     "network": "the network is the limit",
@@ -59,7 +59,7 @@ def _work(running: bool) -> None:
             last = job_rows.newest_job(dataset.store, dataset.id, kind="map")
             _start(last)
             if last is not None:
-                _ended(last)
+                _show_end(last)
         with failed:
             _failures(running=False)
         _map(about, drawn, busy=False)
@@ -71,8 +71,8 @@ def _work(running: bool) -> None:
 
 
 def _start(job: Job | None) -> None:
-    known = {v.key: (v.title, v.good_for) for v in registry.offered()}
-    own = {key: _brought(key) for key in vector_keys.all_brought(dataset.store, dataset.id)}
+    known = {v.key: (v.title, v.good_for) for v in registry.available_vectorizers()}
+    own = {key: _imported_choice(key) for key in vector_keys.all_brought(dataset.store, dataset.id)}
     known |= own
     in_use = dataset.vectorizer_key if dataset.vectorizer_key in known else DEFAULT_VECTORIZER
     with st.expander("Settings", icon=":material/tune:"):
@@ -99,25 +99,25 @@ def _start(job: Job | None) -> None:
             st.warning(f"Not offered: {plain(problem)}", icon=":material/extension_off:")
         anew = "" if key in own else ": another setting computes anew and forgets nothing"
         st.caption(f"Vectors are kept as `{key}`{anew}.")
-    have = len(vector_rows.vectorized(dataset.store, dataset.id, key))
+    have = len(vector_rows.vectorized_positions(dataset.store, dataset.id, key))
     failed = len(dataset.failures(key))
     pending = 0 if key in own else dataset.row.size - have - failed
-    standing = maps.standing(dataset)
+    standing = maps.main_map(dataset)
     grown = standing if standing is not None and standing.vectorizer == key else None  # what new clips are placed on
-    grows, unplaced = grown is not None, 0 if grown is None else len(maps.unplaced(dataset, grown))
+    grows, unplaced = grown is not None, 0 if grown is None else len(maps.positions_without_place(dataset, grown))
     with st.container(horizontal=True, vertical_alignment="center"):
         if grows and pending + unplaced:
             text = (
-                f"Vectorize {counted(pending, 'more clip')} and place them"
+                f"Vectorize {count_of(pending, 'more clip')} and place them"
                 if pending
-                else f"Place {counted(unplaced, 'clip')} on the map"
+                else f"Place {count_of(unplaced, 'clip')} on the map"
             )
             if st.button(text, type="primary", icon=":material/add_location_alt:", key="vectorize.place"):
                 _begin(key, reducer, "onto", options)
         if grows:
             text = "Draw the map again"
         elif pending:
-            text = f"Vectorize {counted(pending, 'more clip' if have else 'clip')} and draw the map"
+            text = f"Vectorize {count_of(pending, 'more clip' if have else 'clip')} and draw the map"
         else:
             text = "Draw the map"
         if st.button(
@@ -127,15 +127,15 @@ def _start(job: Job | None) -> None:
         st.caption(_about(pending, grows=grows), width="content")
 
 
-def _brought(key: str) -> tuple[str, str]:
-    have = len(vector_rows.vectorized(dataset.store, dataset.id, key))
+def _imported_choice(key: str) -> tuple[str, str]:
+    have = len(vector_rows.vectorized_positions(dataset.store, dataset.id, key))
     missing = dataset.row.size - have
-    others = f"; {counted(missing, 'clip')} without one will not be on the map" if missing else ""
-    return key.removeprefix(vector_keys.PREFIX), f"Brought along: {counted(have, 'vector')}{others}."
+    others = f"; {count_of(missing, 'clip')} without one will not be on the map" if missing else ""
+    return key.removeprefix(vector_keys.PREFIX), f"Brought along: {count_of(have, 'vector')}{others}."
 
 
 def _begin(key: str, reducer: str, draw: str, options: dict[str, Any], *, per_group: bool | None = None) -> None:
-    with session.said():
+    with session.errors_shown():
         if per_group is not None and dataset.has_groups:
             dataset.normalise_per_group(on=per_group)
         queue.start(dataset, vectorizer=key, reducer=reducer, draw=draw, **options)
@@ -235,7 +235,7 @@ def _bar(job: Job) -> None:
     st.caption(f"{goes} This goes on when you close the page.")
 
 
-def _ended(job: Job) -> None:
+def _show_end(job: Job) -> None:
     if job.state == "failed":
         st.error(
             f"The work ended early: {plain(job.progress.get('message') or 'see its log')}", icon=":material/error:"
@@ -255,13 +255,13 @@ def _failures(*, running: bool) -> None:
         columns=["clip", "address", "why"],
     )
     with st.expander(
-        f"{counted(len(failures), 'clip')} could not be turned into vectors",
+        f"{count_of(len(failures), 'clip')} could not be turned into vectors",
         icon=":material/volume_off:",
         expanded=len(failures) < 20,
     ):
         st.dataframe(rows, hide_index=True, width="stretch", alt="Clips without a vector, and why")
         if st.button("Retry these", icon=":material/refresh:", key="vectorize.retry", disabled=running):
-            with session.said():
+            with session.errors_shown():
                 queue.retry_failures(dataset)
                 st.rerun()
 

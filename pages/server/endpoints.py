@@ -30,7 +30,7 @@ _LONGEST_WAIT_S = 1.0
 _WAITING = threading.BoundedSemaphore(12)  # of the 40 threads that answer
 
 
-def _guarded(answer: Callable[[Request, Any], Response]) -> Callable[[Request], Response]:
+def _authorised(answer: Callable[[Request, Any], Response]) -> Callable[[Request], Response]:
     """An endpoint that knows who asks and turns our errors into statuses."""
 
     def work(request: Request) -> Response:
@@ -61,7 +61,7 @@ def _audio(request: Request, who: Any) -> Response:
     dataset = _open(request, who)
     level = request.query_params.get("level") == "1"
     webkit = browser_formats.is_webkit(request.headers.get("user-agent", ""))
-    found = datasets().listening.playable(dataset.id, request.path_params["position"], level=level, webkit=webkit)
+    found = datasets().sounds.playable(dataset.id, request.path_params["position"], level=level, webkit=webkit)
     # FileResponse answers Range requests itself, with an ETag
     return FileResponse(
         found.path,
@@ -79,7 +79,7 @@ def _card(request: Request, who: Any) -> Response:
     peaks: list[int] = []
     problem = ""
     try:
-        peaks = datasets().listening.peaks(dataset.id, position)
+        peaks = datasets().sounds.peaks(dataset.id, position)
     except SoundError as error:
         problem = visibility.problem(who, error)
     found = clip_at(datasets().store, dataset.id, position)  # now that its sound was decoded, also how long it is
@@ -113,7 +113,7 @@ def _map(request: Request, who: Any) -> Response:
 def _spectrogram(request: Request, who: Any) -> Response:
     from PIL import Image
 
-    found = datasets().listening.spectrogram(_open(request, who).id, request.path_params["position"])
+    found = datasets().sounds.spectrogram(_open(request, who).id, request.path_params["position"])
     # as ink on the page: loud is dark on a light page and light on a dark one
     ink = found if request.query_params.get("dark") == "1" else 255 - found
     file = io.BytesIO()
@@ -122,7 +122,7 @@ def _spectrogram(request: Request, who: Any) -> Response:
 
 
 def _columns(request: Request, who: Any) -> Response:
-    return JSONResponse(facets.offered(_open(request, who)), headers={"Cache-Control": "no-store"})
+    return JSONResponse(facets.available_facets(_open(request, who)), headers={"Cache-Control": "no-store"})
 
 
 def _column(request: Request, who: Any) -> Response:
@@ -154,12 +154,12 @@ async def _asset(request: Request) -> Response:
 
 
 ANSWERS: dict[str, Callable[[Request], Any]] = {
-    "audio": _guarded(_audio),
-    "card": _guarded(_card),
-    "spectrogram": _guarded(_spectrogram),
-    "map": _guarded(_map),
-    "columns": _guarded(_columns),
-    "column": _guarded(_column),
-    "journal": _guarded(_journal),
+    "audio": _authorised(_audio),
+    "card": _authorised(_card),
+    "spectrogram": _authorised(_spectrogram),
+    "map": _authorised(_map),
+    "columns": _authorised(_columns),
+    "column": _authorised(_column),
+    "journal": _authorised(_journal),
     "asset": _asset,
 }

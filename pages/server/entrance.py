@@ -49,7 +49,7 @@ async def join_page(request: Request) -> Response:
     if identity.is_owner_token(token):
         return _page("Open as the owner", _form(token, "Continue as the owner", ""))
     try:
-        dataset, name = await run_in_threadpool(_invited, token)
+        dataset, name = await run_in_threadpool(_invite_of, token)
     except HoverError as error:
         return _page("This link does not work", _sentence(error), status=404)
     words = f"You are invited to label “{html.escape(dataset)}”."
@@ -77,7 +77,7 @@ async def join(request: Request) -> Response:
 
 async def leave(request: Request) -> Response:
     """Sign out by `POST /leave`; its body is not read."""
-    return await _left(request, ".")
+    return await _leave(request, ".")
 
 
 async def at_own_address(request: Request) -> Response:
@@ -88,7 +88,7 @@ async def at_own_address(request: Request) -> Response:
     rest = urlencode([(name, value) for name, value in request.query_params.multi_items() if name != "t"])
     here = f"?{rest}"  # the same address without the token
     if fields.get("leave"):
-        return await _left(request, here)
+        return await _leave(request, here)
     if not fields.get("t") and request.scope.get(identity.ASKING) is not None:
         return RedirectResponse(here, 303)  # somebody asks whether they are somebody
     answer = await _signed_in(request, fields)
@@ -145,7 +145,7 @@ def _enter(request: Request, where: str, cookie: str) -> Response:
     return answer
 
 
-async def _left(request: Request, where: str) -> Response:
+async def _leave(request: Request, where: str) -> Response:
     await run_in_threadpool(_forget, request.cookies.get(identity.COOKIE, ""))
     answer = RedirectResponse(where, 303, headers={"Connection": "close"})
     for name in _cookie_names():
@@ -164,7 +164,7 @@ def _root() -> str:
 # the store, imported when it is asked: the first page comes sooner ----------------------------------------------------
 
 
-def _invited(token: str) -> tuple[str, str]:
+def _invite_of(token: str) -> tuple[str, str]:
     from hover_core.store import members
 
     invite = members.invite_behind(datasets().store, token)

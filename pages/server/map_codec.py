@@ -134,7 +134,7 @@ def column(dataset: Dataset, key: str) -> bytes:
     return len(text).to_bytes(4, "little") + text + body
 
 
-def quantised(coordinates: NDArray[np.float32]) -> tuple[NDArray[np.uint16], dict[str, float]]:
+def quantise(coordinates: NDArray[np.float32]) -> tuple[NDArray[np.uint16], dict[str, float]]:
     """Coordinates [shape=(n, 2)] as steps of a grid, and the grid: what the browser draws and tests a lasso against."""
     placed = np.isfinite(coordinates).all(axis=1)
     low = coordinates[placed].min(axis=0) if placed.any() else np.zeros(2)
@@ -202,7 +202,7 @@ def _axis(dataset: Dataset, placed: NDArray[np.float32], key: str) -> NDArray[np
 
 def _pack_base(coordinates: NDArray[np.float32], there: NDArray[np.bool_], *, part: bool) -> bytes:
     """The base of a map on which clips are `there`; without finite coordinates they have no value for an axis."""
-    steps, grid = quantised(coordinates)
+    steps, grid = quantise(coordinates)
     steps[there & (steps[:, 0] == MISSING), 1] = 0  # told from those that are not on the map
     without = (~np.isfinite(coordinates[there])).sum(axis=0).tolist()
     missing = 0 if part else int((~there).sum())
@@ -242,4 +242,4 @@ def _gaps(raw: NDArray[np.uint8]) -> NDArray[np.int64]:
     return values
 
 
-__all__ = ["SUBSETS", "axes", "base", "column", "dataset_of", "decode_set", "encode_set", "journal", "quantised"]
+__all__ = ["SUBSETS", "axes", "base", "column", "dataset_of", "decode_set", "encode_set", "journal", "quantise"]

@@ -41,7 +41,7 @@ def judge(headers: Headers, scheme: str) -> Verdict:
     origins = headers.getlist("origin")
     if not origins:
         return "own" if headers.get("sec-fetch-site", "none") in _OWN_FETCHES else "foreign"
-    origin = _parsed(origins[0])
+    origin = _parse(origins[0])
     if len(origins) > 1 or origin is None:  # also "null", a page without an origin
         return "foreign"
     if origins[0] in TALKING:
@@ -78,7 +78,7 @@ def _only_by_host() -> bool:
     return identity.bound_to_loopback() and not identity.has_token()
 
 
-def _parsed(origin: str) -> SplitResult | None:
+def _parse(origin: str) -> SplitResult | None:
     try:
         parts = urlsplit(origin)
         usable = parts.scheme in _PORTS and parts.hostname and parts.port != 0  # a port that is none raises
@@ -93,7 +93,7 @@ def _host_and_port(parts: SplitResult) -> tuple[str, int]:
 
 def _target(address: str, origin: SplitResult, secure: bool) -> tuple[str, int] | None:
     """Host and port that a request came to; without a port the scheme's, which a proxy may not tell us."""
-    parts = _parsed(f"{'https' if secure else origin.scheme}://{address}")
+    parts = _parse(f"{'https' if secure else origin.scheme}://{address}")
     return _host_and_port(parts) if parts else None
 
 

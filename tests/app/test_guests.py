@@ -18,7 +18,7 @@ from hover_core.workspace.dataset import Dataset
 from hover_core.workspace.datasets import Datasets
 from pages.components import session
 from pages.components.labelling import asking
-from pages.components.labelling.query import Words
+from pages.components.labelling.query import TextFilter
 from pages.components.labelling.state import LabellingState
 from pages.server import identity, routes
 from pages.server.headers import MIDDLEWARE
@@ -232,7 +232,7 @@ def everything(app: AppTest, labelling: LabellingState) -> Iterator[str]:
     yield run()
     asking.close_search(labelling)
     for text, column in (("room", ""), ("1", "room"), ("x", "category"), ("x", "url"), ("s3", "nothing")):
-        asking.ask_words(labelling, Words(text, column))
+        asking.ask_words(labelling, TextFilter(text, column))
         yield run()
     app.selectbox(key="label.words_in").set_value("label")  # the list of columns is drawn
     yield run()
@@ -278,7 +278,7 @@ def test_words_can_be_looked_for_where_each_person_is_shown_them(run_as: Run, da
 
 def test_a_search_by_words_does_not_outlive_the_owners_tick(run_as: Run, dataset: Dataset) -> None:
     app, labelling = label(run_as(Person("Mira", ANNOTATOR, dataset.id)), dataset)
-    asking.ask_words(labelling, Words("room 1", "room"))
+    asking.ask_words(labelling, TextFilter("room 1", "room"))
     app.run()
     assert labelling.search is not None
     assert len(labelling.search.ranking(labelling.dataset(), k=None)) == 5

@@ -10,9 +10,9 @@ from hover_core.data.people import LOCAL_OWNER
 from hover_core.errors import Refused
 from hover_core.store.vector_rows import Embedding
 from hover_core.workspace.dataset import Dataset
-from pages.components.clip_map import Selected
+from pages.components.clip_map import SelectionMade
 from pages.components.labelling import actions, asking
-from pages.components.labelling.query import Row, Search
+from pages.components.labelling.query import HitQueue, Search
 from pages.components.labelling.state import LabellingState
 from pages.server import identity
 
@@ -22,8 +22,8 @@ def labelling(mapped: Dataset) -> Iterator[LabellingState]:
     """The owner's state on 40 clips: the even ones of the first ten selected, the others filtered out."""
     identity.seam = lambda: LOCAL_OWNER
     labelling, even = LabellingState(mapped.id), np.arange(0, 40, 2)
-    labelling.selection.take_over(Selected(np.arange(10), "lasso", np.arange(10)))
-    labelling.selection.take_over(Selected(np.arange(0, 10, 2), "filter", np.arange(10), even))
+    labelling.selection.take_over(SelectionMade(np.arange(10), "lasso", np.arange(10)))
+    labelling.selection.take_over(SelectionMade(np.arange(0, 10, 2), "filter", np.arange(10), even))
     yield labelling
     identity.seam = None
 
@@ -59,9 +59,11 @@ def test_a_filter_leaves_the_search_open_and_how_a_selection_came_about(labellin
     asking.take(labelling, np.array([12, 13]))
     turn = labelling.selection.turn
 
-    labelling.selection.take_over(Selected(np.array([12]), "filter", np.array([12, 13]), labelling.selection.passes))
+    labelling.selection.take_over(
+        SelectionMade(np.array([12]), "filter", np.array([12, 13]), labelling.selection.passes)
+    )
     assert (labelling.selection.how, labelling.selection.turn) == ("search", turn)
-    labelling.selection.take_over(Selected(np.array([12, 13]), "filter", np.array([12, 13])))
+    labelling.selection.take_over(SelectionMade(np.array([12, 13]), "filter", np.array([12, 13])))
 
     assert labelling.search is not None
     assert (labelling.selection.how, labelling.selection.visible(np.array([3])).tolist()) == ("search", [3])
@@ -93,13 +95,13 @@ def test_the_way_through_maps_of_parts_is_a_stack(labelling: LabellingState, map
 
 def test_a_clip_that_leaves_the_selection_leaves_the_focus(labelling: LabellingState) -> None:
     labelling.selection.focus = 2
-    labelling.selection.take_over(Selected(np.array([0, 4]), "filter", np.arange(10), np.array([0, 4])))
+    labelling.selection.take_over(SelectionMade(np.array([0, 4]), "filter", np.arange(10), np.array([0, 4])))
     assert labelling.selection.focus is None
 
     labelling.selection.focus = 31  # a hit that was never selected
-    labelling.selection.take_over(Selected(np.arange(10), "filter", np.arange(10)))
+    labelling.selection.take_over(SelectionMade(np.arange(10), "filter", np.arange(10)))
     assert labelling.selection.focus == 31
-    labelling.selection.take_over(Selected(np.arange(5), "lasso", np.arange(5)))
+    labelling.selection.take_over(SelectionMade(np.arange(5), "lasso", np.arange(5)))
     assert labelling.selection.focus is None
 
     labelling.selection.focus = 3
@@ -170,7 +172,7 @@ def test_what_was_kept_in_a_row_is_labelled_by_how_and_undone_as_one(
     labelling: LabellingState, mapped: Dataset
 ) -> None:
     before = mapped.state().label_names().tolist()
-    row = Row([20, 21, 22], kept={20: True, 21: False})
+    row = HitQueue([20, 21, 22], kept={20: True, 21: False})
     labelling.search = Search("like a wren", row=row)
     actions.apply_kept(labelling, "owl")
 

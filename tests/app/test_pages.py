@@ -540,7 +540,7 @@ def test_a_split_by_shares_keeps_near_duplicates_together_unless_told_otherwise(
     app = run_as(LOCAL_OWNER)
     app.switch_page("owner/split.py").run()
     app.segmented_control(key="split.how").set_value("By shares").run()
-    assert app.toggle(key="split.twins").value
+    assert app.toggle(key="split.near_duplicates").value
     app.button(key="split.apply").click().run()
 
     assert doubled.state().subset[3] == doubled.state().subset[20]
@@ -550,12 +550,12 @@ def test_one_switch_on_label_gives_the_label_to_near_duplicates_too(run_as: Run,
     app = run_as(LOCAL_OWNER)
     app.switch_page("annotator/label.py").run()
     labelling = app.session_state["label.states"][doubled.id]
-    assert not app.toggle(key="label.twins").value
+    assert not app.toggle(key="label.near_duplicates").value
     labelling.selection.select(np.array([20]), "lasso", tell_map=True)
     actions.apply(labelling, "robin")
     assert doubled.state().label_names()[3] == "wren"
 
-    app.toggle(key="label.twins").set_value(True).run()
+    app.toggle(key="label.near_duplicates").set_value(True).run()
     labelling.selection.select(np.array([20]), "lasso", tell_map=True)
     actions.apply(labelling, "owl")
 

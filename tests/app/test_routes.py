@@ -21,7 +21,7 @@ from hover_core.store.clip_rows import durations
 from hover_core.tables.intake import Intake
 from hover_core.workspace.dataset import Dataset
 from hover_core.workspace.datasets import Datasets
-from hover_core.workspace.sounds import Listening
+from hover_core.workspace.sounds import ClipSounds
 from pages.server import assets, identity, map_codec, routes
 from pages.server.headers import MIDDLEWARE
 
@@ -592,10 +592,10 @@ def test_the_colours_of_a_blind_and_an_open_journal_are_not_mixed_up_by_a_cache(
 
 
 def test_an_outline_is_drawn_once_and_kept_for_the_next_server(mapped: Dataset) -> None:
-    first = Listening(mapped.store)
+    first = ClipSounds(mapped.store)
     drawn = first.peaks(mapped.id, 3)
     first.close()
-    later = Listening(mapped.store)
+    later = ClipSounds(mapped.store)
     later.workers.close()  # whatever it shows now, it has not decoded
 
     assert later.peaks(mapped.id, 3) == drawn
@@ -610,7 +610,7 @@ def test_a_stretch_of_a_recording_is_as_long_as_what_is_heard_of_it(datasets: Da
     dataset.add(Intake(clips=[Clip(clip_id(url, start, end), url, start, end) for start, end in ends]))
 
     for position in range(2):
-        datasets.listening.peaks(dataset.id, position)
+        datasets.sounds.peaks(dataset.id, position)
 
     whole = soundfile.info(demo.FOLDER / "d0003.ogg").duration
     assert durations(dataset.store, dataset.id, 2).tolist() == pytest.approx([0.2, whole - 0.2])

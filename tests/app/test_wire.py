@@ -44,7 +44,7 @@ def test_a_set_that_names_clips_that_are_not_there_is_refused() -> None:
 
 
 def test_clips_without_coordinates_are_marked_missing() -> None:
-    steps, grid = map_codec.quantised(np.array([[0.0, 0.0], [np.nan, np.nan], [2.0, 4.0]], np.float32))
+    steps, grid = map_codec.quantise(np.array([[0.0, 0.0], [np.nan, np.nan], [2.0, 4.0]], np.float32))
 
     assert steps.tolist() == [[0, 0], [65535, 65535], [65534, 65534]]
     assert grid == {"x0": 0.0, "x1": 2.0, "y0": 0.0, "y1": 4.0}

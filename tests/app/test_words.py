@@ -2,7 +2,7 @@
 
 import pytest
 
-from pages.components.text import counted, plain, time_goes
+from pages.components.text import count_of, plain, time_goes
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ def test_a_bare_address_is_no_link() -> None:
 
 
 def test_one_is_singular() -> None:
-    assert [counted(1, "clip"), counted(2, "clip"), counted(1200, "row")] == ["1 clip", "2 clips", "1,200 rows"]
+    assert [count_of(1, "clip"), count_of(2, "clip"), count_of(1200, "row")] == ["1 clip", "2 clips", "1,200 rows"]
 
 
 def test_where_the_time_goes_is_said_in_shares() -> None:

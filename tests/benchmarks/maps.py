@@ -84,12 +84,12 @@ def _vectors(n: int) -> tuple[Floats, str]:
         files = []
     if len(files) < n:
         return clouds(n), "clouds"
-    from hover_core.audio.decoder_pool import Workers
-    from hover_core.audio.segment import Heard, Piece
+    from hover_core.audio.decoder_pool import DecoderPool
+    from hover_core.audio.segment import DecodedClip, Piece
 
-    with Workers() as workers:
+    with DecoderPool() as workers:
         heard = workers.vectorize([Piece(file) for file in files], "segments")
-    return np.stack([one.vector for one in heard if isinstance(one, Heard)]), "fsdd"
+    return np.stack([one.vector for one in heard if isinstance(one, DecodedClip)]), "fsdd"
 
 
 # E1 -------------------------------------------------------------------------------------------------------------------

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hover_core.audio.decoder_pool import Workers
-from hover_core.audio.segment import Heard, Piece
+from hover_core.audio.decoder_pool import DecoderPool
+from hover_core.audio.segment import DecodedClip, Piece
 from hover_core.data.arrays import Floats
 from hover_core.numerics import active_learning
 from hover_core.numerics.group_effects import without_groups
@@ -220,10 +220,10 @@ def _corpora(quick: bool) -> tuple[Corpus, ...]:
 @functools.cache
 def _vectors_of(name: str, count: int, key: str) -> Floats:
     corpus = next(corpus for quick in (True, False) for corpus in _corpora(quick) if _is(corpus, name, count))
-    with Workers() as workers:
+    with DecoderPool() as workers:
         heard = workers.vectorize([Piece(data) for data in corpus.files], key)
-    assert all(isinstance(one, Heard) for one in heard)
-    return np.stack([one.vector for one in heard if isinstance(one, Heard)])
+    assert all(isinstance(one, DecodedClip) for one in heard)
+    return np.stack([one.vector for one in heard if isinstance(one, DecodedClip)])
 
 
 @functools.cache

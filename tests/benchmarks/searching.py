@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hover_core.analysis import search
-from hover_core.audio.decoder_pool import Workers
-from hover_core.audio.segment import Heard, Piece
+from hover_core.audio.decoder_pool import DecoderPool
+from hover_core.audio.segment import DecodedClip, Piece
 from hover_core.data.arrays import Floats
 from hover_core.data.clips import Clip
 from hover_core.numerics import dtw
@@ -124,9 +124,9 @@ def s2(quick: bool) -> Rows:
 
 def _precision(corpus: Corpus) -> Row:
     """Precision@10 with nothing of the query's own speaker or source, for each vector with and without re-rank."""
-    with Workers() as workers:
+    with DecoderPool() as workers:
         heard = workers.vectorize([Piece(data) for data in corpus.files], dtw.KEY)
-    packed = np.stack([one.vector for one in heard if isinstance(one, Heard)])
+    packed = np.stack([one.vector for one in heard if isinstance(one, DecodedClip)])
     assert len(packed) == len(corpus.files)
     kept = dtw.Sequences(np.arange(len(packed)), packed)
     asked = np.random.default_rng(0).permutation(len(packed))[:300]
@@ -143,7 +143,7 @@ def _precision(corpus: Corpus) -> Row:
             distances = kept.distances(frames, others[best])
             same = corpus.classes[others[best]] == corpus.classes[query]
             plain.append(float(same[:10].mean()))
-            both.append(float(same[dtw.reordered(cosines[best], distances)][:10].mean()))
+            both.append(float(same[dtw.rerank(cosines[best], distances)][:10].mean()))
             alone.append(float(same[np.argsort(distances, kind="stable")][:10].mean()))
         figures |= {
             f"{name}_precision10": float(np.mean(plain)),

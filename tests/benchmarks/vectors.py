@@ -17,15 +17,15 @@ import numpy as np
 import soundfile
 
 from hover_core.audio import containers
-from hover_core.audio.decoder_pool import Workers
-from hover_core.audio.segment import Heard, Piece
+from hover_core.audio.decoder_pool import DecoderPool
+from hover_core.audio.segment import DecodedClip, Piece
 from hover_core.data.arrays import Floats
 from hover_core.data.clips import Clip
 from hover_core.jobs import local_engine, queue, vectorize
 from hover_core.store import clip_rows, job_rows, vector_rows
 from hover_core.workspace.dataset import Dataset
 from hover_core.workspace.datasets import Datasets
-from hover_core.workspace.sounds import Listening
+from hover_core.workspace.sounds import ClipSounds
 from tests import sounds
 from tests.benchmarks import guide
 from tests.benchmarks.serving import served
@@ -131,12 +131,12 @@ def v4(quick: bool) -> Rows:
             ours: list[float] = []
             answers: list[str] = []
             for key in ("profile", "segments", "mfcc-mean"):
-                with Workers(workers=1) as workers:
+                with DecoderPool(workers=1) as workers:
                     begun = time.perf_counter()
                     heard = workers.vectorize([Piece(data) for _, data in files], key)
                     took = time.perf_counter() - begun
                     ours.append(max(map(_peak_mb, workers.pids()), default=math.nan))
-                    answers += [str(one) for one in heard if not isinstance(one, Heard)]
+                    answers += [str(one) for one in heard if not isinstance(one, DecodedClip)]
             assert setting != "clips" or not answers, answers[:3]
             with served(served_folder) as root:
                 theirs = guide.loop([f"{root}/{name}" for name, _ in files], folder, most_mb=12_000)
@@ -216,7 +216,7 @@ def _vectorized(urls: Sequence[str], *, warm: bool) -> tuple[float, float, Float
 def _warm_listening(datasets: Datasets, url: str) -> Iterator[list[float]]:
     """What a job listens with, its decoding processes warm; their computing time is in the list once it is closed."""
     cores = os.cpu_count() or 1
-    opened = Listening(datasets.store, workers=cores)
+    opened = ClipSounds(datasets.store, workers=cores)
     first = [Piece(opened.fetcher([url.split("/")[2]]).fetch(url))]
     taken = [opened.workers._take() for _ in range(cores)]
     for child in taken:
@@ -249,7 +249,7 @@ def _dataset(datasets: Datasets, urls: Sequence[str]) -> Dataset:
 def _await_vectors(dataset: Dataset, key: str, count: int) -> int:
     deadline = time.monotonic() + 300
     while time.monotonic() < deadline:
-        done = len(vector_rows.vectorized(dataset.store, dataset.id, key))
+        done = len(vector_rows.vectorized_positions(dataset.store, dataset.id, key))
         if done >= count:
             return done
         time.sleep(0.01)
@@ -333,6 +333,6 @@ def _codec_ms(folder: Path, form: str) -> float:
 
 
 def _refusal(data: bytes) -> str:
-    with Workers(workers=1) as workers:
+    with DecoderPool(workers=1) as workers:
         [answer] = workers.vectorize([Piece(data)], "mfcc-mean")
-    return "" if isinstance(answer, Heard) else str(answer)
+    return "" if isinstance(answer, DecodedClip) else str(answer)

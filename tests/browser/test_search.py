@@ -76,7 +76,9 @@ def heard(standing: Standing, vectorized: Dataset, tmp_path: Path) -> Heard:
     dataset = new(standing)
     positions, vectors = vectorized.vectors(KEY)
     facts = vectorized.clips()
-    known = {at: clip_rows.Heard(facts["sha256"][at], float(facts["duration_s"][at]), 22_050) for at in range(COUNT)}
+    known = {
+        at: clip_rows.SoundFacts(facts["sha256"][at], float(facts["duration_s"][at]), 22_050) for at in range(COUNT)
+    }
     with dataset.store.write() as connection:
         vector_rows.add_vectors(connection, dataset.id, KEY, positions.tolist(), vectors)
         clip_rows.hear(connection, dataset.id, known)

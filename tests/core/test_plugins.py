@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from hover_core import plugins
-from hover_core.audio.decoder_pool import Workers
-from hover_core.audio.segment import Heard, Piece
+from hover_core.audio.decoder_pool import DecoderPool
+from hover_core.audio.segment import DecodedClip, Piece
 from hover_core.errors import Refused
 from hover_core.numerics import reducers
 from hover_core.numerics.reducers import Reducer
@@ -26,7 +26,7 @@ POINTS = re.findall(r"```toml\n# pyproject\.toml\n\[project\.entry-points\.\"(.*
 
 
 def forget() -> None:
-    for kept in (plugins.found, registry.of_packages, reducers._of_packages):
+    for kept in (plugins.plugins, registry.of_packages, reducers._of_packages):
         kept.cache_clear()
 
 
@@ -55,8 +55,8 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
 def test_the_documents_packages_are_in_the_menus(install: Callable[..., None]) -> None:
     install(CODE, POINTS)
 
-    assert [v.key for v in registry.offered()][-1] == "loudness-8-16000-v1"
-    assert reducers.kinds()[-1] == reducers.Kind(
+    assert [v.key for v in registry.available_vectorizers()][-1] == "loudness-8-16000-v1"
+    assert reducers.kinds()[-1] == reducers.ReducerKind(
         "t-sne", "t-SNE", "Small clouds; distances between clouds mean nothing."
     )
     assert (registry.problems(), reducers.problems()) == ((), ())
@@ -65,10 +65,10 @@ def test_the_documents_packages_are_in_the_menus(install: Callable[..., None]) -
 def test_the_documents_vectorizer_runs_in_the_limited_children(install: Callable[..., None]) -> None:
     install(CODE, POINTS)
     rising = sounds.tone(300, 1.0, 16_000) * np.linspace(0, 1, 16_000).astype(np.float32)
-    with Workers(workers=1) as workers:
+    with DecoderPool(workers=1) as workers:
         [heard] = workers.vectorize([Piece(sounds.encode(rising, 16_000))], "loudness")
 
-    assert isinstance(heard, Heard)
+    assert isinstance(heard, DecodedClip)
     assert heard.vector.shape == (8,)
     assert (np.diff(heard.vector) > 0).all()
 
@@ -81,7 +81,7 @@ def test_the_documents_reducer_draws_a_map_and_places_later_clips(install: Calla
     assert fitted.embedding_.shape == (200, 2)
     assert np.isfinite(fitted.embedding_).all()
     np.testing.assert_allclose(fitted.transform(vectors[:5]), fitted.embedding_[:5], atol=1e-3)
-    taken_up = Reducer("t-sne", 2, {"perplexity": 20.0}).standing(vectors, fitted.embedding_ * 2, scale=2.0)
+    taken_up = Reducer("t-sne", 2, {"perplexity": 20.0}).resume(vectors, fitted.embedding_ * 2, scale=2.0)
     np.testing.assert_allclose(taken_up.transform(vectors[:5]), fitted.embedding_[:5] * 2, atol=1e-2)
 
 
@@ -95,7 +95,7 @@ def test_what_cannot_be_used_is_said_and_the_others_stand(install: Callable[...,
 
     wrong = registry.problems()
 
-    assert registry.offered()[: len(mfcc.VECTORIZERS)] == mfcc.VECTORIZERS
+    assert registry.available_vectorizers()[: len(mfcc.VECTORIZERS)] == mfcc.VECTORIZERS
     assert any("a is a int, not a Vectorizer" in one for one in wrong)
     assert any("b (half:missing) cannot be loaded: AttributeError" in one for one in wrong)
     assert any("the name segments or the key x is taken" in one for one in wrong)

@@ -15,12 +15,12 @@ from hover_core.data.people import ANNOTATOR, Person
 from hover_core.errors import FetchError, Refused
 from hover_core.fetching.fetcher import Fetcher
 from hover_core.jobs import process, queue
-from hover_core.sources import Place, covering, for_dataset, read_sources
+from hover_core.sources import AddressPrefix, closest_source, for_dataset, read_sources
 from hover_core.store import vector_rows
 from hover_core.store.database import Store
 from hover_core.tables.intake import Intake
 from hover_core.workspace.datasets import Datasets
-from hover_core.workspace.sounds import Listening
+from hover_core.workspace.sounds import ClipSounds
 from tests import sounds
 from tests.servers import Fault, SoundServer
 
@@ -126,7 +126,7 @@ def test_the_source_that_covers_most_closely_counts():
         })
     )  # fmt: skip
     names = [
-        found.name if (found := covering(given, *asked)) else None
+        found.name if (found := closest_source(given, *asked)) else None
         for asked in (("http", "host:80", "/birds/a"), ("http", "host:80", "/a"), ("https", "host:443", "/a"))
     ]
 
@@ -152,13 +152,13 @@ def test_a_place_is_read_as_it_is_written():
     ]
 
     assert source(written)[0].places == (
-        Place("https", "host:443", "/"),
-        Place("https", "host:8443", "/"),
-        Place("http", "host:8000", "/a"),
-        Place("https", "[::1]:80", "/"),
-        Place("s3", "bucket", "/clips/"),
-        Place("s3", "", "/"),
-        Place("hf", "datasets", "/o/r"),
+        AddressPrefix("https", "host:443", "/"),
+        AddressPrefix("https", "host:8443", "/"),
+        AddressPrefix("http", "host:8000", "/a"),
+        AddressPrefix("https", "[::1]:80", "/"),
+        AddressPrefix("s3", "bucket", "/clips/"),
+        AddressPrefix("s3", "", "/"),
+        AddressPrefix("hf", "datasets", "/o/r"),
     )
 
 
@@ -224,8 +224,8 @@ def test_a_job_gets_what_opens_private_sound_and_leaves_it_nowhere(hover_data: P
                 with_nul = Path(f"/proc/{job.process}/cmdline")
                 arguments += with_nul.read_text() if with_nul.exists() else ""
             time.sleep(0.05)
-        heard = Listening(datasets.store).playable(dataset.id, 0)
-        done = len(vector_rows.vectorized(datasets.store, dataset.id, dataset.vectorizer_key))
+        heard = ClipSounds(datasets.store).playable(dataset.id, 0)
+        done = len(vector_rows.vectorized_positions(datasets.store, dataset.id, dataset.vectorizer_key))
         reasons = [failure.reason for failure in dataset.failures()]
         process.drop_spare()
         datasets.close()
@@ -276,5 +276,5 @@ def test_an_address_that_an_annotator_types_is_fetched_without_what_opens_privat
         with pytest.raises(FetchError, match="no sound can be had from this address"):
             search.playable(theirs, address)
     with pytest.raises(FetchError, match="no sound can be had from this address"):
-        search.of_url(theirs, private.url("/clips/a.wav"), KEY)
+        search.vector_of_url(theirs, private.url("/clips/a.wav"), KEY)
     assert len(private.requests) == before

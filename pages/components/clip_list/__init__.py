@@ -20,7 +20,7 @@ from pages.server import assets
 
 
 @dataclass(frozen=True)
-class Act:
+class ClipAction:
     """What a person asked of one clip in the list: `focus`, `similar`, `evict`, `up` or `down` (an example for or
     against), or `label` with a name (patch)."""
 
@@ -40,7 +40,7 @@ def clip_list(
     thumbs: Sequence[int] | None = None,
     focus: int | None = None,
     evict: bool = False,
-) -> Act | None:
+) -> ClipAction | None:
     """Draw the clips at `positions`, a page of them; the act of this run, if any.
 
     With `scores` each shows one, with `closer_than` the share of all clips that it is closer than, with `distances` how
@@ -75,7 +75,7 @@ def clip_list(
         "focus": focus,
         "evict": evict,
         "labels": list(state.names[:500]),
-        "heard": elements.acknowledged(key),
+        "heard": elements.acknowledgement(key),
     }
     _element()(key=key, data=data, height="content", on_said_change=partial(_collect, key))
     waiting: list[Any] = st.session_state.get(f"{key}.acts", [])
@@ -84,12 +84,12 @@ def clip_list(
         position = given.get("position")
         known = given.get("kind") in ("focus", "similar", "evict", "up", "down", "label")
         if known and isinstance(position, int) and 0 <= position < state.size:
-            return Act(given["kind"], position, str(given.get("label", "")))
+            return ClipAction(given["kind"], position, str(given.get("label", "")))
     return None
 
 
 def _collect(key: str) -> None:
-    st.session_state.setdefault(f"{key}.acts", []).extend(elements.heard(key))
+    st.session_state.setdefault(f"{key}.acts", []).extend(elements.new_messages(key))
 
 
 def _distance(mean: float) -> str:

@@ -18,7 +18,7 @@ from pages.server import assets, map_codec
 
 
 @dataclass(frozen=True)
-class Selected:
+class SelectionMade:
     """A selection that a person made on the map, or what a `filter` there has made of it."""
 
     positions: NDArray[np.int64]
@@ -28,7 +28,7 @@ class Selected:
 
 
 @dataclass(frozen=True)
-class Imposed:
+class SelectionUpdate:
     """A selection that was made elsewhere (search hits, a clip left out): the map takes it over when the id changes."""
 
     id: str
@@ -38,14 +38,14 @@ class Imposed:
 
 
 @dataclass(frozen=True)
-class Focused:
+class FocusMoved:
     """A clip that a person wants to listen to."""
 
     position: int
 
 
 @dataclass(frozen=True)
-class Command:
+class KeyCommand:
     """A key on the map: `label` (with `index`), `label chosen`, `clear labels`, `undo`, `grow`, `map only`, `map back`.
 
     Or the selection is `lost`, or the map itself `gone`, or others have labelled (`news`), and a run should bring that;
@@ -56,11 +56,11 @@ class Command:
     index: int = -1  # the label's code
 
 
-Said = Selected | Focused | Command
+Said = SelectionMade | FocusMoved | KeyCommand
 
 
 @dataclass(frozen=True)
-class Offer:
+class LabelButton:
     """The label that a button gives: its code for whoever is here, and the CSS class of what holds the button."""
 
     code: int
@@ -76,14 +76,14 @@ def clip_map(
     key: str,
     on_said: Callable[[], None] | None = None,
     height: int | None = 560,
-    select: Imposed | None = None,
+    select: SelectionUpdate | None = None,
     count: int = 0,
     narrowed: bool = False,
     part: bool = False,
     ring: NDArray[np.int64] | None = None,
     scores: NDArray[np.float32] | None = None,
     focus: int | None = None,
-    offer: Offer | None = None,
+    offer: LabelButton | None = None,
     attempts: int = 0,
 ) -> None:
     """Draw the map.
@@ -91,7 +91,7 @@ def clip_map(
     Parameters
     ----------
     on_said
-        Called before the run when a person did something there; `said(key, size)` tells what. None: only looked at.
+        Called before the run when a person did something there; `gestures(key, size)` tells what. None: only looked at.
     select
         A selection made elsewhere.
     count
@@ -123,15 +123,15 @@ def clip_map(
         "clips": f"clips/{dataset.id}/",
         "revision": state.revision,
         "keys": label_keys(state.names),
-        "select": None if select is None else _imposed(select),
-        "ring": None if ring is None else _ring(ring, scores),
+        "select": None if select is None else _update_data(select),
+        "ring": None if ring is None else _ring_data(ring, scores),
         "count": count,
         "narrowed": narrowed,
         "part": part,
         "focus": focus,
         "offer": None if offer is None else asdict(offer),
         "attempts": attempts,
-        "heard": elements.acknowledged(key),
+        "heard": elements.acknowledgement(key),
         "listens": on_said is not None,
         "columns": f"columns/{dataset.id}",
         "column": f"column/{dataset.id}/",
@@ -141,15 +141,15 @@ def clip_map(
         if embedding.placeholder
         else None,
     }
-    _element()(key=key, data=data, height="content", on_said_change=on_said or _nothing)
+    _element()(key=key, data=data, height="content", on_said_change=on_said or _ignore)
 
 
-def _imposed(select: Imposed) -> dict[str, Any]:
+def _update_data(select: SelectionUpdate) -> dict[str, Any]:
     chosen = None if np.array_equal(select.kept, select.selected) else map_codec.encode_set(select.selected)
     return {"id": select.id, "set": map_codec.encode_set(select.kept), "chosen": chosen, "how": select.how}
 
 
-def _ring(ring: NDArray[np.int64], scores: NDArray[np.float32] | None) -> dict[str, Any]:
+def _ring_data(ring: NDArray[np.int64], scores: NDArray[np.float32] | None) -> dict[str, Any]:
     """Hits in clip order, as a set is, and their scores in the same order."""
     found: dict[str, Any] = {"set": map_codec.encode_set(ring)}
     if scores is not None and len(scores):
@@ -157,7 +157,7 @@ def _ring(ring: NDArray[np.int64], scores: NDArray[np.float32] | None) -> dict[s
     return found
 
 
-def said(key: str, size: int) -> list[Said]:
+def gestures(key: str, size: int) -> list[Said]:
     """What a person did on the map of a dataset of `size` clips, in order; each is told once.
 
     Raises
@@ -165,10 +165,10 @@ def said(key: str, size: int) -> list[Said]:
     Refused
         A selection that names clips which the dataset has not.
     """
-    return [act for given in elements.heard(key) if (act := _read(given, size)) is not None]
+    return [act for given in elements.new_messages(key) if (act := _parse(given, size)) is not None]
 
 
-def _read(given: dict[str, Any], size: int) -> Said | None:
+def _parse(given: dict[str, Any], size: int) -> Said | None:
     kind = given.get("kind")
     if kind == "selection":
         kept, passes = (
@@ -176,12 +176,12 @@ def _read(given: dict[str, Any], size: int) -> Said | None:
             for what in ("kept", "passes")
         )
         positions = map_codec.decode_set(str(given["set"]), size)
-        return Selected(positions, str(given.get("how", "lasso")), positions if kept is None else kept, passes)
+        return SelectionMade(positions, str(given.get("how", "lasso")), positions if kept is None else kept, passes)
     if kind == "focus":
         position = given.get("position")
-        return Focused(position) if isinstance(position, int) and 0 <= position < size else None
+        return FocusMoved(position) if isinstance(position, int) and 0 <= position < size else None
     index = given.get("index", -1)
-    return Command(str(kind), index if isinstance(index, int) else -1)
+    return KeyCommand(str(kind), index if isinstance(index, int) else -1)
 
 
 @st.cache_resource
@@ -189,5 +189,5 @@ def _element() -> Any:
     return st.components.v2.component("clip_map", js=assets.inline("clip_map"), isolate_styles=False)
 
 
-def _nothing() -> None:
+def _ignore() -> None:
     """A map that is only looked at."""

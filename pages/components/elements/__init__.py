@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 
-def heard(key: str) -> list[Any]:
+def new_messages(key: str) -> list[Any]:
     """What the element with this key says that was not heard before, in order; call it once a run, in its callback.
 
     Streamlit keeps only the newest trigger of an element while a script runs, so each carries all that we have not
@@ -18,7 +18,7 @@ def heard(key: str) -> list[Any]:
     if not isinstance(said, str):
         return []
     given = json.loads(said)
-    before = acknowledged(key)
+    before = acknowledgement(key)
     last = before[1] if before and before[0] == given["from"] else 0
     fresh = [(int(number), act) for number, act in given["acts"] if int(number) > last]
     if fresh:
@@ -26,7 +26,7 @@ def heard(key: str) -> list[Any]:
     return [act for _, act in fresh]
 
 
-def acknowledged(key: str) -> tuple[str, int] | None:
+def acknowledgement(key: str) -> tuple[str, int] | None:
     """What the element is told to have been heard: goes down as `heard` in its data."""
     found: tuple[str, int] | None = st.session_state.get(f"{key}.heard")
     return found

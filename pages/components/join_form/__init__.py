@@ -16,7 +16,7 @@ FOLDER = Path(__file__).parent
 
 def join_form(token: str, *, key: str) -> str | None:
     """Draw the form; the name that was given where no cookie could be had, else None."""
-    answer = _element()(key=key, data={"token": token}, height="content", on_name_change=_nothing)
+    answer = _element()(key=key, data={"token": token}, height="content", on_name_change=_ignore)
     name = getattr(answer, "name", None)
     return name if isinstance(name, str) else None
 
@@ -27,5 +27,5 @@ def _element() -> Any:
     return st.components.v2.component("join_form", html=html, css=css, js=js)
 
 
-def _nothing() -> None:
+def _ignore() -> None:
     """Streamlit keeps a value in the result only if a callback is named for it."""

@@ -27,7 +27,7 @@ def label_bar(dataset: Dataset, chosen: str, *, key: str, keys: bool = True) -> 
         "labels": [[name, colour(code), key_of.get(code)] for code, name in enumerate(names[:MOST])],
         "chosen": chosen,
     }
-    came = _element()(key=key, data=data, height="content", on_choose_change=_nothing)
+    came = _element()(key=key, data=data, height="content", on_choose_change=_ignore)
     picked = str(json.loads(came.choose).get("name", "")) if came.choose else ""
     return picked if picked in names else ""
 
@@ -37,5 +37,5 @@ def _element() -> Any:
     return st.components.v2.component("label_bar", js=assets.inline("label_bar"), isolate_styles=False)
 
 
-def _nothing() -> None:
+def _ignore() -> None:
     """Streamlit keeps a trigger in the result only if a callback is named for it."""

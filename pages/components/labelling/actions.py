@@ -13,11 +13,11 @@ import numpy as np
 from hover_core.data.annotations import Batch
 from hover_core.data.arrays import Positions
 from hover_core.jobs import queue
-from hover_core.store.transaction import Written
+from hover_core.store.transaction import WriteResult
 from hover_core.workspace.dataset import Dataset
 from pages.components import session
 from pages.components.labelling.state import LabellingState
-from pages.components.text import counted, plain
+from pages.components.text import count_of, plain
 
 T = TypeVar("T")
 
@@ -55,17 +55,17 @@ def _annotate(
 ) -> None:
     """Label some clips; `known` is what to say if all of them had the label."""
 
-    def write(dataset: Dataset, token: str) -> tuple[Written, str]:
+    def write(dataset: Dataset, token: str) -> tuple[WriteResult, str]:
         also = _near_duplicates(labelling, dataset, positions)
-        return dataset.annotate(positions, label, how=how, twins=labelling.twins, token=token), also
+        return dataset.annotate(positions, label, how=how, near_duplicates=labelling.near_duplicates, token=token), also
 
-    def say(outcome: tuple[Written, str]) -> None:
+    def say(outcome: tuple[WriteResult, str]) -> None:
         written, also = outcome
         if written.batch_id is None:
             labelling.message = known.format(f"{written.left:,}", plain(label))
             return
         labelling.record([written.batch_id], f"{written.changed:,} × “{label}”")
-        clips = f"{written.changed:,}" if act == "label" else counted(written.changed, "clip")
+        clips = f"{written.changed:,}" if act == "label" else count_of(written.changed, "clip")
         labelling.message = f"Labelled {clips} as “{plain(label)}”{also}. {labelling.undo_hint}"
 
     do(labelling, act, write, say)
@@ -73,9 +73,9 @@ def _annotate(
 
 def _near_duplicates(labelling: LabellingState, dataset: Dataset, positions: Positions) -> str:
     """What to say of the near-duplicates that get the label as well."""
-    groups = dataset.twins() if labelling.twins else None
+    groups = dataset.near_duplicates() if labelling.near_duplicates else None
     also = 0 if groups is None else len(groups.of(positions))
-    return f", {counted(also, 'near-duplicate')} among them" if also else ""
+    return f", {count_of(also, 'near-duplicate')} among them" if also else ""
 
 
 def clear_labels(labelling: LabellingState) -> None:
@@ -84,15 +84,17 @@ def clear_labels(labelling: LabellingState) -> None:
     if not len(selection):
         return
 
-    def write(dataset: Dataset, token: str) -> Written:
-        return dataset.clear(selection.positions, how=selection.how, twins=labelling.twins, token=token)
+    def write(dataset: Dataset, token: str) -> WriteResult:
+        return dataset.clear(
+            selection.positions, how=selection.how, near_duplicates=labelling.near_duplicates, token=token
+        )
 
-    def say(written: Written) -> None:
+    def say(written: WriteResult) -> None:
         if written.batch_id is None:
             labelling.message = "None of these has a label."
             return
         labelling.record([written.batch_id], f"{written.changed:,} × “no label”")
-        labelling.message = f"{counted(written.changed, 'clip')} without a label now. {labelling.undo_hint}"
+        labelling.message = f"{count_of(written.changed, 'clip')} without a label now. {labelling.undo_hint}"
 
     do(labelling, "clear", write, say)
 
@@ -100,15 +102,15 @@ def clear_labels(labelling: LabellingState) -> None:
 def commit(labelling: LabellingState, subset: str) -> None:
     """Move the labelled raw clips of the selection to another subset."""
 
-    def write(dataset: Dataset, token: str) -> Written:
+    def write(dataset: Dataset, token: str) -> WriteResult:
         return dataset.commit(labelling.selection.positions, subset, token=token)
 
-    def say(written: Written) -> None:
+    def say(written: WriteResult) -> None:
         if written.batch_id is None:
             labelling.message = "None of these is a labelled raw clip any more: nothing was moved."
             return
         labelling.record([written.batch_id], f"{written.changed:,} moved to {subset}")
-        labelling.message = f"Moved {counted(written.changed, 'clip')} to {subset}. {labelling.undo_hint}"
+        labelling.message = f"Moved {count_of(written.changed, 'clip')} to {subset}. {labelling.undo_hint}"
 
     do(labelling, "commit", write, say)
 
@@ -118,7 +120,7 @@ def apply_kept(labelling: LabellingState, label: str) -> None:
     row = labelling.search.row if labelling.search is not None else None
     if row is None or not (label and row.kept):
         return
-    outcomes: list[Written] = []
+    outcomes: list[WriteResult] = []
     for how, wanted in (("heard", True), ("search", False)):
         positions = [position for position, heard in row.kept.items() if heard is wanted]
         if not positions:
@@ -139,9 +141,9 @@ def apply_kept(labelling: LabellingState, label: str) -> None:
 
 def _annotation(
     labelling: LabellingState, positions: Sequence[int], label: str, how: str
-) -> Callable[[Dataset, str], Written]:
-    def write(dataset: Dataset, token: str) -> Written:
-        return dataset.annotate(positions, label, how=how, twins=labelling.twins, token=token)
+) -> Callable[[Dataset, str], WriteResult]:
+    def write(dataset: Dataset, token: str) -> WriteResult:
+        return dataset.annotate(positions, label, how=how, near_duplicates=labelling.near_duplicates, token=token)
 
     return write
 
@@ -152,19 +154,19 @@ def undo(labelling: LabellingState) -> None:
         _undo_last(labelling)
         return
     batch_ids, note = labelling.history.pop()
-    outcomes: list[Written] = []
+    outcomes: list[WriteResult] = []
     for batch_id in reversed(batch_ids):
         if not do(labelling, f"undo {batch_id}", _inverse(batch_id), outcomes.append):
             return
     _say_undone(labelling, note, sum(written.left for written in outcomes))
 
 
-def _inverse(batch_id: int) -> Callable[[Dataset, str], Written]:
+def _inverse(batch_id: int) -> Callable[[Dataset, str], WriteResult]:
     return lambda dataset, token: dataset.undo(batch_id, token=token)
 
 
 def _undo_last(labelling: LabellingState) -> None:
-    def say(undone: tuple[Batch, Written] | None) -> None:
+    def say(undone: tuple[Batch, WriteResult] | None) -> None:
         if undone is None:
             labelling.message = "There is nothing of yours left to undo here."
             return

@@ -13,7 +13,7 @@ from hover_core.store.clip_rows import clip_at
 from hover_core.workspace.dataset import Dataset
 from pages.components import private_hosts
 from pages.components.labelling import asking
-from pages.components.labelling.query import Words
+from pages.components.labelling.query import TextFilter
 from pages.components.labelling.state import LabellingState
 from pages.components.text import plain
 
@@ -32,7 +32,7 @@ def entry(dataset: Dataset, labelling: LabellingState) -> None:
     with box:
         with st.container():  # a place of its own: what comes and goes there moves nothing else
             if box.open:
-                unanswered(labelling)
+                explain_no_answer(labelling)
         by_ear, by_words = st.tabs(["By ear", "By words"], key=f"label.ways.{turn}")
         with by_ear:
             _by_ear(dataset, labelling, turn)
@@ -41,7 +41,7 @@ def entry(dataset: Dataset, labelling: LabellingState) -> None:
             _by_words(dataset, labelling, _table_columns(dataset) if box.open or _asks_for_column() else [])
 
 
-def unanswered(labelling: LabellingState) -> None:
+def explain_no_answer(labelling: LabellingState) -> None:
     """Say once why what was asked has no answer, and offer what the owner can do about it."""
     if labelling.no_answer:
         st.error(labelling.no_answer)
@@ -58,7 +58,7 @@ def unanswered(labelling: LabellingState) -> None:
 def _by_ear(dataset: Dataset, labelling: LabellingState, turn: int) -> None:
     amount = len(labelling.selection)
     # new ones after each question: a microphone that comes back with an old recording says that it is broken
-    microphone, file = f"label.spoken.{labelling.questions}", f"label.file.{labelling.questions}"
+    microphone, file = f"label.ask_by_microphone.{labelling.questions}", f"label.file.{labelling.questions}"
     address = f"label.url.{turn}"
     with st.container(horizontal=True):
         st.button(
@@ -80,27 +80,27 @@ def _by_ear(dataset: Dataset, labelling: LabellingState, turn: int) -> None:
             ),  # with more it cannot be clicked
         )
 
-    def spoken() -> None:
+    def ask_by_microphone() -> None:
         given = st.session_state[microphone]
         if given is not None:
             asking.ask_sound(labelling, given.getvalue(), "Like **what the microphone heard**")
 
-    def uploaded() -> None:
+    def ask_by_upload() -> None:
         given = st.session_state[file]
         if given is not None:
             asking.ask_sound(labelling, given.getvalue(), f"Like the file **{plain(given.name)}**")
 
-    def named() -> None:
+    def ask_by_address() -> None:
         url = st.session_state[address].strip()
         if url:
             asking.ask_sound(labelling, url, f"Like **{plain(clip_name(url))}**")
 
     owner = dataset.by.role == OWNER
     most = FetchLimits().max_bytes // 1_000_000 if owner else MOST_SOUND_BYTES >> 20
-    st.audio_input("Whistle, knock, speak", key=microphone, on_change=spoken, sample_rate=RATE)
+    st.audio_input("Whistle, knock, speak", key=microphone, on_change=ask_by_microphone, sample_rate=RATE)
     types = None if owner else SOUND_FILES
-    st.file_uploader("A sound file", type=types, key=file, on_change=uploaded, max_upload_size=most)
-    st.text_input("An address", placeholder="https://…", key=address, on_change=named)
+    st.file_uploader("A sound file", type=types, key=file, on_change=ask_by_upload, max_upload_size=most)
+    st.text_input("An address", placeholder="https://…", key=address, on_change=ask_by_address)
     if not owner:
         minutes = MOST_SOUND_BYTES // (2 * RATE * 60)
         address_of = "public" if dataset.by.blind else "that of a clip of this dataset, or public"
@@ -134,7 +134,7 @@ def _asks_for_column() -> bool:
 def _by_words(dataset: Dataset, labelling: LabellingState, columns_there: list[str]) -> None:
     def ask() -> None:
         text = st.session_state["label.words"].strip()
-        words = Words(
+        words = TextFilter(
             text,
             st.session_state["label.words_in"] or "",
             st.session_state["label.words_regex"],
@@ -158,7 +158,7 @@ def _by_words(dataset: Dataset, labelling: LabellingState, columns_there: list[s
 
 
 def _table_columns(dataset: Dataset) -> list[str]:
-    keys = (offered["key"] for offered in facets.offered(dataset))
+    keys = (offered["key"] for offered in facets.available_facets(dataset))
     return [key.removeprefix("table:") for key in keys if key.startswith("table:")]
 
 

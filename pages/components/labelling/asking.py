@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hover_core.analysis.search import Stretch, matching, sought
-from hover_core.analysis.search import ask as ask_with
+from hover_core.analysis.search import Stretch, match_text, prepare_query
+from hover_core.analysis.search import prepare_playable_query as ask_with
 from hover_core.data.arrays import Positions
 from hover_core.errors import HoverError, RefusedHost
 from hover_core.workspace.dataset import Dataset
 from pages.components import private_hosts
-from pages.components.labelling.query import Row, Search, Words, joined
+from pages.components.labelling.query import HitQueue, Search, TextFilter, combine
 from pages.components.labelling.state import LabellingState, PrivateQuery
-from pages.components.text import counted, plain
+from pages.components.text import count_of, plain
 
 
 def ask(labelling: LabellingState, positions: Sequence[int]) -> None:
@@ -25,9 +25,9 @@ def ask(labelling: LabellingState, positions: Sequence[int]) -> None:
         if len(clips) == 1:
             title = f"Like **{plain(dataset.names(clips)[clips[0]][0])}**"
         else:
-            title = f"Like {counted(len(clips), 'clip')}"
+            title = f"Like {count_of(len(clips), 'clip')}"
         try:
-            labelling.search = Search(title, sought(dataset, clips), clips=tuple(clips), words=_words(labelling))
+            labelling.search = Search(title, prepare_query(dataset, clips), clips=tuple(clips), words=_words(labelling))
         except HoverError as error:
             _say_no_answer(labelling, title, str(error))
 
@@ -68,28 +68,28 @@ def _refuse(labelling: LabellingState, error: RefusedHost, private: PrivateQuery
     elif not error.operator_only and private_hosts.by_a_click(private.host_port):
         labelling.private_query = private
     else:
-        _say_no_answer(labelling, private.title, private_hosts.refused(private.host_port))
+        _say_no_answer(labelling, private.title, private_hosts.refusal(private.host_port))
 
 
 def _say_no_answer(labelling: LabellingState, title: str, why: str) -> None:
     """Say it beside the hits of the question before, which stay, and could pass for an answer."""
     search = labelling.search
-    stay = "" if search is None else f" The hits are still those of: {search.named()}."
+    stay = "" if search is None else f" The hits are still those of: {search.in_words()}."
     labelling.no_answer = f"{title}: {plain(why.removesuffix('.'))}.{stay}"
 
 
-def _words(labelling: LabellingState) -> Words | None:
+def _words(labelling: LabellingState) -> TextFilter | None:
     """The words stay when another sound is asked for."""
     return labelling.search.words if labelling.search is not None else None
 
 
-def ask_words(labelling: LabellingState, words: Words | None) -> None:
+def ask_words(labelling: LabellingState, words: TextFilter | None) -> None:
     """Look for text, alone or among the hits of the search that is open; None takes the words off."""
 
     def find(dataset: Dataset) -> None:
         if words is not None:
             try:
-                matching(dataset, **vars(words))
+                match_text(dataset, **vars(words))
             except HoverError as error:
                 _say_no_answer(labelling, f"With “{plain(words.text)}”", str(error))
                 return
@@ -115,13 +115,13 @@ def judge(labelling: LabellingState, position: int, thumb: int) -> None:
 def take(labelling: LabellingState, hits: Positions, *, mode: str = "replace") -> None:
     """Select what a search found; or add it, or keep only what is in both, or take it out."""
     selection = labelling.selection
-    selection.select(joined(selection.unfiltered, hits).get(mode, np.sort(hits)), "search", tell_map=True)
+    selection.select(combine(selection.unfiltered, hits).get(mode, np.sort(hits)), "search", tell_map=True)
 
 
 def play_in_a_row(labelling: LabellingState, hits: Positions) -> None:
     """Start to play hits one after the other."""
     if labelling.search is not None:
-        labelling.search.row = Row([int(position) for position in hits])
+        labelling.search.row = HitQueue([int(position) for position in hits])
 
 
 def decide(labelling: LabellingState, position: int, verdict: str, heard: bool, at: int) -> None:

@@ -13,14 +13,13 @@ from hover_core.data.arrays import Positions
 from hover_core.errors import HoverError
 from hover_core.workspace import corpus
 from hover_core.workspace.dataset import Dataset
-from pages.components.clip_list import Act, clip_list
+from pages.components.clip_list import ClipAction, clip_list
 from pages.components.labelling import actions, asking, rerank
-from pages.components.labelling.query import MOST_HITS, Search, Words, joined
+from pages.components.labelling.query import MOST_HITS, Search, TextFilter, combine
 from pages.components.labelling.review_player import hands_free
 from pages.components.labelling.state import LabellingState
-from pages.components.text import counted, plain
-from pages.components.threshold import chosen as threshold_chosen
-from pages.components.threshold import threshold
+from pages.components.text import count_of, plain
+from pages.components.threshold import slider_value, threshold
 
 LIST_ROWS = 10
 MOST_IN_A_ROW = 200
@@ -66,29 +65,29 @@ def is_shown(labelling: LabellingState) -> bool:
     return shown == "similar"
 
 
-def ring(dataset: Dataset, labelling: LabellingState) -> tuple[Positions | None, NDArray[np.float32] | None]:
+def map_ring(dataset: Dataset, labelling: LabellingState) -> tuple[Positions | None, NDArray[np.float32] | None]:
     """Which points the map marks as hits, None without a search; and their scores, None where only words asked."""
     if labelling.search is None:
         return None, None
     try:
-        hits = _ranking(dataset, labelling, labelling.search)
+        hits = _current_ranking(dataset, labelling, labelling.search)
     except HoverError:  # the panel says it
         return None, None
     scored = labelling.search.sought is not None and bool(np.isfinite(hits.scores).all())
     return hits.positions, hits.scores if scored else None
 
 
-def search_panel(dataset: Dataset, labelling: LabellingState) -> Act | None:
+def search_panel(dataset: Dataset, labelling: LabellingState) -> ClipAction | None:
     """The hits, ranked, with their cosine; returns what was done with one of them."""
     search = labelling.search
     assert search is not None  # only drawn for a question
     hits, wrong = None, ""
     try:
-        hits = _ranking(dataset, labelling, search)
+        hits = _current_ranking(dataset, labelling, search)
     except HoverError as error:
         wrong = str(error)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", gap="small"):
-        st.markdown(_asked(search) + _how(hits), width="content")
+        st.markdown(_question_text(search) + _how(hits), width="content")
         if search.words is not None:
             _wordless(labelling, search.words)
         if search.sound:
@@ -131,7 +130,7 @@ def _nobody(search: Search, *, among: bool) -> str:
     return f"No clip answers. {' or '.join(ways).capitalize()}."
 
 
-def _asked(search: Search) -> str:
+def _question_text(search: Search) -> str:
     if not (search.like or search.unlike):
         return search.title
     return f"{search.title} · :material/thumb_up: {len(search.like)} :material/thumb_down: {len(search.unlike)}"
@@ -144,7 +143,7 @@ def _how(hits: Ranking | None) -> str:
     return f" · compared frame by frame, {hits.reranked_s * 1000:.1f} ms"
 
 
-def _wordless(labelling: LabellingState, words: Words) -> None:
+def _wordless(labelling: LabellingState, words: TextFilter) -> None:
     """The words that hits have to have, with a cross that takes them off."""
 
     def take_off() -> None:
@@ -178,7 +177,7 @@ def _how_many(dataset: Dataset, labelling: LabellingState, search: Search) -> No
         if st.session_state.get("label.cut_by", "first") == "first":
             st.slider("Most similar clips", 5, MOST_HITS, 50, 5, key="label.k", label_visibility="collapsed")
         else:
-            threshold("Cosine above", start=_cut(dataset, labelling, search), key=_cut_key(search))
+            threshold("Cosine above", start=_initial_threshold(dataset, labelling, search), key=_cut_key(search))
 
 
 def _acts(dataset: Dataset, labelling: LabellingState, search: Search, hits: Ranking) -> None:
@@ -191,7 +190,7 @@ def _acts(dataset: Dataset, labelling: LabellingState, search: Search, hits: Ran
             icon=":material/select_all:",
             key="label.hits",
             disabled=not shown,
-            help=f"The filters of the map hide {counted(hidden, 'hit')} more." if hidden else None,
+            help=f"The filters of the map hide {count_of(hidden, 'hit')} more." if hidden else None,
             on_click=asking.take,
             args=(labelling, hits.positions),
         )
@@ -205,15 +204,15 @@ def _acts(dataset: Dataset, labelling: LabellingState, search: Search, hits: Ran
             args=(labelling, hits.positions[:MOST_IN_A_ROW]),
         )
         with st.popover("", icon=":material/tune:", help="How hits are found, and joined with the selection"):
-            _tuning(dataset, labelling, search, hits)
+            _draw_tuning(dataset, labelling, search, hits)
 
 
-def _tuning(dataset: Dataset, labelling: LabellingState, search: Search, hits: Ranking) -> None:
+def _draw_tuning(dataset: Dataset, labelling: LabellingState, search: Search, hits: Ranking) -> None:
     if search.sought is not None and len(search.sought) > 1:
         st.toggle("Nearest to any of them, not to their mean", key="label.nearest")
     if len(labelling.selection):
         st.toggle("Only among the selected", key="label.among")
-        for mode, then in joined(labelling.selection.positions, labelling.selection.visible(hits.positions)).items():
+        for mode, then in combine(labelling.selection.positions, labelling.selection.visible(hits.positions)).items():
             name = f"{MODES[mode]} → {len(then):,}"
             st.button(
                 name,
@@ -235,7 +234,7 @@ def _tuning(dataset: Dataset, labelling: LabellingState, search: Search, hits: R
         "words": "by words, in the order of the table",
     }[hits.by]
     again = f", and anew frame by frame in {hits.reranked_s * 1000:.1f} ms" if hits.distances is not None else ""
-    among = counted(hits.of, "clip")
+    among = count_of(hits.of, "clip")
     st.caption(f"Ranked {how}, among {among}, in {hits.took_s * 1000:.1f} ms{again}.{_voice(dataset, search)}")
     if search.sought is not None:
         rerank.controls(dataset)
@@ -275,19 +274,19 @@ def _in_a_row(dataset: Dataset, labelling: LabellingState, search: Search) -> No
         st.button("To the list", key="label.row_end", on_click=end)
 
 
-def _ranking(dataset: Dataset, labelling: LabellingState, search: Search) -> Ranking:
+def _current_ranking(dataset: Dataset, labelling: LabellingState, search: Search) -> Ranking:
     above = search.sought is not None and st.session_state.get("label.cut_by") == "above"
     return search.ranking(
         dataset,
         k=None if above or search.sought is None else _first(),
-        at_least=threshold_chosen(_cut_key(search), _cut(dataset, labelling, search)) if above else None,
+        at_least=slider_value(_cut_key(search), _initial_threshold(dataset, labelling, search)) if above else None,
         nearest=bool(st.session_state.get("label.nearest")),
-        rerank=rerank.chosen(dataset),
+        rerank=rerank.rerank_choice(dataset),
         among=_among(labelling),
     )
 
 
-def _cut(dataset: Dataset, labelling: LabellingState, search: Search) -> float:
+def _initial_threshold(dataset: Dataset, labelling: LabellingState, search: Search) -> float:
     """Where the threshold of a question begins: as many answer as when the first so many were asked for."""
     if search.cut is None:
         try:

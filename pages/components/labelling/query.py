@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from hover_core.analysis.search import Ranking, Sought, find, matching, with_frames
+from hover_core.analysis.search import PreparedQuery, Ranking, find, match_text, with_frames
 from hover_core.data.arrays import Positions
 from hover_core.workspace.dataset import Dataset
 from pages.components.text import plain
@@ -17,7 +17,7 @@ MOST_HITS = 500
 _ids = count(1)
 
 
-def joined(selection: Positions, hits: Positions) -> dict[str, Positions]:
+def combine(selection: Positions, hits: Positions) -> dict[str, Positions]:
     """What hits and a selection give together, by the way they are joined."""
     return {
         "add": np.union1d(selection, hits),
@@ -27,7 +27,7 @@ def joined(selection: Positions, hits: Positions) -> dict[str, Positions]:
 
 
 @dataclass
-class Words:
+class TextFilter:
     """Text that hits must have, or must not have."""
 
     text: str
@@ -37,7 +37,7 @@ class Words:
 
 
 @dataclass
-class Row:
+class HitQueue:
     """Hits that are played one after the other: what was decided of each, and which were truly heard."""
 
     positions: list[int]
@@ -49,21 +49,21 @@ class Row:
 
 @dataclass
 class Search:
-    """One question. `title` is Markdown; without `sought` it asks for words alone."""
+    """One question. `title` is Markdown; without `prepare_query` it asks for words alone."""
 
     title: str
-    sought: Sought | None = None
+    sought: PreparedQuery | None = None
     sound: bytes = b""  # the query as WAV, if it is no clip
     clips: tuple[int, ...] = ()
-    words: Words | None = None
+    words: TextFilter | None = None
     like: list[int] = field(default_factory=list)
     unlike: list[int] = field(default_factory=list)
-    row: Row | None = None
+    row: HitQueue | None = None
     cut: float | None = None  # the score at which its threshold began, once somebody looked at that
     id: int = field(default_factory=lambda: next(_ids))
     _found: tuple[tuple[Any, ...], Ranking] | None = None
 
-    def named(self) -> str:
+    def in_words(self) -> str:
         """The question in a few words, as Markdown."""
         if self.sought is None and self.words is not None:
             return f"“{plain(self.words.text)}”"
@@ -119,7 +119,7 @@ class Search:
     ) -> Ranking:
         mask = None
         if self.words is not None:
-            mask = matching(dataset, **vars(self.words))
+            mask = match_text(dataset, **vars(self.words))
         if among is not None:
             chosen = np.zeros(dataset.state().size, bool)
             chosen[among] = True

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import streamlit as st
 
-from hover_core.analysis.search import Advice, advice, has_sequences
+from hover_core.analysis.search import Advice, has_sequences, rerank_advice
 from hover_core.data.people import OWNER
 from hover_core.errors import HoverError
 from hover_core.jobs import queue
 from hover_core.numerics import dtw
 from hover_core.workspace.dataset import Dataset
 from pages.components import session
-from pages.components.text import counted, plain
+from pages.components.text import count_of, plain
 
 _SWITCH = "label.rerank"
 
 
-def chosen(dataset: Dataset) -> str | None:
+def rerank_choice(dataset: Dataset) -> str | None:
     """What to re-rank by in this run: only once the comparison would begin at once, so that no page waits for it."""
     if not st.session_state.get(_SWITCH) or not has_sequences(dataset):
         return None
@@ -44,7 +44,7 @@ def _switch(dataset: Dataset) -> None:
     )
     st.caption("Helps words and calls; hurts steady sounds such as rain, engines, hum.")
     if st.session_state.get(_SWITCH) and not dtw.is_warm():
-        _warming()
+        _show_warm_up()
     key = f"label.advice.{dataset.id}"
 
     def ask() -> None:
@@ -52,7 +52,7 @@ def _switch(dataset: Dataset) -> None:
         if asked is None:
             return
         try:
-            st.session_state[key] = advice(asked) or "There are too few labels to tell: 20 clips, two labels."
+            st.session_state[key] = rerank_advice(asked) or "There are too few labels to tell: 20 clips, two labels."
         except HoverError as error:
             st.session_state[key] = plain(str(error))
 
@@ -62,7 +62,7 @@ def _switch(dataset: Dataset) -> None:
         better = found.reranked - found.plain
         words = "switch it on" if better > 0.01 else "leave it off" if better < -0.01 else "it makes no difference"
         st.caption(
-            f"Of the ten nearest to {counted(found.asked, 'labelled clip')}, {found.plain:.0%} have the same label, "
+            f"Of the ten nearest to {count_of(found.asked, 'labelled clip')}, {found.plain:.0%} have the same label, "
             f"and {found.reranked:.0%} frame by frame: **{words}** ({found.took_s:.1f} s)."
         )
     elif found:
@@ -72,7 +72,7 @@ def _switch(dataset: Dataset) -> None:
 def _offer(dataset: Dataset) -> None:
     size = dataset.row.size
     stored, kept = size * dtw.BYTES_A_CLIP / 1e6, size * dtw.MOST_MEMORY_A_CLIP / 1e6
-    cost = f"{counted(size, 'clip')} take {stored:,.0f} MB on disk and at most {kept:,.0f} MB of memory"
+    cost = f"{count_of(size, 'clip')} take {stored:,.0f} MB on disk and at most {kept:,.0f} MB of memory"
     st.markdown("**Compare frame by frame (DTW)**")
     st.caption(f"Helps words and calls; hurts steady sounds such as rain, engines, hum. {cost}.")
     if session.person().role != OWNER:
@@ -109,7 +109,7 @@ def _under_way(dataset_id: str) -> None:
 
 
 @st.fragment(run_every=0.5)
-def _warming() -> None:
+def _show_warm_up() -> None:
     if dtw.is_warm():
         st.rerun()
     st.caption("Getting ready to compare …")

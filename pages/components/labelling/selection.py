@@ -11,7 +11,7 @@ from itertools import count
 import numpy as np
 
 from hover_core.data.arrays import Positions
-from pages.components.clip_map import Selected
+from pages.components.clip_map import SelectionMade
 
 _ids = count(1)
 
@@ -56,7 +56,7 @@ class Selection:
         if tell_map:
             self.tell_map()
 
-    def take_over(self, act: Selected) -> None:
+    def take_over(self, act: SelectionMade) -> None:
         """Take over a selection that was made on the map; a filter there leaves `how` as it was."""
         if not np.array_equal(act.positions, self.positions):
             self.turn = next(_ids)

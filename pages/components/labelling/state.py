@@ -38,7 +38,7 @@ class LabellingState:
     questions: int = 0  # how many sounds this person has asked with, also in vain
     private_query: PrivateQuery | None = None  # the last question, if it waits for the owner's permission
     no_answer: str = ""  # why the last question has no answer
-    twins: bool = False  # near-duplicates of what is labelled get the label too
+    near_duplicates: bool = False  # near-duplicates of what is labelled get the label too
     label: str = ""  # the label that the button will give
     attempts: int = 0  # to label, also those that were refused
     grow_by: int = 20  # how many of the nearest clips `grow` adds

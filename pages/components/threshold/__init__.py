@@ -11,12 +11,12 @@ from pages.server import assets
 
 def threshold(label: str, *, start: float, key: str) -> float:
     """Draw a slider from 0 to 1 in hundredths, which begins at `start`; where it is."""
-    data = {"label": label, "value": chosen(key, start)}
-    _element()(key=key, data=data, height="content", default={"value": start}, on_value_change=_nothing)
-    return chosen(key, start)
+    data = {"label": label, "value": slider_value(key, start)}
+    _element()(key=key, data=data, height="content", default={"value": start}, on_value_change=_ignore)
+    return slider_value(key, start)
 
 
-def chosen(key: str, start: float) -> float:
+def slider_value(key: str, start: float) -> float:
     """Where the slider with this key is, also before it is drawn in a run."""
     found = getattr(st.session_state.get(key), "value", None)
     return min(1.0, max(0.0, float(found))) if isinstance(found, int | float) else start
@@ -27,5 +27,5 @@ def _element() -> Any:
     return st.components.v2.component("threshold", js=assets.inline("threshold"), isolate_styles=False)
 
 
-def _nothing() -> None:
+def _ignore() -> None:
     """Streamlit keeps a value in the result only if a callback is named for it."""

@@ -8,7 +8,7 @@ from hover_core.data.clips import IDENTITIES
 from hover_core.tables.intake import Columns, is_relative
 from hover_core.tables.rows import RawTable
 from hover_core.workspace.dataset import Dataset
-from pages.components.text import counted
+from pages.components.text import count_of
 
 NONE = "–"
 
@@ -58,7 +58,7 @@ def raw_labels_menu(amount: int, key: str) -> None:
     """Ask what becomes of the labels of raw clips, if there are any."""
     if amount:
         st.radio(
-            f"{counted(amount, 'raw clip')} {'has' if amount == 1 else 'have'} a label",
+            f"{count_of(amount, 'raw clip')} {'has' if amount == 1 else 'have'} a label",
             ["keep", "reference"],
             format_func={
                 "keep": "Keep them as labels",

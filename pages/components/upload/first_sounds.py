@@ -54,7 +54,7 @@ def listen(
 def _ask_to_allow(host_port: str, digest: str) -> bool:
     """Ask whether a private address may be fetched from; whether there was anything to ask."""
     if not private_hosts.by_a_click(host_port):
-        st.warning(plain(private_hosts.refused(host_port)), icon=":material/shield:")
+        st.warning(plain(private_hosts.refusal(host_port)), icon=":material/shield:")
         return False
     with st.container(horizontal=True, vertical_alignment="center"):
         st.warning(plain(private_hosts.question(host_port)), icon=":material/shield:", width="stretch")
@@ -69,11 +69,11 @@ def _first_sound(
     url: str, start_s: float | None, end_s: float | None, hosts: tuple[str, ...], names: tuple[str, ...]
 ) -> bytes | tuple[str, str]:
     """The clip as WAV, or why not and the `host:port` that would have to be allowed: a dead host is asked once."""
-    listening = session.datasets().listening
+    sounds = session.datasets().sounds
     most = (start_s or 0.0) + _LISTEN_S
     end_s = most if end_s is None else min(end_s, most)  # a recording of hours is not played in one
     try:
-        return listening.workers.wav(Piece(listening.fetcher(hosts, names=names).fetch(url), start_s, end_s))
+        return sounds.workers.wav(Piece(sounds.fetcher(hosts, names=names).fetch(url), start_s, end_s))
     except RefusedHost as refused:
         return str(refused), "" if refused.redirected or refused.operator_only else refused.host_port
     except SoundError as error:

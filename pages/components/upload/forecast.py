@@ -8,13 +8,11 @@ from typing import Any
 import streamlit as st
 
 from hover_core import settings
-from hover_core.tables import intake as tables
-from hover_core.tables import rows as table_rows
-from hover_core.tables.intake import Columns, Intake
-from hover_core.tables.rows import RawTable
-from hover_core.workspace.add_table import Foreseen
+from hover_core.tables.intake import Columns, Intake, clip_counts, plan_intake
+from hover_core.tables.rows import RawTable, Refusal, neutralise
+from hover_core.workspace.add_table import AddForecast
 from hover_core.workspace.dataset import Dataset
-from pages.components.text import counted
+from pages.components.text import count_of
 
 
 @dataclass(frozen=True)
@@ -39,7 +37,7 @@ def plan(target: Dataset | None, table: RawTable, choices: Choices) -> tuple[Int
             "local_folder": settings.audio_root() is not None,
         }
         if target is None:
-            outcome = tables.plan(table, choices.columns, identity=choices.identity, keep_sources=True, **options), 0
+            outcome = plan_intake(table, choices.columns, identity=choices.identity, keep_sources=True, **options), 0
         else:
             intake = target.plan(table, choices.columns, **options)
             have = set(target.clips()["clip_id"]) if target.row.size else set()
@@ -50,19 +48,19 @@ def plan(target: Dataset | None, table: RawTable, choices: Choices) -> tuple[Int
     return plans[key]
 
 
-def foresee(target: Dataset, intake: Intake, choices: Choices) -> Foreseen:
+def foresee(target: Dataset, intake: Intake, choices: Choices) -> AddForecast:
     """What adding would do to clips that are there; kept until labels or choices are others."""
     key = (target.id, target.state().revision, choices)
     if st.session_state.get("upload.foreseen", (None,))[0] != key:
-        st.session_state["upload.foreseen"] = key, target.foreseen(intake)
-    foreseen: Foreseen = st.session_state["upload.foreseen"][1]
+        st.session_state["upload.foreseen"] = key, target.forecast(intake)
+    foreseen: AddForecast = st.session_state["upload.foreseen"][1]
     return foreseen
 
 
-def summary(intake: Intake, seen: Foreseen | None, thing: str) -> None:
+def summary(intake: Intake, seen: AddForecast | None, thing: str) -> None:
     """Say in one line what adding will do; `thing` is what a row holds."""
-    counts = tables.preview(intake)
-    parts = [f"**{counted(len(intake.clips), thing)}**"]
+    counts = clip_counts(intake)
+    parts = [f"**{count_of(len(intake.clips), thing)}**"]
     if intake.subset_given and intake.clips:
         parts.append(", ".join(f"{count:,} {name}" for name, count in counts.items() if count))
     if seen is not None:
@@ -70,22 +68,22 @@ def summary(intake: Intake, seen: Foreseen | None, thing: str) -> None:
         if seen.moved:
             parts.append(f"{seen.moved:,} will move to another subset")
         if seen.relabelled:
-            parts.append(f"**{counted(seen.relabelled, 'label')} will change**")
+            parts.append(f"**{count_of(seen.relabelled, 'label')} will change**")
     if intake.duplicates:
         torn = f"; {intake.disagreeing:,} of them with another label" if intake.disagreeing else ""
-        parts.append(f"{counted(len(intake.duplicates), 'duplicate')} (the same clip twice counts once{torn})")
-    parts.append(f"{intake.labelled():,} labelled")
+        parts.append(f"{count_of(len(intake.duplicates), 'duplicate')} (the same clip twice counts once{torn})")
+    parts.append(f"{intake.labelled_count():,} labelled")
     if intake.refused:
-        parts.append(f"**{counted(len(intake.refused), 'row')} refused**")
+        parts.append(f"**{count_of(len(intake.refused), 'row')} refused**")
     st.markdown(" · ".join(parts))
 
 
-def row_list(title: str, rows: list[table_rows.Refusal], file_name: str) -> None:
+def row_list(title: str, rows: list[Refusal], file_name: str) -> None:
     """Show rows that will not be added, each with the reason, and offer them as a file."""
     import pandas as pd  # takes a while to load, and most tables have no such rows
 
     frame = pd.DataFrame([{"row": bad.row, "why": bad.reason, "value": bad.value} for bad in rows])
     with st.expander(f"{title} ({len(rows):,})", expanded=title.startswith("Refused")):
         st.dataframe(frame.head(500), hide_index=True, width="stretch", alt=title)
-        safe = frame.astype(str).map(table_rows.neutralise)
+        safe = frame.astype(str).map(neutralise)
         st.download_button("Download", safe.to_csv(index=False), file_name, "text/csv", key=f"upload.{file_name}")

@@ -13,7 +13,7 @@ from hover_core.audio import containers
 from hover_core.tables import foreign_files
 from hover_core.tables.rows import RawTable
 from hover_core.workspace.dataset import Dataset
-from pages.components.text import counted, plain
+from pages.components.text import count_of, plain
 from pages.server.messages import MOST_PASTED
 
 SOUND_ENDINGS = (".wav", ".flac", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".au", ".m4a")
@@ -30,7 +30,7 @@ def table_file(dataset: Dataset | None) -> tuple[bytes, str] | None:
         return held
     known = dataset is not None and dataset.row.size > 0
     if dataset is not None and known:
-        about = f"“{plain(dataset.name)}” has {counted(dataset.row.size, 'clip')}. Nothing in it is ever deleted."
+        about = f"“{plain(dataset.name)}” has {count_of(dataset.row.size, 'clip')}. Nothing in it is ever deleted."
     else:
         about = (
             "A table with one row a clip and a column of URLs. Labels, subsets and speakers come along if it has them."
@@ -88,14 +88,14 @@ def _csv(addresses: list[str]) -> bytes:
 
 def _sound_files(root: Path) -> list[str]:
     paths: list[str] = []
-    endings = SOUND_ENDINGS + (VIDEO_ENDINGS if containers.installed() else ())
+    endings = SOUND_ENDINGS + (VIDEO_ENDINGS if containers.is_installed() else ())
     for folder, _, names in os.walk(root):
         paths += [str((Path(folder) / file).relative_to(root)) for file in names if file.lower().endswith(endings)]
     return sorted(f"local:{path}" for path in paths)
 
 
 @st.cache_data(max_entries=4, show_spinner="Reading the table …")
-def read(data: bytes, name: str) -> RawTable:
+def read_rows(data: bytes, name: str) -> RawTable:
     """The rows of a file as text.
 
     Raises

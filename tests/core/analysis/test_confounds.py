@@ -14,7 +14,7 @@ __all__ = ["spoken"]
 
 def test_a_map_of_nothing_but_its_kinds_is_explained_whole():
     kinds = np.repeat([0, 1, 2], 20)
-    found = confounds.explained(100.0 * np.eye(3, dtype=np.float32)[kinds], kinds)
+    found = confounds.explained_share(100.0 * np.eye(3, dtype=np.float32)[kinds], kinds)
 
     assert (found.explained, found.agree, found.kinds, found.clips) == (1, 1, 3, 60)
     assert found.chance == pytest.approx(19 / 59)
@@ -22,7 +22,7 @@ def test_a_map_of_nothing_but_its_kinds_is_explained_whole():
 
 def test_a_map_that_knows_nothing_of_its_kinds_is_not_explained():
     draw = np.random.default_rng(0)
-    found = confounds.explained(
+    found = confounds.explained_share(
         draw.normal(size=(2_000, 2)).astype(np.float32), draw.choice(3, 2_000, p=[0.8, 0.1, 0.1])
     )
 
@@ -32,7 +32,7 @@ def test_a_map_that_knows_nothing_of_its_kinds_is_not_explained():
 
 def test_a_small_kind_is_asked_for_no_more_than_there_are_of_it():
     kinds = np.r_[np.zeros(200, int), 1, 1, 1, 2]  # the last has nobody to agree with
-    found = confounds.explained(100.0 * np.eye(3, dtype=np.float32)[kinds], kinds, k=50)
+    found = confounds.explained_share(100.0 * np.eye(3, dtype=np.float32)[kinds], kinds, k=50)
 
     assert (found.explained, found.neighbours) == (1, 50)
 
@@ -43,24 +43,24 @@ def test_the_lens_looks_as_far_as_a_lasso():
     pairs = np.repeat(draw.normal(size=(500, 2)), 2, axis=0) + draw.normal(0, 1e-4, (1_000, 2))
     kinds = np.repeat(draw.integers(0, 2, 500), 2)
 
-    assert confounds.explained(pairs.astype(np.float32), kinds, k=1).explained == 1
-    assert confounds.explained(pairs.astype(np.float32), kinds).explained < 0.1
+    assert confounds.explained_share(pairs.astype(np.float32), kinds, k=1).explained == 1
+    assert confounds.explained_share(pairs.astype(np.float32), kinds).explained < 0.1
 
 
 def test_clips_of_no_kind_are_not_asked():
     kinds = np.concatenate([np.repeat([0, 1], 20), np.full(500, -1)])
     points = np.concatenate([np.repeat([[0, 0], [9, 9]], 20, axis=0), np.zeros((500, 2))]).astype(np.float32)
 
-    assert confounds.explained(points, kinds).explained == 1
+    assert confounds.explained_share(points, kinds).explained == 1
 
 
 @pytest.mark.parametrize("kinds", [np.zeros(50, int), np.full(50, -1), np.r_[np.zeros(9, int), 1, np.full(40, -1)]])
 def test_of_one_kind_or_of_few_clips_nothing_is_said(kinds):
-    assert confounds.explained(np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32), kinds) is None
+    assert confounds.explained_share(np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32), kinds) is None
 
 
 def test_points_at_one_place_are_neighbours_of_each_other():
-    assert confounds.explained(np.zeros((60, 2), np.float32), np.repeat([0, 1], 30)).agree <= 1
+    assert confounds.explained_share(np.zeros((60, 2), np.float32), np.repeat([0, 1], 30)).agree <= 1
 
 
 def test_neighbours_across_groups_are_never_of_the_own_group():

@@ -31,7 +31,7 @@ def dataset(hover_data: Path):
     vectors[15:] += 8
     with opened.store.write() as connection:
         vector_rows.add_vectors(connection, opened.id, "v", list(range(30)), vectors)
-        clip_rows.hear(connection, opened.id, {3: clip_rows.Heard("0" * 64, 1.5, 8000)})
+        clip_rows.hear(connection, opened.id, {3: clip_rows.SoundFacts("0" * 64, 1.5, 8000)})
     opened.change_settings(vectorizer="v")
     opened.annotate([0, 1], "low", how="heard")
     opened.annotate([15, 16], "high", how="lasso")
@@ -40,7 +40,7 @@ def dataset(hover_data: Path):
 
 
 def test_columns_of_many_numbers_are_numeric_and_of_few_are_categories(dataset: Dataset) -> None:
-    kinds = {entry["key"]: entry["kind"] for entry in facets.offered(dataset)}
+    kinds = {entry["key"]: entry["kind"] for entry in facets.available_facets(dataset)}
 
     assert kinds["table:snr"] == "numeric"
     assert kinds["table:take"] == "categorical"
@@ -101,7 +101,7 @@ def test_who_labelled_and_how_follow_the_log(dataset: Dataset) -> None:
 
 
 def test_an_unlabelled_clip_is_predicted_by_its_neighbours_with_a_confidence(dataset: Dataset) -> None:
-    found = facets.predicted(dataset)
+    found = facets.prediction_facet(dataset)
 
     assert found.codes is not None
     assert found.confidence is not None
@@ -121,10 +121,10 @@ def test_thousands_of_labels_are_voted_on_as_two_are(hover_data: Path) -> None:
     with opened.store.write() as connection:
         vector_rows.add_vectors(connection, opened.id, "v", list(range(3_000)), vectors)
     opened.change_settings(vectorizer="v")
-    with datasets.journal.action(opened.id, "owner") as action:
+    with datasets.journal.transaction(opened.id, "owner") as transaction:
         known = [Entry(np.array([3 * n, 3 * n + 2]), f"label {n}") for n in range(1_000)]
-        action.annotate(known, how="lasso", token="all of them")
-    found = facets.predicted(opened)
+        transaction.annotate(known, how="lasso", token="all of them")
+    found = facets.prediction_facet(opened)
 
     assert found.codes is not None
     assert found.confidence is not None
@@ -140,15 +140,15 @@ def test_nothing_is_predicted_without_labels(hover_data: Path) -> None:
     empty = datasets.new("empty")
     empty.add(Intake(clips=[Clip(clip_id("http://x/1.wav"), "http://x/1.wav")]))
 
-    assert facets.predicted(empty).codes.tolist() == [facets.NONE]  # type: ignore[union-attr]
+    assert facets.prediction_facet(empty).codes.tolist() == [facets.NONE]  # type: ignore[union-attr]
     datasets.close()
 
 
 def test_the_reference_is_hidden_from_annotators(dataset: Dataset) -> None:
     mira = dataset.resources.open(dataset.id, by=Person("Mira", ANNOTATOR, dataset.id))
 
-    assert "reference" in [entry["key"] for entry in facets.offered(dataset)]
-    assert "reference" not in [entry["key"] for entry in facets.offered(mira)]
+    assert "reference" in [entry["key"] for entry in facets.available_facets(dataset)]
+    assert "reference" not in [entry["key"] for entry in facets.available_facets(mira)]
     with pytest.raises(NotFound):
         facets.column(mira, "reference")
 

@@ -128,16 +128,16 @@ def test_before_there_are_vectors_one_sentence_says_so(dataset):
 def test_it_is_measured_in_the_background_once_for_each_state_of_the_dataset(datasets):
     dataset = planted(datasets, speakers=8, takes=12, voice=3.0, word=0.5)
     until = time.monotonic() + 30
-    while leaks.asked(dataset) is None and time.monotonic() < until:
+    while leaks.leak_if_measured(dataset) is None and time.monotonic() < until:
         time.sleep(0.02)
-    first = leaks.asked(dataset)
+    first = leaks.leak_if_measured(dataset)
     assert first is not None
-    assert leaks.asked(dataset) is first
+    assert leaks.leak_if_measured(dataset) is first
 
     dataset.annotate([0], "word 3", how="lasso")
-    while leaks.asked(dataset) is None and time.monotonic() < until:
+    while leaks.leak_if_measured(dataset) is None and time.monotonic() < until:
         time.sleep(0.02)
-    assert leaks.asked(dataset) is not first
+    assert leaks.leak_if_measured(dataset) is not first
 
 
 def test_only_the_owner_may_ask(datasets):

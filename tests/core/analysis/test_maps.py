@@ -67,7 +67,7 @@ def test_in_two_goes_clips_lie_where_they_lie_in_one(dataset):
     in_two = where(dataset)[240:]
     positions, vectors = dataset.vectors(KEY)
     fitted = np.flatnonzero(positions[:240] % 10 != 0)  # test clips shape nothing, and later ones do not either
-    reducer = reducers.Reducer("umap", 2, {}).standing(vectors[fitted], where(dataset)[fitted])
+    reducer = reducers.Reducer("umap", 2, {}).resume(vectors[fitted], where(dataset)[fitted])
 
     # rounding differs with the number of rows, and every epoch doubles it
     np.testing.assert_allclose(in_two, reducer.transform(vectors[240:]), atol=0.05)
@@ -131,7 +131,7 @@ def test_placing_on_a_map_that_was_drawn_again_keeps_its_scale(dataset):
 
 def test_a_first_look_is_not_what_a_map_is_laid_on(dataset):
     maps.embed(dataset, KEY, "pca", placeholder=True)
-    assert maps.standing(dataset) is None
+    assert maps.main_map(dataset) is None
 
     fitted = maps.embed(dataset, KEY)
 

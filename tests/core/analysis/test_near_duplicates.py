@@ -20,7 +20,7 @@ from hover_core.vectorizers.mfcc import DEFAULT
 from hover_core.workspace import duplicates
 from hover_core.workspace.dataset import Dataset
 from hover_core.workspace.datasets import Datasets
-from hover_core.workspace.duplicates import Twins
+from hover_core.workspace.duplicates import NearDuplicates
 from tests import sounds
 from tests.servers import SoundServer
 
@@ -60,7 +60,7 @@ def vectorized(datasets: Datasets, files: dict[str, bytes], **columns: list[str]
     return dataset
 
 
-def groups(found: Twins) -> list[list[int]]:
+def groups(found: NearDuplicates) -> list[list[int]]:
     return [group.tolist() for group in found.groups]
 
 
@@ -85,7 +85,7 @@ def test_what_was_found_outlives_the_process(datasets, files):
     dataset = vectorized(datasets, files)
     found = near_duplicates.find(dataset)
 
-    again = Datasets(datasets.store).open(dataset.id).twins()
+    again = Datasets(datasets.store).open(dataset.id).near_duplicates()
 
     assert groups(again) == EXPECTED
     assert (again.threshold, again.heard, again.how.tolist()) == (found.threshold, found.heard, found.how.tolist())
@@ -93,7 +93,7 @@ def test_what_was_found_outlives_the_process(datasets, files):
 
 
 def test_before_the_first_search_nothing_is_known(dataset):
-    assert dataset.twins() is None
+    assert dataset.near_duplicates() is None
     assert not near_duplicates.current(dataset)
 
 
@@ -107,12 +107,12 @@ def test_new_clips_make_a_finding_old_but_do_not_take_it_away(datasets, files):
     dataset.add(Intake(clips=[Clip("new", "http://host/new.wav")]))
 
     assert not near_duplicates.current(dataset)
-    assert groups(dataset.twins()) == EXPECTED
+    assert groups(dataset.near_duplicates()) == EXPECTED
 
 
 def test_what_the_cache_has_lost_is_judged_by_its_vector(datasets, files):
     dataset = vectorized(datasets, files)
-    shutil.rmtree(datasets.listening.cache.folder)
+    shutil.rmtree(datasets.sounds.cache.folder)
 
     found = near_duplicates.find(dataset)
 
@@ -148,13 +148,13 @@ def test_a_search_in_the_background_ends_and_is_not_begun_twice(datasets, files)
 
     assert (search.running, search.problem) == (False, "")
     assert search.done == search.total > 0
-    assert groups(dataset.twins()) == EXPECTED
+    assert groups(dataset.near_duplicates()) == EXPECTED
     assert near_duplicates.start(dataset) is search
 
 
 def test_a_cancelled_search_keeps_what_it_compared(datasets, files):
     dataset = vectorized(datasets, files)
-    search = duplicates.Search("x")
+    search = duplicates.NearDuplicateSearch("x")
     search.cancel()
 
     found = near_duplicates.find(dataset, search)
@@ -194,7 +194,7 @@ def keep(dataset: Dataset, pairs: list[tuple[int, int]]) -> None:
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_a_split_keeps_twins_together(doubled, seed):
+def test_a_split_keeps_near_duplicates_together(doubled, seed):
     chosen = doubled.proposed_split({"train": 50, "test": 50}, seed=seed)
 
     assert len(set(chosen[[0, 4, 7]])) == 1
@@ -202,23 +202,23 @@ def test_a_split_keeps_twins_together(doubled, seed):
     assert np.bincount(chosen, minlength=4).tolist() == [0, 5, 0, 5]
 
 
-def test_twins_and_groups_hold_each_other_together(doubled):
+def test_near_duplicates_and_groups_hold_each_other_together(doubled):
     names = ["a", "", "b", "b", "", "a", "", "c", "c", ""]
 
-    joined = doubled.twins().joined(names)
+    joined = doubled.near_duplicates().merge_groups(names)
 
     parts = {frozenset(i for i, name in enumerate(joined) if name == one) for one in joined}
     assert parts == {frozenset({0, 4, 5, 7, 8}), frozenset({1, 2, 3}), frozenset({6}), frozenset({9})}
 
 
-def test_without_the_switch_a_split_may_part_twins(doubled):
-    parted = [doubled.proposed_split({"train": 50, "test": 50}, twins=False, seed=seed) for seed in range(12)]
+def test_without_the_switch_a_split_may_part_near_duplicates(doubled):
+    parted = [doubled.proposed_split({"train": 50, "test": 50}, near_duplicates=False, seed=seed) for seed in range(12)]
 
     assert any(len(set(chosen[[0, 4, 7]])) == 2 for chosen in parted)
 
 
-def test_a_label_reaches_the_twins_in_the_same_batch_as_propagated(doubled):
-    written = doubled.annotate([4, 9], "dog", how="lasso", twins=True)
+def test_a_label_reaches_near_duplicates_in_the_same_batch_as_propagated(doubled):
+    written = doubled.annotate([4, 9], "dog", how="lasso", near_duplicates=True)
 
     state = doubled.state()
     sources = doubled.journal.sources(doubled.id, state.source.tolist())
@@ -229,21 +229,21 @@ def test_a_label_reaches_the_twins_in_the_same_batch_as_propagated(doubled):
     assert (written.changed, len(doubled.batches())) == (4, 1)
 
 
-def test_one_undo_takes_the_label_back_from_the_twins_as_well(doubled):
-    written = doubled.annotate([4], "dog", how="lasso", twins=True)
+def test_one_undo_takes_the_label_back_from_near_duplicates_as_well(doubled):
+    written = doubled.annotate([4], "dog", how="lasso", near_duplicates=True)
     doubled.undo(written.batch_id)
 
     assert not doubled.state().label_names().any()
 
 
-def test_without_the_switch_twins_keep_their_labels(doubled):
+def test_without_the_switch_near_duplicates_keep_their_labels(doubled):
     doubled.annotate([4], "dog", how="lasso")
 
     assert np.flatnonzero(doubled.state().label >= 0).tolist() == [4]
 
 
-def test_all_twins_selected_are_labelled_once(doubled):
-    written = doubled.annotate([0, 4, 7], "dog", how="lasso", twins=True)
+def test_all_near_duplicates_selected_are_labelled_once(doubled):
+    written = doubled.annotate([0, 4, 7], "dog", how="lasso", near_duplicates=True)
 
     assert written.changed == 3
 
@@ -256,5 +256,5 @@ def test_a_finding_is_kept_on_each_database(store: Store):
 
     with store.read() as connection:
         assert connection.execute(text("SELECT count(*) FROM twins")).scalar() == 1
-    assert duplicate_rows.kept(store, made.id)["pairs"].tolist() == [[0, 4], [1, 2]]
+    assert duplicate_rows.stored_arrays(store, made.id)["pairs"].tolist() == [[0, 4], [1, 2]]
     assert duplicate_rows.made_of(store, made.id) == "planted"

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hover_core.analysis.search import Stretch, find, matching, piece, playable, sought
+from hover_core.analysis.search import Stretch, find, match_text, playable, prepare_query, stretch_piece
 from hover_core.data.clips import Clip, clip_id
 from hover_core.errors import DecodeError, FetchError, NotFound, Refused
 from hover_core.store import vector_rows
@@ -108,10 +108,10 @@ def test_a_stretch_and_an_address_of_the_table_have_the_group_of_their_clip(hear
     dataset.group_by("room")
     dataset.normalise_per_group(on=True)
     try:
-        asked = sought(dataset, [Stretch(4, 0.0, 0.4), server.url("/5.wav"), server.url("/two.wav"), whole])
+        asked = prepare_query(dataset, [Stretch(4, 0.0, 0.4), server.url("/5.wav"), server.url("/two.wav"), whole])
         index = dataset.index()
         own = index.units[index.vector_row(4)]
-        cosines = index.asked(asked.vectors, asked.groups) @ own
+        cosines = index.as_queries(asked.vectors, asked.groups) @ own
     finally:
         dataset.normalise_per_group(on=False)
         dataset.group_by(None)
@@ -122,7 +122,7 @@ def test_a_stretch_and_an_address_of_the_table_have_the_group_of_their_clip(hear
 
 def test_several_clips_are_asked_by_their_mean_or_by_the_nearest_to_any(heard):
     index = heard[0].index()
-    asked = index.asked(np.stack([index.raw(index.rows_of(np.array([p])))[0] for p in (0, 1)]))
+    asked = index.as_queries(np.stack([index.raw(index.rows_of(np.array([p])))[0] for p in (0, 1)]))
     cosines = index.units @ asked.T
     others = np.setdiff1d(np.arange(31), [0, 1])
     nearest, mean = cosines.max(axis=1), cosines.mean(axis=1)
@@ -196,7 +196,7 @@ def test_only_some_clips_answer_and_keep_their_place_among_all(heard):
 )
 def test_a_bad_query_is_told_what_is_wrong(heard, query, error, said):
     with pytest.raises(error, match=said):
-        sought(heard[0], query)
+        prepare_query(heard[0], query)
 
 
 def test_a_url_behind_which_is_no_sound_is_told_so(heard):
@@ -224,30 +224,30 @@ def test_a_query_can_be_heard(heard):
 
     assert part[:4] == b"RIFF"
     assert len(part) == 44 + 2 * 11_025
-    assert piece(heard[0], Stretch(30, 0.5, 7.0)).end_s == 1.0
+    assert stretch_piece(heard[0], Stretch(30, 0.5, 7.0)).end_s == 1.0
 
 
 def test_text_is_found_in_url_label_and_columns(heard):
     dataset, _ = heard
     dataset.annotate([2, 4], "Door [slam]", how="heard")
 
-    assert np.flatnonzero(matching(dataset, "door [s")).tolist() == [2, 4]
-    assert np.flatnonzero(matching(dataset, "HALL"))[:3].tolist() == [1, 3, 5]
-    assert np.flatnonzero(matching(dataset, "/two.wav")).tolist() == [30]
-    assert np.flatnonzero(matching(dataset, "^1[0-2]$", column="take", regex=True)).tolist() == [10, 11, 12]
-    assert np.flatnonzero(matching(dataset, "hall", column="room", exclude=True))[:3].tolist() == [0, 2, 4]
-    assert not matching(dataset, "hall", column="url").any()
+    assert np.flatnonzero(match_text(dataset, "door [s")).tolist() == [2, 4]
+    assert np.flatnonzero(match_text(dataset, "HALL"))[:3].tolist() == [1, 3, 5]
+    assert np.flatnonzero(match_text(dataset, "/two.wav")).tolist() == [30]
+    assert np.flatnonzero(match_text(dataset, "^1[0-2]$", column="take", regex=True)).tolist() == [10, 11, 12]
+    assert np.flatnonzero(match_text(dataset, "hall", column="room", exclude=True))[:3].tolist() == [0, 2, 4]
+    assert not match_text(dataset, "hall", column="url").any()
 
 
 def test_a_regular_expression_that_cannot_be_read_is_refused(heard):
     with pytest.raises(Refused, match="no regular expression"):
-        matching(heard[0], "(", regex=True)
+        match_text(heard[0], "(", regex=True)
 
 
 def test_a_regular_expression_takes_no_more_than_linear_time(heard):
-    assert not matching(heard[0], "(a+)+$x" * 20, regex=True).any()
+    assert not match_text(heard[0], "(a+)+$x" * 20, regex=True).any()
 
 
 def test_a_column_that_is_not_there_is_named(heard):
     with pytest.raises(Refused, match="no column “floor”"):
-        matching(heard[0], "x", column="floor")
+        match_text(heard[0], "x", column="floor")

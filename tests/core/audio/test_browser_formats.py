@@ -72,18 +72,18 @@ def position(dataset: Dataset, name: str) -> int:
 def test_what_every_browser_plays_goes_out_as_it_came(dataset: Dataset, name: str) -> None:
     mime, data = AS_IT_IS[name]
 
-    found = dataset.listening.playable(dataset.id, position(dataset, name))
+    found = dataset.sounds.playable(dataset.id, position(dataset, name))
 
     assert (found.mime, found.path.read_bytes()) == (mime, data)
 
 
 @pytest.mark.parametrize("name", AS_WAV)
 def test_all_else_goes_out_as_wav_of_16_bits_made_once(dataset: Dataset, name: str) -> None:
-    listening = dataset.listening
+    sounds = dataset.sounds
 
-    found = listening.playable(dataset.id, position(dataset, name))
-    listening.workers.close()  # from here on nothing can be decoded
-    again = listening.playable(dataset.id, position(dataset, name))
+    found = sounds.playable(dataset.id, position(dataset, name))
+    sounds.workers.close()  # from here on nothing can be decoded
+    again = sounds.playable(dataset.id, position(dataset, name))
 
     info = soundfile.info(str(found.path))
     assert (found.mime, info.format, info.subtype) == ("audio/wav", "WAV", "PCM_16")
@@ -99,13 +99,13 @@ def test_all_else_goes_out_as_wav_of_16_bits_made_once(dataset: Dataset, name: s
 def test_safari_gets_wav_where_others_get_ogg(dataset: Dataset, who: str, mime: str) -> None:
     webkit = browser_formats.is_webkit(who)
 
-    assert dataset.listening.playable(dataset.id, position(dataset, "ogg"), webkit=webkit).mime == mime
+    assert dataset.sounds.playable(dataset.id, position(dataset, "ogg"), webkit=webkit).mime == mime
 
 
 def test_without_pyav_a_browser_gets_the_m4a_itself(dataset: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(containers, "installed", lambda: False)
+    monkeypatch.setattr(containers, "is_installed", lambda: False)
 
-    found = dataset.listening.playable(dataset.id, position(dataset, "m4a"))
+    found = dataset.sounds.playable(dataset.id, position(dataset, "m4a"))
 
     assert (found.mime, found.path.read_bytes()) == ("audio/mp4", AS_WAV["m4a"])
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from hover_core.audio.decoder_pool import Workers
-from hover_core.audio.segment import DecodeLimits, Heard, Piece
+from hover_core.audio.decoder_pool import DecoderPool
+from hover_core.audio.segment import DecodedClip, DecodeLimits, Piece
 from hover_core.errors import DecodeError
 from tests import movies, sounds
 from tests.core.audio.test_decoder_pool import by_librosa, difference, one, peak_mb
@@ -22,7 +22,7 @@ LOSSLESS = ("alac", "mov", "mkv", "avi")
 
 @pytest.fixture(scope="module")
 def workers():
-    with Workers(workers=1) as workers:
+    with DecoderPool(workers=1) as workers:
         yield workers
 
 
@@ -53,7 +53,7 @@ def test_every_container_sounds_as_what_was_put_in(workers, form):
     heard = one(workers, Piece(made(form, channels=2)))
 
     original = by_librosa(sounds.encode(sounds.chirp(200, 3_000, 3.0, RATES[form]), RATES[form], channels=2))
-    assert isinstance(heard, Heard)
+    assert isinstance(heard, DecodedClip)
     assert heard.duration_s == pytest.approx(3.0, abs=0.1)
     assert np.corrcoef(heard.vector, original)[0, 1] > 0.99
 
@@ -123,8 +123,8 @@ def test_what_was_cut_off_is_heard_as_far_as_it_goes_or_says_why(workers, form, 
 
     answer = one(workers, Piece(data[: int(len(data) * share)]))
 
-    assert isinstance(answer, Heard | DecodeError)
-    assert isinstance(answer, Heard) or len(str(answer)) > 20
+    assert isinstance(answer, DecodedClip | DecodeError)
+    assert isinstance(answer, DecodedClip) or len(str(answer)) > 20
 
 
 @pytest.mark.parametrize("form", sorted(movies.FORMATS))
@@ -136,8 +136,8 @@ def test_damage_costs_no_more_than_the_clip(workers, form):
 
     answer, after = workers.vectorize([Piece(bytes(data)), Piece(sounds.encode(sounds.tone()))], "mfcc-mean")
 
-    assert isinstance(answer, Heard | DecodeError)
-    assert isinstance(after, Heard)
+    assert isinstance(answer, DecodedClip | DecodeError)
+    assert isinstance(after, DecodedClip)
 
 
 def test_a_playlist_opens_nothing(workers, tmp_path):
@@ -151,14 +151,14 @@ def test_a_playlist_opens_nothing(workers, tmp_path):
 
 
 def test_more_sound_than_is_allowed_says_so():
-    with Workers(workers=1, limits=DecodeLimits(max_duration_s=1)) as workers:
+    with DecoderPool(workers=1, limits=DecodeLimits(max_duration_s=1)) as workers:
         assert str(one(workers, Piece(made("m4a")))) == "longer than 1.0 s"
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits of processes are Linux's")
 def test_a_long_m4a_is_never_held_whole(tmp_path):
     (tmp_path / "long.m4a").write_bytes(movies.encode(sounds.noise(600, 16_000), 16_000, "m4a"))
-    with Workers(workers=1) as workers:
+    with DecoderPool(workers=1) as workers:
         heard = one(workers, Piece(tmp_path / "long.m4a"), "segments")
         [pid] = workers.pids()
 
@@ -173,9 +173,9 @@ def test_without_pyav_a_sentence_says_what_would_help(tmp_path: Path, monkeypatc
     (tmp_path / "sitecustomize.py").write_text("import sys\nsys.modules['av'] = None\n")
     monkeypatch.syspath_prepend(str(tmp_path))  # what a child gets to import from
 
-    with Workers(workers=1) as workers:
+    with DecoderPool(workers=1) as workers:
         m4a, wav = workers.vectorize([Piece(made("m4a")), Piece(sounds.encode(sounds.tone()))], "mfcc-mean")
 
     assert "m4a/AAC is not supported here: convert it to wav, flac, ogg or mp3" in str(m4a)
     assert "pip install av" in str(m4a)
-    assert isinstance(wav, Heard)
+    assert isinstance(wav, DecodedClip)

@@ -15,8 +15,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from hover_core.audio.decoder_pool import Workers
-from hover_core.audio.segment import DecodeLimits, Heard, Piece
+from hover_core.audio.decoder_pool import DecoderPool
+from hover_core.audio.segment import DecodedClip, DecodeLimits, Piece
 from hover_core.errors import DecodeError, Refused
 from tests import sounds
 
@@ -26,7 +26,7 @@ GUIDE = "mfcc-mean-32-22050-v1"
 
 @pytest.fixture(scope="module")
 def workers():
-    with Workers(workers=2) as workers:
+    with DecoderPool(workers=2) as workers:
         yield workers
 
 
@@ -39,7 +39,7 @@ def by_librosa(data, **span):
 
 def difference(heard, oracle):
     """Largest difference as a share of the largest value."""
-    assert isinstance(heard, Heard), heard
+    assert isinstance(heard, DecodedClip), heard
     return np.abs(heard.vector - oracle).max() / np.abs(oracle).max()
 
 
@@ -99,7 +99,7 @@ def test_ten_minutes_give_the_guides_vector_and_are_never_held_whole(tmp_path, f
     wave = sounds.chirp(50, 3_000, 600, rate) * np.linspace(0.05, 1, 600 * rate, dtype=np.float32)
     path = tmp_path / "ten minutes"
     path.write_bytes(sounds.encode(wave + sounds.noise(600, rate, 0.01), rate, form, channels))
-    with Workers(workers=1) as alone:
+    with DecoderPool(workers=1) as alone:
         heard = one(alone, Piece(path))
         [pid] = alone.pids()
         peak = peak_mb(pid)
@@ -201,7 +201,7 @@ def test_of_a_file_that_was_cut_off_the_beginning_is_heard(workers, form):
     data = sounds.encode(sounds.chirp(seconds=10, rate=44_100), 44_100, form)
     heard = one(workers, Piece(data[: len(data) // 2]))
 
-    assert isinstance(heard, Heard)
+    assert isinstance(heard, DecodedClip)
     assert 2 < heard.duration_s < 6
 
 
@@ -245,7 +245,7 @@ def test_one_bad_piece_costs_one_piece(workers):
 
     answers = workers.vectorize([good, Piece(b"<html>"), good, Piece(b""), good], GUIDE)
 
-    assert [isinstance(answer, Heard) for answer in answers] == [True, False, True, False, True]
+    assert [isinstance(answer, DecodedClip) for answer in answers] == [True, False, True, False, True]
 
 
 def test_long_answers_to_large_questions_never_wait_for_each_other(workers):
@@ -291,11 +291,11 @@ def peak_mb(pid):
                          ids=["flac of 9 hours", "wav of promises", "flac of 3 hours"])  # fmt: skip
 def test_a_decoder_bomb_costs_one_clip(bomb):
     good = Piece(sounds.encode(sounds.tone()))
-    with Workers(workers=1, limits=DecodeLimits(cpu_s=1)) as workers:
+    with DecoderPool(workers=1, limits=DecodeLimits(cpu_s=1)) as workers:
         before, _, after = workers.vectorize([good, Piece(bomb), good], GUIDE)
 
-    assert isinstance(before, Heard)
-    assert isinstance(after, Heard)
+    assert isinstance(before, DecodedClip)
+    assert isinstance(after, DecodedClip)
 
 
 def test_a_recording_that_declares_too_many_hours_says_so(workers):
@@ -312,7 +312,7 @@ def test_a_clip_of_a_recording_of_many_hours_is_heard(workers):
 
 @linux
 def test_too_much_computing_ends_one_clip():
-    with Workers(workers=1, limits=DecodeLimits(cpu_s=1)) as workers:
+    with DecoderPool(workers=1, limits=DecodeLimits(cpu_s=1)) as workers:
         answer = one(workers, Piece(sounds.silent_flac(3.9)))
 
     assert str(answer) == "needs more than 1 s of computing to decode"
@@ -320,29 +320,29 @@ def test_too_much_computing_ends_one_clip():
 
 def test_too_much_time_ends_one_clip():
     good = Piece(sounds.encode(sounds.tone()))
-    with Workers(workers=1, limits=DecodeLimits(wall_s=0.5)) as workers:
-        assert isinstance(one(workers, good), Heard)
+    with DecoderPool(workers=1, limits=DecodeLimits(wall_s=0.5)) as workers:
+        assert isinstance(one(workers, good), DecodedClip)
         answers = workers.vectorize([good, Piece(sounds.silent_flac(3.9)), good], GUIDE)
 
     assert str(answers[1]) == "not decoded within 0.5 s"
-    assert [isinstance(answer, Heard) for answer in answers] == [True, False, True]
+    assert [isinstance(answer, DecodedClip) for answer in answers] == [True, False, True]
 
 
 @linux
 def test_too_much_memory_ends_one_clip():
     good = Piece(sounds.encode(sounds.tone()))
-    with Workers(workers=1, limits=DecodeLimits(memory_bytes=50_000_000)) as workers:
+    with DecoderPool(workers=1, limits=DecodeLimits(memory_bytes=50_000_000)) as workers:
         answers = workers.vectorize([good, Piece(b"RIFF" + bytes(80_000_000)), good], GUIDE)
 
     assert str(answers[1]) == "needs more than 50 MB of memory"
-    assert [isinstance(answer, Heard) for answer in answers] == [True, False, True]
+    assert [isinstance(answer, DecodedClip) for answer in answers] == [True, False, True]
 
 
 @linux
 def test_a_long_recording_is_never_held_whole(tmp_path):
     path = tmp_path / "an hour.flac"
     path.write_bytes(sounds.silent_flac(0.5))
-    with Workers(workers=1) as workers:
+    with DecoderPool(workers=1) as workers:
         heard = one(workers, Piece(path), "segments")
         [pid] = workers.pids()
 
@@ -354,32 +354,32 @@ def test_a_long_recording_is_never_held_whole(tmp_path):
 def test_a_killed_child_is_replaced():
     good = Piece(sounds.encode(sounds.tone()))
     slow = Piece(sounds.silent_flac(0.5))
-    with Workers(workers=1) as workers:
+    with DecoderPool(workers=1) as workers:
         workers.vectorize([good], GUIDE)
         [pid] = workers.pids()
         threading.Timer(0.15, os.kill, (pid, signal.SIGKILL)).start()
         answers = workers.vectorize([good, slow, good], GUIDE)
 
-        assert [isinstance(answer, Heard) for answer in answers] == [True, True, True]
+        assert [isinstance(answer, DecodedClip) for answer in answers] == [True, True, True]
         assert workers.pids() != [pid]
 
 
 @linux
 def test_a_child_killed_while_idle_is_replaced():
     good = Piece(sounds.encode(sounds.tone()))
-    with Workers(workers=1) as workers:
+    with DecoderPool(workers=1) as workers:
         workers.vectorize([good], GUIDE)
         os.kill(workers.pids()[0], signal.SIGKILL)
         time.sleep(0.1)
 
-        assert isinstance(one(workers, good), Heard)
+        assert isinstance(one(workers, good), DecodedClip)
 
 
 @linux
 def test_a_piece_that_kills_every_child_is_blamed_alone():
     good = Piece(sounds.encode(sounds.tone()))
     fatal = Piece(sounds.silent_flac(3.9))
-    with Workers(workers=1) as workers:
+    with DecoderPool(workers=1) as workers:
         workers.vectorize([good], GUIDE)
         done = threading.Event()
 
@@ -397,13 +397,13 @@ def test_a_piece_that_kills_every_child_is_blamed_alone():
         hunter.join()
 
     assert str(answers[1]) == "the decoder crashed on it (signal 11)"
-    assert [isinstance(answer, Heard) for answer in answers] == [True, False, True]
+    assert [isinstance(answer, DecodedClip) for answer in answers] == [True, False, True]
 
 
 @linux
 def test_a_child_knows_nothing_of_our_environment(monkeypatch):
     monkeypatch.setenv("HOVER_OWNER_TOKEN", "a secret")
-    with Workers(workers=1) as workers:
+    with DecoderPool(workers=1) as workers:
         workers.probe(Piece(sounds.encode(sounds.tone())))
         with open(f"/proc/{workers.pids()[0]}/environ", "rb") as environ:
             names = environ.read()
@@ -413,7 +413,7 @@ def test_a_child_knows_nothing_of_our_environment(monkeypatch):
 
 
 def test_closing_ends_the_children():
-    workers = Workers(workers=2)
+    workers = DecoderPool(workers=2)
     workers.vectorize([Piece(sounds.encode(sounds.tone()))], GUIDE)
     children = [child.process for child in workers._pool.children()]
     workers.close()
@@ -463,7 +463,7 @@ def test_the_wav_of_many_channels_is_mono(workers):
 
 
 def test_a_wav_too_long_to_play_says_so():
-    with Workers(workers=1, limits=DecodeLimits(max_wav_bytes=100_000)) as workers:
+    with DecoderPool(workers=1, limits=DecodeLimits(max_wav_bytes=100_000)) as workers:
         with pytest.raises(DecodeError, match="too long to be played in one: choose at most 2 s"):
             workers.wav(Piece(sounds.encode(sounds.tone(seconds=5))))
 
@@ -505,7 +505,7 @@ def test_a_probe_tells_what_the_header_says(workers):
     assert workers.probe(Piece(data)) == (1.5, 44_100, 2, "FLAC PCM_16")
 
 
-def test_a_spectrogram_shows_a_chirp_rising(workers: Workers) -> None:
+def test_a_spectrogram_shows_a_chirp_rising(workers: DecoderPool) -> None:
     wave = sounds.chirp(200, 7_000, 2.0)
 
     picture = workers.spectrogram(Piece(sounds.encode(wave)))
@@ -517,14 +517,14 @@ def test_a_spectrogram_shows_a_chirp_rising(workers: Workers) -> None:
 
 
 @pytest.mark.parametrize("seconds", [0.001, 0.02, 0.3, 90.0])
-def test_a_spectrogram_of_any_length_has_one_size_and_a_loudest_point(workers: Workers, seconds: float) -> None:
+def test_a_spectrogram_of_any_length_has_one_size_and_a_loudest_point(workers: DecoderPool, seconds: float) -> None:
     picture = workers.spectrogram(Piece(sounds.encode(sounds.tone(1_000, seconds))))
 
     assert picture.shape == (110, 600)
     assert picture.max() == 255
 
 
-def test_a_spectrogram_of_silence_is_dark(workers: Workers) -> None:
+def test_a_spectrogram_of_silence_is_dark(workers: DecoderPool) -> None:
     assert workers.spectrogram(Piece(sounds.encode(sounds.silence(0.5)))).max() < 40
 
 
@@ -543,7 +543,7 @@ def lawless(tmp_path, monkeypatch):
 @pytest.mark.usefixtures("lawless")
 def test_without_limits_of_the_system_sound_is_heard_all_the_same():
     data = sounds.encode(sounds.chirp(seconds=2.5, rate=44_100), 44_100, "flac", 2)
-    with Workers(workers=2) as workers:
+    with DecoderPool(workers=2) as workers:
         assert difference(one(workers, Piece(data)), by_librosa(data)) <= 1e-5
 
 
@@ -554,21 +554,21 @@ def test_without_limits_of_the_system_sound_is_heard_all_the_same():
 ], ids=["what a file declares", "the wall clock"])  # fmt: skip
 def test_without_limits_of_the_system_others_stand_in(bomb, limits, sentence):
     good = Piece(sounds.encode(sounds.tone()))
-    with Workers(workers=1, limits=limits) as workers:
+    with DecoderPool(workers=1, limits=limits) as workers:
         before, hostile, after = workers.vectorize([good, Piece(bomb), good], GUIDE)
 
     assert str(hostile) == sentence
-    assert [isinstance(before, Heard), isinstance(after, Heard)] == [True, True]
+    assert [isinstance(before, DecodedClip), isinstance(after, DecodedClip)] == [True, True]
 
 
 @linux
 @pytest.mark.usefixtures("lawless")
 def test_without_limits_of_the_system_a_bomb_is_streamed_and_never_held():
-    with Workers(workers=1) as workers:
+    with DecoderPool(workers=1) as workers:
         heard = one(workers, Piece(sounds.silent_flac(0.5)), "segments")
         [pid] = workers.pids()
 
-        assert isinstance(heard, Heard)
+        assert isinstance(heard, DecodedClip)
         with open(f"/proc/{pid}/limits") as limits:
             assert "Max address space         unlimited" in limits.read()
         assert peak_mb(pid) < 250
@@ -585,7 +585,7 @@ def test_clips_of_a_file_that_stays_open_are_those_of_one_opened_anew(tmp_path, 
     path = tmp_path / "recording"
     path.write_bytes(data)
     spans = [(place + 0.25, place + 0.75) for place in order]
-    with Workers(workers=1) as workers:
+    with DecoderPool(workers=1) as workers:
         kept = workers.vectorize([Piece(path, *span) for span in spans], GUIDE)
         anew = workers.vectorize([Piece(data, *span) for span in spans], GUIDE)
 
@@ -613,6 +613,6 @@ def test_a_damaged_file_costs_its_later_clips_and_no_others(workers, tmp_path, f
 
     answers = workers.vectorize([Piece(path, *span) for span in spans], GUIDE)
 
-    assert [isinstance(answer, Heard) for answer in answers] == [True, False, True, False, True]
+    assert [isinstance(answer, DecodedClip) for answer in answers] == [True, False, True, False, True]
     whole = workers.vectorize([Piece(data, *span) for span in spans[::2]], GUIDE)
     assert all(difference(found, right.vector) <= 1e-5 for found, right in zip(answers[::2], whole, strict=True))

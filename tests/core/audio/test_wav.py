@@ -14,7 +14,7 @@ pytestmark = pytest.mark.skipif(sys.byteorder != "little", reason="only little-e
 
 
 def opened(data):
-    return wav.opened(io.BytesIO(data), data[:512], len(data))
+    return wav.open_wav(io.BytesIO(data), data[:512], len(data))
 
 
 def written(wave, rate=8_000, **settings):

@@ -41,7 +41,7 @@ def worked_on(datasets):
     dataset.commit([0], "train")
     dataset.annotate([0], "dog", how="propagated", verdict="no")
     with dataset.store.write() as connection:
-        clip_rows.hear(connection, dataset.id, {2: clip_rows.Heard("0" * 64, 1.25, 8000)})
+        clip_rows.hear(connection, dataset.id, {2: clip_rows.SoundFacts("0" * 64, 1.25, 8000)})
     return dataset
 
 
@@ -191,7 +191,7 @@ def test_a_password_that_was_stored_once_does_not_go_out_and_the_clip_stays_the_
     assert (again.new, again.known) == (0, 2)
     assert dataset.names([0])[0] == ("1.wav", "https://h/1.wav")
     with pytest.raises(FetchError, match="a user name or password: take it out"):
-        dataset.listening.recording(dataset.id, 0)
+        dataset.sounds.recording(dataset.id, 0)
 
 
 def test_a_clip_with_a_password_in_its_address_is_not_added_by_the_library_either(datasets):

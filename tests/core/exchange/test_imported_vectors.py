@@ -13,7 +13,7 @@ from hover_core.data.clips import Clip, clip_id
 from hover_core.dataset import SupervisableAudioDataset
 from hover_core.errors import Refused, TableError
 from hover_core.exchange import imported_vectors
-from hover_core.exchange.imported_vectors import read
+from hover_core.exchange.imported_vectors import read_vectors
 from hover_core.jobs import queue
 from hover_core.tables.intake import Intake
 from hover_core.vectorizers import registry
@@ -64,7 +64,7 @@ def wide(vectors: np.ndarray) -> dict[str, np.ndarray]:
     ids=["npz", "npz, host in capitals", "npz by id", "parquet", "parquet, wide", "parquet, float64", "memory"],
 )
 def test_every_form_gives_the_same_vectors(dataset, source) -> None:
-    plan = imported_vectors.bring(dataset, source, name="My CLAP")
+    plan = imported_vectors.import_vectors(dataset, source, name="My CLAP")
 
     assert (plan.key, plan.wrong, plan.without) == ("own-my-clap", {}, 0)
     positions, vectors = dataset.vectors(plan.key)
@@ -75,13 +75,13 @@ def test_every_form_gives_the_same_vectors(dataset, source) -> None:
 def test_a_file_on_disk_is_read(dataset, tmp_path) -> None:
     (tmp_path / "v.npz").write_bytes(npz(ids=np.array(URLS), vectors=VECTORS))
 
-    assert len(imported_vectors.bring(dataset, tmp_path / "v.npz", name="v").positions) == 30
+    assert len(imported_vectors.import_vectors(dataset, tmp_path / "v.npz", name="v").positions) == 30
     with pytest.raises(TableError, match=r"missing\.npz cannot be read: No such file"):
-        imported_vectors.bring(dataset, tmp_path / "missing.npz", name="v")
+        imported_vectors.import_vectors(dataset, tmp_path / "missing.npz", name="v")
 
 
 def test_map_and_search_use_them(dataset) -> None:
-    key = imported_vectors.bring(dataset, {"ids": URLS[:25], "vectors": VECTORS[:25]}, name="clap").key
+    key = imported_vectors.import_vectors(dataset, {"ids": URLS[:25], "vectors": VECTORS[:25]}, name="clap").key
 
     dataset.compute_nd_embedding(key, "umap")
     placed = dataset.coordinates(dataset.embedding())
@@ -95,7 +95,7 @@ def test_map_and_search_use_them(dataset) -> None:
 
 
 def test_a_job_draws_their_map_and_fetches_nothing(dataset) -> None:
-    key = imported_vectors.bring(dataset, {"ids": URLS[:25], "vectors": VECTORS[:25]}, name="clap").key
+    key = imported_vectors.import_vectors(dataset, {"ids": URLS[:25], "vectors": VECTORS[:25]}, name="clap").key
 
     queue.start(dataset, vectorizer=key, reducer="pca")
     for _ in range(600):
@@ -110,15 +110,15 @@ def test_a_job_draws_their_map_and_fetches_nothing(dataset) -> None:
 
 
 def test_more_clips_of_the_same_name_are_added_and_none_is_changed(dataset) -> None:
-    imported_vectors.bring(dataset, {"ids": URLS[:10], "vectors": VECTORS[:10]}, name="clap")
+    imported_vectors.import_vectors(dataset, {"ids": URLS[:10], "vectors": VECTORS[:10]}, name="clap")
 
-    plan = imported_vectors.bring(dataset, {"ids": URLS[5:20], "vectors": VECTORS[5:20]}, name="clap")
+    plan = imported_vectors.import_vectors(dataset, {"ids": URLS[5:20], "vectors": VECTORS[5:20]}, name="clap")
 
     assert (len(plan.positions), plan.known, plan.without) == (10, 5, 10)
     with pytest.raises(TableError, match=r"row 1: .*0\.wav has another vector under “clap” already"):
-        imported_vectors.bring(dataset, {"ids": URLS[:1], "vectors": VECTORS[:1] + 1}, name="clap")
+        imported_vectors.import_vectors(dataset, {"ids": URLS[:1], "vectors": VECTORS[:1] + 1}, name="clap")
     with pytest.raises(Refused, match="these have 3, and the vectors under “clap” have 6 numbers"):
-        imported_vectors.bring(dataset, {"ids": URLS[20:], "vectors": VECTORS[20:, :3]}, name="clap")
+        imported_vectors.import_vectors(dataset, {"ids": URLS[20:], "vectors": VECTORS[20:, :3]}, name="clap")
 
 
 def test_every_wrong_row_is_named(dataset) -> None:
@@ -131,8 +131,8 @@ def test_every_wrong_row_is_named(dataset) -> None:
     source = parquet(pd.DataFrame({"url": labels, "vector": vectors}))
 
     with pytest.raises(TableError, match="7 rows cannot be used"):
-        imported_vectors.bring(dataset, source, name="v")
-    plan = imported_vectors.bring(dataset, source, name="v", wrong="leave out")
+        imported_vectors.import_vectors(dataset, source, name="v")
+    plan = imported_vectors.import_vectors(dataset, source, name="v", wrong="leave out")
 
     assert plan.positions == [0]
     assert plan.wrong == {
@@ -152,10 +152,10 @@ def test_an_address_of_many_clips_is_asked_for_by_id(dataset) -> None:
     dataset.add(Intake(clips=clips))
 
     with pytest.raises(TableError, match=r"3 clips have the address https://example\.org/long\.wav: use their ids"):
-        imported_vectors.bring(dataset, {"ids": [url], "vectors": VECTORS[:1]}, name="v")
-    assert imported_vectors.bring(dataset, {"ids": [clips[1].clip_id], "vectors": VECTORS[:1]}, name="v").positions == [
-        31
-    ]
+        imported_vectors.import_vectors(dataset, {"ids": [url], "vectors": VECTORS[:1]}, name="v")
+    assert imported_vectors.import_vectors(
+        dataset, {"ids": [clips[1].clip_id], "vectors": VECTORS[:1]}, name="v"
+    ).positions == [31]
 
 
 @pytest.mark.parametrize(("source", "said"), [
@@ -173,13 +173,13 @@ def test_an_address_of_many_clips_is_asked_for_by_id(dataset) -> None:
 ])  # fmt: skip
 def test_what_is_no_table_of_vectors_says_what_would_be_right(source, said) -> None:
     with pytest.raises(TableError, match=re.escape(said)):
-        read(source)
+        read_vectors(source)
 
 
 def test_a_name_must_say_something(dataset) -> None:
     with pytest.raises(Refused, match="with letters or digits"):
-        imported_vectors.bring(dataset, {"ids": URLS, "vectors": VECTORS}, name=" – ")
-    assert all(not v.key.startswith("own-") for v in registry.offered())
+        imported_vectors.import_vectors(dataset, {"ids": URLS, "vectors": VECTORS}, name=" – ")
+    assert all(not v.key.startswith("own-") for v in registry.available_vectorizers())
 
 
 def test_a_row_named_by_an_address_with_a_password_is_refused_without_it(dataset) -> None:
@@ -187,5 +187,5 @@ def test_a_row_named_by_an_address_with_a_password_is_refused_without_it(dataset
 
     for source in (npz(ids=np.array(named), vectors=VECTORS), parquet(pd.DataFrame({"url": named, **wide(VECTORS)}))):
         with pytest.raises(TableError, match="row 1: the address contains a user name or password") as caught:
-            imported_vectors.bring(dataset, source, name="clap")
+            imported_vectors.import_vectors(dataset, source, name="clap")
         assert "s3cret" not in str(caught.value)

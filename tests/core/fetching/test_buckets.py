@@ -269,7 +269,7 @@ def test_a_table_of_buckets_is_read_where_their_packages_are():
         "hf://datasets/a",
         "memory://a.wav",
     ]
-    intake = tables.plan(rows.frame_table(pd.DataFrame({"audio": urls})), tables.Columns(audio="audio"))
+    intake = tables.plan_intake(rows.frame_table(pd.DataFrame({"audio": urls})), tables.Columns(audio="audio"))
 
     assert [clip.url for clip in intake.clips] == urls[:3]
     assert [(bad.row, bad.reason.split(":")[0]) for bad in intake.refused] == [
@@ -283,7 +283,7 @@ def test_a_table_of_buckets_without_their_package_is_told_which_to_install(monke
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name, *rest: None if name == package else found(name, *rest)
     )
-    intake = tables.plan(rows.frame_table(pd.DataFrame({"audio": [url]})), tables.Columns(audio="audio"))
+    intake = tables.plan_intake(rows.frame_table(pd.DataFrame({"audio": [url]})), tables.Columns(audio="audio"))
     with Fetcher() as fetcher:
         with pytest.raises(FetchError) as failure:
             fetcher.fetch(url)

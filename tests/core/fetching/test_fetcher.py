@@ -276,7 +276,7 @@ def test_the_setting_of_a_dataset_allows_no_more_than_a_click(dataset, hover_dat
     worker = dask_engine._DaskWorker()  # what a worker of a cluster fetches with
     far = worker._fetcher(((), ("[fd00:ec2::254]:80",)), ())
 
-    for fetch in (lambda url: dataset.listening.fetch(dataset.id, url), far.fetch):
+    for fetch in (lambda url: dataset.sounds.fetch(dataset.id, url), far.fetch):
         for url in ("http://[fd00:ec2::254]/a.wav", "http://2852039166/a.wav"):
             with pytest.raises(RefusedHost) as caught:
                 fetch(url)

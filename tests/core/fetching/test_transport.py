@@ -325,7 +325,7 @@ def test_a_name_that_is_looked_up_twice_is_judged_twice_and_a_connection_stays_w
 
 def test_the_session_has_no_way_around_the_guard():
     with SoundServer({"/a.wav": b"sound"}) as server, Fetcher() as inside:
-        errand = transport.Errand(LIMITS)
+        errand = transport.FetchAttempt(LIMITS)
         errand.target = target_of(server.url("/a.wav"))
         inside._transport._here.errand = errand
         with pytest.raises(RefusedHost):

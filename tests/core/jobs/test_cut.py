@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 import soundfile
 
-from hover_core.audio.segment import Heard, Piece
+from hover_core.audio.segment import DecodedClip, Piece
 from hover_core.audio.segmentation import Cut
 from hover_core.data.clips import SUBSETS
 from hover_core.data.people import ANNOTATOR, Person
@@ -99,7 +99,7 @@ def ended(dataset: Dataset) -> job_rows.Job:
 def test_recordings_become_clips_of_one_length(dataset: Dataset, server: SoundServer) -> None:
     rows = [{"audio": name} for name in ("/twelve.wav", "/seven.flac", "/six.m4a")]
 
-    result = cut.run_here(dataset, intake(dataset, server, rows), Cut(length_s=5))
+    result = cut.cut_here(dataset, intake(dataset, server, rows), Cut(length_s=5))
 
     assert (result.recordings, result.new, result.failures) == (3, 5 + 1, [])
     assert stretches(dataset) == {
@@ -110,7 +110,7 @@ def test_recordings_become_clips_of_one_length(dataset: Dataset, server: SoundSe
 
 
 def test_a_recording_is_cut_in_its_pauses(dataset: Dataset, server: SoundServer) -> None:
-    cut.run_here(dataset, intake(dataset, server, [{"audio": "/words.ogg"}]), Cut("pauses", length_s=10))
+    cut.cut_here(dataset, intake(dataset, server, [{"audio": "/words.ogg"}]), Cut("pauses", length_s=10))
 
     expected = [(0.45, 1.55), (1.95, 4.05), (4.45, 5.35)]
     assert np.array(stretches(dataset)["words.ogg"]) == pytest.approx(np.array(expected), abs=0.06)
@@ -119,7 +119,7 @@ def test_a_recording_is_cut_in_its_pauses(dataset: Dataset, server: SoundServer)
 def test_a_stretch_of_the_table_is_cut_inside_itself(dataset: Dataset, server: SoundServer) -> None:
     row = {"audio": "/twelve.wav", "start": "2.5", "end": "9"}
 
-    cut.run_here(dataset, intake(dataset, server, [row]), Cut(length_s=3))
+    cut.cut_here(dataset, intake(dataset, server, [row]), Cut(length_s=3))
 
     assert stretches(dataset) == {"twelve.wav": [(2.5, 5.5), (5.5, 9.0)]}
 
@@ -127,7 +127,7 @@ def test_a_stretch_of_the_table_is_cut_inside_itself(dataset: Dataset, server: S
 def test_pauses_are_found_inside_a_stretch(dataset: Dataset, server: SoundServer) -> None:
     row = {"audio": "/words.ogg", "start": "1.8", "end": "4.2"}
 
-    cut.run_here(dataset, intake(dataset, server, [row]), Cut("pauses"))
+    cut.cut_here(dataset, intake(dataset, server, [row]), Cut("pauses"))
 
     assert np.array(stretches(dataset)["words.ogg"]) == pytest.approx(np.array([[1.95, 4.05]]), abs=0.06)
 
@@ -135,7 +135,7 @@ def test_pauses_are_found_inside_a_stretch(dataset: Dataset, server: SoundServer
 def test_what_cannot_be_cut_is_named_and_costs_nothing_else(dataset: Dataset, server: SoundServer) -> None:
     rows = [{"audio": name} for name in ("/page.wav", "/gone.wav", "/silent.wav", "/words.ogg")]
 
-    result = cut.run_here(dataset, intake(dataset, server, rows), Cut("pauses"))
+    result = cut.cut_here(dataset, intake(dataset, server, rows), Cut("pauses"))
 
     reasons = {address.rsplit("/", 1)[1]: reason for address, reason in result.failures}
     assert result.recordings == 1
@@ -149,16 +149,16 @@ def test_a_file_that_promises_more_than_it_holds_is_cut_as_far_as_it_goes(
 ) -> None:
     server.files["/half.flac"] = FILES["/seven.flac"][: len(FILES["/seven.flac"]) // 2]
 
-    cut.run_here(dataset, intake(dataset, server, [{"audio": "/half.flac"}]), Cut(length_s=1))
+    cut.cut_here(dataset, intake(dataset, server, [{"audio": "/half.flac"}]), Cut(length_s=1))
 
     assert 2 < stretches(dataset)["half.flac"][-1][1] < 4.5
 
 
 def test_the_same_table_cut_twice_adds_nothing(dataset: Dataset, server: SoundServer) -> None:
     rows = [{"audio": "/twelve.wav"}]
-    cut.run_here(dataset, intake(dataset, server, rows), Cut(length_s=5))
+    cut.cut_here(dataset, intake(dataset, server, rows), Cut(length_s=5))
 
-    again = cut.run_here(dataset, intake(dataset, server, rows), Cut(length_s=5))
+    again = cut.cut_here(dataset, intake(dataset, server, rows), Cut(length_s=5))
 
     assert (again.new, again.known, dataset.row.size) == (0, 3, 3)
 
@@ -166,7 +166,7 @@ def test_the_same_table_cut_twice_adds_nothing(dataset: Dataset, server: SoundSe
 def test_each_recording_is_fetched_once_and_its_clips_are_vectorized_from_the_disk(
     dataset: Dataset, server: SoundServer
 ) -> None:
-    cut.run_here(dataset, intake(dataset, server, [{"audio": "/twelve.wav"}]), Cut(length_s=1))
+    cut.cut_here(dataset, intake(dataset, server, [{"audio": "/twelve.wav"}]), Cut(length_s=1))
     vectorize.run_here(dataset, vectorizer="mfcc-mean-32-22050-v1")
 
     assert server.count["/twelve.wav"] == 1
@@ -174,9 +174,9 @@ def test_each_recording_is_fetched_once_and_its_clips_are_vectorized_from_the_di
 
 
 def test_a_clip_sounds_like_its_stretch(dataset: Dataset, server: SoundServer) -> None:
-    cut.run_here(dataset, intake(dataset, server, [{"audio": "/twelve.wav"}]), Cut(length_s=5))
+    cut.cut_here(dataset, intake(dataset, server, [{"audio": "/twelve.wav"}]), Cut(length_s=5))
 
-    heard, _ = soundfile.read(str(dataset.listening.playable(dataset.id, 1).path), dtype="int16")
+    heard, _ = soundfile.read(str(dataset.sounds.playable(dataset.id, 1).path), dtype="int16")
     whole, _ = soundfile.read(io.BytesIO(FILES["/twelve.wav"]), dtype="int16")
 
     np.testing.assert_array_equal(heard, whole[5 * RATE : 10 * RATE])
@@ -185,7 +185,7 @@ def test_a_clip_sounds_like_its_stretch(dataset: Dataset, server: SoundServer) -
 def test_a_split_keeps_the_clips_of_a_recording_together(dataset: Dataset, server: SoundServer) -> None:
     server.files.update({f"/{n}.wav": sounds.encode(sounds.noise(3, 8_000, seed=n), 8_000) for n in range(12)})
     rows = [{"audio": f"/{n}.wav"} for n in range(12)]
-    cut.run_here(dataset, intake(dataset, server, rows), Cut(length_s=0.5))
+    cut.cut_here(dataset, intake(dataset, server, rows), Cut(length_s=0.5))
 
     dataset.split({"raw": 1, "train": 1, "test": 1})
 
@@ -197,7 +197,7 @@ def test_a_split_keeps_the_clips_of_a_recording_together(dataset: Dataset, serve
 def test_a_speaker_of_the_table_stays_the_group(dataset: Dataset, server: SoundServer) -> None:
     rows = [{"audio": "/twelve.wav", "speaker": "ada"}, {"audio": "/seven.flac", "speaker": ""}]
 
-    cut.run_here(dataset, intake(dataset, server, rows), Cut(length_s=6))
+    cut.cut_here(dataset, intake(dataset, server, rows), Cut(length_s=6))
 
     assert set(dataset.clips()["group_name"]) == {"ada", server.url("/seven.flac")}
 
@@ -208,7 +208,7 @@ def test_a_label_of_a_recording_is_kept_aside_or_given_to_each_clip(
 ) -> None:
     row = {"audio": "/twelve.wav", "label": "rain", "weather": "bad"}
 
-    cut.run_here(dataset, intake(dataset, server, [row]), Cut(length_s=6), labels=labels)
+    cut.cut_here(dataset, intake(dataset, server, [row]), Cut(length_s=6), labels=labels)
 
     assert dataset.state().label_names().tolist() == [label, label]
     assert [extra.get(cut.LABEL_COLUMN) for extra in dataset.clips()["extra"]] == [column, column]
@@ -216,11 +216,11 @@ def test_a_label_of_a_recording_is_kept_aside_or_given_to_each_clip(
 
 
 def test_what_is_exported_comes_in_again_as_the_same_clips(dataset: Dataset, server: SoundServer) -> None:
-    cut.run_here(
+    cut.cut_here(
         dataset, intake(dataset, server, [{"audio": "/twelve.wav"}, {"audio": "/seven.flac"}]), Cut(length_s=5)
     )
     named = intake(dataset, server, [{"audio": "/twelve.wav", "id": "a"}, {"audio": "/seven.flac", "id": "b"}])
-    cut.run_here(dataset, named, Cut(length_s=5))
+    cut.cut_here(dataset, named, Cut(length_s=5))
 
     exported = export_table(dataset)
     back = table_rows.frame_table(exported)
@@ -236,9 +236,9 @@ def test_bad_wishes_are_refused(dataset: Dataset, server: SoundServer) -> None:
     given = intake(dataset, server, [{"audio": "/twelve.wav"}])
 
     with pytest.raises(Refused, match="labels='none' must be one of aside, each"):
-        cut.run_here(dataset, given, Cut(), labels="none")
+        cut.cut_here(dataset, given, Cut(), labels="none")
     with pytest.raises(Refused, match="there is no recording to cut"):
-        cut.run_here(dataset, tables.Intake(), Cut())
+        cut.cut_here(dataset, tables.Intake(), Cut())
 
 
 def test_an_annotator_cuts_nothing(dataset: Dataset, server: SoundServer) -> None:
@@ -246,7 +246,7 @@ def test_an_annotator_cuts_nothing(dataset: Dataset, server: SoundServer) -> Non
     guest = dataset.resources.open(dataset.id, by=Person("Mira", ANNOTATOR, dataset.id))
 
     with pytest.raises(NotAllowed):
-        cut.run_here(guest, given, Cut())
+        cut.cut_here(guest, given, Cut())
     with pytest.raises(NotAllowed):
         queue.start_cut(guest, given, Cut())
 
@@ -337,7 +337,7 @@ def test_a_cancelled_job_keeps_what_it_has(dataset: Dataset, server: SoundServer
 def test_the_loudness_of_a_recording_is_measured_every_hundredth_of_a_second(dataset: Dataset) -> None:
     wave = np.concatenate([sounds.silence(1.0, 44_100), sounds.tone(440, 2.0, 44_100, 0.5)])
 
-    seconds, values = dataset.listening.workers.loudness(Piece(sounds.encode(wave, 44_100)))
+    seconds, values = dataset.sounds.workers.loudness(Piece(sounds.encode(wave, 44_100)))
 
     assert (seconds, len(values)) == (3.0, 300)
     assert values[:99].max() == pytest.approx(-120)
@@ -347,6 +347,6 @@ def test_the_loudness_of_a_recording_is_measured_every_hundredth_of_a_second(dat
 def test_clips_cut_from_a_recording_have_vectors(dataset: Dataset, server: SoundServer) -> None:
     pieces = [Piece(FILES["/words.ogg"], 0.45, 1.55), Piece(FILES["/words.ogg"], 1.95, 4.05)]
 
-    answers = dataset.listening.workers.vectorize(pieces, "mfcc-mean")
+    answers = dataset.sounds.workers.vectorize(pieces, "mfcc-mean")
 
-    assert [isinstance(answer, Heard) for answer in answers] == [True, True]
+    assert [isinstance(answer, DecodedClip) for answer in answers] == [True, True]

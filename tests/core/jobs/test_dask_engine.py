@@ -68,7 +68,7 @@ def _files(count: int) -> dict[str, bytes]:
 
 
 def _done(dataset: Dataset) -> int:
-    return len(vector_rows.vectorized(dataset.store, dataset.id, KEY))
+    return len(vector_rows.vectorized_positions(dataset.store, dataset.id, KEY))
 
 
 def test_a_worker_dies_half_way_and_no_clip_is_lost(

@@ -149,7 +149,7 @@ def test_one_job_at_a_time_works_on_a_dataset(datasets: Datasets) -> None:
 
 
 def _done(dataset: Dataset) -> int:
-    return len(vector_rows.vectorized(dataset.store, dataset.id, KEY))
+    return len(vector_rows.vectorized_positions(dataset.store, dataset.id, KEY))
 
 
 def test_an_error_of_ours_ends_the_work_instead_of_a_wait_without_end(

@@ -9,7 +9,7 @@ import pytest
 from hover_core.errors import SoundError
 from hover_core.fetching.fetcher import Fetcher
 from hover_core.fetching.sound_cache import SoundCache
-from hover_core.jobs.stage import Crew, Recording, Room, Source, Stage
+from hover_core.jobs.stage import ByteBudget, Download, DownloadSource, FetcherCount, Stage
 from tests.servers import SoundServer
 
 SOUND = b"s" * 4_000
@@ -24,11 +24,11 @@ def server():
 @pytest.fixture
 def source(server):
     with Fetcher(allowed_hosts=[server.host_port]) as fetcher:
-        yield Source(fetcher, None)
+        yield DownloadSource(fetcher, None)
 
 
 def recordings(server, count=20):
-    return [Recording([number], server.url(f"/{number}")) for number in range(count)]
+    return [Download([number], server.url(f"/{number}")) for number in range(count)]
 
 
 def wait_for(reached):
@@ -39,14 +39,16 @@ def wait_for(reached):
 
 
 def test_what_waits_for_a_decoder_stays_within_the_bytes_in_flight(server, source):
-    room, held, results = Room(10_000), [], queue.Queue()
+    room, held, results = ByteBudget(10_000), [], queue.Queue()
 
     def decode(batch):
         wait_for(lambda: sum(server.count.values()) >= 5)  # all four threads have fetched one, and one of them two
         held.append(room.used_bytes)
         return [fetched.recording.positions[0] for fetched in batch]
 
-    stage = Stage(source, recordings(server), decode, results, crew=Crew.fixed(4), room=room, batch_clips=lambda: 1)
+    stage = Stage(
+        source, recordings(server), decode, results, crew=FetcherCount.constant(4), room=room, batch_clips=lambda: 1
+    )
     stage.start()
     done = [results.get(timeout=30)[0] for _ in range(20)]
     stage.close()
@@ -58,7 +60,7 @@ def test_what_waits_for_a_decoder_stays_within_the_bytes_in_flight(server, sourc
 
 def test_a_sound_larger_than_the_room_goes_through_alone(server, source):
     results = queue.Queue()
-    stage = Stage(source, recordings(server, 3), len, results, crew=Crew.fixed(3), room=Room(100))
+    stage = Stage(source, recordings(server, 3), len, results, crew=FetcherCount.constant(3), room=ByteBudget(100))
     stage.start()
     done = 0
     while done < 3:
@@ -74,7 +76,9 @@ def test_the_quick_do_not_wait_for_the_slow(server, source):
     results = queue.Queue()
     positions = lambda batch: [fetched.recording.positions[0] for fetched in batch]  # noqa: E731
 
-    stage = Stage(source, recordings(server, 4), positions, results, crew=Crew.fixed(2), batch_clips=lambda: 1)
+    stage = Stage(
+        source, recordings(server, 4), positions, results, crew=FetcherCount.constant(2), batch_clips=lambda: 1
+    )
     stage.start()
     first = [results.get(timeout=30) for _ in range(3)]
     answer.set()
@@ -86,7 +90,9 @@ def test_the_quick_do_not_wait_for_the_slow(server, source):
 
 def test_no_more_recordings_are_fetched_than_there_are_slots(server, source):
     slots, results = threading.Semaphore(3), queue.Queue()
-    stage = Stage(source, recordings(server), len, results, crew=Crew.fixed(8), slots=slots, batch_clips=lambda: 1)
+    stage = Stage(
+        source, recordings(server), len, results, crew=FetcherCount.constant(8), slots=slots, batch_clips=lambda: 1
+    )
     stage.start()
     for _ in range(3):
         results.get(timeout=30)
@@ -99,9 +105,9 @@ def test_no_more_recordings_are_fetched_than_there_are_slots(server, source):
 
 
 def test_a_closed_stage_gives_back_the_room_that_it_shares(server, source):
-    room, results, go_on = Room(9_000), queue.Queue(), threading.Event()
+    room, results, go_on = ByteBudget(9_000), queue.Queue(), threading.Event()
     stage = Stage(
-        source, recordings(server), lambda batch: go_on.wait(30), results, crew=Crew.fixed(4), room=room,
+        source, recordings(server), lambda batch: go_on.wait(30), results, crew=FetcherCount.constant(4), room=room,
         batch_clips=lambda: 1,
     )  # fmt: skip
     stage.start()
@@ -116,11 +122,11 @@ def test_a_closed_stage_gives_back_the_room_that_it_shares(server, source):
 
 def test_an_exception_in_a_thread_is_a_result(server, source):
     def fail():
-        yield Recording([0], server.url("/0"))
+        yield Download([0], server.url("/0"))
         raise RuntimeError("in the list")
 
     results = queue.Queue()
-    stage = Stage(source, fail(), lambda batch: 1 / 0, results, crew=Crew.fixed(1))
+    stage = Stage(source, fail(), lambda batch: 1 / 0, results, crew=FetcherCount.constant(1))
     stage.start()
     kinds = {type(results.get(timeout=30)) for _ in range(2)}
     stage.close()
@@ -130,11 +136,11 @@ def test_an_exception_in_a_thread_is_a_result(server, source):
 
 def test_a_sound_in_the_cache_is_not_fetched_and_a_failure_is_a_value(server, source, tmp_path):
     cache, notes = SoundCache(tmp_path / "sounds", max_bytes=10**9), []
-    cached = Source(source.fetcher, cache, note=lambda recording, sha256, sound: notes.append((sha256, sound)))
+    cached = DownloadSource(source.fetcher, cache, note=lambda recording, sha256, sound: notes.append((sha256, sound)))
 
-    first = cached.fetch(Recording([0], server.url("/0")))
-    again = cached.fetch(Recording([0], server.url("/0"), first.sha256))
-    failure = cached.fetch(Recording([1], server.url("/none")))
+    first = cached.fetch(Download([0], server.url("/0")))
+    again = cached.fetch(Download([0], server.url("/0"), first.sha256))
+    failure = cached.fetch(Download([1], server.url("/none")))
 
     assert (first.data, first.host, again.data, again.host) == (SOUND, server.host_port, SOUND, "")
     assert notes == [(first.sha256, SOUND)]

@@ -21,7 +21,7 @@ def vectorized(datasets, server, paths):
         clips = [Clip(f"c{number}", server.url(path)) for number, path in enumerate(paths)]
         clip_rows.add_clips(connection, dataset.id, clips)
     vectorize.run_here(dataset, vectorizer=KEY)
-    assert len(vector_rows.vectorized(datasets.store, dataset.id, KEY)) == len(paths)
+    assert len(vector_rows.vectorized_positions(datasets.store, dataset.id, KEY)) == len(paths)
 
 
 @pytest.fixture(autouse=True)
@@ -65,7 +65,7 @@ def test_a_server_that_answers_one_after_another_is_asked_by_few(datasets):
 
 
 def test_a_host_that_is_further_away_than_another_has_no_line():
-    waits = stage._Waits()
+    waits = stage._Latency()
     assert waits.look() == (float("inf"), False)  # nothing is known yet
     waits.note("near", 0.001)
     assert waits.look() == (0.001, False)
@@ -78,7 +78,7 @@ def test_a_host_that_is_further_away_than_another_has_no_line():
 
 
 def test_what_the_cache_has_does_not_make_its_host_look_near(datasets, monkeypatch):
-    waits = stage._Waits()
+    waits = stage._Latency()
     waits.note("far", 0.2)
     waits.note("", 0.0001)
     assert waits.look() == (0.0001, False)
@@ -87,8 +87,8 @@ def test_what_the_cache_has_does_not_make_its_host_look_near(datasets, monkeypat
     assert waits.look() == (0.0001, False)
 
     hosts = []
-    note = stage._Waits.note
-    monkeypatch.setattr(stage._Waits, "note", lambda self, host, s: (hosts.append(host), note(self, host, s)))
+    note = stage._Latency.note
+    monkeypatch.setattr(stage._Latency, "note", lambda self, host, s: (hosts.append(host), note(self, host, s)))
     files = {
         f"/{number}.wav": sounds.encode(sounds.tone(seconds=0.1, hertz=200 + number), 8_000) for number in range(9)
     }

@@ -6,7 +6,15 @@ import numpy as np
 import pytest
 
 from hover_core.analysis import search
-from hover_core.analysis.search import Stretch, advice, find, has_sequences, sequences, sought, with_frames
+from hover_core.analysis.search import (
+    Stretch,
+    find,
+    has_sequences,
+    prepare_query,
+    rerank_advice,
+    sequences,
+    with_frames,
+)
 from hover_core.data.clips import Clip, clip_id
 from hover_core.errors import Refused
 from hover_core.jobs import queue, vectorize
@@ -108,9 +116,9 @@ def test_no_sequences_at_all():
 def test_both_the_cosine_and_the_distance_order():
     cosines = np.array([0.9, 0.8, 0.7, 0.6], np.float32)
 
-    assert dtw.reordered(cosines, np.array([5, 1, 5, 5], np.float32)).tolist() == [1, 0, 2, 3]
-    assert dtw.reordered(cosines, np.array([5, np.nan, 5, 1], np.float32)).tolist() == [3, 0, 2, 1]
-    assert dtw.reordered(cosines, np.full(4, np.nan, np.float32)).tolist() == [0, 1, 2, 3]
+    assert dtw.rerank(cosines, np.array([5, 1, 5, 5], np.float32)).tolist() == [1, 0, 2, 3]
+    assert dtw.rerank(cosines, np.array([5, np.nan, 5, 1], np.float32)).tolist() == [3, 0, 2, 1]
+    assert dtw.rerank(cosines, np.full(4, np.nan, np.float32)).tolist() == [0, 1, 2, 3]
 
 
 def test_frames_are_librosas_mfcc_of_the_loud_part():
@@ -169,13 +177,13 @@ def test_without_sequences_a_re_rank_is_refused(spoken):
     with pytest.raises(Refused, match="have them made first"):
         find(dataset, 0, rerank="dtw")
     with pytest.raises(Refused, match="no sequences"):
-        advice(dataset)
+        rerank_advice(dataset)
 
 
 @pytest.mark.timeout(180)
 def test_sequences_are_made_by_a_job_and_re_rank(spoken):
     dataset, server = spoken
-    before = sought(dataset, server.files["/0-0.wav"])
+    before = prepare_query(dataset, server.files["/0-0.wav"])
     job = queue.start_sequences(dataset)
     deadline = time.monotonic() + 150
     while job.running and time.monotonic() < deadline:
@@ -199,7 +207,7 @@ def test_a_re_rank_orders_by_cosine_and_distance(spoken):
     kept = sequences(dataset)
     distances = kept.distances(kept.of(3), plain.positions)
 
-    assert anew.positions.tolist() == plain.positions[dtw.reordered(plain.scores, distances)][:10].tolist()
+    assert anew.positions.tolist() == plain.positions[dtw.rerank(plain.scores, distances)][:10].tolist()
     np.testing.assert_allclose(anew.distances, kept.distances(kept.of(3), anew.positions), atol=1e-6)
     cosine = dict(zip(plain.positions.tolist(), plain.scores.tolist(), strict=True))
     np.testing.assert_allclose(anew.scores, [cosine[p] for p in anew.positions.tolist()], atol=1e-6)
@@ -236,7 +244,7 @@ def test_the_labels_say_whether_it_helps(spoken):
     dataset, _ = spoken
     vectorize.run_here(dataset, vectorizer=dtw.KEY)
     dataset_labels = dataset.state().label_names()
-    found = advice(dataset)
+    found = rerank_advice(dataset)
 
     assert set(dataset_labels) == {f"word {n}" for n in range(WORDS)}
     assert found.asked == WORDS * SPEAKERS
@@ -249,5 +257,5 @@ def test_few_labels_advise_nothing(spoken):
     vectorize.run_here(dataset, vectorizer=dtw.KEY)
     batch = dataset.annotate(list(range(WORDS * SPEAKERS)), "one", how="heard")
 
-    assert advice(dataset) is None
+    assert rerank_advice(dataset) is None
     dataset.undo(batch.batch_id)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hover_core.numerics.index import SearchIndex
-from hover_core.numerics.ivf import Inverted
+from hover_core.numerics.ivf import IvfIndex
 from hover_core.numerics.standardize import Scale, unit
 
 
@@ -135,7 +135,7 @@ def test_what_is_looked_through_follows_from_the_corpus():
     draw = np.random.default_rng(0)
     inner = draw.normal(size=(10_000, 2))
     few, many = inner @ draw.normal(size=(2, 24)), clouds(10_000)  # directions in which clips differ
-    files = [Inverted.of(unit(vectors.astype(np.float32))) for vectors in (few, many)]
+    files = [IvfIndex.of(unit(vectors.astype(np.float32))) for vectors in (few, many)]
     first = [file.efforts[0] for file in files if file is not None]
 
     assert len(first) == 2

@@ -60,7 +60,7 @@ def test_an_index_of_codes_finds_most_of_the_nearest_if_it_looks_into_all_its_ce
     asked, vectors = rows(20, seed=1), rows()
     index = neighbours.code_index(vectors, 8, "SQ8", rounds=4)
     index.add(vectors)
-    _, near = index.search(asked, 10, params=neighbours.probing(8))
+    _, near = index.search(asked, 10, params=neighbours.probe_parameters(8))
     expected = by_sorting(asked, vectors, 10, "product")
 
     assert np.mean([len(np.intersect1d(*pair)) for pair in zip(near, expected, strict=True)]) >= 9

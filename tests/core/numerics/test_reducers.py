@@ -126,7 +126,7 @@ def test_a_map_that_is_taken_up_places_as_the_fit_did(name, dimension):
     stored = fitted.embedding_ * 4 + (7 if name == "pca" else 0)
     late = clouds(9, seed=1)
 
-    placed = Reducer(name, dimension, {}).standing(clouds(), stored, scale=4.0).transform(late)
+    placed = Reducer(name, dimension, {}).resume(clouds(), stored, scale=4.0).transform(late)
 
     np.testing.assert_allclose(placed, fitted.transform(late) * 4 + (7 if name == "pca" else 0), rtol=2e-3, atol=2e-3)
 

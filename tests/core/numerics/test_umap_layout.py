@@ -14,7 +14,9 @@ def standard(n, seed=0):
 
 
 def laid_out(vectors, dimension=2, **settings):
-    return umap_layout.lay_out(vectors, vectors @ principal_axes(vectors, dimension), umap_layout.Plan(**settings))
+    return umap_layout.lay_out(
+        vectors, vectors @ principal_axes(vectors, dimension), umap_layout.LayoutSettings(**settings)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +41,7 @@ def test_the_fuzzy_graph_is_that_of_umap_learn(vectors):
     import umap.umap_
 
     others, distances = neighbours.Neighbours(vectors).of_themselves(15)
-    ours = umap_layout.fuzzy_graph(others, distances, umap_layout.Plan())
+    ours = umap_layout.fuzzy_graph(others, distances, umap_layout.LayoutSettings())
     theirs, _, _ = umap.umap_.fuzzy_simplicial_set(
         vectors, 15, np.random.RandomState(0), "euclidean", knn_indices=others, knn_dists=distances
     )
@@ -85,7 +87,7 @@ def test_more_dimensions_keep_more_neighbours(vectors, placed, dimension):
 def test_new_points_come_to_lie_among_their_neighbours(vectors, placed):
     old, new = np.arange(1_200) % 6 != 0, np.arange(1_200) % 6 == 0
     drawn = laid_out(vectors[old])
-    late = umap_layout.place(vectors[old], drawn, vectors[new], umap_layout.Plan())
+    late = umap_layout.place(vectors[old], drawn, vectors[new], umap_layout.LayoutSettings())
     both = np.empty((1_200, 2), np.float32)
     both[old], both[new] = drawn, late
 
@@ -95,8 +97,8 @@ def test_new_points_come_to_lie_among_their_neighbours(vectors, placed):
 def test_where_a_new_point_lies_does_not_depend_on_who_comes_with_it(vectors, placed):
     late = standard(40, seed=3)
 
-    together = umap_layout.place(vectors, placed, late, umap_layout.Plan())
-    alone = umap_layout.place(vectors, placed, late[:1], umap_layout.Plan())
+    together = umap_layout.place(vectors, placed, late, umap_layout.LayoutSettings())
+    alone = umap_layout.place(vectors, placed, late[:1], umap_layout.LayoutSettings())
 
     np.testing.assert_allclose(alone[0], together[0], atol=1e-5)
 
@@ -142,7 +144,7 @@ def test_as_many_points_must_begin_as_there_are_vectors():
     vectors = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
 
     with pytest.raises(ValueError, match="10 points to begin with, 60 in the graph"):
-        umap_layout.lay_out(vectors, vectors[:10, :2], umap_layout.Plan(n_neighbors=5))
+        umap_layout.lay_out(vectors, vectors[:10, :2], umap_layout.LayoutSettings(n_neighbors=5))
 
 
 def test_the_loop_for_two_dimensions_moves_points_as_the_one_for_any():
@@ -156,7 +158,7 @@ def test_the_loop_for_two_dimensions_moves_points_as_the_one_for_any():
         starts,
         others,
         often,
-        *umap_layout._forces(umap_layout.Plan()),
+        *umap_layout._forces(umap_layout.LayoutSettings()),
         2,
         5,
         epoch,

@@ -50,10 +50,10 @@ def test_new_columns_are_added_and_what_is_there_stays(shared_store, ten):
 def test_what_was_heard_last_is_known(shared_store, ten):
     with shared_store.write() as connection:
         for seconds in (1.0, 2.0):
-            clip_rows.hear(connection, ten, {3: clip_rows.Heard("f" * 64, seconds, 8000)})
+            clip_rows.hear(connection, ten, {3: clip_rows.SoundFacts("f" * 64, seconds, 8000)})
         clip_rows.hear(connection, ten, {})
 
-    assert clip_rows.clip_at(shared_store, ten, 3)[1] == clip_rows.Heard("f" * 64, 2.0, 8000)
+    assert clip_rows.clip_at(shared_store, ten, 3)[1] == clip_rows.SoundFacts("f" * 64, 2.0, 8000)
     assert np.nan_to_num(clip_rows.durations(shared_store, ten, 5)).tolist() == [0, 0, 0, 2, 0]
 
 

@@ -210,11 +210,11 @@ def test_changed_says_at_which_revision_a_clip_changed(journal, ten):
 
 
 def test_batches_of_one_action_count_one_after_the_other_also_when_the_log_is_read_again(journal, ten):
-    with journal.action(ten, "ann") as action:
-        action.annotate([Entry(at(0, 1), "dog")], how="lasso", token=next(tokens))
-        action.clear(at(0), how="lasso", token=next(tokens))
-        action.move([(at(5), "train")], token=next(tokens))
-        action.move([(at(5), "test")], token=next(tokens))
+    with journal.transaction(ten, "ann") as transaction:
+        transaction.annotate([Entry(at(0, 1), "dog")], how="lasso", token=next(tokens))
+        transaction.clear(at(0), how="lasso", token=next(tokens))
+        transaction.move([(at(5), "train")], token=next(tokens))
+        transaction.move([(at(5), "test")], token=next(tokens))
     again = Journal(journal.store)
 
     assert labels(journal, ten) == labels(again, ten) == "- dog - - - - - - - -"

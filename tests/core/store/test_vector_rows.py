@@ -28,7 +28,7 @@ def test_of_two_vectors_of_one_clip_the_newest_counts(shared_store, ten):
     positions, found = vector_rows.vectors(shared_store, ten, "v")
 
     assert (positions.tolist(), found.tolist()) == ([1, 2, 3], [[1, 1], [5, 5], [3, 3]])
-    assert vector_rows.vectorized(shared_store, ten, "v").tolist() == [1, 2, 3]
+    assert vector_rows.vectorized_positions(shared_store, ten, "v").tolist() == [1, 2, 3]
 
 
 def test_another_key_finds_nothing(shared_store, ten):
@@ -56,7 +56,7 @@ def test_the_vectorizer_used_last_is_listed_last(shared_store, ten):
 def test_no_vectors_are_no_error(shared_store, ten):
     add(shared_store, ten, [], np.zeros((0, 3)))
 
-    assert vector_rows.vectorized(shared_store, ten, "v").tolist() == []
+    assert vector_rows.vectorized_positions(shared_store, ten, "v").tolist() == []
 
 
 def test_success_clears_a_failure_and_a_new_reason_replaces_the_old(shared_store, ten):

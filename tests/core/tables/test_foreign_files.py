@@ -199,7 +199,7 @@ def test_zeros_that_were_squeezed_into_a_small_npz_file_are_refused_and_nobody_h
     before = own_peak_mb()
 
     with pytest.raises(TableError, match="unpack to 400 MB, more than 100 times as much"):
-        imported_vectors.read(bomb)
+        imported_vectors.read_vectors(bomb)
     assert len(bomb) < 4_000_000
     assert own_peak_mb() - before < 100
 
@@ -212,10 +212,10 @@ def test_vectors_that_unpack_to_more_than_the_operator_allows_are_refused(monkey
     monkeypatch.setenv("HOVER_TABLE_BYTES", "10000000")
 
     with pytest.raises(TableError, match="unpacked it has 400 MB: it unpacks to more than the 10 MB that one file may"):
-        imported_vectors.read(bomb)
+        imported_vectors.read_vectors(bomb)
     for promise in (listed, wide, npz(ids=np.array(["a"] * 40_000), vectors=np.zeros((40_000, 80)))):
         with pytest.raises(TableError, match="unpacks to more than the 10 MB that one file may take"):
-            imported_vectors.read(promise)
+            imported_vectors.read_vectors(promise)
 
 
 @pytest.mark.parametrize(("text", "sentence"), [
@@ -237,7 +237,7 @@ def test_a_header_that_lies_is_a_sentence(text, sentence):
     data = npz_of_parts({"ids.npy": header(text) + bytes(8), "vectors.npy": header(text) + bytes(8)})
 
     with pytest.raises(TableError, match=sentence):
-        imported_vectors.read(data)
+        imported_vectors.read_vectors(data)
 
 
 def test_a_zip_directory_that_lies_is_a_sentence():
@@ -247,7 +247,7 @@ def test_a_zip_directory_that_lies_is_a_sentence():
     lie = data.replace(size.to_bytes(4, "little"), (size - 16).to_bytes(4, "little"))
 
     with pytest.raises(TableError, match="the NPZ file is damaged"):
-        imported_vectors.read(lie)
+        imported_vectors.read_vectors(lie)
 
 
 @pytest.mark.parametrize("change", [
@@ -255,7 +255,7 @@ def test_a_zip_directory_that_lies_is_a_sentence():
 ], ids=["big-endian", "columns first", "half precision, columns first"])  # fmt: skip
 def test_vectors_in_any_order_of_numbers_and_bytes_are_the_same(change):
     vectors = np.random.default_rng(0).integers(-99, 99, (3_000, 700)).astype(np.float32)
-    read = imported_vectors.read(npz(ids=np.arange(3_000), vectors=change(vectors), more=np.zeros((2, 2, 2))))
+    read = imported_vectors.read_vectors(npz(ids=np.arange(3_000), vectors=change(vectors), more=np.zeros((2, 2, 2))))
 
     np.testing.assert_array_equal(read.vectors, vectors)
     assert read.ids == [str(n) for n in range(3_000)]
@@ -266,7 +266,7 @@ def test_numbers_that_are_none_are_named_by_row_in_every_order():
     vectors = np.zeros((100, 3))
     vectors[7, 1], vectors[50, 2] = np.nan, 1e300
     for order in "CF":
-        read = imported_vectors.read(npz(ids=np.arange(100), vectors=np.array(vectors, order=order)))
+        read = imported_vectors.read_vectors(npz(ids=np.arange(100), vectors=np.array(vectors, order=order)))
 
         assert sorted(read.wrong) == [7, 50]
 
@@ -472,7 +472,7 @@ def test_an_answer_that_is_no_vectors_is_a_sentence(liar, answer):
     liar(answer)
 
     with pytest.raises(TableError, match="the process that reads"):
-        imported_vectors.read(b"PAR1")
+        imported_vectors.read_vectors(b"PAR1")
 
 
 def test_words_of_a_child_are_cut_and_clean(liar):

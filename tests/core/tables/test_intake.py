@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hover_core.errors import TableError
 from hover_core.exchange.export import to_bytes
 from hover_core.tables.foreign_files import read_table
-from hover_core.tables.intake import Columns, guess, guess_columns, plan, preview
+from hover_core.tables.intake import Columns, clip_counts, guess_columns, guess_columns_of, plan_intake
 from hover_core.tables.rows import RawTable, frame_table, neutralise
 
 
@@ -24,7 +24,7 @@ def table(data: str | bytes, name: str = "clips.csv") -> RawTable:
 
 def intake(data: str, **options):
     read = table(data)
-    return plan(read, guess_columns(list(read.frame.columns)), **options)
+    return plan_intake(read, guess_columns(list(read.frame.columns)), **options)
 
 
 def rows(read: RawTable) -> list[list[str]]:
@@ -138,7 +138,7 @@ def test_a_json_list_of_objects_is_a_table_and_other_entries_are_refused():
     ("where,url\nhttp://h/1.wav,\n", "url"),
 ])  # fmt: skip
 def test_the_column_of_addresses_is_known_by_its_cells_if_not_by_its_name(data, audio):
-    assert guess(table(data)).audio == audio
+    assert guess_columns_of(table(data)).audio == audio
 
 
 def test_an_id_given_to_two_addresses_is_said_to_be():
@@ -245,7 +245,7 @@ def test_val_is_dev_and_empty_is_raw():
     found = intake("url,split\nhttp://h/1,val\nhttp://h/2,\nhttp://h/3,Test\n")
 
     assert [clip.subset for clip in found.clips] == ["dev", "raw", "test"]
-    assert preview(found) == {"raw": 1, "train": 0, "dev": 1, "test": 1}
+    assert clip_counts(found) == {"raw": 1, "train": 0, "dev": 1, "test": 1}
 
 
 def test_an_unknown_subset_is_refused_by_row_and_value():
@@ -270,7 +270,7 @@ def test_an_unknown_subset_is_refused_by_row_and_value():
 def test_an_address_that_cannot_be_asked_is_refused(url, reason):
     read = RawTable(pd.DataFrame({"url": [url]}), [2])
 
-    assert [reason in bad.reason for bad in plan(read, Columns("url")).refused] == [True]
+    assert [reason in bad.reason for bad in plan_intake(read, Columns("url")).refused] == [True]
 
 
 @pytest.mark.parametrize("address", [
@@ -284,7 +284,7 @@ def test_an_address_that_cannot_be_asked_is_refused(url, reason):
 def test_an_address_with_a_password_is_refused_without_it_and_its_clean_twin_stays(address, options):
     read = RawTable(pd.DataFrame({"url": [address, "https://h/1.wav"], "label": ["", "dog"]}), [2, 3])
 
-    found = plan(read, Columns("url", "label"), **options)
+    found = plan_intake(read, Columns("url", "label"), **options)
 
     [refused] = found.refused
     assert refused.row == 2
@@ -366,7 +366,7 @@ def test_the_tables_own_ids_make_the_clip_ids():
 @pytest.mark.parametrize("bad", ["\x00", "\ud800"])
 def test_a_cell_that_no_database_keeps_is_refused_by_name(bad):
     read = table(json.dumps({"url": "http://h/1", "note": f"a{bad}"}) + '\n{"url": "http://h/2"}', "a.jsonl")
-    found = plan(read, Columns("url"))
+    found = plan_intake(read, Columns("url"))
 
     assert [(refused.row, "“note” holds" in refused.reason) for refused in found.refused] == [(1, True)]
     assert len(found.clips) == 1
@@ -483,7 +483,7 @@ def test_every_text_goes_out_and_comes_in_again(form, cells, name):
 def test_any_bytes_are_a_table_or_a_table_error(data, name):
     try:
         read = read_table(data, name)
-        plan(read, guess_columns(list(read.frame.columns)), keep_sources=True)
+        plan_intake(read, guess_columns(list(read.frame.columns)), keep_sources=True)
     except TableError:
         pass
 
@@ -493,7 +493,7 @@ def test_any_bytes_are_a_table_or_a_table_error(data, name):
 def test_any_text_in_any_column_is_a_clip_or_a_named_refusal(cells):
     frame = pd.DataFrame(cells, columns=["url", "label", "start", "annotated_at"], dtype=object)
     frame["annotator"], frame["how"] = "ann", "heard"
-    found = plan(frame_table(frame), guess_columns(list(frame.columns)), base_url="http://h/", keep_sources=True)
+    found = plan_intake(frame_table(frame), guess_columns(list(frame.columns)), base_url="http://h/", keep_sources=True)
 
     assert len(found.clips) + len(found.duplicates) + len(found.refused) == len(cells)
 

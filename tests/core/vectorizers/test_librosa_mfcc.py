@@ -11,8 +11,8 @@ import librosa
 import numpy as np
 import pytest
 
-from hover_core.audio.decoder_pool import Workers
-from hover_core.audio.segment import DecodeLimits, Heard, Piece
+from hover_core.audio.decoder_pool import DecoderPool
+from hover_core.audio.segment import DecodedClip, DecodeLimits, Piece
 from hover_core.errors import DecodeError, Refused
 from hover_core.vectorizers import librosa_mfcc, registry
 from tests import sounds
@@ -23,7 +23,7 @@ linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits 
 
 @pytest.fixture(scope="module")
 def workers():
-    with Workers(workers=1) as workers:
+    with DecoderPool(workers=1) as workers:
         yield workers
 
 
@@ -43,29 +43,29 @@ def test_the_vector_is_what_the_guides_recipe_computes(workers, data):
     [heard] = workers.vectorize([Piece(data)], KEY)
     oracle = by_the_guide(data)
 
-    assert isinstance(heard, Heard)
+    assert isinstance(heard, DecodedClip)
     assert np.abs(heard.vector - oracle).max() <= 1e-6 * np.abs(oracle).max()
 
 
 @linux
 def test_the_room_for_librosa_is_not_the_clips(workers):
     wave = sounds.noise(20 * 60, 8_000)  # its spectrogram takes 1 GB
-    with Workers(workers=1, limits=DecodeLimits(memory_bytes=300_000_000)) as small:
+    with DecoderPool(workers=1, limits=DecodeLimits(memory_bytes=300_000_000)) as small:
         long, short = small.vectorize([Piece(sounds.encode(wave, 8_000)), Piece(sounds.encode(sounds.tone()))], KEY)
 
     assert isinstance(long, DecodeError)
     assert "needs more than 300 MB of memory" in str(long)
-    assert isinstance(short, Heard)
+    assert isinstance(short, DecodedClip)
 
 
 def test_five_minutes_fit_into_the_memory_of_a_clip(workers):
     [heard] = workers.vectorize([Piece(sounds.encode(sounds.noise(5 * 60, 8_000), 8_000))], KEY)
 
-    assert isinstance(heard, Heard)
+    assert isinstance(heard, DecodedClip)
 
 
 def test_it_is_in_the_menu_and_says_that_it_is_slow():
-    [offered] = [one for one in registry.offered() if one.key == KEY]
+    [offered] = [one for one in registry.available_vectorizers() if one.key == KEY]
 
     assert registry.get("librosa-mfcc") is offered is librosa_mfcc.VECTORIZER
     assert "slow" in offered.title

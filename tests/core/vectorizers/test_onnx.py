@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hover_core.audio.decoder_pool import Workers
-from hover_core.audio.segment import Heard, Piece
+from hover_core.audio.decoder_pool import DecoderPool
+from hover_core.audio.segment import DecodedClip, Piece
 from hover_core.errors import Refused
 from hover_core.vectorizers import onnx as onnx_models
 from hover_core.vectorizers import registry
@@ -44,12 +44,12 @@ def averaged(sound: np.ndarray, window: int, hop: int) -> np.ndarray:
 def test_a_model_is_a_vectorizer_of_its_shape_and_rate(folder: Path) -> None:
     models.save(folder / "My Birds.onnx", metadata={"sample_rate": "16000"})
 
-    [found] = onnx_models.offered()[0]
+    [found] = onnx_models.available_models()[0]
 
     assert (found.name, found.dimensions, found.sample_rate) == ("onnx-my-birds", models.BANDS, RATE)
     assert found.key.startswith("onnx-my-birds-")
     assert registry.get("onnx-my-birds") == registry.get(found.key) == found
-    assert found in registry.offered()
+    assert found in registry.available_vectorizers()
     assert "windows of 1 s" in found.good_for
 
 
@@ -89,10 +89,10 @@ def test_it_runs_in_the_limited_children_and_resamples(folder: Path) -> None:
     models.save(folder / "m.onnx", metadata={"sample_rate": "16000"})
     tone = sounds.tone(400, 2.0, 44_100)
     bad = b"not a sound"
-    with Workers(workers=1) as workers:
+    with DecoderPool(workers=1) as workers:
         heard, failed = workers.vectorize([Piece(sounds.encode(tone, 44_100)), Piece(bad)], "onnx-m")
 
-    assert isinstance(heard, Heard)
+    assert isinstance(heard, DecodedClip)
     assert heard.vector.shape == (models.BANDS,)
     assert int(heard.vector.argmax()) == 1  # the filter at 400 Hz
     assert "not a sound file" in str(failed)
@@ -128,7 +128,7 @@ def test_what_is_missing_or_wrong_is_said(folder: Path, made: dict, options: str
     if options is not None:
         (folder / "m.json").write_text(options)
 
-    found, problems = onnx_models.offered()
+    found, problems = onnx_models.available_models()
 
     assert found == ()
     assert len(problems) == 1
@@ -148,14 +148,14 @@ def test_a_model_that_wants_a_spectrogram_says_what_would_be_right(folder: Path)
     graph = helper.make_graph([node], "mel", [take], [give])
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), folder / "m.onnx")
 
-    assert "export it with its spectrogram inside" in onnx_models.offered()[1][0]
+    assert "export it with its spectrogram inside" in onnx_models.available_models()[1][0]
 
 
 def test_a_file_that_is_no_model_says_so_and_the_others_stand(folder: Path) -> None:
     (folder / "broken.onnx").write_bytes(b"no model")
     models.save(folder / "m.onnx", metadata={"sample_rate": "16000"})
 
-    found, problems = onnx_models.offered()
+    found, problems = onnx_models.available_models()
 
     assert [one.name for one in found] == ["onnx-m"]
     assert "onnxruntime cannot load it" in problems[0]
@@ -170,11 +170,11 @@ def test_one_output_that_is_called_an_embedding_is_taken(folder: Path) -> None:
 def test_a_single_file_can_be_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOVER_MODELS", str(models.save(folder / "m.onnx", metadata={"sample_rate": "16000"})))
 
-    assert [one.name for one in onnx_models.offered()[0]] == ["onnx-m"]
+    assert [one.name for one in onnx_models.available_models()[0]] == ["onnx-m"]
     assert onnx_models.room_bytes() > 500_000_000
 
 
 def test_without_a_setting_there_are_none(hover_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("HOVER_MODELS", raising=False)
 
-    assert (onnx_models.offered(), onnx_models.room_bytes()) == (((), ()), 0)
+    assert (onnx_models.available_models(), onnx_models.room_bytes()) == (((), ()), 0)

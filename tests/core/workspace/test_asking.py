@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hover_core.analysis import search
-from hover_core.analysis.search import Stretch, ask, find, playable, sought
+from hover_core.analysis.search import Stretch, find, playable, prepare_playable_query, prepare_query
 from hover_core.audio.segment import Piece
 from hover_core.data.clips import Clip, clip_id
 from hover_core.data.people import ANNOTATOR, MOST_SOUND_BYTES, Person
@@ -22,7 +22,7 @@ from hover_core.tables.intake import Intake
 from hover_core.workspace import asking
 from hover_core.workspace.asking import NO_SOUND, NO_SOUND_OF_CLIP, QuerySound, decode
 from hover_core.workspace.datasets import Datasets
-from hover_core.workspace.sounds import Listening
+from hover_core.workspace.sounds import ClipSounds
 from hover_core.workspace.turns import Turns
 from tests import sounds
 from tests.servers import Fault, SoundServer
@@ -73,7 +73,7 @@ def world(tmp_path_factory):
         patch.setenv("HOVER_ALLOWED_HOSTS", server.host_port)
         patch.setenv("HOVER_AUDIO_ROOT", str(folder / "local"))
         datasets = Datasets(Store(f"sqlite:///{folder}/hover.sqlite"))
-        datasets._listening = Listening(datasets.store, resolver=resolve)
+        datasets._sounds = ClipSounds(datasets.store, resolver=resolve)
         dataset = datasets.new("sounds")
         dataset.change_settings(allowed_hosts=[server.host_port, "internal.example:80"])
         clips = [Clip(clip_id(url), url) for url in [server.url(f"/{number}.wav") for number in range(4)]]
@@ -88,8 +88,8 @@ def world(tmp_path_factory):
         for path in (folder / "sounds").rglob("*"):  # the cache forgets it too
             if path.is_file():
                 path.unlink()
-        datasets._listening.close()
-        datasets._listening = Listening(datasets.store, resolver=resolve)
+        datasets._sounds.close()
+        datasets._sounds = ClipSounds(datasets.store, resolver=resolve)
         yield dataset, server
         datasets.close()
 
@@ -100,11 +100,11 @@ def theirs(dataset, name="Mira", *, blind=False):
 
 
 WAYS = {
-    "ask": ask,
-    "sought": sought,
+    "ask": prepare_playable_query,
+    "sought": prepare_query,
     "find": find,
     "playable": playable,
-    "of_url": lambda dataset, url: search.of_url(dataset, url, KEY),
+    "of_url": lambda dataset, url: search.vector_of_url(dataset, url, KEY),
     "neighbours": lambda dataset, url: search.neighbours(dataset, [url]),
 }
 
@@ -123,7 +123,7 @@ def answer(dataset, url, way="ask"):
 @pytest.mark.parametrize("spelling", ["http://{}/1.wav", "HTTP://{}/1.wav#here", "  http://{}/1.wav "])
 def test_the_address_of_a_clip_is_a_question_of_an_annotator(world, spelling):
     dataset, server = world
-    found, sound = ask(theirs(dataset), spelling.format(server.host_port))
+    found, sound = prepare_playable_query(theirs(dataset), spelling.format(server.host_port))
 
     assert find(dataset, found, 1).positions.tolist() == [1]
     assert sound[:4] == b"RIFF"
@@ -141,12 +141,14 @@ def test_the_address_of_a_clip_has_the_vector_of_the_clip(world, way):
 
 def test_the_address_of_a_recording_is_heard_as_its_clip_and_no_further(world):
     dataset, server = world
-    found, sound = ask(theirs(dataset), server.url("/long.wav"))
+    found, sound = prepare_playable_query(theirs(dataset), server.url("/long.wav"))
 
     assert len(sound) == 44 + 2 * 11_025  # half of it
     assert find(dataset, found, 1).scores[0] == pytest.approx(1, abs=1e-3)
     assert found.groups == ("tower",)
-    assert len(ask(dataset, server.url("/long.wav"))[1]) == 44 + 2 * 22_050  # the owner's question is all of it
+    assert (
+        len(prepare_playable_query(dataset, server.url("/long.wav"))[1]) == 44 + 2 * 22_050
+    )  # the owner's question is all of it
 
 
 PRIVATE = [
@@ -175,7 +177,7 @@ def test_a_clip_whose_sound_is_gone_is_told_as_an_address_that_is_none(world):
 
     assert answer(theirs(dataset), server.url("/gone.wav")) == NO_SOUND
     with pytest.raises(FetchError) as caught:
-        ask(theirs(dataset), Stretch(5, 0.0, 0.2))
+        prepare_playable_query(theirs(dataset), Stretch(5, 0.0, 0.2))
     assert str(caught.value) == NO_SOUND_OF_CLIP
 
 
@@ -204,11 +206,11 @@ def public(world, monkeypatch):
 
 def test_a_public_address_is_a_question_of_an_annotator(world, public):
     dataset, _ = world
-    found, _ = ask(theirs(dataset), public("/public.wav"))
+    found, _ = prepare_playable_query(theirs(dataset), public("/public.wav"))
 
     assert find(dataset, found, 1).positions.tolist() == [3]
     assert found.groups == (None,)
-    assert ask(theirs(dataset, blind=True), public("/public.wav"))[1][:4] == b"RIFF"
+    assert prepare_playable_query(theirs(dataset, blind=True), public("/public.wav"))[1][:4] == b"RIFF"
 
 
 @pytest.mark.parametrize("way", ["ask", "sought", "playable", "of_url"])
@@ -235,7 +237,7 @@ def test_an_address_is_not_told_by_vectors_that_no_sound_can_be_turned_into(worl
     try:
         for path in ("/1.wav", "/secret.wav"):
             with pytest.raises(Refused, match="were not made here"):
-                ask(theirs(dataset), server.url(path))
+                prepare_playable_query(theirs(dataset), server.url(path))
     finally:
         dataset.change_settings(vectorizer=before)
 
@@ -243,9 +245,9 @@ def test_an_address_is_not_told_by_vectors_that_no_sound_can_be_turned_into(worl
 def test_the_owner_is_told_why(world):
     dataset, server = world
     with pytest.raises(FetchError, match="HTTP 404"):
-        ask(dataset, server.url("/missing.wav"))
+        prepare_playable_query(dataset, server.url("/missing.wav"))
     with pytest.raises(RefusedHost, match=r"10\.0\.0\.1:80 is in a private network"):
-        ask(dataset, "http://10.0.0.1/x.wav")
+        prepare_playable_query(dataset, "http://10.0.0.1/x.wav")
 
 
 def test_an_annotator_allows_no_host(world):
@@ -257,9 +259,9 @@ def test_an_annotator_allows_no_host(world):
 def test_a_sound_that_an_annotator_gives_has_a_size_that_fits(world):
     dataset, _ = world
     with pytest.raises(DecodeError, match="at most 20 MB"):
-        ask(theirs(dataset), bytes(MOST_SOUND_BYTES + 1))
+        prepare_playable_query(theirs(dataset), bytes(MOST_SOUND_BYTES + 1))
     with pytest.raises(DecodeError, match="not a sound file"):  # of their own file they are told
-        ask(theirs(dataset), b"only words, and no sound at all")
+        prepare_playable_query(theirs(dataset), b"only words, and no sound at all")
 
 
 @pytest.mark.parametrize(
@@ -302,7 +304,7 @@ def test_clips_are_found_by_their_address_in_normal_form(journal, identity, aske
 
 def test_a_person_asks_a_few_questions_at_once_and_keeps_nobody_else_from_asking(world, monkeypatch):
     dataset, server = world
-    listening = dataset.listening
+    turns = dataset.sounds.turns
     server.files["/slow.wav"] = server.files["/1.wav"]
     slow = server.url("/slow.wav")
     dataset.add(Intake(clips=[Clip(clip_id(slow), slow)]))
@@ -315,30 +317,30 @@ def test_a_person_asks_a_few_questions_at_once_and_keeps_nobody_else_from_asking
         return True
 
     monkeypatch.setattr(server, "opens", opens)
-    monkeypatch.setattr(listening.turns, "patience_s", 0.05)
+    monkeypatch.setattr(turns, "patience_s", 0.05)
     mine = sounds.encode(sounds.tone(500, 0.4))
     with ThreadPoolExecutor(asking.AT_ONCE) as pool:
         try:
-            asked = [pool.submit(ask, theirs(dataset), slow) for _ in range(asking.AT_ONCE)]
+            asked = [pool.submit(prepare_playable_query, theirs(dataset), slow) for _ in range(asking.AT_ONCE)]
             for _ in asked:
                 assert there.acquire(timeout=30)
             for more in (slow, server.url("/1.wav"), mine, Stretch(1, 0.0, 0.3)):
                 with pytest.raises(Refused, match="3 of your questions are being answered: wait for one of them"):
-                    ask(theirs(dataset), more)
-            others = [ask(theirs(dataset, "Ben"), mine)[0], ask(dataset, mine)[0]]
-            by_clip = sought(theirs(dataset), 1)  # what nothing is fetched or decoded for needs no turn
+                    prepare_playable_query(theirs(dataset), more)
+            others = [prepare_playable_query(theirs(dataset, "Ben"), mine)[0], prepare_playable_query(dataset, mine)[0]]
+            by_clip = prepare_query(theirs(dataset), 1)  # what nothing is fetched or decoded for needs no turn
         finally:
             go.set()
         answers = [one.result(30)[0] for one in asked]
 
     assert {find(dataset, found, 1).positions.tolist()[0] for found in answers} == {1}
-    assert [len(found) for found in [*others, by_clip, ask(theirs(dataset), mine)[0]]] == [1] * 4
+    assert [len(found) for found in [*others, by_clip, prepare_playable_query(theirs(dataset), mine)[0]]] == [1] * 4
 
 
 @pytest.mark.parametrize(("who", "most"), [("owner", asking.OWNER_AT_ONCE), ("annotator", asking.AT_ONCE)])
 def test_the_owner_asks_more_at_once(world, monkeypatch, who, most):
     dataset = world[0] if who == "owner" else theirs(world[0])
-    monkeypatch.setattr(dataset.listening.turns, "patience_s", 0)
+    monkeypatch.setattr(dataset.sounds.turns, "patience_s", 0)
     there, go = threading.Barrier(most + 1), threading.Event()
 
     def question():
@@ -417,4 +419,4 @@ def test_one_person_decodes_one_sound_at_a_time_so_that_a_decoder_is_left_for_ot
             end.set()
 
         assert first.result(30) == waiting.result(30) == others
-    assert dataset.listening.question_workers is not dataset.listening.workers
+    assert dataset.sounds.question_workers is not dataset.sounds.workers

@@ -58,9 +58,9 @@ def test_a_query_from_outside_owes_to_its_group_what_one_clip_tells_of_it(spoken
     index = dataset.index()
     own = index.units[:30]
     asked = {
-        "known": index.asked(raw[:30], [f"speaker {s}" for s in speakers[:30]]),
-        "unknown": index.asked(raw[:30]),
-        "none": index.asked(raw[:30], [""] * 30),
+        "known": index.as_queries(raw[:30], [f"speaker {s}" for s in speakers[:30]]),
+        "unknown": index.as_queries(raw[:30]),
+        "none": index.as_queries(raw[:30], [""] * 30),
     }
     near = {kind: float((own * units).sum(axis=1).mean()) for kind, units in asked.items()}
 
@@ -110,7 +110,7 @@ def test_test_clips_do_not_move_those_that_shape_the_map(spoken):
         dataset.id, [(np.arange(80, 90), "test")], annotator=dataset.by.name, token="t", kind="split", note=""
     )
     dataset.normalise_per_group(on=True)
-    read = lambda: corpus.read(dataset.store, dataset.journal, dataset.id, "v")  # noqa: E731 - said twice
+    read = lambda: corpus.read_corpus(dataset.store, dataset.journal, dataset.id, "v")  # noqa: E731 - said twice
     before = read().vectors
     with dataset.store.write() as connection:
         vector_rows.add_vectors(connection, dataset.id, "v", list(range(80, 90)), np.full((10, 8), 999, np.float32))
@@ -128,7 +128,7 @@ def test_groups_that_are_gone_take_nothing_out(spoken):
     dataset.normalise_per_group(on=True)
     dataset.group_by(None)
 
-    found = corpus.read(dataset.store, dataset.journal, dataset.id, "v")
+    found = corpus.read_corpus(dataset.store, dataset.journal, dataset.id, "v")
 
     assert not found.per_group
     np.testing.assert_array_equal(found.vectors, dataset.vectors("v")[1])

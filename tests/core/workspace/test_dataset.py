@@ -25,7 +25,7 @@ from hover_core.workspace.datasets import Datasets
 READS = {
     "row", "name", "state", "clips", "batches", "plan", "proposed_split", "vectors", "failures", "vectorizer_key",
     "embeddings", "embedding", "coordinates", "index", "near", "clips_revision",
-    "twins", "has_groups", "names", "listening", "offered_labels",
+    "near_duplicates", "has_groups", "names", "sounds", "offered_labels",
     "titles", "visible",
 }  # fmt: skip
 ANNOTATOR_WRITES = {
@@ -36,7 +36,7 @@ ANNOTATOR_WRITES = {
 }
 OWNER_WRITES = {
     "add": lambda dataset: dataset.add(tables.Intake()),
-    "foreseen": lambda dataset: dataset.foreseen(tables.Intake()),
+    "forecast": lambda dataset: dataset.forecast(tables.Intake()),
     "commit": lambda dataset: dataset.commit([0], "train"),
     "split": lambda dataset: dataset.split({"train": 1}),
     "group_by": lambda dataset: dataset.group_by(None),
@@ -54,10 +54,10 @@ OWNER_WRITES = {
     "normalise_per_group": lambda dataset: dataset.normalise_per_group(on=True),
 }
 OWNER_FUNCTIONS = {
-    "add_cut": lambda dataset: cut.run_here(dataset, tables.Intake(), Cut(length_s=5)),
+    "add_cut": lambda dataset: cut.cut_here(dataset, tables.Intake(), Cut(length_s=5)),
     "embed": lambda dataset: maps.embed(dataset, "v", "pca"),
     "place": lambda dataset: maps.place_new(dataset),
-    "add_vectors": lambda dataset: imported_vectors.bring(dataset, {}, name="x"),
+    "add_vectors": lambda dataset: imported_vectors.import_vectors(dataset, {}, name="x"),
 }
 
 

@@ -72,14 +72,14 @@ def test_a_large_index_serves_while_the_next_is_built(dataset, monkeypatch):
     monkeypatch.setattr(index_cache, "SearchIndex", slowly)
     add(dataset, [3], seed=1)
     meanwhile = kept.get(dataset.id, KEY)
-    was_building = kept.building(dataset.id)
+    was_building = kept.is_building(dataset.id)
     go.set()
     kept._place(dataset.id).building.join(20)
 
     assert meanwhile == (old, KEY)
     assert was_building
     assert kept.get(dataset.id, KEY)[0].positions.tolist() == [0, 1, 2, 3]
-    assert not kept.building(dataset.id)
+    assert not kept.is_building(dataset.id)
 
 
 def test_the_old_vectors_serve_while_an_index_of_other_vectors_is_built(dataset, monkeypatch):

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from hover_core.analysis import facets
-from hover_core.analysis.search import Stretch, find, matching, piece
+from hover_core.analysis.search import Stretch, find, match_text, stretch_piece
 from hover_core.audio.segmentation import Cut
 from hover_core.data.clips import file_name
 from hover_core.data.people import ANNOTATOR, LOCAL_OWNER, Person
@@ -22,7 +22,7 @@ from hover_core.tables import intake as tables
 from hover_core.tables import rows
 from hover_core.workspace.dataset import Dataset
 from hover_core.workspace.datasets import Datasets
-from hover_core.workspace.visibility import Rule, problem
+from hover_core.workspace.visibility import ColumnRule, problem
 from tests import sounds
 from tests.servers import SoundServer
 
@@ -73,7 +73,9 @@ def guest(dataset: Dataset, *, blind: bool = False) -> Dataset:
 
 def in_table(dataset: Dataset) -> set[str]:
     """The columns of the table that somebody is offered."""
-    return {one["key"].removeprefix("table:") for one in facets.offered(dataset) if one["key"].startswith("table:")}
+    return {
+        one["key"].removeprefix("table:") for one in facets.available_facets(dataset) if one["key"].startswith("table:")
+    }
 
 
 @pytest.fixture(params=["keep", "reference"])
@@ -88,7 +90,7 @@ def sounds_table(datasets: Datasets, request: pytest.FixtureRequest) -> Dataset:
 def older(datasets: Datasets) -> Dataset:
     """The same clips in a dataset that was made before it was recorded what columns hold."""
     dataset = datasets.open(datasets.store.add_dataset("older", {"identity": "full", "group_column": "recordist"}))
-    intake = tables.plan(
+    intake = tables.plan_intake(
         rows.frame_table(table()), tables.Columns(audio="sound", label="kind", group="recordist"), raw_labels="keep"
     )
     with datasets.store.revise(dataset.id) as (connection, _):
@@ -110,7 +112,7 @@ def test_guests_are_shown_no_column_that_gives_labels_or_addresses_away(sounds_t
 def test_a_key_answers_exactly_if_it_is_offered(sounds_table: Dataset, older: Dataset, who: str, kind: str) -> None:
     dataset = sounds_table if kind == "new" else older
     seen = dataset if who == "owner" else guest(dataset, blind=who == "blind")
-    offered = {one["key"] for one in facets.offered(seen)}
+    offered = {one["key"] for one in facets.available_facets(seen)}
     own = OWN - {"reference"} if who == "owner" else OWN  # the owner's is offered once there is one
     keys = own | {f"table:{name}" for name in SHOWN | NEVER} | {"table:nothing", "label", "url", "table:"}
 
@@ -122,10 +124,10 @@ def test_a_key_answers_exactly_if_it_is_offered(sounds_table: Dataset, older: Da
                 facets.column(seen, key)
     for name in SHOWN | NEVER:
         if f"table:{name}" in offered:
-            assert matching(seen, "", column=name).all()
+            assert match_text(seen, "", column=name).all()
         else:
             with pytest.raises(Refused, match=f"no column “{name}”"):
-                matching(seen, "", column=name)
+                match_text(seen, "", column=name)
 
 
 def test_what_is_not_shown_and_what_there_is_not_are_refused_in_the_same_words(sounds_table: Dataset) -> None:
@@ -135,7 +137,7 @@ def test_what_is_not_shown_and_what_there_is_not_are_refused_in_the_same_words(s
         with pytest.raises(NotFound) as missing:
             facets.column(mira, f"table:{name}")
         with pytest.raises(Refused) as refused:
-            matching(mira, "x", column=name)
+            match_text(mira, "x", column=name)
         said.append((str(missing.value).replace(name, "…"), str(refused.value).replace(name, "…")))
 
     assert said[0] == said[1]
@@ -172,7 +174,7 @@ def test_a_column_that_says_the_same_as_the_labels_is_hidden_whatever_its_name(
     add(dataset, frame.rename(columns={"kind": "label"}), raw_labels=raw_labels, audio="sound", label="label")
 
     assert in_table(guest(dataset)) == {"fold"}
-    assert Rule("number", shown=False, holds="labels", known_by="cells") in dataset.guest_columns()
+    assert ColumnRule("number", shown=False, holds="labels", known_by="cells") in dataset.guest_columns()
 
 
 def test_labels_that_come_with_a_later_table_hide_what_says_the_same(datasets: Datasets) -> None:
@@ -233,14 +235,14 @@ def test_the_label_of_a_recording_is_hidden_in_the_clips_that_it_was_cut_into(
             {"at": [server.url(path) for path in files], "bird": ["wren", "tit"], "weather": ["dry", "dry"]}
         )
         intake = dataset.plan(rows.frame_table(frame), tables.Columns(audio="at", label="bird"), raw_labels="keep")
-        cut.run_here(dataset, intake, Cut(length_s=0.5))
+        cut.cut_here(dataset, intake, Cut(length_s=0.5))
 
     mira = guest(dataset)
     assert dataset.row.size == 4
     assert in_table(dataset) == {"at", "bird", "weather", cut.LABEL_COLUMN}
     assert in_table(mira) == {"weather"}
     assert dataset.clips()["group_name"].str.contains(server.host_port).all()
-    assert "group" not in {one["key"] for one in facets.offered(mira)}  # groups are the recordings' addresses
+    assert "group" not in {one["key"] for one in facets.available_facets(mira)}  # groups are the recordings' addresses
 
 
 # the owner's choice ---------------------------------------------------------------------------------------------------
@@ -249,7 +251,7 @@ def test_the_label_of_a_recording_is_hidden_in_the_clips_that_it_was_cut_into(
 def test_what_the_owner_unticks_is_gone_at_once_and_comes_back(sounds_table: Dataset) -> None:
     mira = guest(sounds_table)
     revision = sounds_table.row.revision
-    assert facets.offered(mira)
+    assert facets.available_facets(mira)
     sounds_table.show_to_guests({"depth": False})
     assert in_table(mira) == SHOWN - {"depth"}
     with pytest.raises(NotFound):
@@ -271,11 +273,11 @@ def test_what_is_never_shown_cannot_be_ticked(sounds_table: Dataset, name: str) 
 def test_an_older_dataset_shows_guests_no_column_until_the_owner_ticks_it(older: Dataset) -> None:
     mira = guest(older, blind=True)
     assert in_table(mira) == set()
-    assert "group" not in {one["key"] for one in facets.offered(mira)}
+    assert "group" not in {one["key"] for one in facets.available_facets(mira)}
     older.show_to_guests({"depth": True, "recordist": True})
 
     assert in_table(mira) == {"depth", "recordist"}
-    assert "group" in {one["key"] for one in facets.offered(mira)}
+    assert "group" in {one["key"] for one in facets.available_facets(mira)}
 
 
 def test_a_second_table_in_an_older_dataset_shows_its_own_new_columns_alone(older: Dataset) -> None:
@@ -298,7 +300,7 @@ def test_groups_are_shown_as_the_column_is_that_they_come_from(sounds_table: Dat
     mira = guest(sounds_table)
 
     def offered() -> bool:
-        return "group" in {one["key"] for one in facets.offered(mira)}
+        return "group" in {one["key"] for one in facets.available_facets(mira)}
 
     assert offered()
     sounds_table.show_to_guests({"recordist": False})
@@ -316,10 +318,10 @@ def test_groups_of_a_table_that_names_them_so_can_be_unticked(datasets: Datasets
     dataset = datasets.new("groups")
     add(dataset, table()[["sound"]].assign(group=table()["recordist"]), audio="sound", group="group")
     mira = guest(dataset)
-    assert "group" in {one["key"] for one in facets.offered(mira)}
+    assert "group" in {one["key"] for one in facets.available_facets(mira)}
     dataset.show_to_guests({"group": False})
 
-    assert "group" not in {one["key"] for one in facets.offered(mira)}
+    assert "group" not in {one["key"] for one in facets.available_facets(mira)}
     assert in_table(mira) == set()
 
 
@@ -331,7 +333,7 @@ def test_groups_that_a_later_table_takes_from_a_hidden_column_hide_all_groups(da
     other = frame.assign(sound=frame["sound"].str.replace("/in/", "/c/"))
     add(dataset, other, audio="sound", group="kind")
 
-    assert "group" not in {one["key"] for one in facets.offered(guest(dataset))}
+    assert "group" not in {one["key"] for one in facets.available_facets(guest(dataset))}
 
 
 # names and addresses --------------------------------------------------------------------------------------------------
@@ -388,22 +390,22 @@ def test_the_owner_is_told_names_and_addresses_a_guest_names_and_a_blind_guest_n
 def test_search_by_words_finds_no_address_for_a_guest_and_no_name_for_a_blind_one(sounds_table: Dataset) -> None:
     mira, bea = guest(sounds_table), guest(sounds_table, blind=True)
 
-    assert matching(sounds_table, "s3cret").all()
-    assert matching(sounds_table, "s3cret", column="url").all()
+    assert match_text(sounds_table, "s3cret").all()
+    assert match_text(sounds_table, "s3cret", column="url").all()
     for text in ("s3cret", "h.example", "in/", "https"):
-        assert not matching(mira, text).any()
-        assert not matching(bea, text).any()
+        assert not match_text(mira, text).any()
+        assert not match_text(bea, text).any()
     for seen in (mira, bea):
         with pytest.raises(Refused, match="no column “url”"):
-            matching(seen, "s", column="url", regex=True)
-    assert matching(mira, "siren_").sum() == 6
-    assert matching(mira, "siren_", column="name").sum() == 6
+            match_text(seen, "s", column="url", regex=True)
+    assert match_text(mira, "siren_").sum() == 6
+    assert match_text(mira, "siren_", column="name").sum() == 6
     for word in WORDS:
-        assert not matching(bea, word).any()
-        assert not matching(bea, word, regex=True).any()
+        assert not match_text(bea, word).any()
+        assert not match_text(bea, word, regex=True).any()
     with pytest.raises(Refused, match="no column “name”"):
-        matching(bea, "siren", column="name")
-    assert matching(bea, "person 2").sum() == 5
+        match_text(bea, "siren", column="name")
+    assert match_text(bea, "person 2").sum() == 5
 
 
 @pytest.mark.parametrize("blind", [False, True])
@@ -438,7 +440,7 @@ def failing(datasets: Datasets, monkeypatch: pytest.MonkeyPatch) -> Iterator[tup
 
 ASKED: list[Callable[[Dataset], Any]] = [
     lambda dataset: find(dataset, 0),
-    lambda dataset: piece(dataset, Stretch(0, 0.0, 0.1)),
+    lambda dataset: stretch_piece(dataset, Stretch(0, 0.0, 0.1)),
 ]
 
 

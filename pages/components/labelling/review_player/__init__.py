@@ -11,14 +11,14 @@ from hover_core.workspace.dataset import Dataset
 from pages.components import elements
 from pages.components.label_keys import label_given, label_keys
 from pages.components.labelling import actions, asking
-from pages.components.labelling.query import Row
+from pages.components.labelling.query import HitQueue
 from pages.components.labelling.state import LabellingState
 from pages.server import assets
 
 _VERDICTS = ("keep", "drop", "skip", "undo")
 
 
-def hands_free(dataset: Dataset, labelling: LabellingState, row: Row, *, key: str) -> None:
+def hands_free(dataset: Dataset, labelling: LabellingState, row: HitQueue, *, key: str) -> None:
     """Draw the player of a row. What is decided is taken over before the run, in the order in which it was done."""
     named = dataset.names(row.positions)
     rows = [[position, named[position][0]] for position in row.positions]
@@ -31,7 +31,7 @@ def hands_free(dataset: Dataset, labelling: LabellingState, row: Row, *, key: st
         "kept": list(row.kept),
         "dropped": sorted(row.dropped),
         "labelled": sorted(row.done),
-        "heard": elements.acknowledged(key),
+        "heard": elements.acknowledgement(key),
     }
     _element()(key=key, data=data, height="content", on_said_change=partial(_take_over, labelling, key))
 
@@ -39,7 +39,7 @@ def hands_free(dataset: Dataset, labelling: LabellingState, row: Row, *, key: st
 def _take_over(labelling: LabellingState, key: str) -> None:
     dataset = labelling.dataset()
     names = dataset.state().names if dataset is not None else ()
-    for act in elements.heard(key):
+    for act in elements.new_messages(key):
         kind, position, at = act.get("kind"), act.get("position"), act.get("at")
         if kind in _VERDICTS and isinstance(position, int) and isinstance(at, int):
             asking.decide(labelling, position, kind, act.get("heard") is True, at)
