@@ -4,7 +4,6 @@ import contextlib
 import gc
 import logging
 import os
-import socket
 import sys
 import threading
 import time
@@ -14,13 +13,12 @@ import streamlit as st
 
 from hover_core import settings
 from hover_core.errors import HoverError
-from pages.server import identity, messages
+from pages.server import identity, patches
+from pages.server.messages import MOST_OWNER_BYTES
 from pages.server.options import hold_options
 from pages.server.shared import close, datasets
 
 _FIRST_PAGE_S = 4.0  # nothing competes with the first page
-
-_INTERNET = (socket.AF_INET, socket.AF_INET6)
 
 _log = logging.getLogger("hover")
 
@@ -31,8 +29,8 @@ async def lifespan(app: st.App) -> AsyncIterator[None]:
     hold_options()
     for line in way_in():
         print(f"  {line}", flush=True)
-    answer_at_once()
-    messages.bound_frames()
+    patches.send_without_delay()
+    patches.limit_websocket_frames(MOST_OWNER_BYTES)
     threading.Thread(target=_make_ready, daemon=True).start()
     try:
         settings.sources()
@@ -62,31 +60,13 @@ def way_in() -> list[str]:
     return [f"The owner's link: {root}join?t={identity.owner_token()}", elsewhere]
 
 
-def answer_at_once() -> None:
-    """Send what is written without waiting for an acknowledgement of what was sent before (Nagle's algorithm).
-
-    asyncio sees to that for sockets that say they are TCP's; Streamlit's does not, and answers wait for up to 40 ms.
-    Connections have it from the socket that listens, and nobody hands that to an app: so it is looked for.
-    """
-    for found in gc.get_objects():
-        if type(found) is socket.socket and found.type == socket.SOCK_STREAM and found.family in _INTERNET:
-            with contextlib.suppress(OSError):  # closed meanwhile
-                found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-
 def _make_ready() -> None:
     """While the browser loads Streamlit's own script: what the first page needs."""
-    usual = sys.getswitchinterval()
-    sys.setswitchinterval(0.0005)  # whoever answers the browser waits for this thread at each of its steps
-    gc.disable()  # nothing of what is imported is garbage
-    try:
-        datasets()
-    except HoverError:
-        _log.exception("the store cannot be opened")  # every page says so as well
-    finally:
-        gc.enable()
-        sys.setswitchinterval(usual)
-    gc.freeze()  # Streamlit collects garbage after every run: it need not go through what was just imported
+    with patches.others_first():
+        try:
+            datasets()
+        except HoverError:
+            _log.exception("the store cannot be opened")  # every page says so as well
 
 
 def _take_up() -> None:

@@ -9,7 +9,6 @@ The largest honest message is a rerun: it carries the values of all widgets of a
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Awaitable, Callable
 
 from starlette.types import Message, Receive, Send
@@ -26,20 +25,6 @@ _SIGNED_IN_OPERATIONS = ("deferred_file", "dataframe_chunk")
 # like install_skills, which writes files.
 
 _TOO_BIG = 1009
-
-
-def bound_frames() -> None:
-    """Have the server refuse a frame above `MOST_OWNER_BYTES` by its length, before any of it is kept.
-
-    Streamlit gives uvicorn `server.maxMessageSize` (200 MB) for what is received too, and that is also the limit of
-    what the app may send; its `server.maxWidgetStateSize` is compared when a frame is in memory. uvicorn's
-    configuration is made before the app is imported and handed to nobody, so it is looked for.
-    """
-    from uvicorn import Config
-
-    for config in gc.get_objects():
-        if type(config) is Config:
-            config.ws_max_size = min(config.ws_max_size, MOST_OWNER_BYTES)
 
 
 class Messages:

@@ -11,7 +11,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 from streamlit.file_util import get_static_dir
 
-from pages.server import frontend, lifespan
+from pages.server import frontend, patches
 from pages.server.headers import MIDDLEWARE
 
 
@@ -65,7 +65,7 @@ def test_connections_send_at_once() -> None:
     with socket.socket() as listening:  # as Streamlit opens it: of no named protocol, so asyncio leaves it alone
         listening.bind(("127.0.0.1", 0))
         listening.listen()
-        lifespan.answer_at_once()
+        patches.send_without_delay()
         with socket.create_connection(listening.getsockname()):
             accepted, _ = listening.accept()
             with accepted:
