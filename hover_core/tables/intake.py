@@ -64,6 +64,10 @@ class Columns:
     annotated_at: str = ""
     how: str = ""
     reference: str = ""
+    length: str = ""  # end = start + length
+    verdict: str = ""  # what is said of the label: positive, negative or uncertain
+    pattern: str = ""  # in place of `audio`: an address with names of columns, as in `fold{fold}/{file}.wav`
+    time_unit: str = "s"  # of start, end and length: s, ms or hms
 
 
 @dataclass
@@ -92,7 +96,7 @@ def guess_columns(names: Sequence[str]) -> Columns:
     for name in names:
         by_lower.setdefault(name.strip().lower(), name)
     found: dict[str, str] = {}
-    for wanted in (part.name for part in fields(Columns)):
+    for wanted in (part.name for part in fields(Columns) if part.name not in ("pattern", "time_unit")):
         candidates = ("audio",) if wanted == "audio" else () if wanted == "own_id" else (wanted,)
         for word in (*candidates, *SYNONYMS.get(wanted, ())):
             if word in by_lower and by_lower[word] not in found.values():

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from hover_core.data.credentials import mask_credentials
+from hover_core.tables.decisions import Decision
 
 if TYPE_CHECKING:  # the first page does without
     import pandas as pd
@@ -48,11 +49,15 @@ class Refusal:
 
 @dataclass
 class RawTable:
-    """The rows of a file as text, where each stood in it, and the rows that could not be read at all."""
+    """The rows of a file as text, where each stood in it, and the rows that could not be read at all.
+
+    `decisions` says how the file was read where it could have been read otherwise.
+    """
 
     frame: pd.DataFrame
     rows: list[int]
     refused: list[Refusal] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
 
     def records(self) -> Iterator[dict[str, str]]:
         """The rows one by one, column → cell; only some of them are texts of Python's at a time."""

@@ -119,7 +119,7 @@ def test_what_is_said_of_ivis_where_it_is_not_installed() -> None:
 def test_a_process_that_only_lists_them_imports_no_runtime() -> None:
     said = subprocess.run(
         [sys.executable, "-c", "from hover_core.vectorizers import registry; from hover_core.numerics import reducers; "
-         "registry.offered(); reducers.kinds(); "
+         "registry.available_vectorizers(); reducers.kinds(); "
          "import sys; print(sorted({'onnxruntime', 'umap', 'numba', 'faiss', 'ivis'} & set(sys.modules)))"],
         capture_output=True, text=True, cwd=ROOT, check=True,
     )  # fmt: skip

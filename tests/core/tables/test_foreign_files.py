@@ -378,9 +378,9 @@ def test_without_limits_of_the_system_tables_are_read_all_the_same(tmp_path, mon
 
 LIAR = """
 import json, os, sys
-from hover_core.sandbox.confinement import Pipes
+from hover_core.sandbox.confinement import ParentChannel
 
-pipes = Pipes()
+pipes = ParentChannel()
 pipes.question()
 pipes.send({"ready": 1}, b"")
 pipes.sink.flush()

@@ -74,7 +74,7 @@ def test_it_is_in_the_menu_and_says_that_it_is_slow():
 
 def test_a_process_that_lists_vectorizers_or_decodes_for_another_imports_no_librosa():
     code = (
-        "import sys, numpy as np; from hover_core.vectorizers import registry; registry.offered(); "
+        "import sys, numpy as np; from hover_core.vectorizers import registry; registry.available_vectorizers(); "
         "registry.get('mfcc-mean').vector(np.zeros(9, np.float32)); import hover_core.audio.decoder_worker; "
         "print(sorted({'librosa', 'numba'} & set(sys.modules)))"
     )
