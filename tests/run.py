@@ -1,8 +1,10 @@
 """The test command: `python3 tests/run.py [arguments for pytest]`, from a fresh clone, with nothing but Python 3.11.
 
+With `--long` alone it also runs the tests that take long by nature, as continuous integration does.
+
 It makes `.venv` and installs requirements.txt and tests/requirements.txt into it, looks for what the tests need from
 the machine (Chromium, PostgreSQL, node), and then runs ruff, mypy, the contracts of import-linter, the JavaScript tests
-and pytest. The first failure ends it, and its exit code is that of the failed command.
+and pytest. A failure ends it, and its exit code is that of the failed command.
 
 What the machine lacks is installed if this runs as root on a system with apt-get. What still cannot be had is named in
 a sentence and its tests are skipped; with `CI=true` it is an error instead, because a skipped test proves nothing.
@@ -39,28 +41,38 @@ def main(pytest_arguments: list[str]) -> int:
         print("With CI=true that is an error: a skipped test proves nothing.")
         return 1
 
-    steps = [] if _venv_is_current() else _venv_steps()
-    steps += [
-        ("ruff check", [PYTHON, "-m", "ruff", "check", "."]),
-        ("ruff format", [PYTHON, "-m", "ruff", "format", "--check", "."]),
-        ("mypy", [PYTHON, "-m", "mypy"]),
-        ("import-linter", [str(Path(PYTHON).with_name("lint-imports")), "--no-cache", "--no-logo"]),
-    ]
-    scripts = _javascript_tests()
-    if scripts and find_node():
-        steps.append(("node", [find_node(), "--test", *scripts]))
-    for heading, command in steps:
+    for heading, command in [] if _venv_is_current() else _venv_steps():
         code = _step(heading, command)
         if code:
             return code
-    # pytest counts its own time, and its summary is to be the last line.
     pytest = [PYTHON, "-m", "pytest"]
-    if pytest_arguments:
-        return _run("pytest", [*pytest, *pytest_arguments])
-    # Side by side, one process a core; a browser's tests one after the other, for a busy machine delays frames.
-    side_by_side = ["-n", str(os.cpu_count() or 1), "--dist", "worksteal"]
-    code = _step("pytest: library, pages and routes", [*pytest, "tests/core", "tests/app", *side_by_side])
+    if pytest_arguments not in ([], ["--long"]):
+        return _check() or _run("pytest", [*pytest, *pytest_arguments])
+    # Side by side, one process a core, each with a PostgreSQL, a browser and an app of its own.
+    pytest += [*pytest_arguments, "-n", str(os.cpu_count() or 1), "--dist", "worksteal"]
+    code = _check() or _step("pytest: library, pages and routes", [*pytest, "tests/core", "tests/app"])
+    # pytest counts its own time, and its summary is to be the last line.
     return code or _run("pytest: browser", [*pytest, "tests/browser"])
+
+
+def _check() -> int:
+    """What needs no test to run: style, types, arrows, JavaScript; mypy, which takes longest, beside the others."""
+    mypy = subprocess.Popen(
+        [PYTHON, "-m", "mypy"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    steps = [
+        ("ruff check", [PYTHON, "-m", "ruff", "check", "."]),
+        ("ruff format", [PYTHON, "-m", "ruff", "format", "--check", "."]),
+        ("import-linter", [str(Path(PYTHON).with_name("lint-imports")), "--no-cache", "--no-logo"]),
+    ]
+    scripts, node = _javascript_tests(), find_node()
+    if scripts and node:
+        steps.append(("node", [node, "--test", *scripts]))
+    codes = [_step(heading, command) for heading, command in steps]
+    started = time.monotonic()
+    printed, _ = mypy.communicate()
+    print(f"\n=== mypy\n{printed}    waited {time.monotonic() - started:.1f} s for it", flush=True)
+    return next(filter(None, [*codes, mypy.returncode]), 0)
 
 
 # What the machine has

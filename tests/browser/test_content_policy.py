@@ -38,7 +38,7 @@ def mapped(standing: Standing) -> Dataset:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("theme", ["light", pytest.param("dark", marks=pytest.mark.long)])
 def test_every_page_shows_all_that_it_has(
     standing: Standing, mapped: Dataset, open_page: Callable[..., Page], theme: str
 ) -> None:

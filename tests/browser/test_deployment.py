@@ -17,6 +17,7 @@ HEARD = "() => [...document.querySelectorAll('.clip-list audio')].some(a => a.cu
 BASE = "tools/hover"
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_clips_in_the_operators_folder_play_and_get_vectors(
     start_app: Callable[..., App], page: Page, tmp_path: Path
@@ -55,6 +56,7 @@ def test_clips_in_the_operators_folder_play_and_get_vectors(
     assert answer == [200, list(heard.read_bytes())]
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_below_a_path_everything_works_and_an_invite_leads_back_below_it(
     start_app: Callable[..., App], open_page: Callable[..., Page]

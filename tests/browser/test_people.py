@@ -153,6 +153,7 @@ def test_where_no_path_of_ours_is_passed_on_the_token_works_at_any_address(
     assert "a-token-that-nobody-guesses" not in app.said()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("passed_on", [True, False])
 def test_on_community_cloud_streamlits_own_page_is_the_lock_and_takes_the_token(
     start_app: Callable[..., App], page: Page, passed_on: bool

@@ -310,6 +310,7 @@ def held(page: Page, heard: Heard) -> int:
     return sum(int(line.split()[-1]) for line in text.splitlines() if 'cache_type="UploadedFileManager"' in line)
 
 
+@pytest.mark.long
 def test_what_an_annotator_uploads_again_and_again_does_not_fill_the_memory(
     heard: Heard, page: Page, open_page: Callable[..., Page]
 ) -> None:

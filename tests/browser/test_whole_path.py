@@ -112,6 +112,7 @@ def test_upload_split_vectorize_lasso_label_export(app: App, page: Page, generat
     assert groups.max() == 1
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_the_demo_from_first_click_to_a_labelled_table_and_back(app: App, page: Page) -> None:
     acts.load_demo(page, app.url)
@@ -165,6 +166,7 @@ def test_the_demo_from_first_click_to_a_labelled_table_and_back(app: App, page: 
     pd.testing.assert_frame_equal(second.drop(columns="duration"), exported.drop(columns="duration"))
 
 
+@pytest.mark.long
 @pytest.mark.timeout(200)
 def test_the_work_goes_on_when_the_tab_is_closed(
     app: App, open_page: Callable[..., Page], generated: tuple[Path, SoundServer]

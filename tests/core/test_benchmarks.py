@@ -32,6 +32,7 @@ def test_an_unknown_measure_is_refused(capsys: pytest.CaptureFixture[str]) -> No
     assert "no measure Z9" in capsys.readouterr().err
 
 
+@pytest.mark.long
 @pytest.mark.timeout(60)
 def test_a_quick_run_writes_the_promised_fields(tmp_path, monkeypatch, capsys: pytest.CaptureFixture[str]) -> None:
     from tests.benchmarks import people

@@ -155,6 +155,7 @@ def test_more_sound_than_is_allowed_says_so():
         assert str(one(workers, Piece(made("m4a")))) == "longer than 1.0 s"
 
 
+@pytest.mark.long
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="limits of processes are Linux's")
 def test_a_long_m4a_is_never_held_whole(tmp_path):
     (tmp_path / "long.m4a").write_bytes(movies.encode(sounds.noise(600, 16_000), 16_000, "m4a"))

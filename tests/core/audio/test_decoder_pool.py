@@ -91,6 +91,7 @@ def test_one_frame_of_every_format_gives_the_guides_vector(workers, form, channe
     assert difference(one(workers, Piece(data)), by_librosa(data)) <= 1e-5
 
 
+@pytest.mark.long
 @linux
 @pytest.mark.parametrize(("form", "rate", "channels"), [
     ("wav", 44_100, 2), ("wav24", 22_050, 1), ("flac", 44_100, 2), ("ogg", 16_000, 1), ("mp3", 16_000, 1),
@@ -338,6 +339,7 @@ def test_too_much_memory_ends_one_clip():
     assert [isinstance(answer, DecodedClip) for answer in answers] == [True, False, True]
 
 
+@pytest.mark.long
 @linux
 def test_a_long_recording_is_never_held_whole(tmp_path):
     path = tmp_path / "an hour.flac"

@@ -299,6 +299,7 @@ def test_failed_recordings_are_cut_again_alone(dataset: Dataset, server: SoundSe
     assert server.count["/twelve.wav"] == 1
 
 
+@pytest.mark.long
 def test_a_killed_job_goes_on_and_ends_with_every_clip_once(
     dataset: Dataset, server: SoundServer, hover_data: Path
 ) -> None:

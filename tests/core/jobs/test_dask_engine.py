@@ -71,6 +71,7 @@ def _done(dataset: Dataset) -> int:
     return len(vector_rows.vectorized_positions(dataset.store, dataset.id, KEY))
 
 
+@pytest.mark.long
 def test_a_worker_dies_half_way_and_no_clip_is_lost(
     datasets: Datasets, dask: DaskCluster, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -109,6 +110,7 @@ def test_a_worker_dies_half_way_and_no_clip_is_lost(
     assert dataset.clips()["sha256"].iloc[0] == here.clips()["sha256"].iloc[0]
 
 
+@pytest.mark.long
 def test_a_killed_job_resumes_on_the_cluster_and_fetches_few_clips_again(datasets: Datasets) -> None:
     files = _files(700)
     with SoundServer(files, latency_s=0.02) as server:
@@ -126,6 +128,7 @@ def test_a_killed_job_resumes_on_the_cluster_and_fetches_few_clips_again(dataset
     assert again <= 256
 
 
+@pytest.mark.long
 def test_a_cancelled_job_leaves_the_workers_free(datasets: Datasets) -> None:
     files = _files(400)
     with SoundServer(files, latency_s=0.5) as server:

@@ -211,6 +211,7 @@ def test_while_a_map_is_drawn_again_the_old_one_stays(datasets: Datasets) -> Non
     assert seen <= {old.id, new.id}  # no first look in between
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("latency_s", "files", "limit"), [
     (0.8, _files(150), "network"),
     (0.0, {f"/{n}.flac": sounds.silent_flac(0.2) for n in range(12)}, "machine"),
@@ -264,6 +265,7 @@ def test_who_waits_for_a_map_goes_on_when_it_is_there_or_the_job_has_ended(datas
     assert max(waited) < 50
 
 
+@pytest.mark.long
 def test_one_spare_process_does_one_job(datasets: Datasets) -> None:
     with SoundServer(_files(5)) as server:
         first, second = (_dataset(datasets, server, [*_files(5)], name=name) for name in ("one", "two"))

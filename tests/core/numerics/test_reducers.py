@@ -104,6 +104,7 @@ def test_after_a_cancelled_fit_the_next_one_runs_to_its_end():
     assert heard == [0, 1, 2, 3]
 
 
+@pytest.mark.long
 def test_settings_that_only_umap_learn_has_reach_it():
     model = fit("umap", clouds(), dimension=3, n_neighbors=7, min_dist=0.4, metric="manhattan").model
 

@@ -29,6 +29,7 @@ def placed(vectors):
     return laid_out(vectors)
 
 
+@pytest.mark.long
 def test_neighbours_stay_neighbours_as_with_umap_learn(vectors, placed):
     import umap
 

@@ -53,6 +53,7 @@ ACTS = st.lists(
 )
 
 
+@pytest.mark.long
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(ACTS)
 def test_what_everybody_sees_of_one_annotator_is_what_they_see_themselves(shared_store, acts):

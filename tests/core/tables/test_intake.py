@@ -498,6 +498,7 @@ def test_any_text_in_any_column_is_a_clip_or_a_named_refusal(cells):
     assert len(found.clips) + len(found.duplicates) + len(found.refused) == len(cells)
 
 
+@pytest.mark.long
 def test_a_hundred_thousand_rows_are_read_and_planned():
     lines = "".join(f"http://host/{number}.wav,label {number % 10},raw\n" for number in range(100_000))
     found = intake("url,label,SUBSET\n" + lines)  # a quadratic step would run into the time limit of every test

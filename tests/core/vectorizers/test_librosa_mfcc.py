@@ -32,6 +32,7 @@ def by_the_guide(data):
     return librosa.feature.mfcc(y=wave, sr=rate, n_mfcc=32).mean(axis=1)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("data", [
     pytest.param(sounds.encode(sounds.chirp(seconds=1.5)), id="wav"),
     pytest.param(sounds.encode(sounds.chirp(seconds=1.5), channels=2), id="stereo"),
@@ -47,6 +48,7 @@ def test_the_vector_is_what_the_guides_recipe_computes(workers, data):
     assert np.abs(heard.vector - oracle).max() <= 1e-6 * np.abs(oracle).max()
 
 
+@pytest.mark.long
 @linux
 def test_the_room_for_librosa_is_not_the_clips(workers):
     wave = sounds.noise(20 * 60, 8_000)  # its spectrogram takes 1 GB
