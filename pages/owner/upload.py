@@ -24,7 +24,7 @@ from pages.components.upload.forecast import Choices
 def main() -> None:
     """One drop zone; after a file, one screen."""
     dataset = session.dataset()
-    if dataset is not None and _cut_last(dataset) and _recordings().shown(dataset):
+    if dataset is not None and _cut_last(dataset) and _recordings().show_progress(dataset):
         return
     done = st.session_state.get("upload.done")
     if done is not None and dataset is not None and done[0] == dataset.id:
