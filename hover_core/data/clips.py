@@ -90,8 +90,15 @@ def clip_id(
     own_id: str = "",
     identity: str = "full",
 ) -> str:
-    """20 hex digits that name a clip for ever: of the table's own id, else of URL, start and end."""
-    name = f"id\n{own_id}" if own_id else f"url\n{normal_url(url, identity)}\n{_seconds(start_s)}\n{_seconds(end_s)}"
+    """20 hex digits that name a clip for ever: of the table's own id, else of the URL; and of start and end."""
+    start, end = seconds_text(start_s), seconds_text(end_s)
+    if own_id:
+        return hashed(f"id\n{own_id}\n{start}\n{end}" if start or end else f"id\n{own_id}")
+    return hashed(f"url\n{normal_url(url, identity)}\n{start}\n{end}")
+
+
+def hashed(name: str) -> str:
+    """The id of a clip with this name. [20 hex digits]"""
     return hashlib.sha256(name.encode()).hexdigest()[:20]
 
 
@@ -109,7 +116,7 @@ def stretch_name(start_s: float | None, end_s: float | None) -> str:
     """What follows the name of a clip that is a stretch; empty for a whole recording."""
     if start_s is None and end_s is None:
         return ""
-    return f" {_seconds(start_s) or '0'}–{_seconds(end_s) or 'end'} s"
+    return f" {seconds_text(start_s) or '0'}–{seconds_text(end_s) or 'end'} s"
 
 
 def file_name(url: str) -> str:
@@ -140,5 +147,6 @@ def file_name(url: str) -> str:
     return ""
 
 
-def _seconds(value: float | None) -> str:
+def seconds_text(value: float | None) -> str:
+    """Seconds as they stand in names and ids, to the microsecond; empty for None."""
     return "" if value is None else f"{value:.6f}".rstrip("0").rstrip(".")

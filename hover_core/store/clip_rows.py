@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice, repeat
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -13,16 +14,21 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import Connection, bindparam, text
 
+from hover_core.data.clip_table import ClipTable, extra_json
 from hover_core.data.clips import SUBSETS, Clip, normal_url
 from hover_core.data.credentials import REFUSED, has_credentials
 from hover_core.data.names import clean
 from hover_core.errors import TableError
-from hover_core.store.database import Store, insert, run_for_all
+from hover_core.store.database import Store, insert_tuples, run_for_all
 
 if TYPE_CHECKING:  # the first page does without
     import pandas as pd
 
 _AT_ONCE = 5_000  # rows a statement: SQLite and PostgreSQL both limit the number of parameters
+_COLUMNS = (
+    "dataset_id", "position", "clip_id", "own_id", "url", "start_s", "end_s", "group_name", "subset", "reference",
+    "extra", "revision",
+)  # fmt: skip
 _BY_PART = text(
     "SELECT position, url, group_name FROM clips WHERE dataset_id = :d AND url LIKE :p ESCAPE '!' ORDER BY position"
 )
@@ -45,6 +51,13 @@ class SoundFacts:
 def positions_of(connection: Connection, dataset_id: str, clip_ids: Sequence[str]) -> dict[str, int]:
     """`{clip_id: position}` of those that the dataset has."""
     found: dict[str, int] = {}
+    size = connection.execute(text("SELECT size FROM datasets WHERE id = :d"), {"d": dataset_id}).scalar_one()
+    if not size:
+        return found
+    if len(clip_ids) > size // 4:  # reading all of them is quicker than asking for each
+        every = connection.execute(text("SELECT clip_id, position FROM clips WHERE dataset_id = :d"), {"d": dataset_id})
+        wanted = set(clip_ids)
+        return {clip_id: position for clip_id, position in every if clip_id in wanted}
     query = text("SELECT clip_id, position FROM clips WHERE dataset_id = :d AND clip_id IN :ids").bindparams(
         bindparam("ids", expanding=True)
     )
@@ -62,32 +75,33 @@ def add_clips(connection: Connection, dataset_id: str, clips: Sequence[Clip]) ->
     TableError
         An address contains a user name or password; nothing is added.
     """
-    for clip in clips:
-        if has_credentials(clip.url):
-            raise TableError(f"clip {clip.clip_id}: {REFUSED}")
+    table = ClipTable.of(clips)
+    for clip_id, url in zip(table.clip_ids, table.urls, strict=True):
+        if has_credentials(url):
+            raise TableError(f"clip {clip_id}: {REFUSED}")
     size, revision = connection.execute(
         text("SELECT size, revision FROM datasets WHERE id = :d"), {"d": dataset_id}
     ).one()
-    rows = [
-        {
-            "dataset_id": dataset_id,
-            "position": size + number,
-            "clip_id": clip.clip_id,
-            "own_id": clip.own_id,
-            "url": clip.url,
-            "start_s": clip.start_s,
-            "end_s": clip.end_s,
-            "group_name": clean(clip.group),
-            "subset": SUBSETS.index(clip.subset),
-            "reference": clean(clip.reference),
-            "extra": _in_order(clip.extra),
-            "revision": revision,
-        }
-        for number, clip in enumerate(clips)
-    ]
-    insert(connection, "clips", rows)
-    connection.execute(text("UPDATE datasets SET size = :n WHERE id = :d"), {"n": size + len(rows), "d": dataset_id})
-    return [row["position"] for row in rows]
+    positions = range(size, size + len(table))
+    rows = zip(
+        repeat(dataset_id),
+        positions,
+        table.clip_ids,
+        table.own_ids,
+        table.urls,
+        _none_for_nan(table.start_s),
+        _none_for_nan(table.end_s),
+        _cleaned(table.groups),
+        table.subsets.tolist(),
+        _cleaned(table.references),
+        table.extras,
+        repeat(revision),
+        strict=False,  # two of them never end
+    )
+    while some := list(islice(rows, _AT_ONCE)):
+        insert_tuples(connection, "clips", _COLUMNS, some)
+    connection.execute(text("UPDATE datasets SET size = :n WHERE id = :d"), {"n": positions.stop, "d": dataset_id})
+    return list(positions)
 
 
 def add_columns(connection: Connection, dataset_id: str, extras: Mapping[int, Mapping[str, Any]]) -> int:
@@ -102,7 +116,7 @@ def add_columns(connection: Connection, dataset_id: str, extras: Mapping[int, Ma
             kept = json.loads(row.extra)
             merged = {**kept, **{name: value for name, value in extras[row.position].items() if name not in kept}}
             if merged != kept:
-                changes.append({"d": dataset_id, "p": row.position, "e": _in_order(merged)})
+                changes.append({"d": dataset_id, "p": row.position, "e": extra_json(merged)})
     if changes:
         connection.execute(text("UPDATE clips SET extra = :e WHERE dataset_id = :d AND position = :p"), changes)
     return len(changes)
@@ -272,6 +286,11 @@ def durations(store: Store, dataset_id: str, size: int) -> NDArray[np.float64]:
     return result
 
 
-def _in_order(extra: Mapping[str, Any]) -> str:
-    # not `store.dump`, which sorts: the columns go out in the order they came in
-    return json.dumps(extra, ensure_ascii=False, separators=(",", ":"))
+def _cleaned(words: Sequence[str]) -> list[str]:
+    """Names cleaned, each different one once."""
+    cleaned = {word: clean(word) for word in set(words)}
+    return [cleaned[word] for word in words]
+
+
+def _none_for_nan(values: NDArray[np.float64]) -> list[float | None]:
+    return [None if value != value else value for value in values.tolist()]

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
-from datetime import UTC, datetime
 from typing import Final
-from urllib.parse import urljoin, urlsplit
+
+import numpy as np
+from numpy.typing import NDArray
 
 from hover_core.data import credentials
-from hover_core.data.annotations import HOW, label_named
-from hover_core.data.clips import SUBSETS, Clip, clip_id, subset_named
+from hover_core.data.annotations import label_named
+from hover_core.data.clip_table import ClipTable
+from hover_core.data.clips import SUBSETS, Clip, hashed, normal_url, seconds_text, subset_named
 from hover_core.data.names import clean
-from hover_core.errors import Refused, TableError
-from hover_core.fetching import buckets
-from hover_core.tables.rows import NO_TEXT, RawTable, Refusal
+from hover_core.errors import TableError
+from hover_core.tables.row_addresses import is_ordinary, read_addresses
+from hover_core.tables.row_cells import RowCells, extra_texts, seconds, source
+from hover_core.tables.rows import RawTable, Refusal
 
 OUR_COLUMNS: Final = (
     "id", "audio", "SUBSET", "label", "start", "end", "group", "duration", "annotator", "annotated_at", "how",
@@ -31,11 +33,7 @@ SYNONYMS: Final[dict[str, tuple[str, ...]]] = {
     "end": ("end_s", "end_offset_s"),
     "own_id": ("id", "clip_id"),
 }
-SCHEMES: Final = ("http", "https")
-FOLDERS: Final = ("local", "demo")
-MAX_URL: Final = 4_000
 _PRIORITY: Final = {name: rank for rank, name in enumerate(("raw", "train", "dev", "test"))}
-_SCHEME: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:")
 _LIKE_AN_ADDRESS: Final = re.compile(
     r"^(https?|s3|gs|hf)://|^(local|demo):|\.(wav|flac|ogg|oga|opus|mp3|aiff?|au|m4a|mp4|webm)(\?|$)", re.IGNORECASE
 )
@@ -45,7 +43,6 @@ AUDIO_FILE: Final = re.compile(
 )
 _LOOKED_AT: Final = 200  # rows
 _MOST_LOOK_LIKE_IT: Final = 0.8
-_CREDENTIALS: Final = f"{credentials.REFUSED}; the operator can open private sound in another way (HOVER_SOURCES)"
 _KEPT_OF_OURS: Final = ("group", "duration")  # ours, and yet what came in is not made again by us
 
 
@@ -74,7 +71,7 @@ class Columns:
 class Intake:
     """What will happen when a table is added."""
 
-    clips: list[Clip] = field(default_factory=list)
+    clips: Sequence[Clip] = field(default_factory=list)
     duplicates: list[Refusal] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
     sources: dict[str, tuple[str, str, str]] = field(default_factory=dict)  # clip_id → annotator, time, how
@@ -87,7 +84,7 @@ class Intake:
 
     def labelled_count(self) -> int:
         """How many clips bring a label that will count."""
-        return sum(bool(clip.label) for clip in self.clips)
+        return sum(map(bool, ClipTable.of(self.clips).labels))
 
 
 def guess_columns(names: Sequence[str]) -> Columns:
@@ -129,6 +126,7 @@ def plan_intake(
     base_url: str = "",
     local_folder: bool = False,
     identity: str = "full",
+    own_ids: str = "with stretch",
     keep_sources: bool = False,
 ) -> Intake:
     """Turn rows into clips.
@@ -143,195 +141,205 @@ def plan_intake(
         Whether relative paths may name files below the operator's folder.
     identity
         Which parts of an address name a sound: one of `clips.IDENTITIES`.
+    own_ids
+        What a table's own id names: a clip `with stretch`, or, in a dataset that was made so, the clip `alone`.
     keep_sources
         Keep who labelled, when and how, as the table claims.
+
+    Raises
+    ------
+    TableError
+        No column holds the addresses, or a choice is none. What is wrong with a row is in `Intake.refused`.
     """
     if not columns.audio or columns.audio not in table.frame:
         raise TableError("no column holds the addresses of the clips: choose the one that does")
     if raw_labels not in ("keep", "reference"):
         raise TableError(f"raw_labels={raw_labels!r} must be “keep” or “reference”")
-    intake = Intake(refused=list(table.refused), subset_given=bool(columns.subset))
-    first: dict[str, tuple[int, int]] = {}  # clip_id → its place among the clips, its row
-    names = [str(name) for name in table.frame.columns]
-    extras = [name for name in names if name not in OUR_COLUMNS]
-    extras_if_any = [name for name in names if name in _KEPT_OF_OURS]
-    for row, values in zip(table.rows, table.records(), strict=True):
-        cells = {str(name): str(value) for name, value in values.items()}
-        try:
-            _check_text(cells)
-            kept_cells = [*extras, *(name for name in extras_if_any if cells[name])]
-            clip = _clip(cells, columns, kept_cells, base_url, local_folder, identity)
-            source = _source(cells, columns) if keep_sources and clip.label else None
-        except (TableError, Refused) as error:
-            intake.refused.append(Refusal(row, cells[columns.audio], str(error)))
-            continue
-        if columns.subset and not cells[columns.subset].strip():
-            intake.unsaid.add(clip.clip_id)
-        if clip.clip_id in first:
-            place, earlier = first[clip.clip_id]
-            rule = "same id" if clip.own_id else "same address" if clip.start_s is None else "same address and stretch"
-            kept = intake.clips[place]
-            winner, other = (clip, kept) if _PRIORITY[clip.subset] > _PRIORITY[kept.subset] else (kept, clip)
-            why = f"{rule} as row {earlier}"
-            if clip.own_id and clip.url != kept.url:
-                why += ", with another address"
-            if clip.subset != kept.subset:
-                why += f"; {winner.subset} wins over {other.subset}"
-            if winner.label and other.label not in ("", winner.label):
-                intake.disagreeing += 1
-                why += f"; the label “{winner.label}” wins over “{other.label}”"
-            intake.duplicates.append(Refusal(row, clip.url, why))
-            if winner.subset != "raw":
-                intake.unsaid.discard(clip.clip_id)
-            intake.clips[place] = replace(
+    cells = RowCells(table)
+    clips = _read_clips(cells, columns, base_url, local_folder, identity, own_ids)
+    sources = _read_sources(cells, columns, clips.labels) if keep_sources else {}
+    intake = Intake(subset_given=bool(columns.subset))
+    addresses = cells.column(columns.audio)
+    intake.refused = [
+        *table.refused,
+        *(Refusal(table.rows[row], addresses[row], reason) for row, reason in cells.reasons.items()),
+    ]
+    intake.refused.sort(key=lambda refusal: refusal.row)
+    good = np.setdiff1d(np.arange(cells.size), np.fromiter(cells.reasons, np.int64, len(cells.reasons)))
+    clips.extras = extra_texts(_kept_columns(cells), np.arange(cells.size))
+    clips = clips.take(good)
+    subset_words = cells.stripped(columns.subset)
+    unsaid = {place for place, row in enumerate(good.tolist()) if not subset_words[row]} if columns.subset else set()
+    claims = {place: sources[row] for place, row in enumerate(good.tolist()) if row in sources} if sources else {}
+    rows = [table.rows[row] for row in good.tolist()]
+    intake.clips = _merge_duplicates(intake, clips, rows, unsaid, claims)
+    extra_names = [name for name in cells.names if name not in OUR_COLUMNS]
+    intake.group_column = columns.group if columns.group in extra_names else ""
+    intake.roles = {column: role for role, column in vars(columns).items() if column in cells.names}
+    if raw_labels == "reference" and columns.label in cells.names:
+        intake.roles[columns.label] = "reference"
+    _set_raw_labels_aside(intake, aside=raw_labels == "reference")
+    return intake
+
+
+def _read_clips(
+    cells: RowCells, columns: Columns, base_url: str, local_folder: bool, identity: str, own_ids: str
+) -> ClipTable:
+    """A clip for each row, also for those that are refused meanwhile; without the cells that are kept as they came."""
+    urls = read_addresses(cells, cells.stripped(columns.audio), base_url, local_folder=local_folder)
+    start_texts, end_texts = cells.stripped(columns.start), cells.stripped(columns.end)
+    start_s = np.array(cells.read(start_texts, lambda cell: seconds(cell, "start"), np.nan), np.float64)
+    end_s = np.array(cells.read(end_texts, lambda cell: seconds(cell, "end"), np.nan), np.float64)
+    for row in np.flatnonzero(end_s <= start_s).tolist():
+        cells.refuse(
+            row,
+            f"the clip ends at {end_s[row]:g} s, before it starts at {start_s[row]:g} s: end must be larger than start",
+        )
+    subsets = cells.read(cells.stripped(columns.subset), lambda cell: SUBSETS.index(subset_named(cell)), 0)
+    labels = cells.read(cells.stripped(columns.label), _label, "")
+    references = cells.read(cells.stripped(columns.reference), label_named, "")
+    groups = cells.read(cells.stripped(columns.group), clean, "")
+    stretches = _stretch_texts(start_texts, start_s), _stretch_texts(end_texts, end_s)
+    own = cells.read(cells.stripped(columns.own_id), _own_id, "") if columns.own_id else [""] * cells.size
+    clip_ids, own = _clip_ids(cells, urls, stretches, own, identity, alone=own_ids == "alone")
+    return ClipTable(
+        clip_ids, urls, start_s, end_s, groups, np.array(subsets, np.int8), labels, references, own,
+        extra_names=[name for name, _, _ in _kept_columns(cells)],
+    )  # fmt: skip
+
+
+def _clip_ids(
+    cells: RowCells,
+    urls: list[str],
+    stretches: tuple[list[str], list[str]],
+    own_ids: list[str],
+    identity: str,
+    *,
+    alone: bool,
+) -> tuple[list[str], list[str]]:
+    """The id of each clip, and its own id where that names it: a table of ours names clips by their address."""
+    ids: list[str] = []
+    kept: list[str] = []
+    for row, (url, start, end, own_id) in enumerate(zip(urls, *stretches, own_ids, strict=True)):
+        if row in cells.reasons:
+            by_address = ""
+        elif identity == "full" and is_ordinary(url):
+            by_address = hashed(f"url\n{url}\n{start}\n{end}")
+        else:
+            by_address = hashed(f"url\n{normal_url(url, identity)}\n{start}\n{end}")
+        named = own_id if own_id != by_address else ""
+        stretch = "" if alone or not (start or end) else f"\n{start}\n{end}"
+        ids.append(hashed(f"id\n{named}{stretch}") if named else by_address)
+        kept.append(named)
+    return ids, kept
+
+
+def _stretch_texts(texts: list[str], values: NDArray[np.float64]) -> list[str]:
+    """Seconds as they stand in a clip's id."""
+    if not any(texts):
+        return texts
+    return [seconds_text(None if value != value else value) for value in values.tolist()]
+
+
+def _label(cell: str) -> str:
+    label = label_named(cell)
+    return "" if label == "ABSTAIN" else label
+
+
+def _own_id(cell: str) -> str:
+    if credentials.holds_credentials(cell):
+        raise TableError("the id contains the user name or password of an address: take it out")
+    return cell
+
+
+def _read_sources(cells: RowCells, columns: Columns, labels: list[str]) -> dict[int, tuple[str, str, str]]:
+    """Who gave the labels as the table claims, by row."""
+    claims = [cells.column(name) for name in (columns.annotator, columns.annotated_at, columns.how)]
+    sources: dict[int, tuple[str, str, str]] = {}
+    for row, (label, who, at, how) in enumerate(zip(labels, *claims, strict=True)):
+        if label:
+            try:
+                claim = source(who, at, how)
+            except TableError as error:
+                cells.refuse(row, str(error))
+                continue
+            if claim is not None:
+                sources[row] = claim
+    return sources
+
+
+def _kept_columns(cells: RowCells) -> list[tuple[str, list[str], bool]]:
+    """The columns that are kept as they came; of ours only cells that are not empty, for those we make ourselves."""
+    others = [(name, cells.column(name), False) for name in cells.names if name not in OUR_COLUMNS]
+    return others + [(name, cells.column(name), True) for name in cells.names if name in _KEPT_OF_OURS]
+
+
+def _merge_duplicates(
+    intake: Intake,
+    clips: ClipTable,
+    rows: list[int],
+    unsaid: set[int],
+    claims: dict[int, tuple[str, str, str]],
+) -> ClipTable:
+    """Each clip once: rows of the same clip are put together, and the later ones said in `intake.duplicates`."""
+    first: dict[str, int] = {}
+    doubles: list[tuple[int, int]] = []
+    for place, clip_id in enumerate(clips.clip_ids):
+        earlier = first.setdefault(clip_id, place)
+        if earlier != place:
+            doubles.append((earlier, place))
+    for at, place in doubles:
+        kept, clip = clips[at], clips[place]
+        winner, other = (clip, kept) if _PRIORITY[clip.subset] > _PRIORITY[kept.subset] else (kept, clip)
+        intake.disagreeing += bool(winner.label) and other.label not in ("", winner.label)
+        intake.duplicates.append(Refusal(rows[place], clip.url, _why_the_same(kept, clip, winner, other, rows[at])))
+        if winner.subset != "raw":
+            unsaid.discard(at)
+        elif place in unsaid:
+            unsaid.add(at)
+        unsaid.discard(place)
+        clips.put(
+            at,
+            replace(
                 winner,
                 label=winner.label or other.label,
                 group=winner.group or other.group,
                 reference=winner.reference or other.reference,
                 extra={**clip.extra, **kept.extra},
-            )
-            if clip.label and (winner is clip or not kept.label):  # the label is this row's: so is who gave it
-                intake.sources.pop(clip.clip_id, None)
-            else:
-                source = None
-        else:
-            first[clip.clip_id] = (len(intake.clips), row)
-            intake.clips.append(clip)
-        if source is not None:
-            intake.sources[clip.clip_id] = source
-    intake.refused.sort(key=lambda bad: bad.row)
-    intake.group_column = columns.group if columns.group in extras else ""
-    intake.roles = {column: role for role, column in vars(columns).items() if column in names}
-    if raw_labels == "reference" and columns.label in names:
-        intake.roles[columns.label] = "reference"
-    intake.raw_labels = sum(bool(clip.label) and clip.subset == "raw" for clip in intake.clips)
-    if raw_labels == "reference":
-        intake.clips = [
-            replace(clip, label="", reference=clip.reference or clip.label) if clip.subset == "raw" else clip
-            for clip in intake.clips
-        ]
-    return intake
-
-
-def is_relative(address: str) -> bool:
-    """Whether an address needs a base address or a folder."""
-    return bool(address.strip()) and not _SCHEME.match(address.strip())
-
-
-def _clip(
-    cells: dict[str, str], columns: Columns, extras: Sequence[str], base_url: str, local_folder: bool, identity: str
-) -> Clip:
-    def cell(name: str) -> str:
-        return cells[name].strip() if name else ""
-
-    url = _address(cell(columns.audio), base_url, local_folder)
-    start, end = _seconds(cell(columns.start), "start"), _seconds(cell(columns.end), "end")
-    if start is not None and end is not None and end <= start:
-        raise TableError(f"the clip ends at {end:g} s, before it starts at {start:g} s: end must be larger than start")
-    subset = subset_named(cell(columns.subset))
-    label = label_named(cell(columns.label))
-    label = "" if label == "ABSTAIN" else label
-    own = cell(columns.own_id)
-    if credentials.holds_credentials(own):
-        raise TableError("the id contains the user name or password of an address: take it out")
-    by_url = clip_id(url, start, end, identity=identity)
-    if own == by_url:  # a table that we exported names clips by what we made of their address
-        own = ""
-    return Clip(
-        clip_id(url, start, end, own_id=own, identity=identity),
-        url,
-        start,
-        end,
-        group=clean(cell(columns.group)),
-        subset=subset,
-        label=label,
-        reference=label_named(cell(columns.reference)),
-        own_id=own,
-        extra={name: cells[name] for name in extras},
-    )
-
-
-def _check_text(cells: dict[str, str]) -> None:
-    if NO_TEXT.search("".join(cells.values())):
-        where = next(name for name, value in cells.items() if NO_TEXT.search(value))
-        raise TableError(f"the column “{where}” holds a character that is no text (NUL or half of a pair): take it out")
-
-
-def _address(value: str, base_url: str, local_folder: bool) -> str:
-    if not value:
-        raise TableError("the address is empty: it must be a URL")
-    if len(value) > MAX_URL:
-        raise TableError(f"the address has {len(value):,} characters: {MAX_URL:,} are allowed")
-    if any(ord(character) < 33 for character in value.replace(" ", "")):
-        raise TableError("the address holds control characters: take them out")
-    # one that is none by its beginning may be joined to a base or a folder: then it is looked through
-    if credentials.has_credentials(value) or (not _SCHEME.match(value) and credentials.holds_credentials(value)):
-        raise TableError(_CREDENTIALS)
-    if not _SCHEME.match(value):
-        if base_url:
-            if credentials.has_credentials(base_url):
-                raise TableError("the base address contains a user name or password: take it out")
-            value = urljoin(base_url.rstrip("/") + "/", value.lstrip("/"))
-        elif local_folder:
-            return "local:" + value.removeprefix("./")
-        else:
-            raise TableError(
-                "this is no full address: it must start with http:// or https://, or give a base address for all rows"
-            )
-    scheme = value.split(":", 1)[0].lower()
-    if scheme in FOLDERS:
-        return value
-    if scheme in buckets.PACKAGES:
-        wrong = buckets.unreadable(value)
-        if wrong:
-            raise TableError(wrong)
-        return value
-    if scheme not in SCHEMES:
-        raise TableError(
-            f"addresses that start with {scheme[:20]}: are not read: use http:// or https:// (or s3://, gs://, hf://)"
+            ),
         )
-    try:
-        parts = urlsplit(value)
-        if "@" in parts.netloc or "\\" in parts.netloc:
-            raise TableError(_CREDENTIALS)
-        if not parts.hostname or parts.port == 0:
-            raise ValueError
-    except ValueError as error:
-        raise TableError("the address has no host that could be asked: it looks like https://host/file.wav") from error
-    return value.replace(" ", "%20")
+        if clip.label and (winner is clip or not kept.label):  # the label is this row's: so is who gave it
+            claims.pop(at, None)
+            if place in claims:
+                claims[at] = claims[place]
+        claims.pop(place, None)
+    intake.unsaid = {clips.clip_ids[place] for place in unsaid}
+    intake.sources = {clips.clip_ids[place]: claim for place, claim in claims.items()}
+    return clips.take(list(first.values())) if doubles else clips
 
 
-def _seconds(value: str, what: str) -> float | None:
-    if not value:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        seconds = math.nan
-    if not (math.isfinite(seconds) and seconds >= 0):
-        raise TableError(
-            f"{what} is “{credentials.mask_credentials(value)[:40]}”: it must be a number of seconds, 0 or more"
-        )
-    return seconds
+def _why_the_same(kept: Clip, clip: Clip, winner: Clip, other: Clip, earlier: int) -> str:
+    rule = "same id" if clip.own_id else "same address" if clip.start_s is None else "same address and stretch"
+    why = f"{rule} as row {earlier}"
+    if clip.own_id and clip.url != kept.url:
+        why += ", with another address"
+    if clip.subset != kept.subset:
+        why += f"; {winner.subset} wins over {other.subset}"
+    if winner.label and other.label not in ("", winner.label):
+        why += f"; the label “{winner.label}” wins over “{other.label}”"
+    return why
 
 
-def _source(cells: dict[str, str], columns: Columns) -> tuple[str, str, str] | None:
-    names = (columns.annotator, columns.annotated_at, columns.how)
-    who, at, how = (clean(cells[name]) if name else "" for name in names)
-    if not (who and at and how in HOW):
-        return None
-    try:
-        moment = datetime.fromisoformat(at)
-        moment = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError) as error:
-        at = credentials.mask_credentials(at)[:40]
-        raise TableError(f"annotated_at is “{at}”: it must be a time like 2026-03-01T12:00:00+00:00") from error
-    return clean(who[:60]), moment.isoformat(timespec="microseconds"), how
+def _set_raw_labels_aside(intake: Intake, *, aside: bool) -> None:
+    clips = ClipTable.of(intake.clips)
+    raw = [place for place in np.flatnonzero(clips.subsets == 0).tolist() if clips.labels[place]]
+    intake.raw_labels = len(raw)
+    for place in raw if aside else ():
+        clips.references[place] = clips.references[place] or clips.labels[place]
+        clips.labels[place] = ""
 
 
 def clip_counts(intake: Intake) -> dict[str, int]:
     """How many clips go into each subset."""
-    counts = dict.fromkeys(SUBSETS, 0)
-    for clip in intake.clips:
-        counts[clip.subset] += 1
-    return counts
+    counts = np.bincount(ClipTable.of(intake.clips).subsets, minlength=len(SUBSETS))
+    return dict(zip(SUBSETS, counts.tolist(), strict=True))

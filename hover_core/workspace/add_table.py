@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from hover_core.data.clips import SUBSETS, Clip
+from hover_core.data.clip_table import ClipTable
+from hover_core.data.clips import SUBSETS
 from hover_core.store import clip_rows
 from hover_core.store.transaction import Entry, Transaction, add_labels
 from hover_core.tables.intake import Intake
@@ -40,19 +42,19 @@ class AddForecast:
 
 def forecast(resources: Resources, dataset_id: str, intake: Intake) -> AddForecast:
     """What `add` would do to the clips that the dataset has; nothing is written."""
+    clips = ClipTable.of(intake.clips)
     with resources.store.read() as connection:
-        at = clip_rows.positions_of(connection, dataset_id, [clip.clip_id for clip in intake.clips])
+        at = clip_rows.positions_of(connection, dataset_id, clips.clip_ids)
     state = resources.journal.state(dataset_id)
-    moved = relabelled = 0
-    for clip in intake.clips:
-        position = at.get(clip.clip_id)
-        if position is None:
-            continue
-        code = int(state.label[position])
-        relabelled += bool(clip.label) and code >= 0 and state.names[code] != clip.label
-        gives_subset = intake.subset_given and clip.clip_id not in intake.unsaid
-        moved += gives_subset and SUBSETS[state.subset[position]] != clip.subset
-    return AddForecast(len(at), moved, relabelled)
+    codes = {name: code for code, name in enumerate(state.names)}
+    places = [place for place, clip_id in enumerate(clips.clip_ids) if clip_id in at] if at else []
+    positions = np.array([at[clips.clip_ids[place]] for place in places], np.int64)
+    held = state.label[positions]
+    labels = np.array([codes.get(clips.labels[place], -2) for place in places], np.int64)
+    given = np.array([bool(clips.labels[place]) for place in places], bool)
+    says = np.array([intake.subset_given and clips.clip_ids[place] not in intake.unsaid for place in places], bool)
+    moved = says & (state.subset[positions] != clips.subsets[np.array(places, np.int64)])
+    return AddForecast(len(at), int(moved.sum()), int((given & (held >= 0) & (held != labels)).sum()))
 
 
 def add(
@@ -63,28 +65,33 @@ def add(
     The label codes come in the order of the label names, so that colours do not depend on the order of the rows.
     """
     token = token or secrets.token_hex(16)
+    clips = ClipTable.of(intake.clips)
     with resources.journal.transaction(dataset_id, annotator) as transaction:
         connection = transaction.connection
-        known = clip_rows.positions_of(connection, dataset_id, [clip.clip_id for clip in intake.clips])
-        new = [clip for clip in intake.clips if clip.clip_id not in known]
+        known = clip_rows.positions_of(connection, dataset_id, clips.clip_ids)
+        new = clips.take([place for place, clip_id in enumerate(clips.clip_ids) if clip_id not in known])
         new_positions = clip_rows.add_clips(connection, dataset_id, new)
         _record_evidence(resources, transaction, dataset_id, intake, new)
-        at = {**known, **{clip.clip_id: position for clip, position in zip(new, new_positions, strict=True)}}
-        extras = {known[clip.clip_id]: clip.extra for clip in intake.clips if clip.clip_id in known}
+        at = {**known, **dict(zip(new.clip_ids, new_positions, strict=True))}
+        extras = {
+            known[clip_id]: json.loads(extra)
+            for clip_id, extra in zip(clips.clip_ids, clips.extras, strict=True)
+            if clip_id in known
+        }
         columns_added = clip_rows.add_columns(connection, dataset_id, extras)
-        names = sorted({clip.label for clip in intake.clips if clip.label} - set(transaction.state.names))
+        names = sorted(set(filter(None, clips.labels)) - set(transaction.state.names))
         add_labels(connection, dataset_id, names)
-        if new or columns_added or names:
+        if len(new) or columns_added or names:
             transaction.take_in_new()
-        if new or columns_added:
+        if len(new) or columns_added:
             changes: dict[str, Any] = {"clips_revision": transaction.revision}
             if intake.group_column and new_positions and new_positions[0] == 0:  # the first clips name the groups
                 changes["group_column"] = intake.group_column
             resources.store.set_settings(connection, dataset_id, changes)
-        moved = _move(transaction, intake, at, token) if intake.subset_given and known else 0
+        moved = _move(transaction, clips, intake.unsaid, at, token) if intake.subset_given and known else 0
         entries = [
             Entry(np.array(positions, np.int64), label, source=source)
-            for (label, source), positions in by_label_and_source(intake, at).items()
+            for (label, source), positions in by_label_and_source(clips, intake.sources, at).items()
         ]
         written = (
             transaction.annotate(entries, how="imported", token=token, kind="import", note="table") if entries else None
@@ -94,7 +101,7 @@ def add(
 
 
 def _record_evidence(
-    resources: Resources, transaction: Transaction, dataset_id: str, intake: Intake, new: list[Clip]
+    resources: Resources, transaction: Transaction, dataset_id: str, intake: Intake, new: ClipTable
 ) -> None:
     store = resources.store
 
@@ -102,28 +109,25 @@ def _record_evidence(
         return list(clip_rows.extras(store, dataset_id)), clip_rows.has_groups(store, dataset_id)
 
     settings = store.dataset(dataset_id).settings  # nobody else writes while the transaction is open
-    grouped = any(clip.group for clip in new)
+    grouped = any(new.groups)
     evidence = visibility.record_evidence(settings, intake, grouped=grouped, before=columns_before)
     store.set_settings(transaction.connection, dataset_id, evidence)
 
 
-def _move(transaction: Transaction, intake: Intake, at: Mapping[str, int], token: str) -> int:
+def _move(transaction: Transaction, clips: ClipTable, unsaid: set[str], at: Mapping[str, int], token: str) -> int:
     """Put clips where the table says; how many changed their subset."""
-    with_subset = [clip for clip in intake.clips if clip.clip_id not in intake.unsaid]
-    moves = [
-        (np.array([at[clip.clip_id] for clip in with_subset if clip.subset == subset], np.int64), subset)
-        for subset in SUBSETS
-    ]
+    says = np.array([clip_id not in unsaid for clip_id in clips.clip_ids], bool)
+    positions = np.fromiter(map(at.__getitem__, clips.clip_ids), np.int64, len(clips))
+    moves = [(positions[says & (clips.subsets == number)], name) for number, name in enumerate(SUBSETS)]
     return transaction.move(moves, token=f"{token}/subsets", note="table").changed
 
 
 def by_label_and_source(
-    intake: Intake, at: Mapping[str, int]
+    clips: ClipTable, sources: Mapping[str, tuple[str, str, str]], at: Mapping[str, int]
 ) -> dict[tuple[str, tuple[str, str, str] | None], list[int]]:
     """Positions of the labelled clips of a table, by label and by who gave it when and how (None: the importer)."""
     groups: dict[tuple[str, tuple[str, str, str] | None], list[int]] = {}
-    clip: Clip
-    for clip in intake.clips:
-        if clip.label:
-            groups.setdefault((clip.label, intake.sources.get(clip.clip_id)), []).append(at[clip.clip_id])
+    for clip_id, label in zip(clips.clip_ids, clips.labels, strict=True):
+        if label:
+            groups.setdefault((label, sources.get(clip_id)), []).append(at[clip_id])
     return groups

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Final
 
+from hover_core.data.clip_table import ClipTable
 from hover_core.data.clips import clip_name, file_name, stretch_name
 from hover_core.data.people import OWNER, Person
 from hover_core.errors import FetchError
@@ -165,7 +166,7 @@ def record_evidence(
             roles.setdefault(sources[0], _UNKNOWN)
     roles = dict(roles)
     given = {column: role for column, role in intake.roles.items() if role in _HOLDS}
-    for column in chain(chain.from_iterable(clip.extra for clip in intake.clips), given):
+    for column in chain(ClipTable.of(intake.clips).extra_names, given):
         if roles.get(column, "") in ("", _UNKNOWN):
             roles[column] = given.get(column) or roles.get(column, "")
     if grouped:

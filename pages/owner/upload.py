@@ -11,7 +11,8 @@ from hover_core.audio.segmentation import Cut
 from hover_core.data.names import clean
 from hover_core.errors import HoverError
 from hover_core.store import job_rows
-from hover_core.tables.intake import Intake, guess_columns_of, is_relative
+from hover_core.tables.intake import Intake, guess_columns_of
+from hover_core.tables.row_addresses import is_relative
 from hover_core.tables.rows import RawTable
 from hover_core.workspace.add_table import AddResult
 from hover_core.workspace.dataset import Dataset

@@ -5,7 +5,8 @@ from __future__ import annotations
 import streamlit as st
 
 from hover_core.data.clips import IDENTITIES
-from hover_core.tables.intake import Columns, is_relative
+from hover_core.tables.intake import Columns
+from hover_core.tables.row_addresses import is_relative
 from hover_core.tables.rows import RawTable
 from hover_core.workspace.dataset import Dataset
 from pages.components.text import count_of
