@@ -1,6 +1,6 @@
 """Label sound in bulk: clips become vectors, vectors a map, a lasso on the map a label.
 
-The public names are imported when they are first asked for: `import hover_core` loads neither pandas nor SQLAlchemy.
+The public names are imported at first use: `import hover_core` loads neither pandas nor SQLAlchemy.
 """
 
 import importlib
@@ -41,7 +41,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """A public name, imported now.
+    """The object with a public name, imported now.
 
     Raises
     ------
@@ -54,5 +54,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """All names, also those that were not asked for yet."""
+    """All names, also the public ones that are not imported yet."""
     return sorted({*globals(), *__all__})

@@ -1,4 +1,4 @@
-"""How a recording is cut into clips: the public name of `hover_core.audio.segmentation`."""
+"""`Cut`, the settings for cutting recordings into clips; its home is `hover_core.audio.segmentation`."""
 
 from hover_core.audio.segmentation import Cut
 

@@ -1,8 +1,8 @@
-"""The notebook's face of a dataset, in the form of the guide: `from_pandas`, `dfs`, `compute_nd_embedding`,
+"""The dataset class for notebooks, in the form of hover's guide: `from_pandas`, `dfs`, `compute_nd_embedding`,
 `neighbours`.
 
-It adds to `workspace.Dataset` what reaches up: maps, search, vectors from elsewhere, cutting. Nothing in `hover_core`
-imports it.
+It adds to `workspace.Dataset` the methods that use packages above `workspace`: maps, search, imported vectors, cutting.
+Nothing in `hover_core` imports it.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class SupervisableAudioDataset(Dataset):
     Attributes
     ----------
     feature_key, label_key : the names of the columns that hold the address and the label
-    vectorizer : what `compute_nd_embedding` was given last
+    vectorizer : the name or callable of the last call of `vectorize`; None before the first
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class SupervisableAudioDataset(Dataset):
     ) -> SupervisableAudioDataset:
         """A dataset of the clips in a table; the same clips again open the same dataset, with all its labels.
 
-        What is known of a clip already stays: neither labels nor subsets of the table overwrite what people did since.
+        For a clip that the dataset has already nothing changes: the table overwrites neither its label nor its subset.
 
         Parameters
         ----------
@@ -79,7 +79,7 @@ class SupervisableAudioDataset(Dataset):
             One row a clip. `feature_key` holds its URL, `label_key` its label (empty or `ABSTAIN`: none), `SUBSET` its
             subset (raw, train, dev or test; without that column all are raw).
         name
-            What the dataset is called; by default a name made of its clips.
+            Name of the dataset; by default it is derived from the ids of the clips.
         raw_labels
             `keep` the labels of raw rows, or set them aside as `reference`. By default they are set aside, as hover
             does, unless the table says who gave them (it is an export of ours).
@@ -87,7 +87,7 @@ class SupervisableAudioDataset(Dataset):
         Raises
         ------
         TableError
-            A row is no clip; every such row is named.
+            The table has no column `feature_key`, or rows of it are no clips; the message names the first ten.
         """
         if feature_key not in df.columns:
             raise TableError(f"the table has no column “{feature_key}”: feature_key names the one with the URLs")
@@ -99,21 +99,24 @@ class SupervisableAudioDataset(Dataset):
         if raw_labels is None:
             raw_labels = "keep" if columns.annotator and columns.how else "reference"
         datasets = Datasets(store)
-        drawn = plan_intake(table, columns, raw_labels=raw_labels, local_folder=True)
-        if drawn.refused:
-            listed = "; ".join(f"row {bad.row - 2}: {bad.reason}" for bad in drawn.refused[:10])
-            no_clips = "1 row is no clip" if len(drawn.refused) == 1 else f"{len(drawn.refused):,} rows are no clips"
-            raise TableError(f"{no_clips}: {listed}")
-        names = hashlib.sha256("".join(sorted(clip.clip_id for clip in drawn.clips)).encode()).hexdigest()
+        draft = plan_intake(table, columns, raw_labels=raw_labels, local_folder=True)
+        if draft.refused:
+            reasons = "; ".join(f"row {bad.row - 2}: {bad.reason}" for bad in draft.refused[:10])
+            no_clips = "1 row is no clip" if len(draft.refused) == 1 else f"{len(draft.refused):,} rows are no clips"
+            raise TableError(f"{no_clips}: {reasons}")
+        names = hashlib.sha256("".join(sorted(clip.clip_id for clip in draft.clips)).encode()).hexdigest()
         name = clean(name or "") or f"notebook {names[:8]}"
-        found = [row.id for row in datasets.store.datasets(archived=True) if row.name == name]
+        same_name_ids = [row.id for row in datasets.store.datasets(archived=True) if row.name == name]
         dataset = cls(
-            datasets, found[0] if found else datasets.new(name).id, feature_key=feature_key, label_key=label_key
+            datasets,
+            same_name_ids[0] if same_name_ids else datasets.new(name).id,
+            feature_key=feature_key,
+            label_key=label_key,
         )
         intake = dataset.plan(table, columns, raw_labels=raw_labels, local_folder=True)
-        known = set(dataset.clips()["clip_id"])
-        intake.clips = [clip for clip in intake.clips if clip.clip_id not in known]
-        dataset.add(intake)  # also where no clip is new: what its columns hold is recorded
+        existing_ids = set(dataset.clips()["clip_id"])
+        intake.clips = [clip for clip in intake.clips if clip.clip_id not in existing_ids]
+        dataset.add(intake)  # even without new clips: it records what the columns hold
         return dataset
 
     @property
@@ -139,16 +142,22 @@ class SupervisableAudioDataset(Dataset):
                 frame[column] = [extra.get(column, "") for extra in clips["extra"]]
         embedding = self.embedding()
         if embedding is not None:
-            placed = self.coordinates(embedding)
+            points = self.coordinates(embedding)
             for axis in range(embedding.dimension):
-                frame[f"embed_{embedding.dimension}d_{axis}"] = placed[:, axis]
+                frame[f"embed_{embedding.dimension}d_{axis}"] = points[:, axis]
         return frame
 
     def vectorize(self, vectorizer: Callable[[str], Any] | str) -> str:
-        """Give every clip that has none a vector, and return the vectorizer's key.
+        """Compute a vector for every clip without one, and return the vectorizer's key.
 
-        `vectorizer` is a name from `hover_core.vectorizers`, or any callable URL → array of one length. What a callable
-        raises is recorded as the clip's failure; the others go on. Interrupted work resumes where it was.
+        `vectorizer` is a name from `hover_core.vectorizers`, or any callable URL → array [shape=(d,)] with the same `d`
+        for all clips. An error in a callable is recorded as the failure of that clip, and the others go on. After an
+        interruption the same call resumes.
+
+        Raises
+        ------
+        Refused
+            There is no vectorizer of this name, or another job of this dataset is running.
         """
         if isinstance(vectorizer, str) and vector_keys.is_imported(self.store, self.id, vectorizer):
             self.vectorizer = vectorizer
@@ -165,8 +174,8 @@ class SupervisableAudioDataset(Dataset):
         urls = self.clips()["url"].tolist()
         with self.store.read() as connection:
             width = vector_rows.width(connection, self.id, key)
-        have = set(vector_rows.vectorized_positions(self.store, self.id, key).tolist())
-        pending = [position for position in range(len(urls)) if position not in have]
+        with_vector = set(vector_rows.vectorized_positions(self.store, self.id, key).tolist())
+        pending = [position for position in range(len(urls)) if position not in with_vector]
         for start in range(0, len(pending), vector_rows.BLOCK_ROWS):
             block = pending[start : start + vector_rows.BLOCK_ROWS]
             width = self._vectorize_block(vectorizer, key, block, urls, width)
@@ -175,35 +184,38 @@ class SupervisableAudioDataset(Dataset):
     def _vectorize_block(
         self, vectorizer: Callable[[str], Any], key: str, block: Sequence[int], urls: Sequence[str], width: int | None
     ) -> int | None:
-        done: list[tuple[int, Floats]] = []
-        failed: dict[int, str] = {}
+        vectors: list[tuple[int, Floats]] = []
+        failures: dict[int, str] = {}
         try:
             for position in block:
                 try:
                     vector = np.asarray(vectorizer(urls[position]), np.float32)
                 except Exception as error:
-                    failed[position] = f"{type(error).__name__}: {error}"
+                    failures[position] = f"{type(error).__name__}: {error}"
                     continue
-                wrong = _wrong_vector(vector, width)
-                if wrong:
-                    failed[position] = wrong
+                problem = _vector_problem(vector, width)
+                if problem:
+                    failures[position] = problem
                 else:
                     width = len(vector)
-                    done.append((position, vector))
-        finally:  # also after Ctrl-C: what was computed is kept
+                    vectors.append((position, vector))
+        finally:  # also after Ctrl-C, to store the vectors that were computed
             with self.store.write() as connection:
-                if done:
-                    places = [position for position, _ in done]
-                    vector_rows.add_vectors(connection, self.id, key, places, np.stack([vector for _, vector in done]))
-                vector_rows.add_failures(connection, self.id, key, failed)
+                if vectors:
+                    places = [position for position, _ in vectors]
+                    vector_rows.add_vectors(
+                        connection, self.id, key, places, np.stack([vector for _, vector in vectors])
+                    )
+                vector_rows.add_failures(connection, self.id, key, failures)
         return width
 
     def compute_nd_embedding(
         self, vectorizer: Callable[[str], Any] | str, method: str = "umap", dimension: int = 2, **kwargs: Any
     ) -> Reducer:
-        """Vectorize, reduce to `dimension` numbers and remember both; any `kwargs` go to the reducer.
+        """Vectorize all clips, reduce the vectors to `dimension` numbers and store both; `kwargs` go to the reducer.
 
-        The reducer is fitted on raw, train and dev; test is only transformed. Returns the fitted `Reducer`.
+        The reducer is fitted on raw, train and dev; test is only transformed. Returns the fitted `Reducer`. Errors are
+        those of `vectorize` and of `maps.embed`.
         """
         key = self.vectorize(vectorizer)
         return self.embed(key, method, dimension=dimension, **kwargs)
@@ -220,9 +232,10 @@ class SupervisableAudioDataset(Dataset):
         parent: int | None = None,
         **settings: Any,
     ) -> Reducer:
-        """Make a map: fit on raw, train and dev, transform test, write it down, return the fitted reducer.
+        """Make a map: fit on raw, train and dev, transform test, store the result, return the fitted reducer.
 
-        `only` some clips make a map of a part, whose `parent` is the map that they were chosen on. See `maps.embed`.
+        With `only` the map shows just these clips [shape=(n,), int64]; `parent` is then the id of the map that they
+        were selected on. Parameters and errors are those of `maps.embed`.
         """
         return maps.embed(
             self,
@@ -237,7 +250,7 @@ class SupervisableAudioDataset(Dataset):
         )
 
     def place(self) -> int:
-        """Place the clips that were vectorized since the map was drawn; nothing on it moves. How many there were.
+        """Place the clips that were vectorized since the map was drawn, and return their number; no other clip moves.
 
         Raises
         ------
@@ -247,45 +260,45 @@ class SupervisableAudioDataset(Dataset):
         return maps.place_new(self)
 
     def add_vectors(self, source: Source, *, name: str, wrong: str = "refuse") -> imported_vectors.ImportPlan:
-        """Bring vectors along that were computed elsewhere; the answer's `key` is a vectorizer for map and search.
+        """Import vectors that were computed elsewhere; `key` of the result is a vectorizer for map and search.
 
         Parameters
         ----------
         source
             A `.parquet` or `.npz` file, its bytes, or `{"ids": …, "vectors": …}` [shape=(n,), shape=(n, d)]; an id is
-            the clip's own, that of its table, or its address. See `imported_vectors.read_vectors`.
+            the clip's id, its id in the table that it came with, or its URL. See `imported_vectors.read_vectors`.
         name
-            What they are called, for example the model that made them.
+            Name of the vectors, for example of the model that computed them.
         wrong
-            What becomes of a file with rows that cannot be used (no such clip, NaN, another length, twice the same
-            clip): `refuse` all of it, or `leave out` those rows.
+            How to treat rows that cannot be used (no such clip, NaN, another length, the same clip twice): `refuse` the
+            whole file, or `leave out` these rows.
 
         Raises
         ------
         TableError
-            It cannot be read, or rows of it cannot be used; each is named.
+            The source cannot be read, or rows of it cannot be used; the message says which.
         Refused
-            The name says nothing, or has vectors of another length already.
+            `name` has no letter or digit, or vectors of this name have another length.
 
         Examples
         --------
-        >>> brought = dataset.add_vectors({"ids": ids, "vectors": vectors}, name="clap")    # doctest: +SKIP
-        >>> dataset.compute_nd_embedding(brought.key, "umap")                              # doctest: +SKIP
+        >>> imported = dataset.add_vectors({"ids": ids, "vectors": vectors}, name="clap")       # doctest: +SKIP
+        >>> dataset.compute_nd_embedding(imported.key, "umap")                                # doctest: +SKIP
         """
         return imported_vectors.import_vectors(self, source, name=name, wrong=wrong)
 
     def add_cut(self, intake: Intake, cut: Cut, *, labels: str = "aside") -> CutResult:
-        """Cut the recordings of a table into clips and add these; blocks until it is done. See `queue.start_cut`."""
+        """Cut the recordings of a table into clips, add these, return when all are there. See `queue.start_cut`."""
         from hover_core.jobs.cut import cut_here
 
         return cut_here(self, intake, cut, labels=labels)
 
     def neighbours(self, query: Query, k: int = 50, **options: Any) -> tuple[Positions, Floats]:
-        """The `k` clips that sound most like `query`, best first, and their cosines.
+        """The `k` clips that sound most like `query`, best first, and their cosines. [shape=(k,), shape=(k,), float32]
 
         `query` is a clip's position, a URL (it need not be in the table), the bytes of a sound file, a
-        `search.Stretch` of a clip, a vector, or a list of these. A clip does not answer itself. `options` and errors
-        are those of `find`, which also tells how near each is compared with all clips.
+        `search.Stretch` of a clip, a vector, or a list of these. The clips of the query are not among the results.
+        `options` and errors are those of `find`, whose result also says how near each is compared with all clips.
 
         Examples
         --------
@@ -295,11 +308,17 @@ class SupervisableAudioDataset(Dataset):
         return search.neighbours(self, query, k, **options)
 
     def find(self, query: Query | PreparedQuery, k: int | None = 50, **options: Any) -> Ranking:
-        """The same as a `search.Ranking`; options are those of `search.find`."""
+        """The `k` clips most like `query` as a `search.Ranking`; options and errors are those of `search.find`."""
         return search.find(self, query, k, **options)
 
     def vector_of(self, url: str) -> Floats:
-        """The vector of a URL by the vectorizer in use."""
+        """The vector of the sound behind a URL, by the vectorizer in use. [shape=(d,), float32]
+
+        Raises
+        ------
+        SoundError
+            There is no sound behind the URL, or the notebook's vectorizer failed on it.
+        """
         if callable(self.vectorizer):
             try:
                 return np.asarray(self.vectorizer(url), np.float32)
@@ -308,9 +327,9 @@ class SupervisableAudioDataset(Dataset):
         return search.vector_of_url(self, url, self.vectorizer_key)
 
 
-def _wrong_vector(vector: Floats, width: int | None) -> str:
+def _vector_problem(vector: Floats, width: int | None) -> str:
     if vector.ndim != 1 or not len(vector):
-        return f"the vectorizer returned an array of shape {vector.shape}: one row of numbers is wanted"
+        return f"the vectorizer returned an array of shape {vector.shape}: it must be one row of numbers"
     if not np.isfinite(vector).all():
         return "the vectorizer returned a vector with NaN or infinity"
     if width is not None and width != len(vector):

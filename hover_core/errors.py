@@ -1,4 +1,4 @@
-"""The tree of errors. Every message names what, which value, and what would be right.
+"""The tree of errors. Every message names the thing, its value, and what would be right.
 
 HoverError
 ├── TableError      a table, a row or a column that cannot be read as clips
@@ -35,9 +35,9 @@ class RefusedHost(FetchError):
     Attributes
     ----------
     host_port : str
-        What to put into `allowed_hosts`, for example `"127.0.0.1:8000"`.
+        The entry for `allowed_hosts` that would allow it, for example `"127.0.0.1:8000"`.
     redirected : bool
-        A server sent us there. Do not offer to allow that: the server chose the address, not the person.
+        A redirect led there. Do not offer to allow it: the server chose the address, not the person.
     operator_only : bool
         The owner of a dataset cannot allow it (`dataset_hosts`): it may be a cloud's metadata server, for example.
     """

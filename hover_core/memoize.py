@@ -1,7 +1,7 @@
 """A decorator that remembers what a function returned, in memory and on disk, without pickle.
 
-The guide's notebook used `wrappy.memoize(cache_limit=…, persist_path=…)`; this one is used the same way. What it keeps
-is a SQLite file of numbers and JSON, so that opening somebody else's cache cannot run their code.
+The guide's notebook used `wrappy.memoize(cache_limit=…, persist_path=…)`; this one takes the same arguments. Its file
+is SQLite with numbers and JSON in it, so that opening somebody else's cache cannot run their code.
 """
 
 from __future__ import annotations
@@ -31,16 +31,17 @@ def memoize(
     Parameters
     ----------
     cache_limit
-        How many results are kept; the oldest go first.
+        Number of results to keep; the oldest go first.
     persist_path
-        A file that keeps them across sessions (SQLite inside, whatever its ending). Without it they live in memory.
+        A file that keeps the results across sessions (SQLite inside, whatever its ending); None: in memory only.
 
     Raises
     ------
     StoreError
         At the first call, if `persist_path` is a file of another kind.
     TypeError
-        At a call, if an argument is no plain value, or a result is no number, text, list, dict or array of numbers.
+        At a call, if an argument is not a number, text, list or dict, or a result is none of these and no array of
+        numbers.
 
     Examples
     --------
@@ -52,20 +53,20 @@ def memoize(
     """
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
-        kept = _Memo(cache_limit, persist_path)
+        memo = _Memo(cache_limit, persist_path)
 
         @functools.wraps(function)
         def remembered(*args: P.args, **kwargs: P.kwargs) -> R:
-            # with its name, because two functions may be given one file
+            # the name is part of the key, because two functions may share a file
             name = getattr(function, "__qualname__", "")
             key = json.dumps([name, _plain(list(args)), _plain(kwargs)], sort_keys=True)
-            found = kept.get(key)
-            if found is None:
+            entry = memo.get(key)
+            if entry is None:
                 result = function(*args, **kwargs)
-                found = _pack(result)
-                kept.put(key, found)
+                entry = _pack(result)
+                memo.put(key, entry)
                 return result
-            return _unpack(*found)
+            return _unpack(*entry)
 
         return remembered
 
@@ -77,10 +78,10 @@ class _Memo:
         self._limit = limit
         self._path = Path(path) if path is not None else None
         self._lock = threading.Lock()
-        self._open: sqlite3.Connection | None = None
+        self._database: sqlite3.Connection | None = None
 
     def _connection(self) -> sqlite3.Connection:
-        if self._open is None:
+        if self._database is None:
             if self._path is not None:
                 self._path.parent.mkdir(parents=True, exist_ok=True)
             connection = sqlite3.connect(self._path or ":memory:", check_same_thread=False, timeout=30)
@@ -92,17 +93,17 @@ class _Memo:
             except sqlite3.DatabaseError as error:
                 connection.close()
                 raise StoreError(f"{self._path} is no file of memoize (perhaps a pickle): give another path") from error
-            self._open = connection
-        return self._open
+            self._database = connection
+        return self._database
 
     def get(self, key: str) -> tuple[str, bytes] | None:
         with self._lock:
-            found = self._connection().execute("SELECT kind, value FROM kept WHERE key = ?", (key,)).fetchone()
-        return (found[0], found[1]) if found else None
+            row = self._connection().execute("SELECT kind, value FROM kept WHERE key = ?", (key,)).fetchone()
+        return (row[0], row[1]) if row else None
 
-    def put(self, key: str, packed: tuple[str, bytes]) -> None:
+    def put(self, key: str, entry: tuple[str, bytes]) -> None:
         with self._lock, self._connection() as connection:
-            connection.execute("INSERT OR REPLACE INTO kept (key, kind, value) VALUES (?, ?, ?)", (key, *packed))
+            connection.execute("INSERT OR REPLACE INTO kept (key, kind, value) VALUES (?, ?, ?)", (key, *entry))
             connection.execute("DELETE FROM kept WHERE number <= (SELECT max(number) FROM kept) - ?", (self._limit,))
 
 
@@ -124,7 +125,7 @@ def _unpack(kind: str, value: bytes) -> Any:
 
 
 def _plain(value: Any) -> Any:
-    """`value` if JSON gives back the same; a tuple would come back as a list, a number as a key as text."""
+    """`value` itself, if it survives JSON unchanged: a tuple would return as a list, a key that is a number as text."""
     if value is None or type(value) in (str, int, float, bool):
         return value
     if type(value) is list:

@@ -1,6 +1,6 @@
-"""What other packages add: vectorizers and reducers, by entry points. See docs/extending.md.
+"""Vectorizers and reducers that other packages add by entry points. See docs/extending.md.
 
-Whoever installs a package on the operator's machine is trusted with it, as with any other code.
+A package that is installed on the operator's machine is trusted, like any other code there.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ REDUCERS: Final = "hover_core.reducers"
 
 @dataclass(frozen=True)
 class Plugins:
-    """What a group of entry points holds: the objects by name, and a sentence for each that cannot be used."""
+    """The objects of a group of entry points by name, and a sentence for each entry point that cannot be loaded."""
 
     objects: dict[str, Any]
     problems: tuple[str, ...]
@@ -23,7 +23,7 @@ class Plugins:
 
 @functools.cache
 def plugins(group: str) -> Plugins:
-    """The objects of a group of entry points, in the order of their names."""
+    """The objects of a group of entry points, in the order of their names; an error in one is a problem, not raised."""
     from importlib.metadata import entry_points
 
     objects: dict[str, Any] = {}
@@ -31,6 +31,6 @@ def plugins(group: str) -> Plugins:
     for point in sorted(entry_points(group=group), key=lambda point: point.name):
         try:
             objects[point.name] = point.load()
-        except Exception as error:  # somebody else's code: whatever it raises, the page says so and goes on
+        except Exception as error:  # somebody else's code may raise anything: the page shows it and goes on
             problems.append(f"{point.name} ({point.value}) cannot be loaded: {type(error).__name__}: {error}")
     return Plugins(objects, tuple(problems))

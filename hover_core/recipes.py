@@ -1,4 +1,4 @@
-"""How a notebook hands a dataset to the app."""
+"""The recipe that opens a notebook's dataset in the app."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hover_core.workspace.dataset import Dataset
 
 @dataclass(frozen=True)
 class AnnotatorApp:
-    """The command that serves a dataset, and the address where it is then found."""
+    """The command that starts the app, and the address of the dataset's map in it."""
 
     command: str
     address: str
@@ -30,7 +30,7 @@ class AnnotatorApp:
 
 
 def simple_annotator(dataset: Dataset, *, port: int = 8501) -> AnnotatorApp:
-    """Say how to open the lasso map of this dataset on this machine.
+    """The command and the address that open the lasso map of this dataset on this machine.
 
     The app reads the same store as the notebook: labels made there are in `dataset.dfs` at once.
 
@@ -40,7 +40,7 @@ def simple_annotator(dataset: Dataset, *, port: int = 8501) -> AnnotatorApp:
     >>> interactive_plot  # doctest: +SKIP
     """
     script = Path(__file__).resolve().parent.parent / "streamlit_app.py"
-    # from a wheel the library comes alone, and the app is run in a clone
+    # a wheel holds the library alone: the app is then run from a clone
     words = [
         "streamlit",
         "run",
@@ -52,7 +52,7 @@ def simple_annotator(dataset: Dataset, *, port: int = 8501) -> AnnotatorApp:
     ]
     command = shlex.join([f"HOVER_DATA={settings.data_folder()}", *words])
     if dataset.store.url != f"sqlite:///{settings.data_folder() / 'hover.sqlite'}":
-        # without the password: notebooks are shown around
-        shown = make_url(dataset.store.url).render_as_string(hide_password=True)
-        command = shlex.join([f"HOVER_DATABASE_URL={shown}"]) + " " + command
+        # without the password: people share notebooks
+        address = make_url(dataset.store.url).render_as_string(hide_password=True)
+        command = shlex.join([f"HOVER_DATABASE_URL={address}"]) + " " + command
     return AnnotatorApp(command, f"http://localhost:{port}/label?dataset={dataset.id}")

@@ -1,4 +1,4 @@
-"""What the operator of a machine decides, read from the environment once it is asked for."""
+"""The settings of the operator of a machine, read from the environment at each call."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ def data_folder() -> Path:
 
 
 def database_url(otherwise: str = "") -> str:
-    """`HOVER_DATABASE_URL`, else `otherwise`, else one SQLite file in the data folder.
+    """`HOVER_DATABASE_URL`, else `otherwise`, else the address of one SQLite file in the data folder.
 
-    The form is SQLAlchemy's; `postgres://…` and `postgresql://…` are read too.
+    The form is SQLAlchemy's; `postgres://…` and `postgresql://…` are accepted too.
     """
     url = os.environ.get("HOVER_DATABASE_URL", "").strip() or otherwise.strip()
     if not url:
@@ -57,30 +57,30 @@ def models() -> Path | None:
 
 
 def cache_bytes() -> int:
-    """`HOVER_CACHE_BYTES`: how much fetched sound is kept on disk; 5 GB unless told."""
+    """`HOVER_CACHE_BYTES`: the most fetched sound to keep on disk [bytes]; 5 GB by default."""
     return int(os.environ.get("HOVER_CACHE_BYTES") or 5_000_000_000)
 
 
 def table_bytes() -> int:
-    """`HOVER_TABLE_BYTES`: what one table, or one file of vectors, may take once it is unpacked.
+    """`HOVER_TABLE_BYTES`: the most that one table, or one file of vectors, may take once it is unpacked [bytes].
 
-    Unless told 4 GB, or a quarter of the machine's memory if that is less.
+    By default 4 GB, or a quarter of the machine's memory if that is less.
 
     Raises
     ------
     Refused
-        It is no number.
+        The variable is no whole number above 0.
     """
     return _positive("HOVER_TABLE_BYTES") or min(4_000_000_000, _memory_bytes() // 4)
 
 
 def table_rows() -> int:
-    """`HOVER_TABLE_ROWS`: how many rows one table, or one file of vectors, may have; two million unless told.
+    """`HOVER_TABLE_ROWS`: the most rows of one table, or of one file of vectors; two million by default.
 
     Raises
     ------
     Refused
-        It is no number.
+        The variable is no whole number above 0.
     """
     return _positive("HOVER_TABLE_ROWS") or 2_000_000
 
@@ -91,7 +91,7 @@ def dask_scheduler() -> str:
     Raises
     ------
     Refused
-        It is no address of a scheduler.
+        The variable does not begin with `tcp://` or `tls://`.
     """
     address = os.environ.get("HOVER_DASK_SCHEDULER", "").strip()
     if address and not address.startswith(("tcp://", "tls://")):
@@ -100,13 +100,16 @@ def dask_scheduler() -> str:
 
 
 def folders() -> dict[str, Path]:
-    """The folders from which addresses may name files: scheme → folder, `demo` and perhaps `local`."""
+    """The folders whose files a table may name, by scheme: `demo`, and `local` if there is an `audio_root`."""
     root = audio_root()
     return {"demo": demo.FOLDER, **({} if root is None else {"local": root})}
 
 
 def take_secrets_from(give: Callable[[], Mapping[str, Any]]) -> None:
-    """Where sources are besides `HOVER_SOURCES`: asked anew each time, so that a new token counts at once."""
+    """Set a function that gives sources besides `HOVER_SOURCES`.
+
+    `sources` calls it each time, so that a new token counts at once.
+    """
     global _secrets
     _secrets = give
 
@@ -117,19 +120,25 @@ def sources() -> tuple[Source, ...]:
     Raises
     ------
     Refused
-        They cannot be read; the message shows no value.
+        The sources cannot be read; the message shows no secret.
     """
     return read_sources(sources_text())
 
 
 def sources_text() -> str:
-    """All sources as a value for `HOVER_SOURCES`, for a process of ours. It holds secrets: no log, no argument."""
-    named = json.loads(sources_json(os.environ.get("HOVER_SOURCES", "")))
-    return json.dumps({**named, **_secrets()}, default=str)
+    """All sources as JSON, for `HOVER_SOURCES` of a child process. It holds secrets: never log or print it.
+
+    Raises
+    ------
+    Refused
+        `HOVER_SOURCES` cannot be read.
+    """
+    from_environment = json.loads(sources_json(os.environ.get("HOVER_SOURCES", "")))
+    return json.dumps({**from_environment, **_secrets()}, default=str)
 
 
 def _positive(name: str) -> int:
-    """A whole number of the environment; 0 if it is not set."""
+    """A whole number from the environment; 0 if it is not set."""
     value = os.environ.get(name, "").strip()
     if value and not (value.isascii() and value.isdigit() and int(value[:20]) > 0):
         raise Refused(f"{name}={value[:40]!r} must be a whole number, 1 or more")

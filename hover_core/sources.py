@@ -1,8 +1,8 @@
-"""Private sound: with which headers, queries and credentials the operator lets some addresses be fetched.
+"""Sources of private sound: the headers, query and credentials with which the operator lets some addresses be fetched.
 
 A `Source` belongs to the operator, never to a table or a dataset: it is read from the environment or from secrets, kept
-in memory only, and its `repr` shows no value. It covers addresses by scheme, host, port and the beginning of the path;
-what it adds goes to those and nowhere else, which `fetch` sees to.
+in memory only, and its `repr` shows no secret. It covers addresses by scheme, host, port and the beginning of the path;
+the fetcher sends its secrets to these addresses and to no other.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ _NO_VALUE = re.compile(r"[^\t\x20-\x7e\xa0-\xff]")
 
 @dataclass(frozen=True)
 class AddressPrefix:
-    """Addresses that begin alike. An empty `host` is every bucket of the scheme."""
+    """All addresses with this scheme, host and beginning of the path; an empty `host`: every bucket of the scheme."""
 
     scheme: str
     host: str
     path: str
 
     def covers(self, scheme: str, host: str, path: str) -> bool:
-        """Whether an address lies here. `host` is `host:port`, for buckets the bucket; `path` begins with a slash."""
+        """Whether an address begins like this. `host` is `host:port`, or a bucket; `path` begins with a slash."""
         if scheme != self.scheme or (self.host and host != self.host):
             return False
         rest = path[len(self.path) :] if path.startswith(self.path) else None
@@ -50,15 +50,15 @@ class AddressPrefix:
 
 @dataclass(frozen=True, repr=False)
 class Source:
-    """What the operator gives for some addresses.
+    """Headers, query and credentials for some addresses.
 
     Attributes
     ----------
-    name : what the operator calls it; the only part that is ever shown.
-    places : what it covers.
-    headers : sent with every request to those places.
-    query : put at the end of those addresses, `a=1&b=2`.
-    options : for buckets: what the file system takes (`key`, `secret`, `endpoint_url`, `token`, …), as JSON.
+    name : the operator's name for it; no other part is ever shown.
+    places : the addresses that it covers.
+    headers : sent with every request to these addresses.
+    query : appended to these addresses, `a=1&b=2`.
+    options : for buckets, the options of the fsspec file system (`key`, `secret`, `endpoint_url`, `token`, …), as JSON.
     datasets : names or ids of the datasets that may use it; empty for all.
     """
 
@@ -74,14 +74,20 @@ class Source:
 
 
 def closest_source(sources: Sequence[Source], scheme: str, host: str, path: str) -> Source | None:
-    """The source that covers an address most closely, or None."""
-    found = [
+    """The source with the longest prefix that covers an address, or None. Arguments as in `AddressPrefix.covers`.
+
+    Examples
+    --------
+    >>> closest_source(read_sources('{"all": {"hosts": ["s3://"]}}'), "s3", "bucket", "/owl.wav")
+    Source('all')
+    """
+    matches = [
         (len(place.host), len(place.path), -number, source)
         for number, source in enumerate(sources)
         for place in source.places
         if place.covers(scheme, host, path)
     ]
-    return max(found, key=lambda one: one[:3])[3] if found else None
+    return max(matches, key=lambda match: match[:3])[3] if matches else None
 
 
 def for_dataset(sources: Sequence[Source], names: Collection[str]) -> tuple[Source, ...]:
@@ -98,37 +104,47 @@ def read_sources(text: str) -> tuple[Source, ...]:
     Raises
     ------
     Refused
-        It cannot be read; the message shows no value.
+        The text or the file cannot be read, or a source in it is malformed; the message shows no secret.
+
+    Examples
+    --------
+    >>> read_sources('{"archive": {"hosts": ["sound.example.org/clips/"], "headers": {"X-Key": "secret"}}}')
+    (Source('archive'),)
     """
     return _parse(sources_json(text))
 
 
 def sources_json(text: str) -> str:
-    """The same, as JSON of a table; empty is no sources.
+    """The sources in a JSON text, or in the TOML file that it names, as JSON `{name: source}`.
 
     Raises
     ------
     Refused
-        It is neither.
+        The text is neither JSON nor the path of a TOML file that can be read.
+
+    Examples
+    --------
+    >>> sources_json("")
+    '{}'
     """
     text = text.strip()
     try:
         if not text or text.startswith("{"):
-            given = json.loads(text or "{}")
+            table = json.loads(text or "{}")
         else:
-            given = tomllib.loads(Path(text).expanduser().read_text("utf-8"))
+            table = tomllib.loads(Path(text).expanduser().read_text("utf-8"))
             for part in ("hover", "sources"):
-                given = given.get(part, given) if isinstance(given, dict) else given
+                table = table.get(part, table) if isinstance(table, dict) else table
     except OSError:
         raise Refused("HOVER_SOURCES names no file that can be read: give a TOML file, or JSON") from None
-    except ValueError:  # not chained: the words of the error may hold a piece of the text
+    except ValueError:  # not chained: the message of the error may hold a piece of the text
         raise Refused(
             'the sources cannot be read: JSON looks like {"name": {"hosts": […], "headers": {…}}}, '
             "TOML like [hover.sources.name]"
         ) from None
-    if not isinstance(given, dict):
+    if not isinstance(table, dict):
         raise Refused("the sources are no table of names: [hover.sources.name]")
-    return json.dumps(given, default=str)
+    return json.dumps(table, default=str)
 
 
 @functools.lru_cache(maxsize=8)
@@ -136,17 +152,17 @@ def _parse(text: str) -> tuple[Source, ...]:
     return tuple(_source(name, values) for name, values in json.loads(text).items())
 
 
-def _source(name: str, given: Any) -> Source:
+def _source(name: str, table: Any) -> Source:
     where = f"the source “{name}”"
-    if not isinstance(given, dict):
+    if not isinstance(table, dict):
         raise Refused(f"{where} is no table: it has hosts, and headers, a query or options")
-    unknown = [key for key in given if key not in _KEYS]
+    unknown = [key for key in table if key not in _KEYS]
     if unknown:
         raise Refused(f"{where} has “{unknown[0]}”, which means nothing here: use {', '.join(_KEYS)}")
-    headers, options, query = given.get("headers", {}), given.get("options", {}), given.get("query", "")
+    headers, options, query = table.get("headers", {}), table.get("options", {}), table.get("query", "")
     if not (isinstance(headers, dict) and isinstance(options, dict) and isinstance(query, str)):
         raise Refused(f"{where}: headers and options are tables, query is a text")
-    places = tuple(_place(word, where) for word in _words(given.get("hosts"), f"{where}: hosts"))
+    places = tuple(_place(word, where) for word in _words(table.get("hosts"), f"{where}: hosts"))
     if not places:
         raise Refused(f"{where} names no hosts: give for example hosts = ['https://sound.example.org/clips/']")
     for header, value in headers.items():
@@ -155,17 +171,17 @@ def _source(name: str, given: Any) -> Source:
         if not isinstance(value, str) or _NO_VALUE.search(value):
             raise Refused(f"{where}: the value of {header} is no line of text")
     query = urllib.parse.quote(query.lstrip("?&"), safe="!$&'()*+,/:;=?@[]~%-._")
-    datasets = frozenset(_words(given.get("datasets", []), f"{where}: datasets"))
+    datasets = frozenset(_words(table.get("datasets", []), f"{where}: datasets"))
     return Source(
         name, places, tuple(headers.items()), query, json.dumps(options, sort_keys=True, default=str), datasets
     )
 
 
-def _words(given: Any, where: str) -> list[str]:
-    given = [given] if isinstance(given, str) else given
-    if not isinstance(given, list) or not all(isinstance(word, str) and word.strip() for word in given):
+def _words(words: Any, where: str) -> list[str]:
+    words = [words] if isinstance(words, str) else words
+    if not isinstance(words, list) or not all(isinstance(word, str) and word.strip() for word in words):
         raise Refused(f"{where} must be a list of texts")
-    return [word.strip() for word in given]
+    return [word.strip() for word in words]
 
 
 def _place(word: str, where: str) -> AddressPrefix:
@@ -177,21 +193,21 @@ def _place(word: str, where: str) -> AddressPrefix:
     except ValueError:
         port, host, parts = 0, "", urllib.parse.urlsplit("")
     scheme = parts.scheme.lower()
-    wrong = Refused(
+    refusal = Refused(
         f"{where}: one of its hosts cannot be read: write https://host/path/, http://host:port, s3://bucket/ or s3://"
     )
     if "@" in parts.netloc or parts.query or parts.fragment:
-        raise wrong
+        raise refusal
     path = parts.path or "/"
     if scheme in BUCKET_SCHEMES:
         return AddressPrefix(scheme, parts.netloc, path)
     if scheme not in _PORTS or not host or port == 0 or "*" in host:
-        raise wrong
+        raise refusal
     host = f"[{host}]" if ":" in host else host
     return AddressPrefix(scheme, f"{host}:{port or _PORTS[scheme]}", path)
 
 
 def _straight(path: str) -> bool:
-    """Whether a path leads where it says: no `..` by which a server would leave the beginning that was compared."""
+    """Whether a path has no `..`, by which a server would leave the prefix that the path was compared with."""
     segments = urllib.parse.unquote(path).replace("\\", "/").split("/")
     return not any(segment.partition(";")[0] in (".", "..") for segment in segments)

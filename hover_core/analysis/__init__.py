@@ -1,1 +1,1 @@
-"""What vectors and labels say: search, maps, near-duplicates, leaks, confounds, facets; none imports another."""
+"""Results from vectors and labels: search, maps, near-duplicates, leaks, confounds, facets; none imports another."""

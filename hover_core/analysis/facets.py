@@ -1,4 +1,4 @@
-"""What clips can be coloured and filtered by, beside label and subset: one value a clip, in clip order."""
+"""Facets: values to colour and filter clips by, beside label and subset. One value a clip, in clip order."""
 
 from __future__ import annotations
 
@@ -33,9 +33,10 @@ class Facet:
 
     Attributes
     ----------
-    values : numbers, NaN where there is none; None for a categorical column [shape=(n,), float32]
-    codes : index into `names`, `NONE` where there is none; None for a numeric column [shape=(n,), uint16]
-    confidence : 0 to 255, how sure each value is, if the column says so [shape=(n,), uint8]
+    values : numbers, NaN for none; None if the facet is categorical [shape=(n,), float32]
+    codes : index into `names`, `NONE` for none; None if the facet is numeric [shape=(n,), uint16]
+    names : the categories
+    confidence : how sure each value is, 0 to 255; None if the facet has no such measure [shape=(n,), uint8]
     """
 
     values: NDArray[np.float32] | None = None
@@ -50,34 +51,34 @@ class Facet:
 
 
 def available_facets(dataset: Dataset) -> list[dict[str, str]]:
-    """What there is: `{key, title, kind}` each. Columns of the table have keys that start with `table:`."""
-    shown = dataset.visible()
-    key = ("columns", dataset.id, dataset.clips_revision, dataset.by.role, shown)
-    return dataset.remember(key, lambda: _visible_facets(dataset, shown))
+    """`{key, title, kind}` of each facet that this person may see; keys of table columns begin with `table:`."""
+    visible = dataset.visible()
+    key = ("columns", dataset.id, dataset.clips_revision, dataset.by.role, visible)
+    return dataset.remember(key, lambda: _visible_facets(dataset, visible))
 
 
 def check(dataset: Dataset, key: str) -> None:
-    """Return if this person may see a column, whatever others have had made of it.
+    """Check that this person may see a facet, also if its values are cached for somebody else already.
 
     Raises
     ------
     NotFound
-        They may not, in the words for a column that there is not.
+        They may not; the message is that of a column that does not exist.
     """
-    shown = dataset.visible()
-    if key.startswith("table:") and not shown.column(key.removeprefix("table:")):
+    visible = dataset.visible()
+    if key.startswith("table:") and not visible.column(key.removeprefix("table:")):
         raise NotFound(f"the table has no column “{key.removeprefix('table:')}”")
-    if (key == "group" and not shown.group) or (key == "reference" and dataset.by.role != OWNER):
+    if (key == "group" and not visible.group) or (key == "reference" and dataset.by.role != OWNER):
         raise NotFound(f"there is no column {key}")
 
 
 def column(dataset: Dataset, key: str) -> Facet:
-    """The values of one column.
+    """The facet with this key.
 
     Raises
     ------
     NotFound
-        The dataset has no such column, or this person may not see it.
+        The dataset has no such facet, or this person may not see it.
     """
     check(dataset, key)
     state = dataset.state()
@@ -98,70 +99,74 @@ def column(dataset: Dataset, key: str) -> Facet:
 
 
 def annotation_facet(dataset: Dataset, key: str) -> Facet:
-    """Who gave the labels, in the order in which they came to the dataset, or how, in the order of `HOW`.
+    """The annotator of each label (`key="annotator"`), or the way of labelling (`key="how"`).
 
-    The place of a name is its colour, so it must not depend on who else has labelled what. Whoever works blind sees
-    themselves alone.
+    Annotators are in the order of their first batch, ways in the order of `HOW`: the index of a name is its colour, and
+    must not change when others label. A blind annotator sees only their own name.
     """
     state = dataset.state()
-    used, which = np.unique(state.source, return_inverse=True)
+    sources_used, which = np.unique(state.source, return_inverse=True)
     journal = dataset.journal
-    sources = journal.sources(dataset.id, used.tolist())
+    sources = journal.sources(dataset.id, sources_used.tolist())
     names: tuple[str, ...] = HOW
-    place = 2
+    field = 2
     if key == "annotator":
         names = (dataset.by.name,) if dataset.by.blind else journal.people(dataset.id)
-        place = 0
+        field = 0
     code_of = {name: code for code, name in enumerate(names)}
-    codes = [code_of.get(sources[source][place], NONE) if source in sources else NONE for source in used.tolist()]
+    codes = [
+        code_of.get(sources[source][field], NONE) if source in sources else NONE for source in sources_used.tolist()
+    ]
     return Facet(codes=np.array(codes, np.uint16)[which.reshape(-1)], names=tuple(names))
 
 
 def prediction_facet(dataset: Dataset) -> Facet:
-    """What each unlabelled clip would be by its nearest labelled neighbours, and how sure that is.
+    """A predicted label for each unlabelled clip, by its nearest labelled neighbours, with confidence.
 
-    The votes of the 10 nearest labelled clips, weighted by their cosine; confidence is the winner's share. It is a hint
-    for the eye, not an annotation. Clips without a vector have none; labelled clips show their own label.
+    The 10 nearest labelled clips vote, weighted by the square of their cosine; confidence is the winner's share of the
+    votes. It is a hint for the eye, not an annotation. Clips without a vector have no prediction; labelled clips have
+    their own label with full confidence.
     """
     state = dataset.state()
     codes = np.full(state.size, NONE, np.uint16)
-    sure = np.zeros(state.size, np.uint8)
+    confidence = np.zeros(state.size, np.uint8)
     labelled = state.label >= 0
-    codes[labelled], sure[labelled] = state.label[labelled], 255
+    codes[labelled], confidence[labelled] = state.label[labelled], 255
     index = dataset.index() if dataset.vectorizer_key else None
     if index is not None and len(index.positions):
-        known = np.flatnonzero(labelled[index.positions])
-        asked = np.flatnonzero(~labelled[index.positions])
-        if len(known) and len(asked):
-            found, cosines = index.among(known, asked, min(_NEIGHBOURS, len(known)))
-            votes = state.label[index.positions[found]]
+        labelled_rows = np.flatnonzero(labelled[index.positions])
+        unlabelled_rows = np.flatnonzero(~labelled[index.positions])
+        if len(labelled_rows) and len(unlabelled_rows):
+            neighbour_rows, cosines = index.among(labelled_rows, unlabelled_rows, min(_NEIGHBOURS, len(labelled_rows)))
+            votes = state.label[index.positions[neighbour_rows]]
             weight = np.maximum(cosines, 0) ** 2 + 1e-6
-            for_it = np.zeros(weight.shape, np.float32)  # what the label of each neighbour has got from all of them
-            for voter in range(weight.shape[1]):  # a table of clips × labels would be too large for thousands of labels
-                for_it += weight[:, [voter]] * (votes == votes[:, [voter]])
-            best = for_it.argmax(axis=1)[:, None]
-            share = np.take_along_axis(for_it, best, axis=1)[:, 0] / weight.sum(axis=1)
-            codes[index.positions[asked]] = np.take_along_axis(votes, best, axis=1)[:, 0]
-            sure[index.positions[asked]] = np.rint(share * 255)
-    return Facet(codes=codes, names=state.names, confidence=sure)
+            scores = np.zeros(weight.shape, np.float32)  # the votes of all neighbours for the label of each neighbour
+            # no table of clips × labels: with thousands of labels it would be too large
+            for voter in range(weight.shape[1]):
+                scores += weight[:, [voter]] * (votes == votes[:, [voter]])
+            best = scores.argmax(axis=1)[:, None]
+            share = np.take_along_axis(scores, best, axis=1)[:, 0] / weight.sum(axis=1)
+            codes[index.positions[unlabelled_rows]] = np.take_along_axis(votes, best, axis=1)[:, 0]
+            confidence[index.positions[unlabelled_rows]] = np.rint(share * 255)
+    return Facet(codes=codes, names=state.names, confidence=confidence)
 
 
-def _visible_facets(dataset: Dataset, shown: Visible) -> list[dict[str, str]]:
+def _visible_facets(dataset: Dataset, visible: Visible) -> list[dict[str, str]]:
     kinds = {"duration": "numeric"}
-    own = {key: title for key, title in _OWN.items() if key != "group" or shown.group}
-    found = [{"key": key, "title": title, "kind": kinds.get(key, "categorical")} for key, title in own.items()]
+    own = {key: title for key, title in _OWN.items() if key != "group" or visible.group}
+    facets = [{"key": key, "title": title, "kind": kinds.get(key, "categorical")} for key, title in own.items()]
     if dataset.by.role == OWNER and clip_rows.has_reference(dataset.store, dataset.id):
-        found.append({"key": "reference", "title": "reference", "kind": "categorical"})
-    table = {name: one for name, one in _of_the_table(dataset).items() if shown.column(name)}
-    found += [{"key": f"table:{name}", "title": name, "kind": one.kind} for name, one in table.items()]
-    return found
+        facets.append({"key": "reference", "title": "reference", "kind": "categorical"})
+    table = {name: facet for name, facet in _of_the_table(dataset).items() if visible.column(name)}
+    facets += [{"key": f"table:{name}", "title": name, "kind": facet.kind} for name, facet in table.items()]
+    return facets
 
 
 def _table_column(dataset: Dataset, name: str) -> Facet:
-    found = _of_the_table(dataset).get(name)
-    if found is None:
+    facet = _of_the_table(dataset).get(name)
+    if facet is None:
         raise NotFound(f"the table has no column “{name}”")
-    return found
+    return facet
 
 
 def _of_the_table(dataset: Dataset) -> dict[str, Facet]:
@@ -173,7 +178,7 @@ def _of_the_table(dataset: Dataset) -> dict[str, Facet]:
 
 
 def _numbers(cells: Sequence[str]) -> Facet | None:
-    """The cells as numbers, if they are more than a few different ones and nothing else."""
+    """The cells as a numeric facet, or None if a cell is no number or there are only a few different ones."""
     values = np.full(len(cells), np.nan, np.float32)
     for place, cell in enumerate(cells):
         if cell.strip():
@@ -181,12 +186,12 @@ def _numbers(cells: Sequence[str]) -> Facet | None:
                 values[place] = float(cell)
             except ValueError:
                 return None
-    # a handful of numbers are names of classes, folds or takes: they get colours, not a ramp
+    # few different numbers are usually classes, folds or takes: these get colours, not a ramp
     return Facet(values=values) if len(np.unique(values[np.isfinite(values)])) > 12 else None
 
 
 def _categories(cells: Sequence[Any]) -> Facet:
-    """Words in the order in which they first come: clips are only added, so each keeps its place, and its colour."""
+    """The cells as a categorical facet, names in order of first use: new clips do not change a name's colour."""
     names: dict[str, int] = {}
     codes = np.full(len(cells), NONE, np.uint16)
     for place, cell in enumerate(cells):

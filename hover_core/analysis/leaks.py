@@ -1,8 +1,8 @@
-"""What a random split would hide: how much easier a test is when its speakers, recordings or sounds are in train too.
+"""Leaks of a random split: how much easier a test is when its speakers, recordings or sounds are in train too.
 
-Nearest neighbours are asked for the labels of clips whose neighbours they know, once with clips dealt to five parts at
-random, once with whole groups dealt. If the first does better, a model's test on a random split flatters it: it knows
-the speaker, not what is said.
+A nearest-neighbour classifier is cross-validated in five parts, once with clips assigned to parts at random, once with
+whole groups. If the first accuracy is higher, a test on a random split flatters a model: it may know the speaker
+instead of the word.
 """
 
 from __future__ import annotations
@@ -27,22 +27,23 @@ FEWEST_CLIPS: Final = 50
 MOST_CLIPS: Final = 6_000
 _PARTS: Final = 5
 _NEIGHBOURS: Final = 5
-_SHARP: Final = 10  # votes count by cosine to this power: a near-duplicate outweighs four that are just near
-_SAME: Final = 0.03  # a difference that may be chance
+_SHARP: Final = 10  # a vote is the cosine to this power: a near-duplicate outweighs four clips that are just near
+_SAME: Final = 0.03  # a difference in accuracy that may be chance
 
 
 @dataclass(frozen=True)
 class Leak:
-    """What was measured; `missing` says in one sentence what it would take where nothing was.
+    """The leak report of a dataset. If nothing could be measured, `missing` says in one sentence what it needs.
 
     Attributes
     ----------
-    random, grouped : accuracy of the 5 nearest neighbours in each part, with clips and with groups dealt at random
-    chance : accuracy of always naming the most frequent label
-    clips, labels, groups : what it was measured on; a sample of whole groups if there are many
-    astride : groups that have clips in test and in train or dev as the dataset is split now
-    astride_of : groups that have clips in test
-    word : what a group is called
+    random, grouped : accuracy of the 5 nearest neighbours in each part, with clips and with whole groups assigned at
+        random [0 to 1]
+    chance : accuracy of always predicting the most frequent label [0 to 1]
+    clips, labels, groups : how many were measured; of many clips a sample
+    astride : number of groups with clips in test and also in train or dev, as the dataset is split now
+    astride_of : number of groups with clips in test
+    word : the word for a group: the name of the group column
     """
 
     random: tuple[float, ...] = ()
@@ -58,7 +59,7 @@ class Leak:
 
     @property
     def sentence(self) -> str:
-        """What it means, in one sentence; the word for a group is somebody else's."""
+        """The result in one sentence. It contains `word`, which is the name of a column: outside text."""
         if self.missing:
             return self.missing
         random, grouped = np.mean(self.random), np.mean(self.grouped)
@@ -72,7 +73,7 @@ class Leak:
 
     @property
     def as_split(self) -> str:
-        """How it is with the split that there is, in one sentence; empty without a test subset."""
+        """The leak of the current split in one sentence; empty without a test subset."""
         if self.missing or not self.astride_of:
             return ""
         if not self.astride:
@@ -81,7 +82,7 @@ class Leak:
         return f"As the clips are split now, {some} are in train or dev too."
 
     def as_dict(self) -> dict[str, Any]:
-        """The measure for a data card."""
+        """The report for a data card, as plain values."""
         if self.missing:
             return {"missing": self.missing}
         return {
@@ -96,10 +97,15 @@ class Leak:
 
 
 def leak(dataset: Dataset, *, most: int = MOST_CLIPS) -> Leak:
-    """Measure it now, on at most `most` clips with a label, a vector and a group.
+    """Measure the leak now, on at most `most` clips with a label, a vector and a group.
 
-    Labels are the current ones, else those set aside as reference. Near-duplicates that were found count as one group.
-    Only labels that more than one group has can be asked across groups.
+    Labels are the current ones, else the references. Near-duplicates of the last search count as one group. Only labels
+    that occur in more than one group can be tested across groups; clips with others are left out.
+
+    Raises
+    ------
+    NotAllowed
+        This person does not own the dataset.
     """
     dataset.by.allow("own", dataset.id)
     if not dataset.vectorizer_key:
@@ -108,13 +114,15 @@ def leak(dataset: Dataset, *, most: int = MOST_CLIPS) -> Leak:
     size = len(clips)
     references = clips["reference"].to_numpy(dtype=object).astype(str)
     names = np.where(state.label[:size] >= 0, state.label_names()[:size].astype(str), references)
-    given = clips["group_name"].to_numpy(dtype=object).astype(str)
+    group_names = clips["group_name"].to_numpy(dtype=object).astype(str)
     near_duplicates = dataset.near_duplicates()
-    joined = given.tolist() if near_duplicates is None else near_duplicates.merge_groups(given.tolist())
-    grouped = given != ""
+    merged_names = (
+        group_names.tolist() if near_duplicates is None else near_duplicates.merge_groups(group_names.tolist())
+    )
+    has_group = group_names != ""
     if near_duplicates is not None:
-        grouped |= np.pad(near_duplicates.group[:size] >= 0, (0, max(0, size - len(near_duplicates.group))))
-    _, group = np.unique([j or f"\x00{n}" for n, j in enumerate(joined)], return_inverse=True)
+        has_group |= np.pad(near_duplicates.group[:size] >= 0, (0, max(0, size - len(near_duplicates.group))))
+    _, group = np.unique([j or f"\x00{n}" for n, j in enumerate(merged_names)], return_inverse=True)
     word = str(dataset.row.settings.get("group_column") or "group")
     positions, vectors = dataset.vectors(dataset.vectorizer_key)
     inside = positions < size
@@ -125,26 +133,26 @@ def leak(dataset: Dataset, *, most: int = MOST_CLIPS) -> Leak:
             missing=f"The leak report needs {FEWEST_CLIPS} clips with labels, of two labels or more; "
             f"there are {int(usable.sum()):,}."
         )
-    if not grouped[positions[usable]].any():
+    if not has_group[positions[usable]].any():
         return Leak(
             missing="The leak report needs groups: choose the column that names the speaker or recording of each clip."
         )
     positions, vectors = positions[usable], vectors[usable]
     label, groups = np.unique(names[positions], return_inverse=True)[1], group[positions]
-    kept = _across_groups(label, groups)
-    positions, vectors, label, groups = positions[kept], vectors[kept], label[kept], groups[kept]
+    testable = _across_groups(label, groups)
+    positions, vectors, label, groups = positions[testable], vectors[testable], label[testable], groups[testable]
     if len(positions) < FEWEST_CLIPS or len(np.unique(label)) < 2:
         return Leak(missing=f"The leak report needs labels that occur in more than one {word}: each lies in one alone.")
     if len(np.unique(groups)) == len(groups):
         return Leak(missing=f"The leak report needs a {word} with more than one labelled clip.")
     generator = np.random.default_rng(0)
-    chosen = _sample(groups, most, generator)
-    label, groups = np.unique(label[chosen], return_inverse=True)[1], np.unique(groups[chosen], return_inverse=True)[1]
-    units = np.ascontiguousarray(unit(Scale.of(vectors[chosen]).standardise(vectors[chosen])))
+    sample = _sample(groups, most, generator)
+    label, groups = np.unique(label[sample], return_inverse=True)[1], np.unique(groups[sample], return_inverse=True)[1]
+    units = np.ascontiguousarray(unit(Scale.of(vectors[sample]).standardise(vectors[sample])))
     parts = min(_PARTS, int(groups.max()) + 1)
     by_clip = generator.permutation(np.arange(len(label)) % parts)
-    by_group = _dealt(groups, parts, generator)[groups]
-    astride, astride_of = _astride(state.subset[:size], group, grouped)
+    by_group = _assign_parts(groups, parts, generator)[groups]
+    astride, astride_of = _astride(state.subset[:size], group, has_group)
     return Leak(
         tuple(_accuracy(units, label, by_clip == part) for part in range(parts)),
         tuple(_accuracy(units, label, by_group == part) for part in range(parts)),
@@ -159,17 +167,17 @@ def leak(dataset: Dataset, *, most: int = MOST_CLIPS) -> Leak:
 
 
 def leak_if_measured(dataset: Dataset) -> Leak | None:
-    """The leak of a dataset as it is now, or None while it is still being measured in the background."""
+    """The leak of a dataset as it is now; None while it is measured in the background, which this call starts."""
     future = _measurement(dataset)
     return future.result() if future.done() else None
 
 
 def measure_leak(dataset: Dataset) -> Leak:
-    """The leak of a dataset as it is now, measured once for each state of it; waits until it is."""
+    """The leak of a dataset as it is now, measured once for each state of it; waits for the measurement."""
     return _measurement(dataset).result()
 
 
-_measured: dict[tuple[Any, ...], Future[Leak]] = {}
+_measurements: dict[tuple[Any, ...], Future[Leak]] = {}
 _lock = threading.Lock()
 
 
@@ -177,11 +185,11 @@ def _measurement(dataset: Dataset) -> Future[Leak]:
     dataset.by.allow("own", dataset.id)
     key = _made_of(dataset)
     with _lock:
-        if key not in _measured:
-            while len(_measured) >= 16:
-                _measured.pop(next(iter(_measured)))
-            _measured[key] = _worker().submit(leak, dataset)
-        return _measured[key]
+        if key not in _measurements:
+            while len(_measurements) >= 16:
+                _measurements.pop(next(iter(_measurements)))
+            _measurements[key] = _worker().submit(leak, dataset)
+        return _measurements[key]
 
 
 @cache
@@ -203,14 +211,16 @@ def _made_of(dataset: Dataset) -> tuple[Any, ...]:
 
 
 def _across_groups(label: Positions, groups: Positions) -> NDArray[np.bool_]:
-    """Which clips have a label that more than one group has."""
+    """Which clips have a label that occurs in more than one group. [shape=(n,), bool]"""
     pairs = np.unique(np.stack([label, groups], axis=1), axis=0)
     return np.asarray((np.bincount(pairs[:, 0], minlength=int(label.max()) + 1) > 1)[label])
 
 
 def _sample(groups: Positions, most: int, generator: np.random.Generator) -> Positions:
-    """Rows of at most about `most` clips: groups in random order, of large ones a part. Thinning groups would hide what
-    they give away, so small ones stay whole."""
+    """Rows of at most `most` clips: groups in random order, a part of large ones.
+
+    Small groups stay whole, because a thinned group leaks less.
+    """
     if len(groups) <= most:
         return np.arange(len(groups))
     order = generator.permutation(len(groups))
@@ -222,28 +232,28 @@ def _sample(groups: Positions, most: int, generator: np.random.Generator) -> Pos
     return np.sort(order[within < cap][:most])
 
 
-def _dealt(groups: Positions, parts: int, generator: np.random.Generator) -> Positions:
-    """The part of each group: the largest first, each to the part that holds least."""
+def _assign_parts(groups: Positions, parts: int, generator: np.random.Generator) -> Positions:
+    """The part of each group [shape=(groups,)]: the largest group first, each to the smallest part."""
     sizes = np.bincount(groups)
     order = generator.permutation(len(sizes))
-    held, part = np.zeros(parts), np.zeros(len(sizes), np.int64)
+    loads, part = np.zeros(parts), np.zeros(len(sizes), np.int64)
     for group in order[np.argsort(-sizes[order], kind="stable")]:
-        part[group] = held.argmin()
-        held[part[group]] += sizes[group]
+        part[group] = loads.argmin()
+        loads[part[group]] += sizes[group]
     return part
 
 
-def _accuracy(units: Floats, label: Positions, asked: NDArray[np.bool_]) -> float:
-    """The share of the asked rows whose label the 5 nearest of the others name, nearer ones with far more weight."""
-    known = np.flatnonzero(~asked)
-    near, cosine = neighbours.nearest(units[asked], units[known], min(_NEIGHBOURS, len(known)), "product")
+def _accuracy(units: Floats, label: Positions, test: NDArray[np.bool_]) -> float:
+    """The share of the test rows whose label the 5 nearest other rows predict, nearer ones with far more weight."""
+    train = np.flatnonzero(~test)
+    near, cosine = neighbours.nearest(units[test], units[train], min(_NEIGHBOURS, len(train)), "product")
     votes = np.zeros((len(near), int(label.max()) + 1), np.float32)
-    np.add.at(votes, (np.arange(len(near))[:, None], label[known[near]]), np.maximum(cosine, 0) ** _SHARP + 1e-6)
-    return float((votes.argmax(axis=1) == label[asked]).mean())
+    np.add.at(votes, (np.arange(len(near))[:, None], label[train[near]]), np.maximum(cosine, 0) ** _SHARP + 1e-6)
+    return float((votes.argmax(axis=1) == label[test]).mean())
 
 
-def _astride(subset: NDArray[np.int8], group: Positions, grouped: NDArray[np.bool_]) -> tuple[int, int]:
-    """How many groups are in test and in train or dev, and how many in test. Clips alone are no group."""
-    test = np.unique(group[grouped & (subset == SUBSETS.index("test"))])
-    learnt = grouped & ((subset == SUBSETS.index("train")) | (subset == SUBSETS.index("dev")))
-    return len(np.intersect1d(test, group[learnt])), len(test)
+def _astride(subset: NDArray[np.int8], group: Positions, has_group: NDArray[np.bool_]) -> tuple[int, int]:
+    """Number of groups in test and also in train or dev, and of groups in test; a clip without a group is none."""
+    test = np.unique(group[has_group & (subset == SUBSETS.index("test"))])
+    in_train_or_dev = has_group & ((subset == SUBSETS.index("train")) | (subset == SUBSETS.index("dev")))
+    return len(np.intersect1d(test, group[in_train_or_dev])), len(test)

@@ -1,7 +1,7 @@
-"""Vectors in the store → a map in the store: drawn anew, or grown by the clips that came since.
+"""Maps: vectors in the store become a map in the store, drawn anew or extended by new clips.
 
-A map that is drawn anew is laid on the one that it replaces (Procrustes), so that a person finds the way. Clips that
-come later are placed among those that it was fitted on; nothing that lies there already moves.
+A new map is aligned with the one that it replaces (Procrustes), so that clouds stay where people expect them. New clips
+are placed among the clips that a map was fitted on; no other clip moves.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from hover_core.workspace.dataset import Dataset
 
 
-# what we write into a map's settings; the reducer's are others
+# the settings of a map that are not the reducer's
 OWN = frozenset({"seed", "parent", "fitted", "scale", "per_group"})
 _MOST_REASONS = 3
 
@@ -42,39 +42,59 @@ def embed(
     parent: int | None = None,
     **settings: Any,
 ) -> Reducer:
-    """Make a map: fit on raw, train and dev, transform test, lay it on the map before, write it down.
+    """Make a map: fit on raw, train and dev, transform test, align with the map before, store the result.
 
-    Returns the fitted reducer, whose coordinates are those before it was laid on the old map. `only` some clips make a
-    map of a part, whose `parent` is the map that they were chosen on.
+    Parameters
+    ----------
+    vectorizer
+        Key of the vectors.
+    reducer
+        Name of a reducer, see `hover_core.numerics.reducers`.
+    placeholder
+        The map is only something to look at until a better one is there; it is not aligned.
+    progress
+        Called with the number of an epoch and the number of epochs; may raise `Cancelled`.
+    only, parent
+        Positions of clips [shape=(n,), int64]: the map shows only these, and `parent` is the id of the map that they
+        were selected on. None: all clips.
+    settings
+        Settings of the reducer.
+
+    Returns
+    -------
+    Reducer
+        Fitted; its coordinates are those before the alignment.
 
     Raises
     ------
     Refused
-        No clip that may shape the map has a vector, or the reducer does not know a setting.
+        No clip of raw, train or dev has a vector, or the reducer does not know a setting.
+    NotAllowed
+        This person does not own the dataset.
     """
     dataset.by.allow("own", dataset.id)
-    found = corpus.read_corpus(dataset.store, dataset.journal, dataset.id, vectorizer)
-    positions, vectors = found.positions, found.vectors
+    source = corpus.read_corpus(dataset.store, dataset.journal, dataset.id, vectorizer)
+    positions, vectors = source.positions, source.vectors
     if only is not None:
-        among = np.isin(positions, only)
-        positions, vectors = positions[among], vectors[among]
-    fitted = Reducer(reducer, dimension, settings, whitening=found.whitening)
+        is_chosen = np.isin(positions, only)
+        positions, vectors = positions[is_chosen], vectors[is_chosen]
+    fitted_reducer = Reducer(reducer, dimension, settings, whitening=source.whitening)
     shapes_map = dataset.state().subset[positions] != SUBSETS.index("test")
     if not shapes_map.any():
         raise Refused(
-            "no clip that may shape the map has a vector: the map is fitted on raw, train and dev"
-            if len(found.positions)
+            "no clip of raw, train or dev has a vector: the map is fitted on these"
+            if len(source.positions)
             else _why_none(dataset, vectorizer)
         )
-    fitted.fit(vectors[shapes_map], progress=progress)
-    placed = np.concatenate([fitted.embedding_, fitted.transform(vectors[~shapes_map])])
+    fitted_reducer.fit(vectors[shapes_map], progress=progress)
+    coordinates = np.concatenate([fitted_reducer.embedding_, fitted_reducer.transform(vectors[~shapes_map])])
     positions = np.concatenate([positions[shapes_map], positions[~shapes_map]])
     before = None if placeholder or parent is not None else main_map(dataset)
     scale = 1.0
     if before is not None:
-        shaped = int(shapes_map.sum())  # test clips do not turn the map either
-        alignment = _onto(dataset, before, positions[:shaped], placed[:shaped])
-        placed, scale = alignment.apply(placed), alignment.scale
+        n_fitted = int(shapes_map.sum())  # test clips have no influence on the alignment either
+        alignment = _onto(dataset, before, positions[:n_fitted], coordinates[:n_fitted])
+        coordinates, scale = alignment.apply(coordinates), alignment.scale
     vector_rows.add_embedding(
         dataset.store,
         dataset.id,
@@ -85,53 +105,63 @@ def embed(
             **_plain(settings),
             "fitted": int(shapes_map.sum()),
             **({} if scale == 1.0 else {"scale": scale}),
-            **({"per_group": True} if found.per_group else {}),
+            **({"per_group": True} if source.per_group else {}),
             **({} if parent is None else {"parent": parent}),
         },
         positions=positions,
-        coordinates=placed,
+        coordinates=coordinates,
         placeholder=placeholder,
     )
-    return fitted
+    return fitted_reducer
 
 
 def _why_none(dataset: Dataset, vectorizer: str) -> str:
-    """Why no clip has a vector: nobody tried, or what went wrong with all of them."""
+    """Why no clip has a vector: they were not vectorized, or all failed."""
     failures = dataset.failures(vectorizer)
     if not failures:
         return "no clip has a vector yet: vectorize first"
     reasons = Counter(failure.reason for failure in failures)
-    told = [reason if count == 1 else f"{count:,} × {reason}" for reason, count in reasons.most_common(_MOST_REASONS)]
+    reason_texts = [
+        reason if count == 1 else f"{count:,} × {reason}" for reason, count in reasons.most_common(_MOST_REASONS)
+    ]
     if len(reasons) > _MOST_REASONS:
-        told.append(f"{len(reasons) - _MOST_REASONS:,} other reasons")
+        reason_texts.append(f"{len(reasons) - _MOST_REASONS:,} other reasons")
     first = failures[0].position
-    url = dataset.names([first])[first][1].partition("?")[0]  # what opens a presigned one is not told
-    tried = "the only clip" if len(failures) == 1 else f"none of {len(failures):,} clips"
+    # without the query: it may be the signature of a presigned URL
+    url = dataset.names([first])[first][1].partition("?")[0]
+    clips_tried = "the only clip" if len(failures) == 1 else f"none of {len(failures):,} clips"
     could = "could not be turned into a vector" if len(failures) == 1 else "could be turned into vectors"
-    return f"{tried} {could}: {'; '.join(told)}. The first is {url}"
+    return f"{clips_tried} {could}: {'; '.join(reason_texts)}. The first is {url}"
 
 
 def main_map(dataset: Dataset) -> Embedding | None:
-    """The newest map of the whole dataset that is not just a first look."""
+    """The newest map of the whole dataset that is no placeholder, or None."""
     return next(
-        (found for found in dataset.embeddings() if not found.placeholder and "parent" not in found.settings), None
+        (
+            embedding
+            for embedding in dataset.embeddings()
+            if not embedding.placeholder and "parent" not in embedding.settings
+        ),
+        None,
     )
 
 
 def positions_without_place(dataset: Dataset, embedding: Embedding) -> Positions:
-    """Clips that have a vector of the map's vectorizer and lie nowhere on it, in rising order."""
-    have = vector_rows.vectorized_positions(dataset.store, dataset.id, embedding.vectorizer)
-    there, _ = vector_rows.coordinates_as_written(dataset.store, embedding.id)
-    return np.setdiff1d(have, there)
+    """Clips that have a vector of the map's vectorizer but are not on it, in rising order. [shape=(n,), int64]"""
+    with_vector = vector_rows.vectorized_positions(dataset.store, dataset.id, embedding.vectorizer)
+    on_map, _ = vector_rows.coordinates_as_written(dataset.store, embedding.id)
+    return np.setdiff1d(with_vector, on_map)
 
 
 def place_new(dataset: Dataset) -> int:
-    """Place the clips that were vectorized since the map was drawn; nothing on it moves. How many there were.
+    """Place the clips that were vectorized since the main map was drawn, and return their number; no other clip moves.
 
     Raises
     ------
     Refused
         There is no map yet.
+    NotAllowed
+        This person does not own the dataset.
     """
     dataset.by.allow("own", dataset.id)
     newest = main_map(dataset)
@@ -141,37 +171,39 @@ def place_new(dataset: Dataset) -> int:
 
 
 def place(dataset: Dataset, embedding: Embedding) -> int:
-    """Place the clips that have come since a map was drawn; return how many. Those that are there do not move."""
-    found = corpus.read_corpus(
+    """Place the clips that were vectorized since this map was drawn, and return their number; no other clip moves."""
+    source = corpus.read_corpus(
         dataset.store,
         dataset.journal,
         dataset.id,
         embedding.vectorizer,
-        per_group=bool(embedding.settings.get("per_group", False)),  # as the map was drawn
+        per_group=bool(embedding.settings.get("per_group", False)),  # as when the map was drawn
     )
-    positions, vectors = found.positions, found.vectors
-    there, coordinates = vector_rows.coordinates_as_written(dataset.store, embedding.id)
-    new = ~np.isin(positions, there)
-    if not new.any():
+    positions, vectors = source.positions, source.vectors
+    on_map, coordinates = vector_rows.coordinates_as_written(dataset.store, embedding.id)
+    is_new = ~np.isin(positions, on_map)
+    if not is_new.any():
         return 0
-    shaped = int(embedding.settings.get("fitted", len(there)))
-    rows = np.searchsorted(positions, there[:shaped])
-    known = (rows < len(positions)) & (positions[np.minimum(rows, len(positions) - 1)] == there[:shaped])
+    n_fitted = int(embedding.settings.get("fitted", len(on_map)))
+    rows = np.searchsorted(positions, on_map[:n_fitted])
+    with_vector = (rows < len(positions)) & (positions[np.minimum(rows, len(positions) - 1)] == on_map[:n_fitted])
     settings = {key: value for key, value in embedding.settings.items() if key not in OWN}
-    reducer = Reducer(embedding.reducer, embedding.dimension, settings, whitening=found.whitening).resume(
-        vectors[rows[known]], coordinates[:shaped][known], scale=float(embedding.settings.get("scale", 1.0))
+    reducer = Reducer(embedding.reducer, embedding.dimension, settings, whitening=source.whitening).resume(
+        vectors[rows[with_vector]],
+        coordinates[:n_fitted][with_vector],
+        scale=float(embedding.settings.get("scale", 1.0)),
     )
-    vector_rows.extend_embedding(dataset.store, embedding.id, positions[new], reducer.transform(vectors[new]))
-    return int(new.sum())
+    vector_rows.extend_embedding(dataset.store, embedding.id, positions[is_new], reducer.transform(vectors[is_new]))
+    return int(is_new.sum())
 
 
-def _onto(dataset: Dataset, before: Embedding, positions: Positions, placed: Floats) -> Alignment:
-    """How to lay new coordinates on an old map, by the clips that lie on both."""
-    there, old = vector_rows.coordinates(dataset.store, before.id)
-    _, new_rows, old_rows = np.intersect1d(positions, there, assume_unique=True, return_indices=True)
+def _onto(dataset: Dataset, before: Embedding, positions: Positions, coordinates: Floats) -> Alignment:
+    """The alignment of new coordinates with an old map, by the clips that are on both."""
+    on_map, old_coordinates = vector_rows.coordinates(dataset.store, before.id)
+    _, new_rows, old_rows = np.intersect1d(positions, on_map, assume_unique=True, return_indices=True)
     if not len(new_rows):
-        return Alignment.stretch(1.0, placed.shape[1])
-    return Alignment.of(placed[new_rows], old[old_rows])
+        return Alignment.stretch(1.0, coordinates.shape[1])
+    return Alignment.of(coordinates[new_rows], old_coordinates[old_rows])
 
 
 def _plain(settings: Mapping[str, Any]) -> dict[str, Any]:

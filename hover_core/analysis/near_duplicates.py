@@ -1,7 +1,7 @@
-"""Near-duplicates of a dataset: clips that are the same sound, found by bytes, by ear and by vector.
+"""Near-duplicates of a dataset: clips that are the same sound, found by bytes, by waveform and by vector.
 
-The search runs in a thread of this process, takes seconds, and is kept in the database; anybody may look how far it is.
-Nothing is fetched for it: what the sound cache does not hold any more is judged by its vector alone.
+The search runs in a thread of this process, takes seconds, and stores its result in the database; every page can show
+its progress. It fetches nothing: a clip whose sound is not in the cache any more is compared by its vector alone.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from hover_core.store import duplicate_rows, vector_rows
 from hover_core.workspace.dataset import Dataset
 from hover_core.workspace.duplicates import NearDuplicates, NearDuplicateSearch
 
-BYTES, EAR, VECTOR = 0, 1, 2  # how a pair is known to be one sound
+BYTES, EAR, VECTOR = 0, 1, 2  # how a pair was recognised: EAR is by waveform
 MOST_PAIRS: Final = 30_000
 MOST_SECONDS: Final = 60.0
 _LENGTHS_DIFFER_S: Final = 0.35  # encoders pad: MP3 at 8 kHz by up to 0.28 s
@@ -31,60 +31,73 @@ _lock = threading.Lock()
 
 
 def current(dataset: Dataset) -> bool:
-    """Whether what was found last was made of the vectors and sounds that are there now."""
+    """Whether the stored result was computed from the vectors and clips that the dataset has now."""
     return duplicate_rows.made_of(dataset.store, dataset.id) == _made_of(dataset)
 
 
 def last_search(dataset: Dataset) -> NearDuplicateSearch | None:
-    """The last search of this process, if there was one."""
+    """The last search of this process in the dataset, or None."""
     return dataset.resources.duplicate_searches.get(dataset.id)
 
 
 def start(dataset: Dataset) -> NearDuplicateSearch:
-    """Search in the background, unless it is done or under way."""
+    """Search in the background, unless a search is running or has seen the same data; return the search.
+
+    Raises
+    ------
+    NotAllowed
+        This person does not own the dataset.
+    """
     dataset.by.allow("own", dataset.id)
     with _lock:
         searches = dataset.resources.duplicate_searches
-        there, made_of = searches.get(dataset.id), _made_of(dataset)
-        if there is not None and (there.running or there.made_of == made_of):
-            return there
+        last, made_of = searches.get(dataset.id), _made_of(dataset)
+        if last is not None and (last.running or last.made_of == made_of):
+            return last
         search = searches[dataset.id] = NearDuplicateSearch(made_of)
     threading.Thread(target=_run, args=(dataset, search), name=f"near-duplicates of {dataset.id}", daemon=True).start()
     return search
 
 
 def find(dataset: Dataset, search: NearDuplicateSearch | None = None) -> NearDuplicates:
-    """Search now, keep what is found, and return it.
+    """Search now, store the result, and return it.
 
-    Same bytes (and the same stretch of them) are the same sound. Of the pairs that vectors name as likely, the closest
-    30,000 whose lengths agree are compared by waveform, as far as the sound cache holds them and a minute lasts. A pair
-    that could not be compared counts only if its vectors are closer than chance explains.
+    Clips with the same bytes and the same stretch of them are the same sound. Pairs with close vectors and similar
+    durations are compared by waveform, the closest first: at most 30,000, for at most a minute, and only sounds that
+    are in the cache. A pair that was not compared counts if its vectors are closer than chance explains.
+
+    Raises
+    ------
+    NotAllowed
+        This person does not own the dataset.
     """
     dataset.by.allow("own", dataset.id)
     search = search or NearDuplicateSearch(_made_of(dataset))
     sounds = duplicate_rows.sounds(dataset.store, dataset.id)
-    same = _same_bytes(sounds)
-    parts = [(same, np.full(len(same), BYTES), np.full(len(same), np.nan, np.float32))]
+    same_bytes = _same_bytes(sounds)
+    parts = [(same_bytes, np.full(len(same_bytes), BYTES), np.full(len(same_bytes), np.nan, np.float32))]
     threshold, heard, unheard = 0.0, 0, 0
-    positions, vectors = dataset.vectors(dataset.vectorizer_key) if dataset.vectorizer_key else (_NOTHING, _NO_VECTORS)
-    alone = ~np.isin(positions, same[:, 1])  # one clip stands for all with its bytes
-    positions, vectors = positions[alone], vectors[alone]
+    positions, vectors = (
+        dataset.vectors(dataset.vectorizer_key) if dataset.vectorizer_key else (_NO_POSITIONS, _NO_VECTORS)
+    )
+    is_first = ~np.isin(positions, same_bytes[:, 1])  # of clips with the same bytes only the first is compared
+    positions, vectors = positions[is_first], vectors[is_first]
     if len(positions) > 1:
-        found = same_sound.likely(vectors)
-        pairs, threshold = positions[found.pairs], found.threshold
+        likely = same_sound.likely(vectors)
+        pairs, threshold = positions[likely.pairs], likely.threshold
         length = sounds.duration_s[pairs]
-        # a length that is not known (NaN) agrees with every other
+        # an unknown length (NaN) agrees with every other
         agree = ~(np.abs(length[:, 0] - length[:, 1]) > _LENGTHS_DIFFER_S)
-        pairs, sure = np.sort(pairs[agree], axis=1), found.sure[agree]
+        pairs, sure = np.sort(pairs[agree], axis=1), likely.sure[agree]
         score = _WaveformComparison(dataset, sounds).compare(pairs[:MOST_PAIRS], search)
         score = np.concatenate([score, np.full(len(pairs) - len(score), np.nan, np.float32)])
-        compared = ~np.isnan(score)
-        heard, unheard = int(compared.sum()), int((~compared).sum())
-        near_duplicates = np.where(compared, score >= same_sound.SAME_WAVE, sure)
-        how = np.where(compared, EAR, VECTOR)
-        parts.append((pairs[near_duplicates], how[near_duplicates], score[near_duplicates]))
+        is_compared = ~np.isnan(score)
+        heard, unheard = int(is_compared.sum()), int((~is_compared).sum())
+        is_same = np.where(is_compared, score >= same_sound.SAME_WAVE, sure)
+        how = np.where(is_compared, EAR, VECTOR)
+        parts.append((pairs[is_same], how[is_same], score[is_same]))
     pairs, how, score = (np.concatenate(column) for column in zip(*parts, strict=True))
-    twins_found = NearDuplicates(
+    result = NearDuplicates(
         same_sound.groups_of(len(sounds.sha256), pairs),
         pairs.astype(np.int64),
         how.astype(np.int8),
@@ -95,17 +108,17 @@ def find(dataset: Dataset, search: NearDuplicateSearch | None = None) -> NearDup
         search.made_of,
     )
     numbers = np.array([threshold, heard, unheard], np.float64)
-    arrays = {name: getattr(twins_found, name) for name in ("group", "pairs", "how", "score")}
+    arrays = {name: getattr(result, name) for name in ("group", "pairs", "how", "score")}
     duplicate_rows.keep(dataset.store, dataset.id, search.made_of, {**arrays, "numbers": numbers})
-    return twins_found
+    return result
 
 
-_NOTHING: Final = np.zeros(0, np.int64)
+_NO_POSITIONS: Final = np.zeros(0, np.int64)
 _NO_VECTORS: Final = np.zeros((0, 1), np.float32)
 
 
 class _WaveformComparison:
-    """Compares clips by their waveforms, as far as the cache holds them."""
+    """Compares the waveforms of clips that are in the cache."""
 
     def __init__(self, dataset: Dataset, identities: duplicate_rows.SoundIdentities) -> None:
         self._sounds = dataset.sounds
@@ -114,16 +127,16 @@ class _WaveformComparison:
         self._bytes = 0
 
     def compare(self, pairs: Positions, search: NearDuplicateSearch) -> Floats:
-        """How alike each pair is, the first first; NaN where a sound is not at hand or the time is over."""
+        """Resemblance of each pair [shape=(m,), float32]; NaN if a sound is not in the cache or the time is over."""
         score = np.full(len(pairs), np.nan, np.float32)
         search.total = len(pairs)
         until = time.monotonic() + MOST_SECONDS
-        for number, (one, other) in enumerate(pairs.tolist()):
+        for number, (first, second) in enumerate(pairs.tolist()):
             if search.cancelled or time.monotonic() > until:
                 break
-            a, b = self._print(one), self._print(other)
-            if a is not None and b is not None:
-                score[number] = same_sound.resemblance(a, b)
+            first_print, second_print = self._print(first), self._print(second)
+            if first_print is not None and second_print is not None:
+                score[number] = same_sound.resemblance(first_print, second_print)
             search.done = number + 1
         return score
 
@@ -132,8 +145,8 @@ class _WaveformComparison:
             if self._bytes > _KEPT_PRINTS_BYTES:
                 self._prints.clear()
                 self._bytes = 0
-            self._prints[position] = made = self._fingerprint(position)
-            self._bytes += 0 if made is None else made.nbytes
+            self._prints[position] = fingerprint = self._fingerprint(position)
+            self._bytes += 0 if fingerprint is None else fingerprint.nbytes
         return self._prints[position]
 
     def _fingerprint(self, position: int) -> Floats | None:
@@ -149,7 +162,7 @@ class _WaveformComparison:
         )  # fmt: skip
         try:
             wav = self._sounds.workers.wav(Piece(sound, start_s or None, end_s), sample_rate=same_sound.RATE)
-        except DecodeError:  # its vector has to do
+        except DecodeError:  # it is compared by its vector alone
             return None
         channels = int.from_bytes(wav[22:24], "little")
         wave = np.frombuffer(wav[44:], "<i2").astype(np.float32) / 32768
@@ -157,7 +170,7 @@ class _WaveformComparison:
 
 
 def _same_bytes(identities: duplicate_rows.SoundIdentities) -> Positions:
-    """Each clip with the same stretch of the same bytes as an earlier one, beside the first of them. [shape=(m, 2)]"""
+    """Pairs `(first, later)` of clips that are the same stretch of the same bytes. [shape=(m, 2), int64]"""
     first: dict[tuple[str, str, str], int] = {}
     pairs = []
     for position, sha256 in enumerate(identities.sha256):
@@ -174,7 +187,7 @@ def _run(dataset: Dataset, search: NearDuplicateSearch) -> None:
         find(dataset, search)
     except HoverError as error:
         search.problem = str(error)
-    except Exception as error:  # a thread's error is seen by nobody else
+    except Exception as error:  # in a thread nobody would see the error: the page shows it
         search.problem = f"{type(error).__name__}: {error}"
     finally:
         search.running = False
@@ -187,7 +200,7 @@ def _made_of(dataset: Dataset) -> str:
 
 
 def progress_words(search: NearDuplicateSearch) -> str:
-    """How far a search is, as a sentence."""
+    """The progress of a search as a sentence."""
     if not search.total:
         return "Looking for near-duplicates …"
     return f"Comparing likely near-duplicates by ear: {search.done:,} of {search.total:,} pairs"

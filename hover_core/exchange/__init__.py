@@ -1,1 +1,1 @@
-"""What leaves and what comes from elsewhere: export, its data card, vectors computed elsewhere."""
+"""Exchange with other programs: export, its data card, imported vectors."""

@@ -1,4 +1,4 @@
-"""What somebody who trains on an export has to know about it: counts, how it was labelled, by whom, and what leaks."""
+"""The data card of an export, for people who train with it: counts, ways of labelling, annotators, and leaks."""
 
 from __future__ import annotations
 
@@ -12,21 +12,26 @@ from hover_core.analysis import leaks
 from hover_core.data.clips import SUBSETS
 from hover_core.workspace.dataset import Dataset
 
-_MOST_PEOPLE: Final = 12  # whose labels are compared with each other
-KEY: Final = "hover:data_card"  # where a Parquet file carries it, as JSON
+_MOST_PEOPLE: Final = 12  # people whose labels are compared with each other
+KEY: Final = "hover:data_card"  # key of the card in the metadata of a Parquet file, as JSON
 
 
 def data_card(dataset: Dataset) -> dict[str, Any]:
     """The card of a dataset as it is now, as plain values.
 
-    `labels` counts clips by label and subset; `how` and `annotators` count labelled clips by how the current label came
-    about and by who gave it; `agreement` compares what people said of the clips that two of them labelled, each by
-    their own latest word; `leak` is `leaks.leak`; `near_duplicates` is what was found last.
+    `labels` counts clips by label and subset; `how` and `annotators` count labelled clips by the way and the annotator
+    of the current label; `agreement` compares the newest labels of any two people who labelled the same clips; `leak`
+    is the report of `leaks.measure_leak`; `near_duplicates` counts those of the last search.
+
+    Raises
+    ------
+    NotAllowed
+        This person does not own the dataset.
     """
     dataset.by.allow("own", dataset.id)
     state = dataset.state()
     sources = dataset.journal.sources(dataset.id, np.unique(state.source).tolist())
-    known = [sources[source] for source in state.source[state.label >= 0].tolist() if source in sources]
+    label_sources = [sources[source] for source in state.source[state.label >= 0].tolist() if source in sources]
     population = {name: counts for name, counts in state.population().items() if name and sum(counts.values())}
     near_duplicates = dataset.near_duplicates()
     card: dict[str, Any] = {
@@ -36,9 +41,9 @@ def data_card(dataset: Dataset) -> dict[str, Any]:
         "labelled": int((state.label >= 0).sum()),
         "subsets": {name: int((state.subset == code).sum()) for code, name in enumerate(SUBSETS)},
         "labels": population,
-        "how": dict(Counter(how for _, _, how in known)),
-        "annotators": dict(Counter(name for name, _, _ in known)),
-        "agreement": _agreement(dataset, Counter(name for name, _, _ in known)),
+        "how": dict(Counter(how for _, _, how in label_sources)),
+        "annotators": dict(Counter(name for name, _, _ in label_sources)),
+        "agreement": _agreement(dataset, Counter(name for name, _, _ in label_sources)),
         "vectorizer": dataset.vectorizer_key,
         "leak": leaks.measure_leak(dataset).as_dict(),
     }
@@ -49,20 +54,23 @@ def data_card(dataset: Dataset) -> dict[str, Any]:
 
 
 def _agreement(dataset: Dataset, current: Counter[str]) -> dict[str, Any]:
-    """How many clips two people labelled, each by themselves, and on what share they said the same; over all pairs."""
+    """The number of clips that several people labelled, and the share of equal labels over all pairs of people."""
     tally = dataset.journal.tally(dataset.id)
-    # also those whose every label somebody else has replaced
+    # includes people whose labels were all replaced by others
     most = Counter({name: clips for name, (clips, _) in tally.items()}) | current
     people = [name for name, _ in most.most_common()]
-    said = [dataset.journal.state(dataset.id, name).label_names() for name in people[:_MOST_PEOPLE]]
+    labels_by_person = [dataset.journal.state(dataset.id, name).label_names() for name in people[:_MOST_PEOPLE]]
     both = same = 0
-    seen = np.zeros(dataset.state().size, bool)
-    for one, other in combinations(said, 2):
-        common = min(len(one), len(other), len(seen))
-        shared = (one[:common] != "") & (other[:common] != "")
-        both += int(shared.sum())
-        same += int((one[:common][shared] == other[:common][shared]).sum())
-        seen[:common] |= shared
+    labelled_twice = np.zeros(dataset.state().size, bool)
+    for first, second in combinations(labels_by_person, 2):
+        common = min(len(first), len(second), len(labelled_twice))
+        by_both = (first[:common] != "") & (second[:common] != "")
+        both += int(by_both.sum())
+        same += int((first[:common][by_both] == second[:common][by_both]).sum())
+        labelled_twice[:common] |= by_both
     if not both:
         return {"clips_labelled_by_two_or_more": 0}
-    return {"clips_labelled_by_two_or_more": int(seen.sum()), "share_of_pairs_that_agree": round(same / both, 4)}
+    return {
+        "clips_labelled_by_two_or_more": int(labelled_twice.sum()),
+        "share_of_pairs_that_agree": round(same / both, 4),
+    }

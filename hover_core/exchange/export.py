@@ -1,4 +1,4 @@
-"""Tables out: what was uploaded, with labels, subsets, and who labelled when and how. What goes out comes in again."""
+"""Export: the uploaded table with labels, subsets, annotators, times and ways. An export can be imported again."""
 
 from __future__ import annotations
 
@@ -26,37 +26,53 @@ FORMATS: Final = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet"
 
 
 def labels_by_how(dataset: Dataset) -> dict[str, int]:
-    """How many current labels came about in each way that there is, in the order of `annotations.HOW`."""
+    """The number of current labels by the way of labelling, in the order of `annotations.HOW`.
+
+    Raises
+    ------
+    NotAllowed
+        This person does not own the dataset.
+    """
     dataset.by.allow("own", dataset.id)
     state = dataset.state()
-    used, counts = np.unique(state.source[state.label >= 0], return_counts=True)
-    sources = dataset.journal.sources(dataset.id, used.tolist())
-    found = dict.fromkeys(HOW, 0)
-    for source, count in zip(used.tolist(), counts.tolist(), strict=True):
-        found[sources[source][2]] += count
-    return {how: count for how, count in found.items() if count}
+    source_ids, counts = np.unique(state.source[state.label >= 0], return_counts=True)
+    sources = dataset.journal.sources(dataset.id, source_ids.tolist())
+    totals = dict.fromkeys(HOW, 0)
+    for source, count in zip(source_ids.tolist(), counts.tolist(), strict=True):
+        totals[sources[source][2]] += count
+    return {how: count for how, count in totals.items() if count}
 
 
 def export_table(
     dataset: Dataset, *, only_labelled: bool = False, reference: bool = True, hows: Collection[str] = HOW
 ) -> pd.DataFrame:
-    """One row a clip, in clip order, every cell text: our columns first, then the columns that came in, untouched.
+    """The export of a dataset: a row for each clip, in clip order, all cells text, empty for none.
 
-    `id, audio, SUBSET, label, start, end, group, duration, annotator, annotated_at, how` and, if asked for and there
-    are any, `reference`. Empty means none. A label that came about in no way of `hows` (of `annotations.HOW`: `heard`,
-    `lasso`, `search`, `propagated`, `imported`) is left out, and its clip goes as one without a label.
+    The columns are `id, audio, SUBSET, label, start, end, group, duration, annotator, annotated_at, how`, then
+    `reference`, then the columns of the uploaded tables, unchanged. Times are in seconds.
 
-    A clip whose address has a user name or password (they were stored once) goes without them, in every cell: it is
-    the same clip when it comes in again.
+    User names and passwords in addresses, which older versions stored, are removed from all cells; the clip has the
+    same identity when it is imported again.
+
+    Parameters
+    ----------
+    only_labelled
+        Leave out clips without a label.
+    reference
+        Include the column `reference`, if any clip has one.
+    hows
+        Ways of labelling, of `annotations.HOW`; clips with a label of another way are exported without it.
 
     Raises
     ------
+    NotAllowed
+        This person does not own the dataset.
     Refused
-        `hows` names a way that there is not.
+        `hows` has an unknown way.
     """
     for how in hows:
         if how not in HOW:
-            raise Refused(f"hows has “{how}”: labels come about as {', '.join(HOW)}")
+            raise Refused(f"hows has “{how}”: use some of {', '.join(HOW)}")
     dataset.by.allow("own", dataset.id)
     state = dataset.state()
     clips = clip_rows.table(dataset.store, dataset.id).iloc[: state.size]
@@ -68,7 +84,7 @@ def export_table(
         labels = np.array([label if source[2] else "" for label, source in zip(labels, by, strict=True)], dtype=object)
     frame = pd.DataFrame(
         {
-            "id": [_cell(own) or made for own, made in zip(clips["own_id"], clips["clip_id"], strict=True)],
+            "id": [_cell(own) or clip_id for own, clip_id in zip(clips["own_id"], clips["clip_id"], strict=True)],
             "audio": [without_credentials(url) for url in clips["url"]],
             "SUBSET": np.array(SUBSETS, dtype=object)[state.subset],
             "label": labels,
@@ -76,8 +92,8 @@ def export_table(
             "end": [_number(value) for value in clips["end_s"]],
             "group": clips["group_name"].to_numpy(),
             "duration": [
-                _number(measured) or str(extra.get("duration", ""))
-                for measured, extra in zip(clips["duration_s"], clips["extra"], strict=True)
+                _number(duration_s) or str(extra.get("duration", ""))
+                for duration_s, extra in zip(clips["duration_s"], clips["extra"], strict=True)
             ],
             "annotator": [source[0] for source in by],
             "annotated_at": [source[1] for source in by],
@@ -98,22 +114,27 @@ def export_table(
 
 
 def to_bytes(frame: pd.DataFrame, form: str, *, card: Mapping[str, Any] | None = None) -> bytes:
-    """A table as a file: `csv` (formulas neutralised), `parquet` or `jsonl`.
+    """The bytes of a table as a file: `csv` (formulas neutralised), `parquet` or `jsonl`.
 
-    A Parquet file carries the `card` (`data_card.data_card`) in its metadata; the other two have no room for it.
+    A Parquet file has the `card` (of `data_card.data_card`) in its metadata; the other formats ignore it.
 
     Raises
     ------
     Refused
-        `form` is none of them.
+        `form` is another format.
+
+    Examples
+    --------
+    >>> to_bytes(pd.DataFrame({"id": ["a"], "label": ["owl"]}), "csv")
+    b'id,label\\r\\na,owl\\r\\n'
     """
     if form == "csv":
         file = io.StringIO()
-        writer = csv.writer(file)  # its lines end as RFC 4180 says; only then does it quote a lone \r
+        writer = csv.writer(file)  # with line ends of RFC 4180; only with these does it quote a lone \r
         names = [neutralise(str(name)) for name in frame.columns]
-        # a name that holds another separator is quoted: nobody shall take the table for one of two columns
-        quoted = csv.writer(file, quoting=csv.QUOTE_ALL) if _SEPARATORS.intersection("".join(names)) else writer
-        quoted.writerow(names)
+        # names with another separator are quoted, so that a reader does not guess the wrong one
+        header_writer = csv.writer(file, quoting=csv.QUOTE_ALL) if _SEPARATORS.intersection("".join(names)) else writer
+        header_writer.writerow(names)
         writer.writerows([neutralise(str(cell)) for cell in row] for row in frame.itertuples(index=False, name=None))
         return file.getvalue().encode()
     if form == "jsonl":

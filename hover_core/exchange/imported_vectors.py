@@ -1,7 +1,7 @@
-"""Vectors that were computed elsewhere, brought along as Parquet or NPZ: a vector for each clip, by its id or address.
+"""Imported vectors, computed elsewhere: Parquet or NPZ with a vector for each clip, by its id or address.
 
-They stand under a key of their own, `own-` and the name that they are given; map and search use them like any others.
-What is written stays: the same clip cannot get another vector under the same name.
+Their key is `own-` and a name; map and search use them like any others. A stored vector is never replaced: a clip
+cannot get another vector under the same name.
 """
 
 from __future__ import annotations
@@ -35,7 +35,14 @@ _SHOWN: Final = 10
 
 @dataclass(frozen=True)
 class VectorTable:
-    """What a file holds: an id and a vector for each row; rows whose vector is none are in `wrong` [row → reason]."""
+    """The content of a file.
+
+    Attributes
+    ----------
+    ids : of each row [length n]
+    vectors : of each row [shape=(n, d), float32]
+    wrong : `{row: reason}` of the rows whose vector cannot be used, counted from 0
+    """
 
     ids: list[str]
     vectors: Floats
@@ -44,15 +51,15 @@ class VectorTable:
 
 @dataclass
 class ImportPlan:
-    """What bringing vectors along will do.
+    """The plan of an import.
 
     Attributes
     ----------
-    key : under which they are kept.
-    positions, vectors : those that will be written. [shape=(n,), shape=(n, d)]
-    known : rows that are there already, with the same vector.
-    wrong : rows that cannot be used, counted from 1, and why.
-    without : clips of the dataset that will have no vector.
+    key : the key of the vectors in the store
+    positions, vectors : clips and vectors that will be written [length n, and shape=(n, d), float32]
+    known : number of rows whose clip has this very vector already
+    wrong : `{row: reason}` of the rows that cannot be used, counted from 1
+    without : number of clips in the dataset that will have no vector
     """
 
     key: str
@@ -69,14 +76,19 @@ def read_vectors(source: Source) -> VectorTable:
     Parquet: one column with ids or addresses, and either one column of lists or one column for each number. NPZ: an
     array of ids (text, one dimension) and an array of vectors (numbers, two dimensions); nothing is unpickled.
 
-    A file is opened in a limited child, see `hover_core.tables.foreign_files`; arrays in memory are the caller's own.
+    A file is opened in a limited process, see `hover_core.tables.foreign_files`; arrays in memory are trusted.
 
     Raises
     ------
     TableError
-        It is none of these, or asks for more than one file may take; the message says what would be right.
+        The source is none of these, or larger than the limits; the message says what would be right.
     Refused
-        A setting of the operator is no number.
+        `HOVER_TABLE_BYTES` or `HOVER_TABLE_ROWS` is no whole number above 0.
+
+    Examples
+    --------
+    >>> read_vectors({"ids": ["a", "b"], "vectors": [[1.0, 2.0], [3.0, 4.0]]}).ids
+    ['a', 'b']
     """
     if isinstance(source, Mapping):
         return _of_arrays({str(name): np.asarray(value) for name, value in source.items()})
@@ -87,75 +99,93 @@ def read_vectors(source: Source) -> VectorTable:
     return answer.finish()
 
 
-def plan(dataset: Dataset, given: VectorTable, name: str) -> ImportPlan:
-    """Which clip each row is, and what is wrong with the others; nothing is written.
+def plan(dataset: Dataset, table: VectorTable, name: str) -> ImportPlan:
+    """Find the clip of each row, and the rows that cannot be used; nothing is written.
 
     Raises
     ------
     Refused
-        The name has no letters or digits.
+        The name has no letters or digits, or vectors of this name have another length.
     """
     key = key_of(name)
     clips = clip_rows.table(dataset.store, dataset.id)
     identity = str(dataset.row.settings.get("identity", "full"))
     at = _Positions(clips, identity)
-    have, old = dataset.vectors(key)
-    wrong, known = dict(given.wrong), 0
-    taken: dict[int, int] = {}
+    positions_before, vectors_before = dataset.vectors(key)
+    reason_of, n_known = dict(table.wrong), 0
+    row_of: dict[int, int] = {}
     positions: list[int] = []
     rows: list[int] = []
-    if len(have) and given.vectors.shape[1] != old.shape[1]:
-        there = f"vectors under “{name}” have {old.shape[1]} numbers: give these another name"
-        raise Refused(f"these have {given.vectors.shape[1]}, and the {there}")
-    for row, label in enumerate(given.ids):
-        if row in wrong:
+    if len(positions_before) and table.vectors.shape[1] != vectors_before.shape[1]:
+        before = f"those under “{name}” have {vectors_before.shape[1]}: give these another name"
+        raise Refused(f"these vectors have {table.vectors.shape[1]} numbers, and {before}")
+    for row, label in enumerate(table.ids):
+        if row in reason_of:
             continue
         position, reason = at.find(label)
         if position is None:
-            wrong[row] = reason
-        elif position in taken:
-            wrong[row] = f"{_short(label)} is the same clip as row {taken[position] + 1}"
+            reason_of[row] = reason
+        elif position in row_of:
+            reason_of[row] = f"{_short(label)} is the same clip as row {row_of[position] + 1}"
         else:
-            taken[position] = row
-            place = int(np.searchsorted(have, position))
-            if place < len(have) and have[place] == position:
-                if np.array_equal(old[place], given.vectors[row]):
-                    known += 1
+            row_of[position] = row
+            place = int(np.searchsorted(positions_before, position))
+            if place < len(positions_before) and positions_before[place] == position:
+                if np.array_equal(vectors_before[place], table.vectors[row]):
+                    n_known += 1
                 else:
-                    wrong[row] = f"{_short(label)} has another vector under “{name}” already: give these another name"
+                    reason_of[row] = (
+                        f"{_short(label)} has another vector under “{name}” already: give these another name"
+                    )
             else:
                 positions.append(position)
                 rows.append(row)
-    without = len(clips) - len(set(have.tolist()) | set(positions))
-    numbered = {row + 1: reason for row, reason in sorted(wrong.items())}
-    vectors = given.vectors if len(rows) == len(given.vectors) else given.vectors[rows]  # a copy only if it must be
-    return ImportPlan(key, positions, vectors, known, numbered, without)
+    without = len(clips) - len(set(positions_before.tolist()) | set(positions))
+    reasons = {row + 1: reason for row, reason in sorted(reason_of.items())}
+    vectors = table.vectors if len(rows) == len(table.vectors) else table.vectors[rows]  # no copy if all rows are used
+    return ImportPlan(key, positions, vectors, n_known, reasons, without)
 
 
-def add(dataset: Dataset, planned: ImportPlan) -> int:
-    """Write the vectors of a plan; return how many."""
+def add(dataset: Dataset, import_plan: ImportPlan) -> int:
+    """Write the vectors of a plan; return their number.
+
+    Raises
+    ------
+    NotAllowed
+        This person does not own the dataset.
+    """
     dataset.by.allow("own", dataset.id)
     with dataset.store.write() as connection:
-        vector_rows.add_vectors(connection, dataset.id, planned.key, planned.positions, planned.vectors)
-    return len(planned.positions)
+        vector_rows.add_vectors(connection, dataset.id, import_plan.key, import_plan.positions, import_plan.vectors)
+    return len(import_plan.positions)
 
 
 def import_vectors(dataset: Dataset, source: Source, *, name: str, wrong: str = "refuse") -> ImportPlan:
-    """`read_vectors`, `plan` and `add`; see `Dataset.add_vectors`."""
+    """Read, plan and add vectors; the arguments are those of `SupervisableAudioDataset.add_vectors`.
+
+    Raises
+    ------
+    TableError
+        As in `read_vectors`; or rows cannot be used and `wrong` is `refuse`, or no row can.
+    Refused
+        As in `plan`; or `wrong` is another word.
+    NotAllowed
+        This person does not own the dataset.
+    """
     dataset.by.allow("own", dataset.id)
     if wrong not in ("refuse", "leave out"):
         raise Refused(f"wrong={wrong!r} must be “refuse” or “leave out”")
-    planned = plan(dataset, read_vectors(source), name)
-    if planned.wrong and (wrong == "refuse" or not (planned.positions or planned.known)):
-        listed = "; ".join(f"row {row}: {reason}" for row, reason in list(planned.wrong.items())[:_SHOWN])
-        more = f"; and {len(planned.wrong) - _SHOWN:,} more" if len(planned.wrong) > _SHOWN else ""
-        raise TableError(f"{len(planned.wrong):,} rows cannot be used: {listed}{more}")
-    add(dataset, planned)
-    return planned
+    import_plan = plan(dataset, read_vectors(source), name)
+    if import_plan.wrong and (wrong == "refuse" or not (import_plan.positions or import_plan.known)):
+        reasons = "; ".join(f"row {row}: {reason}" for row, reason in list(import_plan.wrong.items())[:_SHOWN])
+        more = f"; and {len(import_plan.wrong) - _SHOWN:,} more" if len(import_plan.wrong) > _SHOWN else ""
+        raise TableError(f"{len(import_plan.wrong):,} rows cannot be used: {reasons}{more}")
+    add(dataset, import_plan)
+    return import_plan
 
 
 class _Positions:
-    """Clips by their id, the id of their table, and their address."""
+    """Finds clips by their id, their id in the table, or their address."""
 
     def __init__(self, clips: Any, identity: str) -> None:
         self._identity = identity
@@ -175,27 +205,27 @@ class _Positions:
             return self._ids[label], ""
         if has_credentials(label):
             return None, REFUSED
-        there = self._urls.get(normal_url(label, self._identity), [])
-        if len(there) == 1:
-            return there[0], ""
-        if there:
-            return None, f"{len(there)} clips have the address {_short(label)}: use their ids"
+        positions = self._urls.get(normal_url(label, self._identity), [])
+        if len(positions) == 1:
+            return positions[0], ""
+        if positions:
+            return None, f"{len(positions)} clips have the address {_short(label)}: use their ids"
         return None, f"no clip has the id or address {_short(label)}"
 
 
 class _VectorBlocks:
-    """Puts together what the child says, and believes none of it: one array is filled block by block."""
+    """Assembles the blocks of the child process, without trusting them: fills one array block by block."""
 
     def __init__(self, bounds: FileLimits) -> None:
         self._bounds = bounds
         self._ids: list[str] = []
         self._vectors: Floats | None = None
-        self._filled = 0  # numbers
-        self._bad: NDArray[np.bool_] = np.zeros(0, bool)  # rows with a number that is none
-        self._wrong: dict[int, str] = {}
+        self._n_filled = 0  # numbers
+        self._bad: NDArray[np.bool_] = np.zeros(0, bool)  # rows with a number that is not finite
+        self._reasons: dict[int, str] = {}
 
     def add(self, header: dict[str, Any], buffer: bytes) -> None:
-        """Take a block; raises `Unreadable` if it is none of vectors within the limits."""
+        """Take a block; raises `Unreadable` if it is malformed or beyond the limits."""
         kind = header.get("of")
         if kind == "shape":
             self._begin(header.get("rows"), header.get("width"))
@@ -208,20 +238,20 @@ class _VectorBlocks:
         if kind == "ids":
             self._ids += block.text().to_pylist()
         elif kind == "vectors":
-            first = self._filled // width
-            if self._filled % width or first + rows > length:
+            first = self._n_filled // width
+            if self._n_filled % width or first + rows > length:
                 raise Unreadable("vectors")
             self._fill(slice(first, first + rows), slice(None), block.numbers(np.float32, width).reshape(rows, width))
         elif kind == "column":
-            column, first = divmod(self._filled, length)
+            column, first = divmod(self._n_filled, length)
             if (header.get("column"), header.get("first")) != (column, first) or first + rows > length:
                 raise Unreadable("column")
             self._fill(slice(first, first + rows), slice(column, column + 1), block.numbers(np.float32)[:, np.newaxis])
         elif kind == "wrong":
             numbers, reasons = block.numbers(np.int64).tolist(), block.text().to_pylist()
-            if len(self._wrong) + rows > length or not all(0 <= row < length for row in numbers):
+            if len(self._reasons) + rows > length or not all(0 <= row < length for row in numbers):
                 raise Unreadable("wrong")
-            self._wrong.update(zip(numbers, reasons, strict=True))
+            self._reasons.update(zip(numbers, reasons, strict=True))
         else:
             raise Unreadable("of")
         block.end()
@@ -229,9 +259,9 @@ class _VectorBlocks:
             raise Unreadable("ids")
 
     def finish(self) -> VectorTable:
-        if self._vectors is None or self._filled != self._vectors.size or len(self._ids) != len(self._vectors):
+        if self._vectors is None or self._n_filled != self._vectors.size or len(self._ids) != len(self._vectors):
             raise TableError("the process that reads the vectors gave fewer than it promised")
-        return _with_faults(self._ids, self._vectors, self._bad, self._wrong)
+        return _with_faults(self._ids, self._vectors, self._bad, self._reasons)
 
     def _begin(self, rows: Any, width: Any) -> None:
         if self._vectors is not None or type(rows) is not int or type(width) is not int:
@@ -247,11 +277,11 @@ class _VectorBlocks:
         assert self._vectors is not None
         self._vectors[rows, columns] = numbers
         self._bad[rows] |= ~np.isfinite(numbers).all(axis=1)
-        self._filled += numbers.size
+        self._n_filled += numbers.size
 
 
 def _of_arrays(arrays: Mapping[str, NDArray[Any]]) -> VectorTable:
-    """Of arrays in memory; they are the caller's own."""
+    """A table from arrays in memory."""
     names = choose({name: ArrayShape(array.shape, array.dtype) for name, array in arrays.items()})
     ids, vectors = (arrays[name] for name in names)
     check_shape(*vectors.shape)

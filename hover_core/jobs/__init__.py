@@ -1,1 +1,1 @@
-"""Long work in processes of its own: the queue, the process, the worker, engines that fetch and decode."""
+"""Long work in separate processes: the queue, the process, the worker, engines that fetch and decode."""

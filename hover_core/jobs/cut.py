@@ -1,9 +1,9 @@
-"""Long recordings → clips of a dataset: each is fetched through the guard, measured in the limited children, and cut.
+"""Cutting long recordings into clips of a dataset: fetched through the guard, measured in limited processes, then cut.
 
-Where to cut is known only when a recording has been heard, so this is long work: a job of its own (`cut_recordings`,
-which the queue starts), or in this process (`run_here`). Clips are added as recordings are done. A killed job goes on
-after the recordings that it had written, and does not fetch again what is in the cache. A recording that cannot be cut
-is named with its reason, and the others go on.
+The cuts depend on the sound, so this is long work: in a job (`cut_recordings`, which the queue starts) or in this
+process (`cut_here`). Clips are added while other recordings are still being cut. A killed job resumes after the
+recordings whose clips it has added, and takes sounds from the cache if they are there. A recording that cannot be cut
+is listed with the reason, and the others go on.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from hover_core.workspace.sounds import ClipSounds
 LABEL_COLUMN: Final = "recording_label"
 MOST_CLIPS: Final = 1_000_000  # of one table
 CREW: Final = FetcherCount.constant(4)  # recordings are large
-_IN_FLIGHT: Final = 8  # recordings fetched but not measured
+_IN_FLIGHT: Final = 8  # recordings that are fetched but not measured
 _LOOK_S: Final = 0.2
 _FLUSH_S: Final = 1.0
 _FLUSH_CLIPS: Final = 2_000
@@ -50,19 +50,23 @@ def cut_here(
     progress: Progress | None = None,
     stop: Callable[[], bool] = lambda: False,
 ) -> CutResult:
-    """Cut in this process, without a job: for notebooks, which wait for it anyway. See `CutSettings`.
+    """Cut recordings in this process and wait for the end, for notebooks. For the arguments see `CutSettings`.
 
     Raises
     ------
     Refused
-        There is nothing to cut, or too much at once.
+        There is no recording, there are too many, or they make too many clips.
+    Cancelled
+        `stop` returned True; clips that were added stay.
+    NotAllowed
+        This person does not own the dataset.
     """
     dataset.by.allow("own", dataset.id)
     return _Cutting(dataset, CutSettings(intake, cut, labels), progress or Progress(), stop, {}).run()
 
 
 def cut_recordings(task: Task) -> None:
-    """The work of a job of kind `cut`; goes on after the recordings that an earlier attempt had written."""
+    """The work of a job of kind `cut`; resumes after the recordings that an earlier attempt has finished."""
     _Cutting(
         task.dataset,
         settings_of(task.job),
@@ -90,15 +94,15 @@ class _Cutting:
         self.intake, self.cut, self.labels = settings.intake, settings.cut, settings.labels
         self.identity = str(dataset.row.settings.get("identity", "full"))
         self.result = result_from(before)
-        self.fetch_log = fetch_log or FetchLog(None)  # by the number of a recording
-        self.finished: set[int] = {int(number) for number in before.get("finished", [])}
+        self.fetch_log = fetch_log or FetchLog(None)  # keys are numbers of recordings
+        self.finished_numbers: set[int] = {int(number) for number in before.get("finished", [])}
 
     def run(self) -> CutResult:
         by_url: dict[str, list[Clip]] = {}
         for clip in self.intake.clips:
             by_url.setdefault(clip.url, []).append(clip)
         groups = list(by_url.values())
-        pending = [number for number in range(len(groups)) if number not in self.finished]
+        pending = [number for number in range(len(groups)) if number not in self.finished_numbers]
         progress = self.progress
         progress.phase, progress.total = "cut", len(groups)
         progress.done, progress.failed = self.result.recordings, len(self.result.failures)
@@ -112,12 +116,12 @@ class _Cutting:
             max_file_bytes=math.inf,
             note=lambda recording, sha256, sound: self.fetch_log.add(recording.positions, sha256, sound, cache),
         )
-        known = self.fetch_log.read(cache)
+        sha256_of = self.fetch_log.read(cache)
         slots = threading.Semaphore(_IN_FLIGHT)
         results: queue.Queue[list[_RecordingCut] | BaseException] = queue.Queue()
         stage = Stage(
             source,
-            [Download([number], groups[number][0].url, known.get(number, "")) for number in pending],
+            [Download([number], groups[number][0].url, sha256_of.get(number, "")) for number in pending],
             lambda batch: [self._measure(sounds, fetched, groups) for fetched in batch],
             results,
             crew=CREW,
@@ -125,32 +129,35 @@ class _Cutting:
             slots=slots,
             batch_clips=lambda: 1,
         )
-        begun, at_begin = time.monotonic(), len(self.finished)
+        start_time, n_at_start = time.monotonic(), len(self.finished_numbers)
         ready: list[_RecordingCut] = []
-        left = len(pending)
-        flushed = time.monotonic()
+        n_left = len(pending)
+        flush_time = time.monotonic()
         stage.start()
         try:
-            while left:
-                for measured in _take(results):
-                    ready.append(measured)
+            while n_left:
+                for recording_cut in _take(results):
+                    ready.append(recording_cut)
                     slots.release()
                 progress.waiting_s, progress.computing_s = stage.waiting_s, stage.decoding_s
                 cancelled = self.stop()
-                clips = sum(len(measured.clips) for measured in ready)
+                clips = sum(len(recording_cut.clips) for recording_cut in ready)
                 if ready and (
-                    cancelled or len(ready) == left or clips >= _FLUSH_CLIPS or time.monotonic() - flushed > _FLUSH_S
+                    cancelled
+                    or len(ready) == n_left
+                    or clips >= _FLUSH_CLIPS
+                    or time.monotonic() - flush_time > _FLUSH_S
                 ):
                     self._flush(ready)
-                    left -= len(ready)
-                    ready, flushed = [], time.monotonic()
-                    rate = (len(self.finished) - at_begin) / max(flushed - begun, 1e-3)
+                    n_left -= len(ready)
+                    ready, flush_time = [], time.monotonic()
+                    rate = (len(self.finished_numbers) - n_at_start) / max(flush_time - start_time, 1e-3)
                     progress.rate = rate
-                    progress.left_s = (len(groups) - len(self.finished)) / rate if rate else None
-                    spent = progress.waiting_s + progress.computing_s
-                    waiting = progress.waiting_s / spent if spent else 1.0
-                    progress.shares = {"waiting": waiting, "decoding": 1 - waiting}
-                    progress.limit = "network" if waiting > 0.5 else "machine"
+                    progress.left_s = (len(groups) - len(self.finished_numbers)) / rate if rate else None
+                    total_s = progress.waiting_s + progress.computing_s
+                    waiting_share = progress.waiting_s / total_s if total_s else 1.0
+                    progress.shares = {"waiting": waiting_share, "decoding": 1 - waiting_share}
+                    progress.limit = "network" if waiting_share > 0.5 else "machine"
                 if cancelled:
                     raise Cancelled
         finally:
@@ -160,57 +167,57 @@ class _Cutting:
         return self.result
 
     def _measure(self, sounds: ClipSounds, fetched: Fetched, groups: Sequence[Sequence[Clip]]) -> _RecordingCut:
-        """Where a recording is to be cut, or why it cannot be."""
+        """The cuts of a recording, or the reason why it cannot be cut."""
         (number,) = fetched.recording.positions
-        measured = _RecordingCut(number, fetched.recording.url, fetched.sha256)
+        recording_cut = _RecordingCut(number, fetched.recording.url, fetched.sha256)
         if isinstance(fetched.data, SoundError):
-            measured.reason = str(fetched.data)
-            return measured
+            recording_cut.reason = str(fetched.data)
+            return recording_cut
         try:
             for clip in groups[number]:
                 stretches = _stretches(sounds, Piece(fetched.data, clip.start_s, clip.end_s), self.cut)
-                measured.clips += [(clip, start, end) for start, end in stretches]
+                recording_cut.clips += [(clip, start, end) for start, end in stretches]
         except (SoundError, Refused) as error:
             return _RecordingCut(number, fetched.recording.url, reason=str(error))
-        return measured
+        return recording_cut
 
     def _flush(self, ready: Sequence[_RecordingCut]) -> None:
         result = self.result
-        made: dict[str, tuple[Clip, str]] = {}
+        clips: dict[str, tuple[Clip, str]] = {}
         intake = Intake(roles={**self.intake.roles, LABEL_COLUMN: "label"})
-        for measured in sorted(ready, key=lambda measured: measured.number):
-            if measured.reason:
-                result.failures.append((measured.url, measured.reason))
+        for recording_cut in sorted(ready, key=lambda recording_cut: recording_cut.number):
+            if recording_cut.reason:
+                result.failures.append((recording_cut.url, recording_cut.reason))
                 continue
             result.recordings += 1
-            for recording, start_s, end_s in measured.clips:
+            for recording, start_s, end_s in recording_cut.clips:
                 clip = _piece(recording, start_s, end_s, self.identity, self.labels)
-                made[clip.clip_id] = (clip, measured.sha256)
+                clips[clip.clip_id] = (clip, recording_cut.sha256)
                 if clip.label and recording.clip_id in self.intake.sources:
                     intake.sources[clip.clip_id] = self.intake.sources[recording.clip_id]
-        intake.clips = [clip for clip, _ in made.values()]
+        intake.clips = [clip for clip, _ in clips.values()]
         if result.new + len(intake.clips) > MOST_CLIPS:
             raise Refused(f"more than {MOST_CLIPS:,} clips of one table: choose longer ones, or cut it in parts")
         if intake.clips:
-            added = self.dataset.add(intake)
-            result.new, result.known = result.new + added.new, result.known + added.known
+            add_result = self.dataset.add(intake)
+            result.new, result.known = result.new + add_result.new, result.known + add_result.known
             with self.dataset.store.write() as connection:
-                at = clip_rows.positions_of(connection, self.dataset.id, list(made))
-                heard = {
+                at = clip_rows.positions_of(connection, self.dataset.id, list(clips))
+                facts = {
                     at[key]: clip_rows.SoundFacts(sha256, (clip.end_s or 0.0) - (clip.start_s or 0.0), None)
-                    for key, (clip, sha256) in made.items()
+                    for key, (clip, sha256) in clips.items()
                 }
-                clip_rows.hear(connection, self.dataset.id, heard)
-        self.finished |= {measured.number for measured in ready}
+                clip_rows.hear(connection, self.dataset.id, facts)
+        self.finished_numbers |= {recording_cut.number for recording_cut in ready}
         self.progress.done, self.progress.failed = result.recordings, len(result.failures)
-        # read again by the process that takes the work up: what it names is in the dataset
-        self.progress.more = {**asdict(result), "finished": sorted(self.finished)}
+        # a later attempt reads this: the clips of these recordings are in the dataset
+        self.progress.more = {**asdict(result), "finished": sorted(self.finished_numbers)}
         self.on_commit()
 
 
 @dataclass
 class _RecordingCut:
-    """Where the recording of a number is to be cut, or the reason why it cannot be."""
+    """The cuts of the recording with this number, or the reason why it cannot be cut."""
 
     number: int
     url: str
@@ -220,7 +227,7 @@ class _RecordingCut:
 
 
 def _take(results: queue.Queue[list[_RecordingCut] | BaseException]) -> Iterator[_RecordingCut]:
-    """What has come, after a short wait if that is nothing; the exception of a thread is raised."""
+    """The results that are ready, after a short wait for the first; raises the exception of a worker thread."""
     timeout_s = _LOOK_S
     while True:
         try:
@@ -234,13 +241,13 @@ def _take(results: queue.Queue[list[_RecordingCut] | BaseException]) -> Iterator
 
 
 def _stretches(sounds: ClipSounds, piece: Piece, cut: Cut) -> list[tuple[float, float]]:
-    """Where a recording, or a stretch of it, is cut, in seconds of the recording."""
+    """The cuts of a recording, or of a stretch of it. [(start, end), seconds of the recording]"""
     begin = piece.start_s or 0.0
     if cut.way == "pauses":
         duration_s, values = sounds.workers.loudness(piece, step_s=segmentation.STEP_S)
         stretches = segmentation.at_pauses(values, duration_s, cut)
         if not stretches:
-            raise DecodeError("there is nothing but silence in it")
+            raise DecodeError("there is only silence in it")
     else:
         duration_s = sounds.workers.probe(piece, counted=True).duration_s
         until = min(duration_s, piece.end_s) if piece.end_s is not None else duration_s
@@ -251,19 +258,19 @@ def _stretches(sounds: ClipSounds, piece: Piece, cut: Cut) -> list[tuple[float, 
 
 
 def _piece(recording: Clip, start_s: float, end_s: float, identity: str, labels: str) -> Clip:
-    """A piece of a recording: what the table says of the recording holds for it, but for its label if that is aside."""
+    """The clip of a piece of a recording, with the columns of the recording; its label only as `labels` says."""
     own = f"{recording.own_id}:{start_s:.3f}-{end_s:.3f}" if recording.own_id else ""
-    made = replace(
+    clip = replace(
         recording,
         clip_id=clip_id(recording.url, start_s, end_s, own_id=own, identity=identity),
         start_s=start_s,
         end_s=end_s,
         own_id=own,
-        # a speaker's recordings stay together, and so do the pieces of one recording
+        # recordings of one group stay together, and so do the pieces of one recording
         group=recording.group or normal_url(recording.url, identity),
         extra={name: value for name, value in recording.extra.items() if name != "duration"},
     )
-    claimed = recording.label or recording.reference
-    if labels == "each" or not claimed:
-        return made
-    return replace(made, label="", reference="", extra={**made.extra, LABEL_COLUMN: claimed})
+    label = recording.label or recording.reference
+    if labels == "each" or not label:
+        return clip
+    return replace(clip, label="", reference="", extra={**clip.extra, LABEL_COLUMN: label})

@@ -1,6 +1,6 @@
-"""What a job of kind `cut` is asked to do and what it has done, as both stand in the database.
+"""Settings and results of jobs of kind `cut`, in the form that the database has.
 
-The queue writes the one, the work reads it and writes the other, and pages read that.
+The queue writes the settings, the work reads them and writes the result, and pages read that.
 """
 
 from __future__ import annotations
@@ -23,18 +23,19 @@ MOST_RECORDINGS: Final = 20_000
 
 @dataclass(frozen=True)
 class CutSettings:
-    """What is to be cut, and how.
+    """The recordings to cut, and how.
 
     Attributes
     ----------
-    intake : as from `Dataset.plan`: each of its clips is a recording, or the stretch of one that is to be cut.
-    labels : what becomes of a recording's label: kept `aside`, in the column `recording_label` of its clips, because
-        not every clip of it need be that; or given to `each` clip.
+    intake : as from `Dataset.plan`; each of its clips is a recording, or the stretch of a recording to cut
+    cut : how to cut
+    labels : `aside` puts the label of a recording into the column `recording_label` of its clips, because it need not
+        be true for each of them; `each` labels all clips with it
 
     Raises
     ------
     Refused
-        There is no recording to cut, or there are too many; or `labels` is no such word.
+        There is no recording, there are more than `MOST_RECORDINGS`, or `labels` is another word.
     """
 
     intake: Intake
@@ -50,7 +51,7 @@ class CutSettings:
             raise Refused(f"{len(self.intake.clips):,} recordings: at most {MOST_RECORDINGS:,} are cut at once")
 
     def as_dict(self) -> dict[str, Any]:
-        """For the database."""
+        """The settings as plain values, for the database."""
         return {
             "cut": asdict(self.cut),
             "labels": self.labels,
@@ -61,18 +62,20 @@ class CutSettings:
 
 
 def settings_of(job: Job) -> CutSettings:
-    """What a job is asked to do."""
+    """The settings of a job of kind `cut`."""
     settings = job.settings
-    # what a job of an older version wrote down may not be in the form that names have now
+    # names in jobs of older versions may not be clean
     clips = [Clip(**{**columns, "label": label_named(columns["label"])}) for columns in settings["recordings"]]
-    sources = {key: (clean(str(who)), str(at), str(how)) for key, (who, at, how) in settings["sources"].items()}
+    sources = {
+        key: (clean(str(annotator)), str(at), str(how)) for key, (annotator, at, how) in settings["sources"].items()
+    }
     intake = Intake(clips=clips, sources=sources, roles=settings.get("roles", {}))  # older jobs have none
     return CutSettings(intake, Cut(**settings["cut"]), settings["labels"])
 
 
 @dataclass
 class CutResult:
-    """What cutting did so far."""
+    """The result of cutting so far: number of recordings, of new clips, of clips that the dataset had, and failures."""
 
     recordings: int = 0
     new: int = 0
@@ -81,11 +84,17 @@ class CutResult:
 
 
 def result_from(more: Mapping[str, Any]) -> CutResult:
-    """The result as it stands in a job's progress, under `more`."""
+    """The result in the value `more` of a job's progress.
+
+    Examples
+    --------
+    >>> result_from({"recordings": 2, "new": 30})
+    CutResult(recordings=2, new=30, known=0, failures=[])
+    """
     failures = [(str(address), str(reason)) for address, reason in more.get("failures", [])]
     return CutResult(int(more.get("recordings", 0)), int(more.get("new", 0)), int(more.get("known", 0)), failures)
 
 
 def outcome(job: Job) -> CutResult:
-    """What a job has done so far."""
+    """The result of a job of kind `cut` so far."""
     return result_from(job.progress.get("more", {}))

@@ -1,11 +1,10 @@
-"""Vectorizing on the workers of a Dask scheduler: the engine, and what a worker does.
+"""Vectorizing on the workers of a Dask scheduler: the engine for the job, and the function that workers run.
 
-A task is a dozen clips. The worker fetches them through the guard of `fetch`, decodes them in limited children of its
-own, and returns numbers. What opens private sound is not sent: each worker reads it from its own environment. Messages
-between Dask's processes are pickles, so the scheduler belongs on a network that is trusted, or behind `tls://`.
+A task is a dozen clips. A worker fetches them through the guard, decodes them in its own limited processes, and returns
+arrays. Secrets of private sources are not sent: each worker reads them from its own environment. Dask's processes
+exchange pickles, so the scheduler belongs in a trusted network, or behind `tls://`.
 
-A worker that dies gives its tasks back to the scheduler, and others do them. The worker's part imports neither pandas
-nor the store.
+If a worker dies, the scheduler gives its tasks to others. The code of the worker imports neither pandas nor the store.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ _TASK_CLIPS: Final = 12
 _CONNECT_S: Final = 15
 _WORKERS_S: Final = 30
 
-Allowed = tuple[tuple[str, ...], tuple[str, ...]]  # `host:port` of the operator, and of the dataset's owner
+AllowedHosts = tuple[tuple[str, ...], tuple[str, ...]]  # `host:port` of the operator, and of the dataset's owner
 DaskRecording = tuple[str, str, list[tuple[float | None, float | None]]]  # URL, SHA-256 if known, its clips
 
 
@@ -45,7 +44,7 @@ DaskRecording = tuple[str, str, list[tuple[float | None, float | None]]]  # URL,
 
 
 class DaskEngine:
-    """The engine: hands tasks to a scheduler and takes their answers.
+    """The engine that sends tasks to a Dask scheduler and collects their results.
 
     Raises
     ------
@@ -72,11 +71,11 @@ class DaskEngine:
 
         self._address, self._clips, self._key, self._progress, self._slots = address, clips, key, progress, slots
         self._width = registry.get(key).dimensions
-        self._allowed = sorted(settings.allowed_hosts()), sorted(dataset.settings.get("allowed_hosts", []))
+        self._allowed_hosts = sorted(settings.allowed_hosts()), sorted(dataset.settings.get("allowed_hosts", []))
         self._names = (dataset.id, dataset.name)
         self._halt = threading.Event()
         self._under_way: dict[Any, list[list[int]]] = {}
-        self._ended: queue.Queue[Any] = queue.Queue()
+        self._done_futures: queue.Queue[Any] = queue.Queue()
         try:
             self._client = distributed.Client(address, name="hover", timeout=_CONNECT_S, set_as_default=False)
         except (OSError, TimeoutError) as error:
@@ -88,24 +87,24 @@ class DaskEngine:
             raise Refused(f"the Dask scheduler at {address} has no workers: start some with “dask worker”") from error
 
     def start(self, pending: Sequence[int], results: queue.Queue[Any]) -> None:
-        """Begin with these clips."""
+        """Start with the clips at the positions `pending`; see `Engine.start`."""
         for work, argument in ((self._feed, pending), (self._take, results)):
             threading.Thread(target=run_or_report, args=(results, work, argument), daemon=True).start()
 
     def limit(self) -> str:
-        """Whether the workers wait for sound most of the time, or compute."""
+        """`network` if the workers wait for sound most of the time, else `workers`."""
         return "network" if self._progress.waiting_s > self._progress.computing_s else "workers"
 
     def shares(self) -> dict[str, float]:
-        """What the workers' time goes to; they do not tell decoding from computing."""
+        """See `Engine.shares`; workers report decoding as a part of computing."""
         waiting, computing = self._progress.waiting_s, self._progress.computing_s
         part = waiting / (waiting + computing) if waiting + computing else 1.0
         return {"waiting": part, "computing": 1 - part}
 
     def close(self) -> None:
-        """Give up what is under way, and leave the scheduler."""
+        """Cancel the tasks under way, and disconnect from the scheduler."""
         self._halt.set()
-        self._ended.put(None)
+        self._done_futures.put(None)
         if self._client.status == "running":
             self._client.cancel(list(self._under_way), force=True)
         self._client.close(timeout=5)
@@ -124,29 +123,34 @@ class DaskEngine:
         clips = self._clips
         recordings: list[DaskRecording] = []
         for positions in task:
-            known = clips["sha256"][positions[0]]
+            sha256 = clips["sha256"][positions[0]]
             stretches = [(number(clips["start_s"][p]), number(clips["end_s"][p])) for p in positions]
-            recordings.append((clips["url"][positions[0]], known if isinstance(known, str) else "", stretches))
-        future = self._client.submit(hear, self._key, self._allowed, self._names, recordings, pure=False)
+            recordings.append((clips["url"][positions[0]], sha256 if isinstance(sha256, str) else "", stretches))
+        future = self._client.submit(hear, self._key, self._allowed_hosts, self._names, recordings, pure=False)
         self._under_way[future] = task
-        future.add_done_callback(self._ended.put)
+        future.add_done_callback(self._done_futures.put)
 
     def _take(self, results: queue.Queue[Any]) -> None:
         while not self._halt.is_set():
-            future = self._ended.get()
+            future = self._done_futures.get()
             if future is None:
                 return
             task = self._under_way.pop(future)
             answer = self._answer(future, task)
             if answer is not None:
-                results.put([RecordingResult(p, heard, sha) for p, (heard, sha) in zip(task, answer, strict=True)])
+                results.put(
+                    [
+                        RecordingResult(positions, clips, sha256)
+                        for positions, (clips, sha256) in zip(task, answer, strict=True)
+                    ]
+                )
 
     def _answer(self, future: Any, task: list[list[int]]) -> list[tuple[list[DecodedClip | SoundError], str]] | None:
-        """What a task found out; None if its clips are asked for again, one by one."""
+        """The result of a task; None if its worker died, and its clips are now submitted one by one."""
         import distributed
 
         try:
-            # an answer whose worker has died since is computed again by another
+            # a result whose worker has died since is computed again by another worker
             numbers = future.result()
         except distributed.KilledWorker:
             if sum(map(len, task)) > 1:
@@ -154,7 +158,7 @@ class DaskEngine:
                     for position in positions:
                         self._submit([[position]])
                 return None
-            return [([SoundError("the worker that decoded it died, again and again")], "")]
+            return [([SoundError("every worker that decoded it died")], "")]
         except HoverError:
             raise
         except ImportError as error:
@@ -184,18 +188,18 @@ def _tasks(recordings: Iterator[list[int]]) -> Iterator[list[list[int]]]:
 def _unpack(
     numbers: dict[str, Any], lengths: list[int], width: int
 ) -> list[tuple[list[DecodedClip | SoundError], str]]:
-    """The answers of a task by recording, checked like any other outside data."""
+    """The results of a task by recording, checked like any other outside data."""
     vectors = np.asarray(numbers["vectors"], np.float32)
     which = np.asarray(numbers["which"], np.int64)
     total = sum(lengths)
     if vectors.shape != (len(which), width) or not np.isfinite(vectors).all():
         return [([SoundError("the worker's answer cannot be read")] * length, "") for length in lengths]
-    heard: dict[int, DecodedClip | SoundError] = {
+    clip_of: dict[int, DecodedClip | SoundError] = {
         int(number): DecodedClip(vector, float(seconds), int(rate))
         for number, vector, seconds, rate in zip(which, vectors, numbers["durations"], numbers["rates"], strict=True)
     }
-    heard |= {int(number): SoundError(str(reason)) for number, reason in numbers["bad"].items()}
-    answers = [heard.get(number, SoundError("the worker's answer cannot be read")) for number in range(total)]
+    clip_of |= {int(number): SoundError(str(reason)) for number, reason in numbers["bad"].items()}
+    answers = [clip_of.get(number, SoundError("the worker's answer cannot be read")) for number in range(total)]
     out, first = [], 0
     for length, sha256 in zip(lengths, numbers["sha256"], strict=True):
         out.append((answers[first : first + length], str(sha256)))
@@ -209,21 +213,23 @@ def _unpack(
 def hear(
     key: str, allowed: tuple[Sequence[str], Sequence[str]], names: Sequence[str], recordings: Sequence[DaskRecording]
 ) -> dict[str, Any]:
-    """A task: fetch some recordings and vectorize their clips, in a Dask worker.
+    """Run a task in a Dask worker: fetch some recordings and vectorize their clips.
 
     Parameters
     ----------
-    key : the vectorizer's.
-    allowed : private `host:port` that may be fetched from: those of the operator, and those of the dataset's owner.
-    names : the dataset's id and name.
+    key : the key of the vectorizer
+    allowed : private `host:port` that the operator allows, and those that the owner of the dataset allows
+    names : id and name of the dataset
+    recordings : URL, SHA-256 (or empty) and clips of each
 
     Returns
     -------
     dict
-        `which` clips were heard, counted over all recordings, [shape=(k,), int32]; their `vectors` [shape=(k, d),
-        float32], `durations` [s] and `rates` [Hz]; `bad`, for the others why; `sha256` by recording; seconds spent.
+        `which`: numbers of the vectorized clips, counted over all recordings [shape=(k,), int32]; their `vectors`
+        [shape=(k, d), float32], `durations` [shape=(k,), seconds] and `rates` [shape=(k,), Hz]; `bad`: reasons of the
+        other clips by number; `sha256` of each recording; `waiting_s` and `computing_s`.
     """
-    with _starting:  # tasks that come at once share what the first one opens
+    with _starting:  # tasks that start at the same time share the worker that the first one makes
         worker = _dask_worker()
     return worker.hear(key, (tuple(allowed[0]), tuple(allowed[1])), tuple(names), recordings)
 
@@ -237,21 +243,21 @@ def _dask_worker() -> _DaskWorker:
 
 
 class _DaskWorker:
-    """What a worker process keeps from task to task: connections, children that decode, a bound on bytes in memory."""
+    """State of a worker process between tasks: connections, decoder pool, a bound on bytes in memory."""
 
     def __init__(self) -> None:
         self._workers = DecoderPool()
         self._fetchers: dict[Any, Fetcher] = {}
         self._lock = threading.Lock()
         self._room = ByteBudget()
-        # Sound is kept only where the operator says where: a folder that the app shares serves the players there.
+        # Sound is stored only in a folder that the operator names: if the app shares it, players use these sounds.
         self._cache = None
         if os.environ.get("HOVER_DATA"):
-            folder = settings.data_folder() / "sounds"  # a file a sound: other machines may share the folder
+            folder = settings.data_folder() / "sounds"  # one file per sound: other machines may share the folder
             self._cache = SoundCache(folder, max_bytes=settings.cache_bytes(), packed=False)
 
     def hear(
-        self, key: str, allowed: Allowed, names: tuple[str, ...], recordings: Sequence[DaskRecording]
+        self, key: str, allowed: AllowedHosts, names: tuple[str, ...], recordings: Sequence[DaskRecording]
     ) -> dict[str, Any]:
         stretches = [stretch for _, _, clips in recordings for stretch in clips]
         firsts = np.cumsum([0, *(len(clips) for _, _, clips in recordings)]).tolist()
@@ -259,15 +265,15 @@ class _DaskWorker:
         stage = Stage(
             DownloadSource(self._fetcher(allowed, names), self._cache, where="on the worker"),
             [
-                Download(list(range(first, first + len(clips))), url, known)
-                for first, (url, known, clips) in zip(firsts, recordings, strict=False)
+                Download(list(range(first, first + len(clips))), url, sha256_hint)
+                for first, (url, sha256_hint, clips) in zip(firsts, recordings, strict=False)
             ],
             lambda batch: vectorize_batch(self._workers, key, batch, stretches.__getitem__),
             results,
             crew=FetcherCount.constant(len(recordings)),
             room=self._room,
         )
-        heard: dict[int, DecodedClip] = {}
+        decoded: dict[int, DecodedClip] = {}
         bad: dict[int, str] = {}
         sha256: dict[int, str] = {}
         stage.start()
@@ -280,24 +286,26 @@ class _DaskWorker:
                     sha256[answer.positions[0]] = answer.sha256
                     for place, clip in zip(answer.positions, answer.clips, strict=True):
                         if isinstance(clip, DecodedClip):
-                            heard[place] = clip
+                            decoded[place] = clip
                         else:
                             bad[place] = str(clip)
         finally:
             stage.close()
-        which = sorted(heard)
+        which = sorted(decoded)
         return {
             "which": np.array(which, np.int32),
-            "vectors": np.stack([heard[n].vector for n in which]) if which else np.zeros((0, _width(key)), np.float32),
-            "durations": np.array([heard[n].duration_s for n in which], np.float64),
-            "rates": np.array([heard[n].sample_rate for n in which], np.int32),
+            "vectors": np.stack([decoded[n].vector for n in which])
+            if which
+            else np.zeros((0, _width(key)), np.float32),
+            "durations": np.array([decoded[n].duration_s for n in which], np.float64),
+            "rates": np.array([decoded[n].sample_rate for n in which], np.int32),
             "bad": bad,
             "sha256": [sha256[first] for first in firsts[:-1]],
             "waiting_s": stage.idle_s,
             "computing_s": stage.decoding_s,
         }
 
-    def _fetcher(self, allowed: Allowed, names: tuple[str, ...]) -> Fetcher:
+    def _fetcher(self, allowed: AllowedHosts, names: tuple[str, ...]) -> Fetcher:
         sources = for_dataset(settings.sources(), names)
         by_operator, by_owner = settings.allowed_hosts() | set(allowed[0]), frozenset(allowed[1])
         key = (by_operator, by_owner, sources)

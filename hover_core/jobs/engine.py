@@ -1,4 +1,4 @@
-"""What an engine is: it fetches and decodes clips and hands over vectors or failures, on this machine or on others."""
+"""The interface of engines, which fetch and decode clips into vectors or failures, on this machine or on others."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BATCH_CLIPS: Final = 24
 
 @dataclass
 class RecordingResult:
-    """What an engine found out about one recording: for each clip of it a vector, or why there is none."""
+    """The result of one recording: for each of its clips a vector, or the reason why there is none."""
 
     positions: list[int]
     clips: Sequence[DecodedClip | SoundError]
@@ -24,19 +24,19 @@ class RecordingResult:
 
 
 class Engine(Protocol):
-    """Fetches and decodes; its threads put lists of `RecordingResult` into `results`, or an error that ends it."""
+    """Fetches and decodes clips; its threads put lists of `RecordingResult`, or an exception, into `results`."""
 
     def start(self, pending: Sequence[int], results: queue.Queue[Any]) -> None:
-        """Begin with these clips; take a slot for each before it is fetched."""
+        """Start with the clips at the positions `pending`; takes a slot for each before it is fetched."""
 
     def limit(self) -> str:
-        """What holds the work up: “network”, “machine” or “workers”."""
+        """The bottleneck of the work: `network`, `machine` or `workers`."""
 
     def shares(self) -> dict[str, float]:
-        """Of the time of all that could decode, the shares of `waiting` for sound, `decoding` and `computing`."""
+        """The shares of the decoders' time: `waiting` for sound, `decoding` and `computing`; they add up to 1."""
 
     def close(self) -> None:
-        """Stop, and let go of everything."""
+        """Stop, and release everything."""
 
 
 def run_or_report(results: queue.Queue[Any], work: Callable[..., None], *arguments: Any) -> None:
@@ -48,7 +48,13 @@ def run_or_report(results: queue.Queue[Any], work: Callable[..., None], *argumen
 
 
 def by_recording(pending: Sequence[int], urls: Any) -> Iterator[list[int]]:
-    """Positions grouped by URL, so that a recording with many clips is fetched once; groups are kept small."""
+    """Positions grouped by URL, in groups of at most `BATCH_CLIPS`, so that a recording is fetched once for many clips.
+
+    Examples
+    --------
+    >>> list(by_recording([0, 1, 2], ["a.wav", "b.wav", "a.wav"]))
+    [[0, 2], [1]]
+    """
     groups: dict[str, list[int]] = {}
     for position in pending:
         groups.setdefault(urls[position], []).append(position)
@@ -58,5 +64,11 @@ def by_recording(pending: Sequence[int], urls: Any) -> Iterator[list[int]]:
 
 
 def number(value: Any) -> float | None:
-    """Seconds, or None where the table has none."""
+    """A cell of seconds as a float, None for an empty one (None or NaN).
+
+    Examples
+    --------
+    >>> number(float("nan")), number(2)
+    (None, 2.0)
+    """
     return None if value is None or math.isnan(value) else float(value)

@@ -1,9 +1,9 @@
-"""What a job has fetched, written down before its vectors are: a killed job need not fetch it again.
+"""The fetch log of a job: the sounds that it fetched, so that a killed job does not fetch them again.
 
-Two files, appended without buffering, so that they outlive the process. One has a line a clip, `position SHA-256`. The
-other has the small sounds that the cache may not have written yet, each behind a line `SHA-256 bytes`, and is emptied
-whenever the cache has. Both belong to one job and go when its work ends; a sound that is in neither place is fetched
-again.
+It has two files, written without buffering, so that they survive the process. The first has a line `position SHA-256`
+for each clip. The second has the small sounds that the cache may not have written to disk yet, each after a line
+`SHA-256 bytes`; it is emptied when the cache has written them. Both files are removed when the job ends. A sound that
+is neither in the cache nor in the log is fetched again.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ _SOUND: Final = re.compile(rb"([0-9a-f]{64}) (\d{1,7})\n")
 
 
 class FetchLog:
-    """What one job has fetched; safe for threads.
+    """The fetch log of one job; safe for threads.
 
     Parameters
     ----------
     path
-        The first file; the second has `.sounds` behind its name. None keeps nothing.
+        The first file; the name of the second ends in `.sounds`. None: nothing is logged.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -41,27 +41,27 @@ class FetchLog:
         self._lock = threading.Lock()
 
     def read(self, cache: SoundCache) -> dict[int, str]:
-        """`{position: SHA-256}` of what was fetched; sounds that the cache lost come back to it."""
+        """`{position: SHA-256}` of the fetched clips; puts sounds that the cache has lost back into it."""
         if self._path is None or self._sounds is None or not self._path.exists():
             return {}
-        written = self._sounds.read_bytes()
-        at = 0
-        while match := _SOUND.match(written, at):
-            at = match.end() + int(match[2])
-            if at <= len(written):  # else it was cut off
-                cache.put(written[match.end() : at])
+        data = self._sounds.read_bytes()
+        end = 0
+        while match := _SOUND.match(data, end):
+            end = match.end() + int(match[2])
+            if end <= len(data):  # else the process was killed while it wrote
+                cache.put(data[match.end() : end])
         matches = (_CLIP.fullmatch(line) for line in self._path.read_bytes().split(b"\n"))
         return {int(match[1]): match[2].decode() for match in matches if match}
 
     def add(self, positions: Iterable[int], sha256: str, sound: bytes, cache: SoundCache) -> None:
-        """The sound of some clips was put into the cache."""
+        """Log that the sound of the clips at `positions` was put into the cache."""
         with self._lock:
             if self._path is None or self._sounds is None:
                 return
             if self._files is None:
                 self._files = _open_files(self._path, self._sounds, cache)
             clips, sounds = self._files
-            if len(sound) <= SMALL_BYTES:  # a larger one is a file of the cache already
+            if len(sound) <= SMALL_BYTES:  # the cache has written a larger one to disk already
                 os.write(sounds, b"%b %d\n%b" % (sha256.encode(), len(sound), sound))
                 self._bytes += len(sound)
             os.write(clips, "".join(f"{position} {sha256}\n" for position in positions).encode())
@@ -71,7 +71,7 @@ class FetchLog:
                 self._bytes = 0
 
     def discard(self) -> None:
-        """The work has ended: remove both files, and write nothing from now on."""
+        """Remove both files, and log nothing from now on: the work has ended."""
         with self._lock:
             path, self._path = self._path, None
             files, self._files = self._files, None
@@ -83,12 +83,12 @@ class FetchLog:
 
 
 def _open_files(path: Path, sounds: Path, cache: SoundCache) -> tuple[int, int]:
-    """Both files, open to be appended to. Of a process that was killed the first goes on, the second begins anew."""
-    cache.flush()  # what `read` brought back
+    """Open both files for appending. After a killed process the first is continued, the second starts empty."""
+    cache.flush()  # sounds that `read` put back
     flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-    opened = os.open(path, flags, 0o600), os.open(sounds, flags | os.O_TRUNC, 0o600)
-    os.write(opened[0], b"\n")  # ends a line that was cut off
-    return opened
+    files = os.open(path, flags, 0o600), os.open(sounds, flags | os.O_TRUNC, 0o600)
+    os.write(files[0], b"\n")  # ends a line that a killed process did not finish
+    return files
 
 
 def fetch_log_of(job: Job) -> FetchLog:

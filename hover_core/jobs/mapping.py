@@ -1,4 +1,4 @@
-"""The work of jobs of the kinds `map` and `part`: clips to vectors to a map, and a map of some clips alone."""
+"""The work of jobs of the kinds `map` (vectorize clips and draw their map) and `part` (a map of some clips)."""
 
 from __future__ import annotations
 
@@ -18,18 +18,21 @@ from hover_core.store import vector_rows
 from hover_core.workspace import vector_keys
 from hover_core.workspace.dataset import Dataset
 
-_PLACEHOLDER_CLIPS: Final = 3  # with fewer vectors there is no plane to draw them in
+_PLACEHOLDER_CLIPS: Final = 3  # fewer vectors span no plane
 
 
 def make_map(task: Task) -> None:
-    """Vectorize the clips that have no vector yet, and draw the map, or place the new clips on the one that stands."""
+    """Vectorize the clips that have no vector yet, then draw a new map, or place the new clips on the newest one."""
     threading.Thread(target=reducers.warm, daemon=True).start()
     dataset, settings, progress = task.dataset, task.job.settings, task.progress
     key = settings["vectorizer"]
-    old = maps.main_map(dataset)
+    map_before = maps.main_map(dataset)
 
     def draw_placeholder() -> None:
-        if old is None and len(vector_rows.vectorized_positions(dataset.store, dataset.id, key)) >= _PLACEHOLDER_CLIPS:
+        if (
+            map_before is None
+            and len(vector_rows.vectorized_positions(dataset.store, dataset.id, key)) >= _PLACEHOLDER_CLIPS
+        ):
             maps.embed(dataset, key, "pca", placeholder=True)
 
     if _is_pending(dataset, key):
@@ -43,8 +46,8 @@ def make_map(task: Task) -> None:
             fetch_log=fetch_log_of(task.job),
         ).run()
     progress.phase, progress.done, progress.total, progress.left_s = "map", 0, 0, None
-    if old is not None and old.vectorizer == key and settings.get("draw") == "onto":
-        maps.place(dataset, old)
+    if map_before is not None and map_before.vectorizer == key and settings.get("draw") == "onto":
+        maps.place(dataset, map_before)
         return
     draw_placeholder()
     options = dict(settings["options"])
@@ -55,7 +58,7 @@ def make_map(task: Task) -> None:
 
 
 def make_part(task: Task) -> None:
-    """Draw a map of some clips alone; their vectors are there."""
+    """Draw a map of some clips only, all of which have vectors."""
     threading.Thread(target=reducers.warm, daemon=True).start()
     settings = task.job.settings
     task.progress.phase = "map"
@@ -70,20 +73,20 @@ def make_part(task: Task) -> None:
 
 
 def _epochs(task: Task) -> Callable[[int, int], None]:
-    """Takes the epochs of a reducer down as progress, from now on."""
-    begun, progress = time.monotonic(), task.progress
+    """A callback that reports the epochs of a reducer as progress, and stops it if the job is cancelled."""
+    start_time, progress = time.monotonic(), task.progress
 
     def note_epoch(number: int, total: int) -> None:
         progress.done, progress.total = number + 1, total
-        progress.left_s = (time.monotonic() - begun) / (number + 1) * (total - number - 1)
+        progress.left_s = (time.monotonic() - start_time) / (number + 1) * (total - number - 1)
         task.check_cancelled()
 
     return note_epoch
 
 
 def _is_pending(dataset: Dataset, key: str) -> bool:
-    """Whether there are clips to be vectorized: asked without reading their table."""
+    """Whether any clip is still to be vectorized; does not read the table of clips."""
     if vector_keys.is_imported(dataset.store, dataset.id, key):
-        return False  # nothing here could make more of those
-    known = len(vector_rows.vectorized_positions(dataset.store, dataset.id, key)) + len(dataset.failures(key))
-    return known < dataset.row.size
+        return False  # imported vectors cannot be computed here
+    n_done = len(vector_rows.vectorized_positions(dataset.store, dataset.id, key)) + len(dataset.failures(key))
+    return n_done < dataset.row.size

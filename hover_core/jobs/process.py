@@ -1,4 +1,4 @@
-"""The process of a job: started, or woken from the one that waits with everything imported."""
+"""Processes of jobs: a new one for each job, or the spare one that waits with everything imported."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from hover_core.errors import Refused
 from hover_core.store import job_rows
 from hover_core.store.database import Store
 
-_SPARE_AFTER_S: Final = 5.0  # the next spare starts up when the first map of this job stands, not beside it
+_SPARE_AFTER_S: Final = 5.0  # the next spare starts after the first map of this job, so that they do not compete
 
 
 class _Processes:
-    """The processes of jobs that this one has started, and the spare that waits for the next job; safe for threads."""
+    """The processes of jobs that this process has started, and the spare for the next job; safe for threads."""
 
     def __init__(self) -> None:
         self._children: dict[int, subprocess.Popen[bytes]] = {}  # by job
@@ -29,12 +29,12 @@ class _Processes:
         self._lock = threading.Lock()  # two people may start jobs at once
 
     def keep_spare(self, store: Store) -> None:
-        """Keep a process that has imported and compiled everything, and waits for a job; it ends with this one."""
+        """Keep a spare process, with everything imported and compiled, that waits for a job; it ends with this one."""
         with self._lock:
             self._start_spare(store)
 
     def drop_spare(self) -> None:
-        """End the waiting process, and start none in its place."""
+        """End the spare process, and start no other."""
         with self._lock:
             if self._next_spare is not None:
                 self._next_spare.cancel()
@@ -45,10 +45,10 @@ class _Processes:
             spare.wait(20)
 
     def launch(self, store: Store, job_id: int, seen_attempts: int = 0) -> None:
-        """Start the process of a job that was written down, unless somebody has since `seen_attempts`."""
+        """Start the next attempt of a job in a process, unless it has more than `seen_attempts` by now."""
         attempt = job_rows.take_up(store, job_id, seen_attempts=seen_attempts)
         if attempt is None:
-            return  # somebody else was faster
+            return  # another process has started it
         with self._lock:
             spare, self._spare = self._spare, None
         child = spare if spare is not None and _give(spare, job_id, attempt) else None
@@ -63,13 +63,13 @@ class _Processes:
                 self._next_spare.start()
 
     def reap(self) -> None:
-        """Let go of the processes that have ended: a dead child is then seen as dead, and leaves no zombie."""
+        """Collect the exit codes of ended processes, so that they do not stay as zombies that look alive."""
         with self._lock:
             self._children = {job_id: child for job_id, child in self._children.items() if child.poll() is None}
 
     def _replace_spare(self, store: Store) -> None:
         with self._lock:
-            if self._next_spare is not None:  # else it was dropped while this waited for the lock
+            if self._next_spare is not None:  # else `drop_spare` came first
                 self._next_spare = None
                 self._start_spare(store)
 
@@ -84,14 +84,14 @@ keep_spare, drop_spare = _processes.keep_spare, _processes.drop_spare
 
 
 def _give(spare: subprocess.Popen[bytes], job_id: int, attempt: int) -> bool:
-    """Hand a job to the waiting process; False if it has died."""
+    """Give a job to the spare process; False if the process has died."""
     if spare.poll() is not None or spare.stdin is None:
         return False
     try:
-        # the sources as they are now, on the pipe: when it was started there were perhaps others
+        # with the current sources: they may have changed since the spare was started
         spare.stdin.write(f"{job_id} {attempt} {json.dumps(_sources())}\n".encode())
         spare.stdin.close()
-    except OSError:  # it has died since it was asked
+    except OSError:  # it died after the check
         return False
     return True
 
@@ -116,7 +116,7 @@ def _spawn(
             stdout=log,
             stderr=log,
             env=environment,
-            start_new_session=True,  # it outlives the server, and a Ctrl-C meant for it
+            start_new_session=True,  # so that the job survives the end of the server, and Ctrl-C
         )
 
 
@@ -124,4 +124,4 @@ def _sources() -> str:
     try:
         return settings.sources_text()
     except Refused:
-        return os.environ.get("HOVER_SOURCES", "")  # the job itself says what is wrong with it, where people look
+        return os.environ.get("HOVER_SOURCES", "")  # the job fails with the reason, which people see

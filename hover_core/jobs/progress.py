@@ -1,4 +1,4 @@
-"""How far long work is, as a person sees it, and how fast it goes."""
+"""The progress of long work, as people see it, and its rate."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 @dataclass
 class Progress:
-    """What a person sees of the work; a job writes it to the database once a second."""
+    """The progress of long work; a job writes it to the database once a second. Counts are clips, or recordings."""
 
     phase: str = "starting"
     done: int = 0
@@ -19,27 +19,29 @@ class Progress:
     left_s: float | None = None
     waiting_s: float = 0.0  # summed over all fetchers
     computing_s: float = 0.0  # summed over all decoders
-    limit: str = ""  # what holds the work up: "network", "machine" or "workers"
-    shares: dict[str, float] = field(default_factory=dict)  # what the decoders' time goes to; they add up to 1
+    limit: str = ""  # the bottleneck: "network", "machine" or "workers"
+    shares: dict[str, float] = field(default_factory=dict)  # of the decoders' time, see `Engine.shares`
     message: str = ""
-    more: dict[str, Any] = field(default_factory=dict)  # what a kind of job wants to know when it is taken up again
+    more: dict[str, Any] = field(default_factory=dict)  # data of the kind of job for its next attempt
     progressed_at_attempt: int = 0
     started_at: float = field(default_factory=time.time)
 
     def as_dict(self) -> dict[str, Any]:
+        """The progress as plain values, for the database."""
         return dict(self.__dict__)
 
 
 class Rate:
-    """Clips a second over the last ten seconds."""
+    """The number of clips per second over the last ten seconds."""
 
     def __init__(self) -> None:
-        self._seen = [(time.monotonic(), 0)]
+        self._points = [(time.monotonic(), 0)]
 
-    def after(self, more: int) -> float:
+    def after(self, n: int) -> float:
+        """The rate after `n` more clips. [clips per second]"""
         now = time.monotonic()
-        self._seen.append((now, self._seen[-1][1] + more))
-        while len(self._seen) > 2 and now - self._seen[1][0] > 10:
-            self._seen.pop(0)
-        (begun, first), (_, last) = self._seen[0], self._seen[-1]
-        return (last - first) / max(now - begun, 1e-3)
+        self._points.append((now, self._points[-1][1] + n))
+        while len(self._points) > 2 and now - self._points[1][0] > 10:
+            self._points.pop(0)
+        (start_time, first), (_, last) = self._points[0], self._points[-1]
+        return (last - first) / max(now - start_time, 1e-3)

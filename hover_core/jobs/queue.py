@@ -1,6 +1,7 @@
-"""The queue of long work: jobs are started, looked at, tried again, cancelled.
+"""The queue of long work: starts, checks, retries and cancels jobs.
 
-It knows kinds and settings, not the work: that is looked up in another process, by `worker`.
+It knows kinds and settings of jobs only; the process of a job looks up the work, in `worker`. Functions that start or
+cancel jobs raise NotAllowed if the role of the person does not permit it.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from hover_core.workspace.dataset import Dataset
 from hover_core.workspace.datasets import Datasets
 from hover_core.workspace.vector_keys import DEFAULT_VECTORIZER
 
-_ATTEMPTS: Final = 5  # without progress in between
+_ATTEMPTS: Final = 5  # in a row without progress
 DRAW: Final = ("again", "onto")
 PART_AT_LEAST: Final = 5
 PART_AT_MOST: Final = 200_000  # clips in a map of a part
@@ -41,24 +42,24 @@ def start(
     draw: str = "again",
     **options: Any,
 ) -> Job:
-    """Start vectorizing and mapping a dataset in a process of its own; return at once.
+    """Start vectorizing and mapping a dataset in a separate process; return at once.
 
     Parameters
     ----------
     vectorizer
         A name or key from `hover_core.vectorizers`.
     reducer
-        A name from `hover_core.reducers`.
+        A name from `hover_core.numerics.reducers`.
     draw
-        `again`: a new map, laid on the old one, which stays in use until then. `onto`: where a map of this vectorizer
-        stands, clips that have come since are placed on it and nothing else moves; where none stands, a new one.
+        `again`: draw a new map, aligned with the old one, which stays in use until then. `onto`: place new clips on the
+        newest map, if it is of this vectorizer, and move no other; else draw a new one.
     options
-        `dimension`, and what the reducer takes.
+        `dimension`, and settings of the reducer.
 
     Raises
     ------
     Refused
-        The dataset is empty, a job of it is running, or a name is unknown.
+        The dataset is empty, a job of it is running, or a name or setting is unknown.
     """
     dataset.by.allow("own", dataset.id)
     if draw not in DRAW:
@@ -74,12 +75,12 @@ def start(
 
 
 def start_part(dataset: Dataset, positions: Sequence[int], parent: Embedding) -> Job:
-    """Start a map of just some clips, because lassos fail inside one big cloud; the vectors are there already.
+    """Start a map of the clips at `positions` only, because a lasso cannot separate what lies inside one big cloud.
 
     Raises
     ------
     Refused
-        There are too few or too many clips, or a job of the dataset is running.
+        There are fewer than `PART_AT_LEAST` or more than `PART_AT_MOST` clips, or a job of the dataset is running.
     """
     dataset.by.allow("label", dataset.id)
     if not PART_AT_LEAST <= len(positions) <= PART_AT_MOST:
@@ -96,9 +97,9 @@ def start_part(dataset: Dataset, positions: Sequence[int], parent: Embedding) ->
 
 
 def start_sequences(dataset: Dataset) -> Job:
-    """Start making the sequences that a search can be re-ranked by (`hover_core.numerics.dtw`); return at once.
+    """Start computing the sequences for re-ranking a search (`hover_core.numerics.dtw`); return at once.
 
-    Clips that have one are left alone; it can be cancelled, and goes on where it was. About 5 kB a clip are stored.
+    Clips that have a sequence are skipped, so that a cancelled job can be resumed. A clip takes about 5 kB.
 
     Raises
     ------
@@ -112,7 +113,7 @@ def start_sequences(dataset: Dataset) -> Job:
 
 
 def start_cut(dataset: Dataset, intake: Intake, cut: Cut, *, labels: str = "aside") -> Job:
-    """Start cutting the recordings of a table in a process of its own; return at once.
+    """Start cutting the recordings of a table in a separate process; return at once.
 
     Parameters
     ----------
@@ -121,14 +122,14 @@ def start_cut(dataset: Dataset, intake: Intake, cut: Cut, *, labels: str = "asid
     Raises
     ------
     Refused
-        There is nothing to cut, or too much at once, or a job of the dataset is running.
+        There is no recording, there are too many, or a job of the dataset is running.
     """
     dataset.by.allow("own", dataset.id)
     return _launch(dataset, _add(dataset, kinds.CUT, CutSettings(intake, cut, labels).as_dict()))
 
 
 def retry_cut(dataset: Dataset) -> Job:
-    """Cut the recordings that failed once more, with the settings of the newest such job.
+    """Cut the recordings that failed in the newest job of this kind again, with its settings.
 
     Raises
     ------
@@ -146,7 +147,13 @@ def retry_cut(dataset: Dataset) -> Job:
 
 
 def retry_failures(dataset: Dataset) -> Job:
-    """Try the clips that failed once more, with the settings of the newest job."""
+    """Vectorize the clips that failed in the newest job again, with its settings.
+
+    Raises
+    ------
+    Refused
+        There was no job, or a job of the dataset is running.
+    """
     dataset.by.allow("own", dataset.id)
     newest = job_rows.newest_job(dataset.store, dataset.id, kind=kinds.MAP)
     if newest is None:
@@ -162,7 +169,10 @@ def retry_failures(dataset: Dataset) -> Job:
 
 
 def tend(dataset: Dataset) -> Job | None:
-    """The newest job of a dataset; if its process has died, it is taken up again."""
+    """The newest job of a dataset, or None; if its process has died, starts the next attempt.
+
+    After `_ATTEMPTS` attempts without progress the job is marked as failed.
+    """
     newest = job_rows.newest_job(dataset.store, dataset.id)
     process.reap()
     if newest is None or not newest.running:
@@ -170,7 +180,7 @@ def tend(dataset: Dataset) -> Job | None:
     if newest.alive():
         return newest
     if newest.attempts - int(newest.progress.get("progressed_at_attempt", 0)) >= _ATTEMPTS:
-        progress = {**newest.progress, "message": "the process died again and again: see its log in the data folder"}
+        progress = {**newest.progress, "message": "the process died several times: see its log in the data folder"}
         job_rows.end_job(dataset.store, newest.id, newest.attempts, "failed", progress)
         fetch_log_of(newest).discard()
     else:
@@ -179,24 +189,24 @@ def tend(dataset: Dataset) -> Job | None:
 
 
 def tend_all(datasets: Datasets) -> None:
-    """Take up every job whose process died, as after a restart of the machine."""
+    """Start the next attempt of every job whose process has died, for example after a restart of the machine."""
     for job in job_rows.running_jobs(datasets.store):
         tend(datasets.open(job.dataset_id))
 
 
 def await_map(dataset: Dataset, job: Job, *, seen: int, seconds: float) -> None:
-    """Return when there is a newer map than `seen`, the job has ended, or `seconds` are over."""
+    """Return when there is a newer map than the one with the id `seen`, when the job has ended, or after `seconds`."""
     until = time.monotonic() + seconds
     while True:
         state, newest = job_rows.state_and_map(dataset.store, job.id)
-        left = until - time.monotonic()
-        if state != job_rows.RUNNING or newest > seen or left <= 0:
+        left_s = until - time.monotonic()
+        if state != job_rows.RUNNING or newest > seen or left_s <= 0:
             return
-        time.sleep(min(_LOOK_S, left))
+        time.sleep(min(_LOOK_S, left_s))
 
 
 def cancel(dataset: Dataset) -> None:
-    """Ask the running job to stop; what it has done stays."""
+    """Ask the running job to stop; its results so far stay."""
     dataset.by.allow("own", dataset.id)
     newest = tend(dataset)
     if newest and newest.running:
@@ -204,12 +214,12 @@ def cancel(dataset: Dataset) -> None:
 
 
 def mend(dataset: Dataset, embedding: Embedding, *, per_group: bool) -> Job:
-    """Take what groups have in common out of map and search, or put it back, and draw the map again.
+    """Set whether map and search remove group differences, and draw the map again.
 
     Raises
     ------
     Refused
-        There are no groups, or a job of the dataset is running; nothing is changed then.
+        No clip has a group, or a job of the dataset is running; then the setting does not change.
     """
     before = corpus.is_per_group(dataset.store, dataset.id)
     newest = job_rows.newest_job(dataset.store, dataset.id, kind=kinds.MAP)
@@ -223,7 +233,7 @@ def mend(dataset: Dataset, embedding: Embedding, *, per_group: bool) -> Job:
 
 
 def _add(dataset: Dataset, kind: str, settings: Mapping[str, Any]) -> int:
-    """Write a job down; one whose process has died is taken up first, so that it counts as running."""
+    """Add a job. A job whose process has died is started again first, so that it counts as running."""
     tend(dataset)
     return job_rows.add_job(dataset.store, dataset.id, kind, settings)
 

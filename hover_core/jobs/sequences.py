@@ -1,4 +1,4 @@
-"""The work of a job of kind `sequences`: the vectors of every moment of a clip, by which a search is re-ranked."""
+"""The work of jobs of kind `sequences`: a vector for every frame of a clip, for re-ranking a search."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from hover_core.numerics import dtw
 
 
 def make_sequences(task: Task) -> None:
-    """Make the sequences of all clips that have none."""
+    """Compute the sequences of all clips that have none."""
     Vectorizing(
         task.dataset,
         task.job.settings["vectorizer"],
@@ -18,4 +18,4 @@ def make_sequences(task: Task) -> None:
         on_commit=task.on_commit,
         fetch_log=fetch_log_of(task.job),
     ).run()
-    dtw.kernel()  # compiled here, and kept on disk, so that no page waits for it
+    dtw.kernel()  # compiles it and caches that on disk, so that no page waits for it

@@ -1,8 +1,8 @@
-"""Recordings in, decoded sound out: the stage that vectorizing here, vectorizing on a Dask worker, and cutting share.
+"""The stage that fetches and decodes recordings, for vectorizing here or on a Dask worker, and for cutting.
 
-Threads fetch; more are hired as long as the server answers them side by side. What they fetched waits for the decoders
-within a bound on bytes. Decoders take small batches and put what they made of them into the caller's queue in order of
-arrival, and so does every thread with an exception, which ends the caller's work. What `decode` does is the caller's.
+Threads fetch; more are started as long as the server answers them in parallel. Fetched sounds wait for the decoders,
+within a bound on bytes. Decoder threads take small batches, call the caller's `decode`, and put its results into the
+caller's queue in order of arrival. A thread that fails puts its exception there, which ends the caller's work.
 
 A Dask worker imports this module, so it imports neither pandas nor the store.
 """
@@ -29,49 +29,49 @@ from hover_core.jobs.engine import BATCH_CLIPS, RecordingResult, run_or_report
 
 BYTES_IN_FLIGHT: Final = 256_000_000  # in one process
 _BATCH_BYTES: Final = 16_000_000
-_BYTES_ASKED: Final = 8_000_000  # so that a slow line ends each of them before its time is over
+_REQUESTED_BYTES: Final = 8_000_000  # at the same time: on a slow line each download must end within its time limit
 _HIRE_EVERY_S: Final = 0.005
 _HIRED_AT_ONCE: Final = 4
-_SOON_S: Final = 0.002  # what is answered sooner keeps the decoders busy with four
-_QUEUED: Final = 3.0  # the host queues our requests: its latency is this many times its best
-_LOOK_S: Final = 0.2  # so often a thread that waits looks whether the stage was closed
+_SOON_S: Final = 0.002  # with answers faster than this, four threads keep the decoders busy
+_QUEUEING_FACTOR: Final = 3.0  # the host is queueing our requests if its latency is this many times its best
+_LOOK_S: Final = 0.2  # how often a waiting thread checks whether the stage was closed
 
 
 @dataclass
 class Download:
-    """What is fetched once: a URL, and the positions of its clips in whatever order the caller has."""
+    """One download: a URL, and the positions of the clips of its recording, by the caller's numbering."""
 
     positions: list[int]
     url: str
-    sha256: str = ""  # of its bytes, if they may be in the cache
+    sha256: str = ""  # of the recording, if it may be in the cache
 
 
 @dataclass
 class Fetched:
-    """A recording as a decoder takes it, or why there is none."""
+    """A recording for a decoder, as bytes or as a path in the cache; or the reason why there is none."""
 
     recording: Download
     data: bytes | Path | SoundError
     sha256: str = ""
-    host: str = ""  # the host that sent it; empty if the cache had it, or nobody
+    host: str = ""  # the host that sent it; empty if it came from the cache, or could not be fetched
 
     @property
     def held_bytes(self) -> int:
-        """Its bytes in memory."""
+        """The bytes that it has in memory."""
         return len(self.data) if isinstance(self.data, bytes) else 0
 
 
 @dataclass(frozen=True)
 class DownloadSource:
-    """Where recordings come from: the cache, else the guarded fetcher.
+    """The source of recordings: the cache, else the guarded fetcher.
 
     Attributes
     ----------
-    through : see `Fetcher.fetch`.
-    max_file_bytes : what was fetched, is not small and is below this goes to the decoders as a file of the cache, to
-        spare it the pipe; so does a recording of many clips, because decoders keep that open. 0: nothing does.
-    where : where sound is kept, for the reason of a failure.
-    note : called with a recording, its SHA-256 and its bytes when it was fetched and is in the cache.
+    through : see `Fetcher.fetch`
+    max_file_bytes : fetched recordings below this size, if not small, go to the decoders as files of the cache instead
+        of through a pipe; so do recordings of several clips, because decoders keep these open. 0: none do
+    where : the words for the machine that stores sounds, for reasons of failures
+    note : called with a recording, its SHA-256 and its bytes after it was fetched and put into the cache
     """
 
     fetcher: Fetcher
@@ -82,7 +82,7 @@ class DownloadSource:
     note: Callable[[Download, str, bytes], None] = lambda recording, sha256, sound: None
 
     def fetch(self, recording: Download) -> Fetched:
-        """Fetch a recording; a failure is a value."""
+        """Fetch a recording; a failure is returned as the `data`, not raised."""
         cache, url, sha256 = self.cache, recording.url, recording.sha256
         sound: bytes | Path | None = cache.get(sha256) if cache and sha256 else None
         host = ""
@@ -107,12 +107,12 @@ class DownloadSource:
 
 @dataclass(frozen=True)
 class FetcherCount:
-    """How many threads fetch.
+    """The number of threads that fetch.
 
     Attributes
     ----------
-    at_first, at_most : as many from the start, and never more.
-    enough_of_large : as many if sound has to be waited for at all, however large the recordings are.
+    at_first, at_most : the number at the start, and the highest
+    enough_of_large : the number while the decoders wait for sound, also if the recordings are large
     """
 
     at_first: int
@@ -121,30 +121,30 @@ class FetcherCount:
 
     @classmethod
     def constant(cls, count: int) -> FetcherCount:
-        """So many, whatever the server does."""
+        """The same number of threads, however fast the server answers."""
         return cls(count, count, count)
 
 
 class ByteBudget:
-    """A bound on the bytes that are fetched and not decoded; stages of one process may share it."""
+    """A bound on the bytes that are fetched but not decoded; stages of one process may share it."""
 
     def __init__(self, max_bytes: int = BYTES_IN_FLIGHT) -> None:
         self.max_bytes = max_bytes
         self.used_bytes = 0
-        self._changed = threading.Condition()
+        self._condition = threading.Condition()
 
-    def take(self, size: int, closed: threading.Event) -> None:
-        """Wait until `size` bytes fit, or nothing else is held, or the stage is closed; then they count as held."""
-        with self._changed:
-            while self.used_bytes and self.used_bytes + size > self.max_bytes and not closed.is_set():
-                self._changed.wait(_LOOK_S)
+    def take(self, size: int, close_event: threading.Event) -> None:
+        """Wait until `size` bytes fit, the budget is unused, or the stage is closed; then count them as used."""
+        with self._condition:
+            while self.used_bytes and self.used_bytes + size > self.max_bytes and not close_event.is_set():
+                self._condition.wait(_LOOK_S)
             self.used_bytes += size
 
     def give(self, size: int) -> None:
-        """So many bytes are let go of."""
-        with self._changed:
+        """Count `size` bytes as free again."""
+        with self._condition:
             self.used_bytes -= size
-            self._changed.notify_all()
+            self._condition.notify_all()
 
 
 class Stage:
@@ -152,17 +152,20 @@ class Stage:
 
     Parameters
     ----------
-    recordings : iterated by the threads that fetch, one at a time.
-    decode : turns a batch into what is put into `results`; runs in the threads of the decoders.
-    results : takes what `decode` returns, in order of arrival, and exceptions.
-    slots : one is taken for each position before its recording is fetched; the caller releases it when the result is
-        safe. None: as many recordings as the bytes allow.
-    batch_clips : how many clips a batch should have now.
+    recordings : the downloads; iterated by one fetching thread at a time
+    decode : makes the result of a batch; runs in the decoder threads
+    results : receives the results of `decode` in order of arrival, and exceptions
+    crew : the number of threads that fetch
+    decoders : the number of decoder threads
+    room : bound on the bytes in memory; None: a new one for this stage
+    slots : one is acquired for each position before its recording is fetched; the caller releases it after the commit.
+        None: only `room` is a bound
+    batch_clips : returns the number of clips that a batch should have now
 
     Attributes
     ----------
-    waiting_s : summed over all threads that fetch, the seconds until their answers came.
-    idle_s, decoding_s : summed over all decoders, the seconds without sound and in `decode`.
+    waiting_s : time that the fetching threads waited for answers [seconds, sum of all]
+    idle_s, decoding_s : time that the decoder threads had no sound, and were in `decode` [seconds, sum of all]
     """
 
     def __init__(
@@ -182,21 +185,21 @@ class Stage:
         self._source, self._decode, self._results = source, decode, results
         self._crew, self._decoders, self._batch_clips = crew, decoders, batch_clips
         self._room = room or ByteBudget()
-        self._closed = threading.Event()
-        self._todo = _PendingDownloads(iter(recordings), slots, self._closed)
-        self._fetched: queue.Queue[Fetched | None] = queue.Queue()
-        self._lock = threading.Lock()  # for the counts
-        self._waits = _Latency()
-        self._answers = self._answered_bytes = 0
+        self._close_event = threading.Event()
+        self._todo = _PendingDownloads(iter(recordings), slots, self._close_event)
+        self._sounds: queue.Queue[Fetched | None] = queue.Queue()
+        self._lock = threading.Lock()  # guards the counts
+        self._latency = _Latency()
+        self._n_answers = self._total_bytes = 0
 
     def start(self) -> None:
-        """Begin; returns at once."""
+        """Start the threads, and return at once."""
         for work in (self._hire, *[self._take_batches] * self._decoders):
             self._spawn(work)
 
     def close(self) -> None:
-        """Stop: nothing more is fetched, and what waits for a decoder is let go of."""
-        self._closed.set()
+        """Stop fetching, and drop the sounds that wait for a decoder."""
+        self._close_event.set()
         self._drain()
 
     def _spawn(self, work: Callable[[], None]) -> threading.Thread:
@@ -205,77 +208,77 @@ class Stage:
         return thread
 
     def _hire(self) -> None:
-        """Hire threads that fetch as far as they help, and tell the decoders when all have ended."""
+        """Start more fetching threads as long as they help, and end the decoder threads after the last recording."""
         crew = [self._spawn(self._fetch_all) for _ in range(self._crew.at_first)]
         while len(crew) < self._crew.at_most and not self._todo.ended:
             time.sleep(_HIRE_EVERY_S)
-            # Each thread more takes computing time from the others, so there are no more of them than waiting asks for.
+            # Each thread takes computing time from the others, so there are only as many as the latency requires.
             enough = self._crew.enough_of_large
             with self._lock:
-                shortest_s, queued = self._waits.look()
-                if not queued:
-                    enough = max(enough, _BYTES_ASKED * self._answers // max(self._answered_bytes, 1))
-            if self._fetched.empty() and shortest_s > _SOON_S and len(crew) < enough:
+                shortest_s, is_queueing = self._latency.look()
+                if not is_queueing:
+                    enough = max(enough, _REQUESTED_BYTES * self._n_answers // max(self._total_bytes, 1))
+            if self._sounds.empty() and shortest_s > _SOON_S and len(crew) < enough:
                 count = min(_HIRED_AT_ONCE, self._crew.at_most - len(crew))
                 crew += [self._spawn(self._fetch_all) for _ in range(count)]
         for thread in crew:
             thread.join()
         for _ in range(self._decoders):
-            self._fetched.put(None)
+            self._sounds.put(None)
 
     def _fetch_all(self) -> None:
         for recording in self._todo:
-            begun = time.monotonic()
-            fetched = self._source.fetch(recording)
-            waited_s = time.monotonic() - begun
+            start_time = time.monotonic()
+            sound = self._source.fetch(recording)
+            waited_s = time.monotonic() - start_time
             with self._lock:
                 self.waiting_s += waited_s
-                self._waits.note(fetched.host, waited_s)
-                self._answers += 1
-                self._answered_bytes += _size(fetched.data)
-            self._room.take(fetched.held_bytes, self._closed)
-            self._fetched.put(fetched)
-            if self._closed.is_set():
+                self._latency.note(sound.host, waited_s)
+                self._n_answers += 1
+                self._total_bytes += _size(sound.data)
+            self._room.take(sound.held_bytes, self._close_event)
+            self._sounds.put(sound)
+            if self._close_event.is_set():
                 self._drain()
 
     def _drain(self) -> None:
         try:
             while True:
-                fetched = self._fetched.get_nowait()
-                self._room.give(fetched.held_bytes if fetched else 0)
+                sound = self._sounds.get_nowait()
+                self._room.give(sound.held_bytes if sound else 0)
         except queue.Empty:
             return
 
     def _take_batches(self) -> None:
-        more = True
-        while more and not self._closed.is_set():
-            begun = time.monotonic()
-            batch, more = self._next_batch()
-            gathered = time.monotonic()
+        more_to_come = True
+        while more_to_come and not self._close_event.is_set():
+            start_time = time.monotonic()
+            batch, more_to_come = self._next_batch()
+            batch_time = time.monotonic()
             try:
                 if batch:
                     self._results.put(self._decode(batch))
             finally:
                 with self._lock:
-                    self.idle_s += gathered - begun
-                    self.decoding_s += time.monotonic() - gathered
-                self._room.give(sum(fetched.held_bytes for fetched in batch))
+                    self.idle_s += batch_time - start_time
+                    self.decoding_s += time.monotonic() - batch_time
+                self._room.give(sum(sound.held_bytes for sound in batch))
 
     def _next_batch(self) -> tuple[list[Fetched], bool]:
-        """What was fetched, as much as a decoder should take now; and whether more may come."""
+        """The sounds that a decoder should take now, and whether more may come."""
         batch: list[Fetched] = []
         size = clips = 0
         most = self._batch_clips()
         while clips < most and size < _BATCH_BYTES:
             try:
-                fetched = self._fetched.get(timeout=0.005 if batch else _LOOK_S)
+                sound = self._sounds.get(timeout=0.005 if batch else _LOOK_S)
             except queue.Empty:
                 break
-            if fetched is None:
+            if sound is None:
                 return batch, False
-            batch.append(fetched)
-            clips += len(fetched.recording.positions)
-            size += _size(fetched.data)
+            batch.append(sound)
+            clips += len(sound.recording.positions)
+            size += _size(sound.data)
         return batch, True
 
 
@@ -285,67 +288,69 @@ def vectorize_batch(
     batch: list[Fetched],
     stretch: Callable[[int], tuple[float | None, float | None]],
 ) -> list[RecordingResult]:
-    """The vectors of all clips of a batch.
+    """The vectors of all clips of a batch, or the reasons why there are none.
 
     Parameters
     ----------
-    key : the vectorizer's.
-    stretch : the begin and end [s] of the clip at a position; None where it is that of the recording.
+    workers : the pool that decodes
+    key : the key of the vectorizer
+    stretch : returns start and end of the clip at a position [seconds]; None for those of the recording
     """
     pieces = [
-        Piece(fetched.data, *stretch(position))
-        for fetched in batch
-        if not isinstance(fetched.data, SoundError)
-        for position in fetched.recording.positions
+        Piece(sound.data, *stretch(position))
+        for sound in batch
+        if not isinstance(sound.data, SoundError)
+        for position in sound.recording.positions
     ]
     vectors = iter(workers.vectorize(pieces, key) if pieces else [])
     answers: list[RecordingResult] = []
-    for fetched in batch:
-        failure = fetched.data if isinstance(fetched.data, SoundError) else None
-        positions = fetched.recording.positions
+    for sound in batch:
+        failure = sound.data if isinstance(sound.data, SoundError) else None
+        positions = sound.recording.positions
         clips = [failure if failure is not None else next(vectors) for _ in positions]
-        answers.append(RecordingResult(positions, clips, fetched.sha256))
+        answers.append(RecordingResult(positions, clips, sound.sha256))
     return answers
 
 
 class _Latency:
-    """How long answers keep one waiting, and whether it is for the way or for others of our own questions.
+    """The latency of answers, and whether its cause is the distance of the host or a queue of our own requests.
 
-    More questions at once help against a long way. Where they stand in line at the server they help nobody, and all
-    of them would be asked again after a killed job.
+    More parallel requests help against a distant host. Requests that wait in a queue of the host help nobody, and
+    after a killed job all of them would be sent again.
     """
 
     def __init__(self) -> None:
         self._quickest: dict[str, float] = {}  # seconds, by host
-        self._shortest_s = math.inf  # of the last few ms, as the next
-        self._least = math.inf  # in units of the host's quickest
-        self._queued = False
+        self._shortest_s = math.inf  # since the last `look`, like `_least`
+        self._least = math.inf  # in units of the host's best latency
+        self._is_queueing = False
 
     def note(self, host: str, waited_s: float) -> None:
-        """An answer of a host came, or one of the cache (no host), which says nothing about the way."""
+        """Count the answer of a host, or of the cache (no host), which tells nothing about latency."""
         self._shortest_s = min(self._shortest_s, waited_s)
         if host:
             quickest = self._quickest[host] = min(waited_s, self._quickest.get(host, math.inf))
             self._least = min(self._least, waited_s / max(quickest, 1e-4))
 
     def look(self) -> tuple[float, bool]:
-        """The shortest wait since the last look, in seconds (infinite: no answer), and whether the hosts queue our
-        requests, as far as the last answers show."""
+        """The shortest wait since the last call [seconds], infinite without an answer; and whether the hosts queue our
+        requests, by their last answers."""
         if self._least < math.inf:
-            self._queued = self._least > _QUEUED
+            self._is_queueing = self._least > _QUEUEING_FACTOR
         shortest_s = self._shortest_s
         self._shortest_s = self._least = math.inf
-        return shortest_s, self._queued
+        return shortest_s, self._is_queueing
 
 
 class _PendingDownloads:
-    """The recordings that are left, for many threads; a slot is taken for each position before a recording is given."""
+    """The remaining downloads, for many threads; acquires a slot for each position before it returns a download."""
 
     def __init__(
-        self, recordings: Iterator[Download], slots: threading.Semaphore | None, closed: threading.Event
+        self, recordings: Iterator[Download], slots: threading.Semaphore | None, close_event: threading.Event
     ) -> None:
-        self._recordings, self._slots, self._closed = recordings, slots, closed
-        self._lock = threading.Lock()  # one takes slots at a time: two that hold half of theirs would wait forever
+        self._recordings, self._slots, self._close_event = recordings, slots, close_event
+        # one thread acquires slots at a time: two with half of their slots each would wait forever
+        self._lock = threading.Lock()
         self.ended = False
 
     def __iter__(self) -> _PendingDownloads:
@@ -355,9 +360,9 @@ class _PendingDownloads:
         with self._lock:
             recording = None if self.ended else next(self._recordings, None)
             for _ in recording.positions if recording and self._slots else ():
-                while not self._closed.is_set() and self._slots and not self._slots.acquire(timeout=_LOOK_S):
+                while not self._close_event.is_set() and self._slots and not self._slots.acquire(timeout=_LOOK_S):
                     pass
-            self.ended = recording is None or self._closed.is_set()
+            self.ended = recording is None or self._close_event.is_set()
             if recording is None or self.ended:
                 raise StopIteration
             return recording
@@ -368,5 +373,5 @@ def _size(data: bytes | Path | SoundError) -> int:
         return len(data)
     try:
         return data.stat().st_size if isinstance(data, Path) else 0
-    except FileNotFoundError:  # the cache let it go meanwhile: the decoder will say so
+    except FileNotFoundError:  # the cache has dropped it meanwhile: the decoder will report that
         return 0

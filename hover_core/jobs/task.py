@@ -1,4 +1,4 @@
-"""What the worker hands to the function of a kind: a job, its dataset, and the way to report and to be stopped."""
+"""The argument of the function of a kind of job: the job, its dataset, and how to report progress and to stop."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class Task:
 
     Attributes
     ----------
-    job : as it stood when the attempt began: its settings, and the progress of earlier attempts.
-    progress : kept up to date by the work; the worker writes it to the database once a second.
-    stop : whether a person has cancelled the job; asked often.
-    on_commit : called after each commit, so that a job that gets on is taken up again however often it dies.
+    job : read when the attempt began: its settings, and the progress of earlier attempts.
+    progress : updated by the work; the worker writes it to the database once a second.
+    stop : returns whether a person has cancelled the job; to be called often.
+    on_commit : to be called after each commit: a job with progress is restarted however often its process dies.
     """
 
     dataset: Dataset
@@ -30,6 +30,12 @@ class Task:
     on_commit: Callable[[], None]
 
     def check_cancelled(self) -> None:
-        """Raise `Cancelled` if a person has cancelled the job."""
+        """Stop the work if a person has cancelled the job.
+
+        Raises
+        ------
+        Cancelled
+            They have.
+        """
         if self.stop():
             raise Cancelled

@@ -1,9 +1,8 @@
-"""All pending clips of a dataset → vectors in the store, committed as they come.
+"""Vectorizing: all clips of a dataset without a vector get one, committed in small batches.
 
-An engine fetches and decodes: `LocalEngine`, with many downloads in flight and decoders in limited children on this
-machine, or `DaskEngine`, the same on Dask workers. Both hand over vectors and failures; counting, committing,
-cancelling and the placeholder map are the same. At most `IN_FLIGHT` clips are under way and not committed: that is what
-a kill -9 can cost.
+An engine fetches and decodes, `LocalEngine` on this machine or `DaskEngine` on Dask workers, and returns vectors and
+failures. This module counts, commits, cancels, and asks for placeholder maps. At most `IN_FLIGHT` clips are fetched but
+not committed: a killed process loses no more.
 """
 
 from __future__ import annotations
@@ -36,11 +35,11 @@ class Vectorizing:
 
     Parameters
     ----------
-    key : the vectorizer's.
-    progress : kept up to date.
-    stop : asked often; when it says True, `run` raises `Cancelled`.
-    on_commit, on_quarter : called after each commit, and each time that another quarter of the clips is done.
-    fetch_log : of the job, if it is one that may be killed and taken up again; removed when `run` ends otherwise.
+    key : the key of the vectorizer
+    progress : updated during the run
+    stop : called often; if it returns True, `run` raises `Cancelled`
+    on_commit, on_quarter : called after each commit, and after each quarter of the clips
+    fetch_log : of the job; removed when `run` ends, but not if the process is killed. None: nothing is logged
     """
 
     def __init__(
@@ -60,23 +59,23 @@ class Vectorizing:
         self.slots = threading.BoundedSemaphore(IN_FLIGHT)
 
     def run(self) -> None:
-        """Do it; clips that fail are recorded.
+        """Vectorize the clips; failures are recorded, and the other clips go on.
 
         Raises
         ------
         Cancelled
-            `stop` said so; what was done stays.
+            `stop` returned True; vectors that were committed stay.
         Refused
-            The engine that the operator names cannot be used.
+            The Dask scheduler of the operator cannot be used.
         """
         dataset, progress = self.dataset, self.progress
         clips = clip_rows.table(dataset.store, dataset.id)
-        have = vector_rows.vectorized_positions(dataset.store, dataset.id, self.key)
-        failed = {failure.position for failure in vector_rows.failures(dataset.store, dataset.id, self.key)}
-        done = set(have.tolist()) | failed
-        pending = [position for position in range(len(clips)) if position not in done]
+        with_vector = vector_rows.vectorized_positions(dataset.store, dataset.id, self.key)
+        failed_positions = {failure.position for failure in vector_rows.failures(dataset.store, dataset.id, self.key)}
+        positions_done = set(with_vector.tolist()) | failed_positions
+        pending = [position for position in range(len(clips)) if position not in positions_done]
         progress.phase, progress.total = "vectors", len(clips)
-        progress.done, progress.failed = len(have), len(failed)
+        progress.done, progress.failed = len(with_vector), len(failed_positions)
         if not pending:
             return
         results: queue.Queue[list[RecordingResult] | BaseException] = queue.Queue()
@@ -97,63 +96,63 @@ class Vectorizing:
         return LocalEngine(self.dataset, clips, self.key, self.progress, self.slots, self.fetch_log)
 
     def _collect(self, engine: Engine, results: queue.Queue[Any], pending: int) -> None:
-        good: list[tuple[int, DecodedClip, str]] = []
-        bad: dict[int, str] = {}
-        flushed = time.monotonic()
+        successes: list[tuple[int, DecodedClip, str]] = []
+        reasons: dict[int, str] = {}
+        flush_time = time.monotonic()
         rate = Rate()
         quarter = max(_PLACEHOLDER_FROM, pending // 4)
         next_map = quarter
-        left = pending
-        while left:
+        n_left = pending
+        while n_left:
             try:
                 answers = results.get(timeout=0.1)
                 if isinstance(answers, BaseException):
                     raise answers
-                for one in answers:
-                    for position, answer in zip(one.positions, one.clips, strict=True):
+                for recording in answers:
+                    for position, answer in zip(recording.positions, recording.clips, strict=True):
                         if isinstance(answer, DecodedClip):
-                            good.append((position, answer, one.sha256))
+                            successes.append((position, answer, recording.sha256))
                         else:
-                            bad[position] = str(answer)
+                            reasons[position] = str(answer)
             except queue.Empty:
                 pass
-            waiting = len(good) + len(bad)
+            n_ready = len(successes) + len(reasons)
             cancelled = self.stop()
-            if waiting and (
-                waiting >= _FLUSH_ROWS or cancelled or waiting == left or time.monotonic() - flushed > _FLUSH_S
+            if n_ready and (
+                n_ready >= _FLUSH_ROWS or cancelled or n_ready == n_left or time.monotonic() - flush_time > _FLUSH_S
             ):
-                self._flush(good, bad)
-                left -= waiting
-                self.progress.done += len(good)
-                self.progress.failed += len(bad)
-                self.progress.rate = rate.after(waiting)
-                self.progress.left_s = left / self.progress.rate if self.progress.rate else None
-                for _ in range(waiting):
+                self._flush(successes, reasons)
+                n_left -= n_ready
+                self.progress.done += len(successes)
+                self.progress.failed += len(reasons)
+                self.progress.rate = rate.after(n_ready)
+                self.progress.left_s = n_left / self.progress.rate if self.progress.rate else None
+                for _ in range(n_ready):
                     self.slots.release()
                 self.progress.limit, self.progress.shares = engine.limit(), engine.shares()
                 self.on_commit()
-                good, bad = [], {}
-                flushed = time.monotonic()
-                if pending - left >= next_map and left:
+                successes, reasons = [], {}
+                flush_time = time.monotonic()
+                if pending - n_left >= next_map and n_left:
                     self.on_quarter()
                     next_map += quarter
             if cancelled:
                 raise Cancelled
 
-    def _flush(self, good: list[tuple[int, DecodedClip, str]], bad: dict[int, str]) -> None:
+    def _flush(self, successes: list[tuple[int, DecodedClip, str]], reasons: dict[int, str]) -> None:
         dataset = self.dataset
         with dataset.store.write() as connection:
-            if good:
-                vectors = np.stack([heard.vector for _, heard, _ in good]).astype(np.float32)
-                positions = [position for position, _, _ in good]
+            if successes:
+                vectors = np.stack([clip.vector for _, clip, _ in successes]).astype(np.float32)
+                positions = [position for position, _, _ in successes]
                 vector_rows.add_vectors(connection, dataset.id, self.key, positions, vectors)
-                known = {
-                    p: clip_rows.SoundFacts(sha256, heard.duration_s, heard.sample_rate) for p, heard, sha256 in good
+                facts = {
+                    p: clip_rows.SoundFacts(sha256, clip.duration_s, clip.sample_rate) for p, clip, sha256 in successes
                 }
-                clip_rows.hear(connection, dataset.id, known)
-            vector_rows.add_failures(connection, dataset.id, self.key, bad)
+                clip_rows.hear(connection, dataset.id, facts)
+            vector_rows.add_failures(connection, dataset.id, self.key, reasons)
 
 
 def run_here(dataset: Dataset, *, vectorizer: str) -> None:
-    """Vectorize in this process, without a job: for notebooks, which wait for it anyway."""
+    """Vectorize in this process and wait for the end, for notebooks. Errors are those of `Vectorizing.run`."""
     Vectorizing(dataset, vectorizer, Progress(), lambda: False).run()

@@ -1,7 +1,7 @@
 """The process of a job, `python -m hover_core.jobs run ID ATTEMPT`: looks up the function of its kind and runs it.
 
-Pages and notebooks only start it, look at it and ask it to stop. It commits as it goes, so that a killed process is
-taken up where it was.
+Pages and notebooks only start it, read its progress and ask it to stop. It commits in small steps, so that the next
+attempt resumes where a killed process stopped.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ _log = logging.getLogger("hover_core.jobs")
 
 
 def _wait() -> int:
-    """Warm up, and run the job that is named on standard input; end without one when the other side has gone."""
+    """Warm up, then run the job that standard input names; end without one if the input is closed."""
     _be_nice()
     datasets = Datasets()
-    datasets.store.close()  # what was imported and looked up stays; no connection lies idle meanwhile
+    datasets.store.close()  # closes idle connections; imports and caches stay
     threading.Thread(target=_warm, daemon=True).start()
     line = sys.stdin.readline().split(maxsplit=2)
     if not line:
@@ -59,7 +59,7 @@ def _warm() -> None:
 
 
 def _work_of(job: Job) -> Callable[[Task], None]:
-    """The function of a job's kind."""
+    """The function of a job's kind; Refused if there is none."""
     try:
         return WORK[job.kind]
     except KeyError:
@@ -68,7 +68,7 @@ def _work_of(job: Job) -> Callable[[Task], None]:
 
 def _be_nice() -> None:
     if hasattr(os, "nice"):
-        os.nice(max(0, 5 - os.nice(0)))  # people who label come first
+        os.nice(max(0, 5 - os.nice(0)))  # the app, which people wait for, comes first
 
 
 def _run(job_id: int, attempt: int, datasets: Datasets | None = None) -> int:
@@ -87,7 +87,7 @@ def _run(job_id: int, attempt: int, datasets: Datasets | None = None) -> int:
         state = "cancelled"
     except HoverError as error:
         state, progress.message = "failed", str(error)
-    except Exception as error:  # the process ends here: the page must learn why, the log has the traceback
+    except Exception as error:  # the process ends here: the page shows the reason, the log has the traceback
         _log.exception("job %s failed", job_id)
         state, progress.message = "failed", f"{type(error).__name__}: {error}"
     stop.end(state)
@@ -96,13 +96,13 @@ def _run(job_id: int, attempt: int, datasets: Datasets | None = None) -> int:
 
 
 class _Heartbeat:
-    """Writes progress once a second from a thread of its own; calling it says whether to stop."""
+    """Writes progress once a second in a thread; calling the object returns whether to stop."""
 
     def __init__(self, store: Store, job_id: int, attempt: int, progress: Progress) -> None:
         self._attempt = attempt
         self._store, self._job_id, self._progress = store, job_id, progress
         self._cancel = False
-        self._ended = threading.Event()
+        self._end_event = threading.Event()
         if not self._beat():
             raise SystemExit("this attempt is not the newest any more")
         self._thread = threading.Thread(target=self._loop, daemon=True)
@@ -112,29 +112,30 @@ class _Heartbeat:
         return self._cancel
 
     def note_commit(self) -> None:
-        """This attempt got on: that others died does not count any more."""
+        """Note progress in this attempt, so that dead attempts before it do not count any more."""
         self._progress.progressed_at_attempt = self._attempt
 
     def end(self, state: str) -> None:
-        self._ended.set()
+        """Stop the heartbeat, and end the job in this state."""
+        self._end_event.set()
         self._thread.join()
         job_rows.end_job(self._store, self._job_id, self._attempt, state, self._progress.as_dict())
 
     def _loop(self) -> None:
-        missed = 0
-        while not self._ended.wait(1.0):
+        failures_in_a_row = 0
+        while not self._end_event.wait(1.0):
             try:
                 mine = self._beat()
-                missed = 0
+                failures_in_a_row = 0
             except SQLAlchemyError:
-                missed += 1
-                _log.exception("the database did not take the heartbeat (%s in a row)", missed)
-                if missed * 1.0 > job_rows.STALE_S - 5:
-                    os._exit(4)  # soon somebody else takes the job up: two must not work on it
+                failures_in_a_row += 1
+                _log.exception("the database did not take the heartbeat (%s in a row)", failures_in_a_row)
+                if failures_in_a_row * 1.0 > job_rows.STALE_S - 5:
+                    os._exit(4)  # soon another process starts the next attempt: two must not work on a job
                 continue
             if not mine:
-                os._exit(3)  # another process has taken the job up: two must not work on it
-            # while UMAP prepares its graph nothing can be asked to stop: the process itself goes, all is committed
+                os._exit(3)  # another process has started the next attempt: two must not work on a job
+            # UMAP cannot be stopped while it prepares its graph: the process ends instead, everything is committed
             if self._cancel and self._progress.phase == "map" and self._progress.total == 0:
                 job_rows.end_job(self._store, self._job_id, self._attempt, "cancelled", self._progress.as_dict())
                 os._exit(0)
@@ -145,7 +146,7 @@ class _Heartbeat:
 
 
 def main() -> int:
-    """Run what the command line names; the exit code of the process."""
+    """Run the command of the command line; return the exit code of the process."""
     parser = argparse.ArgumentParser(prog="python -m hover_core.jobs", description="Run one piece of long work.")
     acts = parser.add_subparsers(dest="act", required=True)
     run = acts.add_parser("run", help="run a job")

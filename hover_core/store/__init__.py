@@ -1,1 +1,1 @@
-"""The database: its shape, the log of annotations and its replay, rows of clips, vectors, jobs and people."""
+"""The database: its tables, the log of annotations and its replay, rows of clips, vectors, jobs and people."""

@@ -1,8 +1,8 @@
-"""The view of one annotator in blind mode: a fold of their own annotations alone, with label codes of their own.
+"""The blind view of one annotator: a replay of their own annotations alone, with label codes of their own.
 
-Subsets are those of everybody. Labels that the owner offers are known by name from then on. Nothing that
-others annotated shows: not their labels, not the names or number of those, not which clips they touched. An annotation
-is one's own if its source names one as its annotator; what is undone, by whomever, does not count.
+Subsets are the same for everybody. A label that the owner offers is in the view by name from then on. Of other people's
+annotations nothing shows: not their labels, not the names or number of these, not the clips that they labelled. An
+annotation belongs to the annotator that its source names; undone annotations do not count, whoever undid them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from hover_core.store.state import State
 
 Wide = NDArray[np.int64]
 
-# An undo is no annotation here: what it takes back is left out instead. So only a clear of one's own withdraws.
+# The rows of an undo are not read: the annotations that it takes back are left out instead. So a label is withdrawn
+# only by the annotator's own clear.
 _SAYING: Final = (Verdict.YES, Verdict.NO, Verdict.UNSURE, Verdict.CLEARED)
 _OWN: Final = (
     f"SELECT b.id, b.revision, a.position, {verdict_number((*_SAYING, Verdict.WITHDRAWN))}, a.code, a.source "  # noqa: S608 - our own words
@@ -34,81 +35,87 @@ _OWN: Final = (
 )
 
 
-def view_of(connection: Connection, dataset_id: str, annotator: str, everybody: State, kept: State | None) -> State:
-    """What `annotator` sees at the revision of `everybody`; `kept` is what they saw before, if it is known."""
+def view_of(connection: Connection, dataset_id: str, annotator: str, everybody: State, earlier: State | None) -> State:
+    """The blind view of `annotator` at the revision of `everybody`.
+
+    `earlier` is their view at an earlier revision, which is brought forward; None: the whole log is replayed.
+    """
     upto = everybody.revision
-    after = kept.revision if kept is not None else -1
-    if kept is None or after > upto or _undos(connection, dataset_id, after, upto):
-        kept, after = None, -1  # an undo may bring back what lies anywhere in the log
+    after = earlier.revision if earlier is not None else -1
+    if earlier is None or after > upto or _undos(connection, dataset_id, after, upto):
+        earlier, after = None, -1  # an undo may bring back annotations from anywhere in the log
     batch, at, own = _own(connection, dataset_id, annotator, after, upto)
-    names = list(kept.names) if kept is not None else []
+    names = list(earlier.names) if earlier is not None else []
     theirs = _codes(names, own.code, at, everybody.names, _offered_labels(connection, dataset_id, after, upto))
     label = np.full(everybody.size, UNLABELLED, np.int32)
-    given_by = np.zeros(everybody.size, np.int64)
-    changed = np.zeros(everybody.size, np.int64)
-    if kept is not None:
-        label[: kept.size], given_by[: kept.size] = kept.label, kept.source
-        changed[: kept.size] = kept.label_changed
-    undone, last = _chains(connection, dataset_id, upto) if kept is None else (set[int](), dict[int, int]())
-    touched = [max(r, last.get(b, 0)) for b, r in zip(batch.tolist(), at.tolist(), strict=True)]
-    np.maximum.at(changed, own.position, np.array(touched, np.int64))
+    source = np.zeros(everybody.size, np.int64)
+    label_changed = np.zeros(everybody.size, np.int64)
+    if earlier is not None:
+        label[: earlier.size], source[: earlier.size] = earlier.label, earlier.source
+        label_changed[: earlier.size] = earlier.label_changed
+    undone, last = _chains(connection, dataset_id, upto) if earlier is None else (set[int](), dict[int, int]())
+    revisions = [max(r, last.get(b, 0)) for b, r in zip(batch.tolist(), at.tolist(), strict=True)]
+    np.maximum.at(label_changed, own.position, np.array(revisions, np.int64))
     stands = np.flatnonzero([b not in undone for b in batch.tolist()])
     mine = replace(own, code=theirs[own.code])[stands]
-    fold_labels(label, given_by, *in_order(mine, batch[stands], ALONE), ALONE)
-    return replace(everybody, label=label, source=given_by, label_changed=changed, names=tuple(names), view=annotator)
+    fold_labels(label, source, *in_order(mine, batch[stands], ALONE), ALONE)
+    return replace(
+        everybody, label=label, source=source, label_changed=label_changed, names=tuple(names), view=annotator
+    )
 
 
 def _own(
     connection: Connection, dataset_id: str, annotator: str, after: int, upto: int
 ) -> tuple[Wide, Wide, Annotations]:
-    """The batch and revision of each of their annotations, and these, in order."""
+    """Batch and revision of each annotation of an annotator, and the annotations, in order of the revisions."""
     span = {"d": dataset_id, "a": annotator, "after": after, "upto": upto}
     batch, at, *columns = numbers(connection, _OWN, span, 6)
     return batch, at, Annotations(*columns)
 
 
-def _codes(names: list[str], code: Wide, at: Wide, everybody: tuple[str, ...], offered: list[tuple[str, int]]) -> Wide:
-    """Their code of each label, in the order of their first use or of its offer: `names` grows by those that are new.
+def _codes(names: list[str], code: Wide, at: Wide, everybody: tuple[str, ...], offers: list[tuple[str, int]]) -> Wide:
+    """The view's code for each of everybody's codes; new labels are appended to `names`.
 
-    By revision, so that a label has one code in every process, also in those that saw less of the log before.
+    A label's code follows from the revision of its first use or of its offer, so that it is the same in every process,
+    however much of the log that process replayed before.
     """
     theirs = np.full(len(everybody), UNLABELLED, np.int64)
-    used, first = np.unique(code, return_index=True)
-    came = [(revision, number, name) for number, (name, revision) in enumerate(offered)]
+    codes_used, first = np.unique(code, return_index=True)
+    came = [(revision, number, name) for number, (name, revision) in enumerate(offers)]
     came += [
-        (int(at[place]), len(offered) + int(place), everybody[label])
-        for label, place in zip(used.tolist(), first.tolist(), strict=True)
+        (int(at[place]), len(offers) + int(place), everybody[label])
+        for label, place in zip(codes_used.tolist(), first.tolist(), strict=True)
     ]
     of = {name: number for number, name in enumerate(names)}
     for _, _, name in sorted(came):
         if name not in of:
             of[name] = len(names)
             names.append(name)
-    for label in used.tolist():
+    for label in codes_used.tolist():
         theirs[label] = of[everybody[label]]
     return theirs
 
 
 def _offered_labels(connection: Connection, dataset_id: str, after: int, upto: int) -> list[tuple[str, int]]:
-    """The labels that were offered since a revision, and when, in their order."""
-    kept = connection.execute(text("SELECT settings FROM datasets WHERE id = :d"), {"d": dataset_id}).scalar_one()
-    offered = json.loads(kept).get("offered_labels", [])
-    return [(str(name), int(revision)) for name, revision in offered if after < revision <= upto]
+    """`(label, revision)` of the labels that were offered after a revision, in the order of the offers."""
+    settings = connection.execute(text("SELECT settings FROM datasets WHERE id = :d"), {"d": dataset_id}).scalar_one()
+    offers = json.loads(settings).get("offered_labels", [])
+    return [(str(name), int(revision)) for name, revision in offers if after < revision <= upto]
 
 
 def _undos(connection: Connection, dataset_id: str, after: int, upto: int) -> bool:
-    found = connection.execute(
+    row = connection.execute(
         text(
             "SELECT 1 FROM batches WHERE dataset_id = :d AND revision > :after AND revision <= :upto "
             "AND undoes IS NOT NULL LIMIT 1"
         ),
         {"d": dataset_id, "after": after, "upto": upto},
     ).first()
-    return found is not None
+    return row is not None
 
 
 def _chains(connection: Connection, dataset_id: str, upto: int) -> tuple[set[int], dict[int, int]]:
-    """The batches that are taken back, and `{batch: revision of the last undo that touches it}`."""
+    """The batches that are undone now, and `{batch: revision of the last undo or redo of it}`."""
     rows = connection.execute(
         text(
             "SELECT id, undoes, revision FROM batches WHERE dataset_id = :d AND undoes IS NOT NULL "

@@ -1,9 +1,9 @@
 """Brings the names in an older database into the form that `names.clean` gives new ones: a step of the migrations.
 
-Nothing is merged unsaid. Where two labels, two people or two datasets would get one name, one keeps it and the others
-get a number behind it: codes, colours and who gave which label stay as they were. Groups become one, for two spellings
-of a speaker would let the speaker into two subsets; so do references. Each such decision is a notice in the settings of
-the dataset.
+Where two labels, two people or two datasets would get one name, one keeps it and the others get a number behind it:
+codes, colours and annotators of labels stay as they were. Groups with one clean name become one group, because two
+spellings of a speaker would let the speaker into two subsets; references become one as well. Each such decision is a
+notice in the settings of the dataset.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _MAX_TITLE: Final = 1_000  # of a dataset's
 _MAX_NOTICES: Final = 20  # of one kind; the rest is a number
 
 _RENAMED: Final = table("renamed", column("stale"), column("fresh"))  # a temporary one
-_RENAME: Final = {  # by `renamed`, a table of pairs: one pass however many names there are
+_RENAME: Final = {  # join with `renamed`, a table of pairs: one pass for any number of names
     "labels": "UPDATE labels SET name = fresh FROM renamed WHERE dataset_id = :d AND name = stale",
     "reference": "UPDATE clips SET reference = fresh FROM renamed WHERE dataset_id = :d AND reference = stale",
     "notes": "UPDATE batches SET note = fresh FROM renamed WHERE dataset_id = :d AND note = stale",
@@ -40,15 +40,15 @@ _DISTINCT: Final = {
     "reference": "SELECT DISTINCT reference FROM clips WHERE dataset_id = :d",
     "group_name": "SELECT DISTINCT group_name FROM clips WHERE dataset_id = :d",
 }
-_PERHAPS_UNCLEAN: Final = {  # of a million clips few are: not ASCII, a control, or a space too many
+_PERHAPS_UNCLEAN: Final = {  # selects the few cells with a character that is not ASCII, a control, or a space too many
     "sqlite": " AND ({0} GLOB '*[^ -~]*' OR {0} GLOB '*  *' OR {0} GLOB ' *' OR {0} GLOB '* ')",
     "postgresql": " AND {0} ~ '[^ -~]|  |^ | $'",
 }
 
 
 def clean_names(connection: Connection) -> None:
-    """Clean labels, references, groups, and the names of people and of datasets; what is clean is left alone."""
-    # SQLite finds the pairs by a key; PostgreSQL by a hash, and its keys have a longest text
+    """Clean labels, references, groups, and the names of people and of datasets; clean names stay as they are."""
+    # SQLite needs a key to find the pairs; PostgreSQL hashes them, and limits the length of keys
     key = "PRIMARY KEY" if connection.dialect.name == "sqlite" else "NOT NULL"
     connection.execute(text(f"CREATE TEMPORARY TABLE renamed (stale TEXT {key}, fresh TEXT NOT NULL)"))
     rows = connection.execute(text("SELECT id, name, revision, settings FROM datasets ORDER BY created_at, id")).all()
@@ -78,7 +78,7 @@ def clean_names(connection: Connection) -> None:
             {
                 "n": title.get(row.name, row.name),
                 "s": json.dumps(settings, ensure_ascii=False, sort_keys=True, separators=(",", ":")),
-                "r": row.revision + 1,  # pages that are open ask for what has changed since
+                "r": row.revision + 1,  # so that open pages fetch the change
                 "d": row.id,
             },
         )
@@ -86,19 +86,19 @@ def clean_names(connection: Connection) -> None:
 
 
 def _clean_labels(connection: Connection, dataset_id: str, settings: dict[str, Any]) -> dict[str, str]:
-    """`{was: is}` of the labels that were given or offered."""
-    offered = settings.get("offered_labels", [])
-    given = _texts(connection, "SELECT name FROM labels WHERE dataset_id = :d ORDER BY code", dataset_id)
-    fresh = _fresh([*given, *(str(name) for name, _ in offered)], longest=MAX_LABEL)
+    """`{old name: new name}` of the labels in use or on offer."""
+    offers = settings.get("offered_labels", [])
+    names = _texts(connection, "SELECT name FROM labels WHERE dataset_id = :d ORDER BY code", dataset_id)
+    fresh = _fresh([*names, *(str(name) for name, _ in offers)], longest=MAX_LABEL)
     if fresh:
         _rename(connection, dataset_id, fresh, "labels", "notes")
-        if offered:
-            settings["offered_labels"] = [[fresh.get(name, name), revision] for name, revision in offered]
+        if offers:
+            settings["offered_labels"] = [[fresh.get(name, name), revision] for name, revision in offers]
     return fresh
 
 
 def _clean_people(connection: Connection, dataset_id: str) -> dict[str, str]:
-    """`{was: is}` of the names of annotators, guests and invites; what was cleaned does not look like the owner's."""
+    """`{old name: new name}` of annotators, guests and invites; no new name looks like the owner's."""
     names = [
         *_texts(
             connection,
@@ -121,18 +121,18 @@ def _clean_people(connection: Connection, dataset_id: str) -> dict[str, str]:
 def _clean_clips(
     connection: Connection, dataset_id: str, cells: Literal["reference", "group_name"], labels: Mapping[str, str]
 ) -> dict[str, str]:
-    """`{was: is}` of the cells of a column, also of those that stay and are joined by others; empty for no change.
+    """`{old cell: new cell}` of a column; a cell that stays, and that others become equal to, is in it too.
 
-    What is spelled as a label was stays with this label.
+    Empty if nothing changes. A cell that equals a renamed label's old name gets the label's new one.
     """
-    filtered = _DISTINCT[cells] + _PERHAPS_UNCLEAN[connection.dialect.name].format(cells)
-    texts = _texts(connection, filtered, dataset_id)
+    query = _DISTINCT[cells] + _PERHAPS_UNCLEAN[connection.dialect.name].format(cells)
+    texts = _texts(connection, query, dataset_id)
     fresh = {was: is_now for was in texts if (is_now := labels.get(was) or _visible_name(was)) != was}
     if fresh:
         texts = _texts(connection, _DISTINCT[cells], dataset_id)
         _rename(connection, dataset_id, fresh, cells)
-        joined = set(fresh.values())
-        fresh.update({was: was for was in texts if was in joined and was not in fresh})
+        targets = set(fresh.values())
+        fresh.update({was: was for was in texts if was in targets and was not in fresh})
     return fresh
 
 
@@ -148,37 +148,37 @@ def _rename(connection: Connection, dataset_id: str, fresh: Mapping[str, str], *
 
 
 def _fresh(names: Iterable[str], *, longest: int, people: bool = False) -> dict[str, str]:
-    """`{was: is}` of the names that are not clean; no two names become one. The first keeps what several would get.
+    """`{old name: new name}` of the names that are not clean, all new names distinct: the first gets the plain one.
 
-    Of `people` none gets a name that looks like another's.
+    With `people`, no new name looks like another name either.
     """
     distinct = list(dict.fromkeys(names))
-    taken = {name for name in distinct if clean(name) == name}
+    names_in_use = {name for name in distinct if clean(name) == name}
     fresh: dict[str, str] = {}
     for name in distinct:
-        if name in taken:
+        if name in names_in_use:
             continue
-        wanted, number = _visible_name(name), 1
-        is_now = clean(wanted[:longest])
-        while is_now in taken or (people and first_alike(is_now, taken) is not None):
+        visible, number = _visible_name(name), 1
+        is_now = clean(visible[:longest])
+        while is_now in names_in_use or (people and first_alike(is_now, names_in_use) is not None):
             number += 1
             suffix = f" ({number})"
-            is_now = clean(wanted[: longest - len(suffix)]) + suffix
-        taken.add(is_now)
+            is_now = clean(visible[: longest - len(suffix)]) + suffix
+        names_in_use.add(is_now)
         fresh[name] = is_now
     return fresh
 
 
 def _visible_name(name: str) -> str:
-    """`name` cleaned; a name of nothing that shows as its code points."""
+    """`name` cleaned; if it has no visible character, its code points."""
     return clean(name) or escape(name)
 
 
 def _of_renamed(kind: str, fresh: Mapping[str, str]) -> list[str]:
-    """A sentence for each name that is not just a clean form of what it was."""
+    """A notice for each new name that is not just the clean form of the old one."""
     notices = [
-        f"The {kind} “{escape(was)}” is “{is_now}” from now on: without what does not show it looked like another one, "
-        "or was empty."
+        f"The {kind} “{escape(was)}” is “{is_now}” from now on: without its invisible characters it was the same as "
+        "another one, or empty."
         for was, is_now in fresh.items()
         if is_now != clean(was)
     ]
@@ -186,7 +186,7 @@ def _of_renamed(kind: str, fresh: Mapping[str, str]) -> list[str]:
 
 
 def _of_joined(kind: str, fresh: Mapping[str, str]) -> list[str]:
-    """A sentence for each group or reference that several have become."""
+    """A notice for each new name that several groups or references got."""
     advice = ": split again if they are in different subsets" if kind == "group" else ""
     notices = [
         f"{count} {kind}s that look the same are one from now on, “{name}”{advice}."
@@ -198,4 +198,6 @@ def _of_joined(kind: str, fresh: Mapping[str, str]) -> list[str]:
 
 def _short(notices: list[str], kind: str) -> list[str]:
     more = len(notices) - _MAX_NOTICES
-    return notices if more <= 0 else [*notices[:_MAX_NOTICES], f"So it is with {more:,} more of the kind “{kind}”."]
+    return (
+        notices if more <= 0 else [*notices[:_MAX_NOTICES], f"The same happened to {more:,} more of the kind “{kind}”."]
+    )

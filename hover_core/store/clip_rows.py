@@ -1,4 +1,4 @@
-"""The clips of a dataset in the database: in the order they came, never deleted, never reordered."""
+"""The clips of a dataset in the database, in the order in which they were added; never deleted, never reordered."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from hover_core.data.names import clean
 from hover_core.errors import TableError
 from hover_core.store.database import Store, insert_tuples, run_for_all
 
-if TYPE_CHECKING:  # the first page does without
+if TYPE_CHECKING:  # so that the first page opens without loading pandas
     import pandas as pd
 
 _AT_ONCE = 5_000  # rows a statement: SQLite and PostgreSQL both limit the number of parameters
@@ -36,12 +36,12 @@ _BY_HOST = text(
     "SELECT position, url, group_name FROM clips WHERE dataset_id = :d AND lower(url) LIKE :p ESCAPE '!' "
     "ORDER BY position"
 )
-_LONGEST_ADDRESS = 8_000  # characters; SQLite takes no longer pattern than 50,000 bytes
+_LONGEST_ADDRESS = 8_000  # characters; SQLite limits a pattern to 50,000 bytes
 
 
 @dataclass(frozen=True)
 class SoundFacts:
-    """What is known of the sound of one clip since it was fetched."""
+    """SHA-256 of a clip's recording, and the clip's duration and sample rate [Hz] once it was decoded."""
 
     sha256: str
     duration_s: float | None
@@ -49,11 +49,11 @@ class SoundFacts:
 
 
 def positions_of(connection: Connection, dataset_id: str, clip_ids: Sequence[str]) -> dict[str, int]:
-    """`{clip_id: position}` of those that the dataset has."""
-    found: dict[str, int] = {}
+    """`{clip_id: position}` of the clips among `clip_ids` that are in the dataset."""
+    positions: dict[str, int] = {}
     size = connection.execute(text("SELECT size FROM datasets WHERE id = :d"), {"d": dataset_id}).scalar_one()
     if not size:
-        return found
+        return positions
     if len(clip_ids) > size // 4:  # reading all of them is quicker than asking for each
         every = connection.execute(text("SELECT clip_id, position FROM clips WHERE dataset_id = :d"), {"d": dataset_id})
         wanted = set(clip_ids)
@@ -63,12 +63,12 @@ def positions_of(connection: Connection, dataset_id: str, clip_ids: Sequence[str
     )
     for start in range(0, len(clip_ids), _AT_ONCE):
         rows = connection.execute(query, {"d": dataset_id, "ids": list(clip_ids[start : start + _AT_ONCE])})
-        found.update({row.clip_id: row.position for row in rows})
-    return found
+        positions.update({row.clip_id: row.position for row in rows})
+    return positions
 
 
 def add_clips(connection: Connection, dataset_id: str, clips: Sequence[Clip]) -> list[int]:
-    """Append clips that are new to the dataset, groups and references cleaned; return their positions.
+    """Append clips that are not in the dataset yet, groups and references cleaned; return their positions.
 
     Raises
     ------
@@ -105,18 +105,21 @@ def add_clips(connection: Connection, dataset_id: str, clips: Sequence[Clip]) ->
 
 
 def add_columns(connection: Connection, dataset_id: str, extras: Mapping[int, Mapping[str, Any]]) -> int:
-    """Add columns that some clips do not have yet, `{position: {column: value}}`; what is there stays."""
-    wanted = list(extras)
+    """Add cells `{position: {column: value}}` in columns new to their clips; return how many clips changed."""
+    positions = list(extras)
     query = text("SELECT position, extra FROM clips WHERE dataset_id = :d AND position IN :p").bindparams(
         bindparam("p", expanding=True)
     )
     changes: list[dict[str, Any]] = []
-    for start in range(0, len(wanted), _AT_ONCE):
-        for row in connection.execute(query, {"d": dataset_id, "p": wanted[start : start + _AT_ONCE]}):
-            kept = json.loads(row.extra)
-            merged = {**kept, **{name: value for name, value in extras[row.position].items() if name not in kept}}
-            if merged != kept:
-                changes.append({"d": dataset_id, "p": row.position, "e": extra_json(merged)})
+    for start in range(0, len(positions), _AT_ONCE):
+        for row in connection.execute(query, {"d": dataset_id, "p": positions[start : start + _AT_ONCE]}):
+            cells = json.loads(row.extra)
+            cells_after = {
+                **cells,
+                **{name: value for name, value in extras[row.position].items() if name not in cells},
+            }
+            if cells_after != cells:
+                changes.append({"d": dataset_id, "p": row.position, "e": extra_json(cells_after)})
     if changes:
         connection.execute(text("UPDATE clips SET extra = :e WHERE dataset_id = :d AND position = :p"), changes)
     return len(changes)
@@ -147,8 +150,8 @@ def has_groups(store: Store, dataset_id: str) -> bool:
 def table(store: Store, dataset_id: str) -> pd.DataFrame:
     """All clips in clip order; the index is the position.
 
-    Columns: clip_id, own_id, url, start_s, end_s, group_name, subset as it came, reference, extra; duration_s and
-    sha256 where the sound was heard.
+    Columns: clip_id, own_id, url, start_s, end_s, group_name, subset (the one that the clip was added with), reference,
+    extra; duration_s and sha256, empty before the sound was fetched.
     """
     import pandas as pd
 
@@ -167,8 +170,8 @@ def table(store: Store, dataset_id: str) -> pd.DataFrame:
         result.close()
     cells: Sequence[Sequence[Any]] = list(zip(*rows, strict=True)) if rows else [()] * len(columns)
     frame = pd.DataFrame(dict(zip(columns, cells, strict=True)), columns=columns)
-    read = {one: json.loads(one) for one in dict.fromkeys(cells[columns.index("extra")])}
-    frame["extra"] = pd.Series([read[one] for one in cells[columns.index("extra")]], dtype=object)
+    extras = {cell: json.loads(cell) for cell in dict.fromkeys(cells[columns.index("extra")])}
+    frame["extra"] = pd.Series([extras[cell] for cell in cells[columns.index("extra")]], dtype=object)
     for column in ("start_s", "end_s", "duration_s"):
         frame[column] = frame[column].astype("float64")
     return frame.set_index("position")
@@ -177,8 +180,8 @@ def table(store: Store, dataset_id: str) -> pd.DataFrame:
 def addresses(
     store: Store, dataset_id: str, positions: Sequence[int]
 ) -> dict[int, tuple[str, float | None, float | None]]:
-    """`{position: (url, start in seconds, end in seconds)}` of some clips, without a look at all the others."""
-    found: dict[int, tuple[str, float | None, float | None]] = {}
+    """`{position: (url, start in seconds, end in seconds)}` of some clips; reads no other rows."""
+    stretches: dict[int, tuple[str, float | None, float | None]] = {}
     query = text(
         "SELECT position, url, start_s, end_s FROM clips WHERE dataset_id = :d AND position IN :positions"
     ).bindparams(bindparam("positions", expanding=True))
@@ -186,50 +189,50 @@ def addresses(
         for first in range(0, len(positions), _AT_ONCE):
             some = [int(position) for position in positions[first : first + _AT_ONCE]]
             for row in connection.execute(query, {"d": dataset_id, "positions": some}):
-                found[row.position] = (row.url, row.start_s, row.end_s)
-    return found
+                stretches[row.position] = (row.url, row.start_s, row.end_s)
+    return stretches
 
 
 def with_address(store: Store, dataset_id: str, url: str, identity: str = "full") -> list[tuple[int, str]]:
     """`(position, group)` of the clips whose address is the same as `url` in normal form, in clip order."""
     try:
-        wanted, parts = normal_url(url, identity), urlsplit(url.strip())
+        normal, parts = normal_url(url, identity), urlsplit(url.strip())
         url.encode()
-    except ValueError:  # no address, or half a character
+    except ValueError:  # no address, or a lone surrogate
         return []
     if len(url) > _LONGEST_ADDRESS or any(ord(character) < 32 for character in url):
         return []
-    # the database looks for a part that the normal form leaves as it is, and few rows are compared here
-    query, part = _BY_PART, wanted
+    # the database searches for a part that is equal in the normal form, and the few matches are compared here
+    query, part = _BY_PART, normal
     if parts.scheme in ("http", "https"):
         part = max(parts.path, parts.query if identity == "full" else "", key=len)
         if len(part) < 2:
             query, part = _BY_HOST, parts.hostname or ""
     with store.read() as connection:
         rows = connection.execute(query, {"d": dataset_id, "p": "%" + re.sub("([%_!])", r"!\1", part) + "%"})
-        return [(row.position, row.group_name) for row in rows if normal_url(row.url, identity) == wanted]
+        return [(row.position, row.group_name) for row in rows if normal_url(row.url, identity) == normal]
 
 
 def extras(store: Store, dataset_id: str) -> dict[str, list[str]]:
     """`{column: its cells in clip order}` of the table's own columns; an empty text where a clip has no such cell."""
     with store.read() as connection:
         query = text("SELECT extra FROM clips WHERE dataset_id = :d ORDER BY position")
-        written = list(connection.execute(query, {"d": dataset_id}).scalars())
-    # cells of a clip are kept as JSON: what many clips share is read once
-    read: dict[str, dict[str, Any]] = {one: json.loads(one) for one in dict.fromkeys(written)}
-    columns = dict.fromkeys(name for cells in read.values() for name in cells)
-    return {name: [str(read[one].get(name, "")) for one in written] for name in columns}
+        texts = list(connection.execute(query, {"d": dataset_id}).scalars())
+    # cells of a clip are stored as JSON: many clips share theirs, and each text is parsed once
+    parsed: dict[str, dict[str, Any]] = {cell: json.loads(cell) for cell in dict.fromkeys(texts)}
+    columns = dict.fromkeys(name for cells in parsed.values() for name in cells)
+    return {name: [str(parsed[cell].get(name, "")) for cell in texts] for name in columns}
 
 
 def has_reference(store: Store, dataset_id: str) -> bool:
-    """Whether any clip came with a label that was set aside."""
+    """Whether any clip has a reference, a label that was set aside when its table was added."""
     with store.read() as connection:
         query = text("SELECT 1 FROM clips WHERE dataset_id = :d AND reference != '' LIMIT 1")
         return connection.execute(query, {"d": dataset_id}).first() is not None
 
 
 def clip_at(store: Store, dataset_id: str, position: int) -> tuple[Clip, SoundFacts | None] | None:
-    """One clip and what is known of its sound, or None."""
+    """The clip at a position, and the facts of its sound if it was fetched; None if there is no such clip."""
     with store.read() as connection:
         row = connection.execute(
             text(
@@ -254,26 +257,26 @@ def clip_at(store: Store, dataset_id: str, position: int) -> tuple[Clip, SoundFa
     return clip, SoundFacts(row.sha256, row.duration_s, row.sample_rate) if row.sha256 else None
 
 
-def hear(connection: Connection, dataset_id: str, heard: Mapping[int, SoundFacts]) -> None:
-    """Record what the sounds at some positions are."""
+def hear(connection: Connection, dataset_id: str, facts: Mapping[int, SoundFacts]) -> None:
+    """Record the facts of the sounds of some clips, `{position: facts}`."""
     run_for_all(
         connection,
         "INSERT INTO sounds (dataset_id, position, sha256, duration_s, sample_rate) VALUES (?, ?, ?, ?, ?) "
         "ON CONFLICT (dataset_id, position) DO UPDATE SET sha256 = excluded.sha256, "
         "duration_s = excluded.duration_s, sample_rate = excluded.sample_rate",
-        [(dataset_id, at, one.sha256, one.duration_s, one.sample_rate) for at, one in heard.items()],
+        [(dataset_id, at, fact.sha256, fact.duration_s, fact.sample_rate) for at, fact in facts.items()],
     )
 
 
 def heard_count(store: Store, dataset_id: str) -> int:
-    """How many clips' sounds are known: durations come without a revision."""
+    """How many clips have a duration; new durations make no new revision, so this number tells of them."""
     with store.read() as connection:
         query = text("SELECT count(*) FROM sounds WHERE dataset_id = :d AND duration_s IS NOT NULL")
         return int(connection.execute(query, {"d": dataset_id}).scalar_one())
 
 
 def durations(store: Store, dataset_id: str, size: int) -> NDArray[np.float64]:
-    """Seconds of each clip in clip order, NaN where the sound has not been heard. [shape=(n,)]"""
+    """Duration of each clip in clip order, NaN before its sound was decoded. [shape=(n,), float64, seconds]"""
     result = np.full(size, np.nan)
     with store.read() as connection:
         rows = connection.execute(

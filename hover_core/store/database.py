@@ -1,8 +1,7 @@
 """The database: SQLite in one file by default, PostgreSQL by one setting, the same code for both.
 
-It promises that a write is acknowledged only after its commit, that writes to one dataset happen one after another,
-and that each leaves a revision: "everything after revision r" is a question with one answer. It does not know what
-sound is.
+It promises that a write returns only after its commit, that writes to one dataset happen one after another, and that
+each has a revision, so that "everything after revision r" is well defined. It knows nothing of sound.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ _MIGRATION_LOCK = 7_461_002  # any number, the same in every process that opens 
 
 @dataclass(frozen=True)
 class DatasetRow:
-    """One dataset as the store knows it."""
+    """The row of one dataset; `size` is the number of its clips."""
 
     id: str
     name: str
@@ -51,13 +50,13 @@ class Store:
     Raises
     ------
     StoreError
-        The database cannot be opened.
+        The database cannot be opened; the message shows no password.
     """
 
     def __init__(self, url: str | None = None) -> None:
         self.url = url or settings.database_url()
-        # One writer at a time inside the process before SQLite's own lock is asked: waiting in Python is fair,
-        # SQLite's busy handler is not (p95 of 20 writers 267 → 69 ms).
+        # Threads wait for this lock before they wait for that of SQLite, because waiting in Python is fair and SQLite's
+        # busy handler is not (p95 of 20 writers 267 → 69 ms).
         self._writer = threading.Lock()
         try:
             self.engine = _engine(self.url)
@@ -70,12 +69,12 @@ class Store:
             raise StoreError(f"the database {_where(self.url)} cannot be opened: {error.__cause__ or error}") from error
 
     def close(self) -> None:
-        """Give back all connections."""
+        """Close all connections."""
         self.engine.dispose()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A connection that sees one moment of the database."""
+        """A connection whose queries all see the same snapshot of the database."""
         with self.engine.connect() as connection:
             if not self._is_sqlite:
                 connection = connection.execution_options(isolation_level="REPEATABLE READ")
@@ -84,7 +83,7 @@ class Store:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A transaction that is all or nothing; committed when the block ends without an error."""
+        """A connection in a transaction: committed when the block ends, rolled back if it raises."""
         if not self._is_sqlite:
             with self.engine.begin() as connection:
                 yield connection
@@ -95,7 +94,13 @@ class Store:
 
     @contextmanager
     def revise(self, dataset_id: str) -> Iterator[tuple[Connection, int]]:
-        """A write to the labels, subsets or clips of one dataset: `(connection, the new revision)`."""
+        """A write to the labels, subsets or clips of one dataset: `(connection, the new revision)`.
+
+        Raises
+        ------
+        NotFound
+            There is no such dataset.
+        """
         with self.write() as connection:
             revision = connection.execute(
                 text("UPDATE datasets SET revision = revision + 1 WHERE id = :id RETURNING revision"),
@@ -108,7 +113,13 @@ class Store:
     # datasets ---------------------------------------------------------------------------------------------------------
 
     def add_dataset(self, name: str, dataset_settings: Mapping[str, Any] | None = None) -> str:
-        """Make an empty dataset and return its id."""
+        """Make an empty dataset and return its id.
+
+        Raises
+        ------
+        Refused
+            The name is empty, or another dataset has it.
+        """
         dataset_id = secrets.token_hex(6)
         with self.write() as connection:
             name = _free_name(connection, name, dataset_id)
@@ -127,13 +138,19 @@ class Store:
         return dataset_id
 
     def datasets(self, *, archived: bool = False) -> list[DatasetRow]:
-        """All datasets, the newest first; archived ones only if asked for."""
+        """All datasets, the newest first; archived ones only with `archived`."""
         with self.read() as connection:
             rows = connection.execute(text("SELECT * FROM datasets ORDER BY created_at DESC, id")).all()
         return [row for row in map(_dataset_row, rows) if archived or not row.archived]
 
     def dataset(self, dataset_id: str) -> DatasetRow:
-        """The dataset with this id; `NotFound` if there is none."""
+        """The dataset with this id.
+
+        Raises
+        ------
+        NotFound
+            There is none.
+        """
         with self.read() as connection:
             row = connection.execute(text("SELECT * FROM datasets WHERE id = :id"), {"id": dataset_id}).one_or_none()
         if row is None:
@@ -141,13 +158,19 @@ class Store:
         return _dataset_row(row)
 
     def rename_dataset(self, dataset_id: str, name: str) -> None:
-        """Give a dataset another name."""
+        """Give a dataset another name.
+
+        Raises
+        ------
+        Refused
+            The name is empty, or another dataset has it.
+        """
         with self.write() as connection:
             name = _free_name(connection, name, dataset_id)
             connection.execute(text("UPDATE datasets SET name = :n WHERE id = :id"), {"n": name, "id": dataset_id})
 
     def archive_dataset(self, dataset_id: str, *, archived: bool) -> None:
-        """Put a dataset away, or take it out again; nothing is deleted."""
+        """Archive a dataset, or take it out of the archive; nothing is deleted."""
         with self.write() as connection:
             connection.execute(
                 text("UPDATE datasets SET archived_at = :at WHERE id = :id"),
@@ -160,14 +183,14 @@ class Store:
             self.set_settings(connection, dataset_id, changes)
 
     def set_settings(self, connection: Connection, dataset_id: str, changes: Mapping[str, Any]) -> None:
-        """The same inside a write that is under way."""
-        # RETURNING what is there already takes the lock of the row in both databases
-        kept = connection.execute(
+        """`change_settings` inside a write that is under way."""
+        # an UPDATE that changes nothing locks the row in both databases until the write ends
+        stored = connection.execute(
             text("UPDATE datasets SET settings = settings WHERE id = :id RETURNING settings"), {"id": dataset_id}
         ).scalar_one()
         connection.execute(
             text("UPDATE datasets SET settings = :s WHERE id = :id"),
-            {"s": dump({**json.loads(kept), **changes}), "id": dataset_id},
+            {"s": dump({**json.loads(stored), **changes}), "id": dataset_id},
         )
 
 
@@ -179,7 +202,7 @@ def insert(connection: Connection, table: str, rows: Sequence[Mapping[str, Any]]
 
 
 def insert_tuples(connection: Connection, table: str, columns: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> None:
-    """Insert rows whose cells stand in the order of `columns`; many in one statement."""
+    """Insert rows whose cells are in the order of `columns`; many in one statement."""
     if not rows:
         return
     names = ", ".join(columns)
@@ -194,14 +217,20 @@ def insert_tuples(connection: Connection, table: str, columns: Sequence[str], ro
 
 
 def run_for_all(connection: Connection, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Run a statement with `?` for its cells once for each row, without what SQLAlchemy does for each of them."""
+    """Run a statement with `?` placeholders once for each row, by the driver: SQLAlchemy's work per row costs more."""
     if rows:
-        marked = statement if connection.dialect.name == "sqlite" else statement.replace("?", "%s")
-        connection.exec_driver_sql(marked, list(rows))
+        driver_statement = statement if connection.dialect.name == "sqlite" else statement.replace("?", "%s")
+        connection.exec_driver_sql(driver_statement, list(rows))
 
 
 def dump(value: Any) -> str:
-    """JSON text, the same for the same value."""
+    """`value` as compact JSON with sorted keys: equal values give equal text.
+
+    Examples
+    --------
+    >>> dump({"b": 1, "a": "é"})
+    '{"a":"é","b":1}'
+    """
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
 
@@ -212,7 +241,7 @@ def _engine(url: str) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _settle(connection: Any, _: Any) -> None:
-        connection.isolation_level = None  # we say BEGIN ourselves: pysqlite's own would not be IMMEDIATE
+        connection.isolation_level = None  # `_begin` sends BEGIN: that of pysqlite would not be IMMEDIATE
         for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=60000"):
             connection.execute(f"PRAGMA {pragma}")
 
@@ -226,7 +255,7 @@ def _engine(url: str) -> Engine:
 def _where(url: str) -> str:
     try:
         return make_url(url).render_as_string(hide_password=True)
-    except SQLAlchemyError:  # not even an address: it may be a password in the wrong place
+    except SQLAlchemyError:  # no address at all: it may be a password in the wrong place
         return "that HOVER_DATABASE_URL names"
 
 
@@ -237,13 +266,13 @@ def _dataset_row(row: Row[Any]) -> DatasetRow:
 
 
 def _free_name(connection: Connection, name: str, dataset_id: str) -> str:
-    """`name` cleaned, if no other dataset has it."""
+    """`name` cleaned; Refused if it is empty, or another dataset has it."""
     name = clean(name)
     if not name:
         raise Refused("a dataset needs a name")
-    taken = connection.execute(
+    other = connection.execute(
         text("SELECT 1 FROM datasets WHERE name = :name AND id <> :id"), {"name": name, "id": dataset_id}
     ).first()
-    if taken:
+    if other:
         raise Refused(f"there is a dataset “{name}” already: take another name")
     return name

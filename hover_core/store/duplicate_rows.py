@@ -1,4 +1,4 @@
-"""What was found of a dataset's near-duplicates, in the database: one finding at a time, the newest."""
+"""The near-duplicates of a dataset in the database: the result of the newest search only."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from hover_core.store.database import Store
 
 @dataclass(frozen=True)
 class SoundIdentities:
-    """Which sound each clip is, as far as it was heard, in clip order.
+    """Recording, stretch and duration of each clip, in clip order: clips in which these are equal are the same sound.
 
     Attributes
     ----------
-    sha256 : of the recording, empty before it was heard [shape=(n,), object]
-    start_s, end_s : the stretch of it that the clip is, NaN for none [shape=(n,)]
-    duration_s : NaN before it was heard [shape=(n,)]
+    sha256 : digest of the recording, empty before it was fetched [shape=(n,), object]
+    start_s, end_s : the stretch of the recording that the clip is, NaN for open ends [shape=(n,), float64, seconds]
+    duration_s : duration of the clip, NaN before it was decoded [shape=(n,), float64, seconds]
     """
 
     sha256: NDArray[np.object_]
@@ -31,7 +31,7 @@ class SoundIdentities:
 
 
 def sounds(store: Store, dataset_id: str) -> SoundIdentities:
-    """What is known of the sounds of a dataset."""
+    """The sound identities of all clips of a dataset."""
     with store.read() as connection:
         rows = connection.execute(
             text(
@@ -47,7 +47,10 @@ def sounds(store: Store, dataset_id: str) -> SoundIdentities:
 
 
 def keep(store: Store, dataset_id: str, made_of: str, arrays: dict[str, Any]) -> None:
-    """Write a finding down in place of the one before. The arrays hold numbers only."""
+    """Store a result in place of the one before.
+
+    `made_of` is a text that changes with the data that the result was computed from; the arrays hold numbers only.
+    """
     file = io.BytesIO()
     np.savez_compressed(file, **arrays)
     with store.write() as connection:
@@ -61,16 +64,16 @@ def keep(store: Store, dataset_id: str, made_of: str, arrays: dict[str, Any]) ->
 
 
 def made_of(store: Store, dataset_id: str) -> str | None:
-    """What the kept finding was made of, or None if there is none."""
+    """The `made_of` of the stored result, or None if there is none."""
     with store.read() as connection:
         return connection.execute(text("SELECT made_of FROM twins WHERE dataset_id = :d"), {"d": dataset_id}).scalar()
 
 
 def stored_arrays(store: Store, dataset_id: str) -> dict[str, NDArray[Any]] | None:
-    """The arrays of the kept finding, or None."""
+    """The arrays of the stored result by name, or None if there is none."""
     with store.read() as connection:
-        found = connection.execute(text("SELECT found FROM twins WHERE dataset_id = :d"), {"d": dataset_id}).scalar()
-    if found is None:
+        archive = connection.execute(text("SELECT found FROM twins WHERE dataset_id = :d"), {"d": dataset_id}).scalar()
+    if archive is None:
         return None
-    with np.load(io.BytesIO(found), allow_pickle=False) as arrays:
+    with np.load(io.BytesIO(archive), allow_pickle=False) as arrays:
         return {name: arrays[name] for name in arrays.files}

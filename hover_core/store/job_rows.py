@@ -1,6 +1,6 @@
-"""Jobs in the database: what long work is under way, how far it is, and whether its process still lives.
+"""Jobs in the database: kind, progress and state of long work, and whether its process still lives.
 
-A job has a counter of its own (`attempts`); it never touches a dataset's revision.
+A job counts its own `attempts`; it never changes a dataset's revision.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from hover_core.store.database import Store, dump
 
 RUNNING: Final = "running"
 ENDED: Final = ("done", "failed", "cancelled")
-STALE_S: Final = 30.0  # a process that has not written for so long is taken for dead
+STALE_S: Final = 30.0  # a process without a heartbeat for this long counts as dead
 
 
 @dataclass(frozen=True)
 class Job:
-    """One piece of long work on one dataset."""
+    """One piece of long work on one dataset. Times are ISO texts, empty for never; `process` is a process id."""
 
     id: int
     dataset_id: str
@@ -47,11 +47,11 @@ class Job:
 
     @property
     def running(self) -> bool:
-        """Whether the work has not come to an end; its process may be dead all the same."""
+        """Whether the job has not ended; its process may be dead all the same."""
         return self.state == RUNNING
 
     def alive(self) -> bool:
-        """Whether the job's process lives, as far as this machine can tell."""
+        """Whether the job's process lives: it had a heartbeat within `STALE_S`, and exists if it is on this machine."""
         age_s = time.time() - datetime.fromisoformat(self.beat_at).timestamp() if self.beat_at else STALE_S
         if age_s > STALE_S:
             return False
@@ -59,12 +59,12 @@ class Job:
 
 
 def add_job(store: Store, dataset_id: str, kind: str, settings: Mapping[str, Any]) -> int:
-    """Write down a job that is about to start.
+    """Add a job in state `running`, and return its id.
 
     Raises
     ------
     Refused
-        A job of this dataset is running.
+        Another job of this dataset is running.
     """
     try:
         with store.write() as connection:
@@ -82,7 +82,7 @@ def add_job(store: Store, dataset_id: str, kind: str, settings: Mapping[str, Any
 
 
 def newest_job(store: Store, dataset_id: str, *, kind: str | None = None) -> Job | None:
-    """The job that was started last, of one kind if asked for, or None."""
+    """The job that was started last, of this `kind` if one is given; None if there is none."""
     with store.read() as connection:
         row = connection.execute(
             text("SELECT * FROM jobs WHERE dataset_id = :d AND (kind = :k OR :any = 1) ORDER BY id DESC LIMIT 1"),
@@ -92,7 +92,13 @@ def newest_job(store: Store, dataset_id: str, *, kind: str | None = None) -> Job
 
 
 def job(store: Store, job_id: int) -> Job:
-    """The job with this id."""
+    """The job with this id.
+
+    Raises
+    ------
+    NotFound
+        There is none.
+    """
     with store.read() as connection:
         row = connection.execute(text("SELECT * FROM jobs WHERE id = :i"), {"i": job_id}).one_or_none()
     if row is None:
@@ -101,7 +107,13 @@ def job(store: Store, job_id: int) -> Job:
 
 
 def state_and_map(store: Store, job_id: int) -> tuple[str, int]:
-    """How a job stands, and the id of the newest map of its dataset (0: none): cheap enough to ask again and again."""
+    """The state of a job, and the id of the newest map of its dataset (0: none); cheap enough to poll.
+
+    Raises
+    ------
+    NotFound
+        There is no such job.
+    """
     with store.read() as connection:
         row = connection.execute(
             text(
@@ -123,20 +135,24 @@ def running_jobs(store: Store) -> list[Job]:
 
 
 def take_up(store: Store, job_id: int, *, seen_attempts: int) -> int | None:
-    """Claim the next attempt of a running job; None if somebody else was faster."""
+    """Claim the next attempt of a running job and return its number; None if another process claimed it first."""
     with store.write() as connection:
-        claimed = connection.execute(
+        attempt = connection.execute(
             text(
                 "UPDATE jobs SET attempts = attempts + 1, process = 0, beat_at = :at "
                 "WHERE id = :i AND attempts = :a AND state = 'running' RETURNING attempts"
             ),
             {"i": job_id, "a": seen_attempts, "at": now()},
         ).scalar_one_or_none()
-    return claimed
+    return attempt
 
 
 def beat(store: Store, job_id: int, attempt: int, progress: Mapping[str, Any]) -> tuple[bool, bool]:
-    """Write progress as the process of `attempt`; `(still mine, asked to cancel)`."""
+    """Write a heartbeat and the progress of `attempt`.
+
+    Returns `(current, cancel)`: whether `attempt` is still the newest of a running job, and whether somebody asked the
+    job to stop.
+    """
     with store.write() as connection:
         row = connection.execute(
             text(
@@ -156,7 +172,7 @@ def beat(store: Store, job_id: int, attempt: int, progress: Mapping[str, Any]) -
 
 
 def end_job(store: Store, job_id: int, attempt: int, state: str, progress: Mapping[str, Any]) -> None:
-    """Bring a job to its end as the process of `attempt`."""
+    """End a job in one of the states of `ENDED`; without effect if `attempt` is not its newest."""
     with store.write() as connection:
         connection.execute(
             text(
@@ -198,7 +214,7 @@ def _process_lives(process: int) -> bool:
             return stat.read_text().rsplit(")", 1)[1].split()[0] != "Z"
         except (FileNotFoundError, ProcessLookupError):
             return False
-    if os.name == "nt":  # there os.kill(…, 0) sends Ctrl-C instead of asking; the heartbeat tells within 30 s
+    if os.name == "nt":  # there os.kill(…, 0) would send Ctrl-C; a missing heartbeat shows a dead process within 30 s
         return True
     try:
         os.kill(process, 0)

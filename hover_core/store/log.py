@@ -1,9 +1,10 @@
-"""The log of a dataset and what is current in it.
+"""The log of a dataset, and its replay: the labels and subsets that are current.
 
 Labels and subsets are never overwritten: every action (`hover_core.store.transaction`) appends a batch, undo appends
-the inverse of one. `State` is the fold of the log at one revision (`hover_core.store.replay`), kept in memory as arrays
-in clip order and brought forward by what is new. Who works blind has a fold of their own (`hover_core.store.blind`);
-what they write is in everybody's as well."""
+the inverse of one. `State` is the replay of the log up to one revision (`hover_core.store.replay`), kept in memory as
+arrays in clip order and brought forward by new batches. A blind annotator has a replay of their own annotations
+(`hover_core.store.blind`); these are in everybody's state as well.
+"""
 
 from __future__ import annotations
 
@@ -41,25 +42,31 @@ class Journal:
     _news: threading.Condition = field(default_factory=threading.Condition)
 
     def await_news(self, dataset_id: str, after: int, seconds: float) -> None:
-        """Return when this process has written a revision newer than `after`, or when `seconds` are over."""
+        """Return when this process has written a revision newer than `after`, or after `seconds`."""
 
         def come() -> bool:
-            kept = self._states.get(dataset_id)
-            return kept is not None and kept.revision > after
+            state = self._states.get(dataset_id)
+            return state is not None and state.revision > after
 
         with self._news:
             self._news.wait_for(come, seconds)
 
     def state(self, dataset_id: str, view: str = "") -> State:
-        """What is current now, for everybody or in the `view` of one annotator who works blind."""
+        """The state of a dataset now: everybody's, or the blind view of the annotator named by `view`.
+
+        Raises
+        ------
+        NotFound
+            There is no such dataset.
+        """
         everybody = self._everybody(dataset_id)
         if not view:
             return everybody
-        kept = self._views.get((dataset_id, view))
-        if kept is not None and kept.revision == everybody.revision:
-            return kept
+        earlier = self._views.get((dataset_id, view))
+        if earlier is not None and earlier.revision == everybody.revision:
+            return earlier
         with self.store.read() as connection:
-            state = view_of(connection, dataset_id, view, everybody, kept)
+            state = view_of(connection, dataset_id, view, everybody, earlier)
         with self._lock:
             self._views[(dataset_id, view)] = state
             self._views.move_to_end((dataset_id, view))
@@ -68,36 +75,40 @@ class Journal:
         return state
 
     def _everybody(self, dataset_id: str) -> State:
-        kept = self._states.get(dataset_id)
+        state = self._states.get(dataset_id)
         with self.store.read() as connection:
-            found = connection.execute(
+            revision = connection.execute(
                 text("SELECT revision FROM datasets WHERE id = :id"), {"id": dataset_id}
             ).scalar()
-            if found is None:
+            if revision is None:
                 raise NotFound(f"there is no dataset {dataset_id}")
-            if kept is not None and kept.revision == found:
-                return kept
-            state = advance(connection, dataset_id, kept, found)
-        self._keep(dataset_id, state)
-        return state
+            if state is not None and state.revision == revision:
+                return state
+            newer = advance(connection, dataset_id, state, revision)
+        self._keep(dataset_id, newer)
+        return newer
 
     @contextmanager
     def transaction(self, dataset_id: str, annotator: str, *, blind: bool = False) -> Iterator[Transaction]:
-        """One write to a dataset, all or nothing; what is done in the block has one revision.
+        """One write to a dataset, all or nothing; all changes of the block have one revision.
 
-        `blind`: what the annotator is told, and what counts as changed, follows from their own annotations alone.
+        With `blind`, results and counts follow from the annotator's own annotations alone. If the block writes nothing,
+        the revision is taken back, so that revisions stay dense.
 
-        If nothing was written, the revision is taken back, so that the order of revisions stays dense.
+        Raises
+        ------
+        NotFound
+            There is no such dataset.
         """
         with self.store.revise(dataset_id) as (connection, revision):
             state = advance(connection, dataset_id, self._states.get(dataset_id), revision - 1)
-            seen = None
+            own_view = None
             if blind:
-                seen = view_of(connection, dataset_id, annotator, state, self._views.get((dataset_id, annotator)))
-            transaction = Transaction(connection, dataset_id, annotator, revision, state, seen)
+                own_view = view_of(connection, dataset_id, annotator, state, self._views.get((dataset_id, annotator)))
+            transaction = Transaction(connection, dataset_id, annotator, revision, state, own_view)
             yield transaction
             if not transaction.wrote:
-                # the row is locked by us, so nobody has seen the higher number
+                # this transaction locks the row, so nobody has seen the higher number
                 connection.execute(
                     text("UPDATE datasets SET revision = :r WHERE id = :id"), {"r": revision - 1, "id": dataset_id}
                 )
@@ -121,7 +132,7 @@ class Journal:
     def clear(
         self, dataset_id: str, positions: Positions, *, annotator: str, how: str, token: str, blind: bool = False
     ) -> WriteResult:
-        """Append one batch that leaves clips without a label; see `Transaction.clear`."""
+        """Append one batch that takes the labels of clips away; see `Transaction.clear`."""
         with self.transaction(dataset_id, annotator, blind=blind) as transaction:
             return transaction.clear(positions, how=how, token=token)
 
@@ -136,7 +147,7 @@ class Journal:
         note: str = "",
         only_labelled_raw: bool = False,
     ) -> WriteResult:
-        """Append one batch that puts clips into subsets; see `Transaction.move`."""
+        """Append one batch that moves clips to subsets; see `Transaction.move`."""
         with self.transaction(dataset_id, annotator) as transaction:
             return transaction.move(moves, token=token, kind=kind, note=note, only_labelled_raw=only_labelled_raw)
 
@@ -162,7 +173,7 @@ class Journal:
     def newest_standing(
         self, dataset_id: str, annotator: str, kinds: Sequence[str] = ("label", "clear", "move", "split", "import")
     ) -> Batch | None:
-        """The newest action of an annotator that has not been undone, or None. An undo is no action here."""
+        """The newest action of an annotator that has not been undone, or None; an undo does not count as an action."""
         with self.store.read() as connection:
             taken_back = undone(connection, dataset_id)
             rows = connection.execute(
@@ -175,7 +186,7 @@ class Journal:
         return next((_batch(row) for row in rows if row.id not in taken_back), None)
 
     def tally(self, dataset_id: str) -> dict[str, tuple[int, int]]:
-        """`{annotator: (clips labelled, actions)}`, counting what was undone as well: it was work."""
+        """`{annotator: (clips labelled, actions)}`; undone actions count too, because they were work."""
         with self.store.read() as connection:
             rows = connection.execute(
                 text(
@@ -193,7 +204,7 @@ class Journal:
             return int(connection.execute(query, {"d": dataset_id}).scalar_one())
 
     def imported_labels(self, dataset_id: str, size: int) -> list[str]:
-        """The label that each of the first `size` clips was last given by a table, also if it was taken back."""
+        """The newest label from a table of each of the first `size` clips, empty for none; undone ones count too."""
         query = (
             "SELECT a.position, l.name FROM annotations a JOIN batches b ON b.id = a.batch_id JOIN labels l "
             "ON l.dataset_id = b.dataset_id AND l.code = a.code WHERE b.dataset_id = :d AND b.kind = 'import' "
@@ -206,7 +217,7 @@ class Journal:
         return labels
 
     def people(self, dataset_id: str) -> tuple[str, ...]:
-        """Everybody who ever did something here, or whose labels were imported, in the order in which they came."""
+        """The names of all annotators, also of imported labels, in the order of their first batch."""
         with self.store.read() as connection:
             rows = connection.execute(
                 text("SELECT annotator FROM batches WHERE dataset_id = :d GROUP BY annotator ORDER BY min(id)"),
@@ -215,18 +226,18 @@ class Journal:
             return tuple(str(name) for name in rows.scalars())
 
     def sources(self, dataset_id: str, batch_ids: Iterable[int]) -> dict[int, tuple[str, str, str]]:
-        """`{batch: (annotator, time, how)}` for the batches that current labels come from."""
-        wanted = set(batch_ids)
+        """`{batch: (annotator, time, how)}` of the batches among `batch_ids` that exist."""
+        ids = set(batch_ids)
         with self.store.read() as connection:
             rows = connection.execute(
                 text("SELECT id, annotator, at, how FROM batches WHERE dataset_id = :d"), {"d": dataset_id}
             ).all()
-        return {row.id: (row.annotator, row.at, row.how) for row in rows if row.id in wanted}
+        return {row.id: (row.annotator, row.at, row.how) for row in rows if row.id in ids}
 
     def _keep(self, dataset_id: str, state: State) -> None:
         with self._lock:
-            held = self._states.get(dataset_id)
-            if held is None or held.revision < state.revision:
+            cached = self._states.get(dataset_id)
+            if cached is None or cached.revision < state.revision:
                 self._states[dataset_id] = state
             self._states.move_to_end(dataset_id)
             while len(self._states) > _KEPT_STATES:

@@ -1,4 +1,4 @@
-"""Invites and the devices that came in by them, in the database. Secrets are kept as digests only."""
+"""Invites, and the devices that joined by them, in the database. Secrets are stored as digests only."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ _SEEN_EVERY_S = 20.0
 
 
 def add_invite(store: Store, dataset_id: str, name: str, *, days: float | None, blind: bool = False) -> str:
-    """Make an invite for `name` (empty: whoever comes gives their own) and return its secret token.
+    """Make an invite for `name` (empty: guests give their own names) and return its secret token.
 
-    Whoever comes by a `blind` one sees their own labels alone. Invites with the same name are for the same person.
+    It ends after `days`, or never (None). A guest of a `blind` invite sees their own labels alone. Invites with the
+    same name are for the same person.
 
     Raises
     ------
@@ -32,8 +33,8 @@ def add_invite(store: Store, dataset_id: str, name: str, *, days: float | None, 
     token = new_token()
     expires = "" if days is None else (datetime.now(UTC) + timedelta(days=days)).isoformat(timespec="microseconds")
     with store.write() as connection:
-        taken = _names(connection, dataset_id) if name else set()
-        alike = first_alike(name, taken - {name})
+        names = _names(connection, dataset_id) if name else set()
+        alike = first_alike(name, names - {name})
         if alike is not None:
             raise Refused(
                 f"“{name}” looks like “{alike}”, who is here already: write it as “{alike}” if it is for the same "
@@ -57,7 +58,7 @@ def add_invite(store: Store, dataset_id: str, name: str, *, days: float | None, 
 
 
 def invites(store: Store, dataset_id: str) -> list[Invite]:
-    """All invites of a dataset, the newest first, with the number of devices and when one was last seen."""
+    """All invites of a dataset, the newest first, with the number of their devices and the last visit of any."""
     with store.read() as connection:
         rows = connection.execute(
             text(
@@ -75,7 +76,7 @@ def invites(store: Store, dataset_id: str) -> list[Invite]:
 
 
 def invite_behind(store: Store, token: str) -> Invite:
-    """The invite that this token opens.
+    """The invite that belongs to a secret token.
 
     Raises
     ------
@@ -93,7 +94,7 @@ def invite_behind(store: Store, token: str) -> Invite:
 
 
 def revoke_invite(store: Store, dataset_id: str, invite_id: int) -> None:
-    """End an invite; every device that came in by it is out at once."""
+    """End an invite; every device that joined by it loses access at once."""
     with store.write() as connection:
         connection.execute(
             text("UPDATE invites SET revoked_at = :at WHERE id = :i AND dataset_id = :d AND revoked_at = ''"),
@@ -107,19 +108,21 @@ def join(store: Store, token: str, name: str = "") -> str:
     Raises
     ------
     NotFound
-        The token opens nothing (any more).
+        There is no such invite, it has expired, or it was revoked.
     Refused
-        The invite has no name of its own and `name` is empty, too long, or looks like that of the owner or of
+        The invite has no name, and `name` is empty, too long, in use, or looks like the name of the owner or of
         somebody else.
     """
     invite = invite_behind(store, token)
     name = invite.name or _name(name)
     with store.write() as connection:
         if not invite.name:
-            taken = _names(connection, invite.dataset_id)
-            if name in taken:
+            names = _names(connection, invite.dataset_id)
+            if name in names:
                 raise Refused(f"somebody is called “{name}” here already: add something that tells you apart")
-            if first_alike(name, taken) is not None:  # not which: whoever comes need not know who is here
+            if (
+                first_alike(name, names) is not None
+            ):  # the message does not say which: a stranger need not know who is here
                 raise Refused(
                     f"“{name}” looks like what somebody is called here already: add something that tells you apart"
                 )
@@ -127,7 +130,7 @@ def join(store: Store, token: str, name: str = "") -> str:
 
 
 def guests(store: Store, invite_id: int) -> list[tuple[str, int, str]]:
-    """Who came in by an invite: `(name, devices, when last seen)`."""
+    """The people who joined by an invite: `(name, number of devices, time of the last visit)`."""
     with store.read() as connection:
         rows = connection.execute(
             text(
@@ -140,7 +143,7 @@ def guests(store: Store, invite_id: int) -> list[tuple[str, int, str]]:
 
 
 def people(store: Store, dataset_id: str) -> int:
-    """How many people have come in by the invites of a dataset."""
+    """How many people have joined by the invites of a dataset."""
     with store.read() as connection:
         query = text(
             "SELECT count(DISTINCT d.name) FROM devices d JOIN invites i ON i.id = d.invite_id WHERE i.dataset_id = :d"
@@ -149,19 +152,19 @@ def people(store: Store, dataset_id: str) -> int:
 
 
 def sign_in_owner(store: Store) -> str:
-    """Let this device be the owner's; return the secret of its cookie. The caller has checked the owner's token."""
+    """Add a device of the owner and return the secret of its cookie. The caller has checked the owner's token."""
     with store.write() as connection:
         return _add_device(connection, None, OWNER, OWNER)
 
 
 def leave(store: Store, cookie: str) -> None:
-    """Forget a device: its cookie opens nothing any more."""
+    """Sign a device out: its cookie is not valid any more."""
     with store.write() as connection:
         connection.execute(text("DELETE FROM devices WHERE cookie_digest = :c"), {"c": digest(cookie)})
 
 
 def person_behind(store: Store, cookie: str) -> Person | None:
-    """Who this device belongs to, or None if its cookie is unknown or its invite has ended."""
+    """The person whose device has this cookie, or None if the cookie is unknown or its invite has ended."""
     with store.read() as connection:
         row = connection.execute(
             text(
@@ -179,7 +182,7 @@ def person_behind(store: Store, cookie: str) -> Person | None:
 
 
 def has_ended(store: Store, cookie: str) -> bool:
-    """Whether this device is known, and the invite that it came in by was revoked or has expired."""
+    """Whether the cookie is known, but the invite of its device was revoked or has expired."""
     with store.read() as connection:
         row = connection.execute(
             text(
@@ -204,9 +207,9 @@ def _see(store: Store, device_id: int, last_seen: str) -> None:
 
 
 def _names(connection: Connection, dataset_id: str) -> set[str]:
-    """Everybody whose name stands for somebody in a dataset: by an invite, a device, or an annotation.
+    """All names in use in a dataset: of invites, devices and annotators.
 
-    The dataset is locked until the write is over: of two who come at once with names that look alike, one is refused.
+    Locks the dataset until the write ends: if two people join at once with names that look alike, one is refused.
     """
     connection.execute(text("UPDATE datasets SET name = name WHERE id = :d"), {"d": dataset_id})
     rows = connection.execute(
@@ -233,7 +236,7 @@ def _add_device(connection: Connection, invite_id: int | None, role: str, name: 
 
 
 def _name(words: str) -> str:
-    """`words` as the name of a person who is not the owner."""
+    """`words` cleaned, as the name of a person who is not the owner; Refused if it cannot be one."""
     name = clean(words)
     if not name or len(name) > MAX_NAME or has_control(words):
         raise Refused(f"a name has 1 to {MAX_NAME} characters: say how your colleagues should see you")

@@ -1,6 +1,6 @@
-"""The shape of the database, as small ordered steps that are applied when a store is opened.
+"""The tables of the database, made by small ordered steps that run when a store is opened.
 
-A step that has landed never changes; a new need is a new step at the end.
+A released step never changes; a new need is a new step at the end.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from sqlalchemy import Connection, inspect, text
 
 from hover_core.store.cleaning import clean_names
 
-# What a step consists of: statements, and functions of the connection where SQL alone cannot do it.
+# A step is a list of parts: SQL statements, and functions of the connection where SQL alone is not enough.
 Part = str | Callable[[Connection], None]
 
 
 def migrate(connection: Connection) -> int:
-    """Apply the steps that this database has not seen yet; return how many steps it has seen now."""
+    """Apply the steps that this database has not had yet; return the number of all steps."""
     if not inspect(connection).has_table("migrations"):
         connection.execute(text("CREATE TABLE migrations (step INTEGER PRIMARY KEY)"))
-    seen = connection.execute(text("SELECT coalesce(max(step), 0) FROM migrations")).scalar_one()
+    applied = connection.execute(text("SELECT coalesce(max(step), 0) FROM migrations")).scalar_one()
     for number, step in enumerate(STEPS, start=1):
-        if number > seen:
+        if number > applied:
             for part in step(_words(connection)):
                 if isinstance(part, str):
                     connection.execute(text(part))
@@ -32,7 +32,7 @@ def migrate(connection: Connection) -> int:
 
 
 def _words(connection: Connection) -> dict[str, str]:
-    """The few words in which SQLite and PostgreSQL differ."""
+    """The type names in which SQLite and PostgreSQL differ."""
     if connection.dialect.name == "sqlite":
         return {"serial": "INTEGER PRIMARY KEY AUTOINCREMENT", "bytes": "BLOB", "real": "REAL", "big": "INTEGER"}
     return {
@@ -105,7 +105,7 @@ def _first(words: dict[str, str]) -> list[str]:
 
 
 def _second(words: dict[str, str]) -> list[str]:
-    # by which batch a clip is in its subset, so that undo knows whether it was moved since; when a clip came
+    # the batch that moved a clip to its subset (undo needs to know about later moves); the revision that added a clip
     statements = """
     ALTER TABLE moves ADD COLUMN source {big} NOT NULL DEFAULT 0;
     ALTER TABLE moves ADD COLUMN source_before {big} NOT NULL DEFAULT 0;
@@ -117,7 +117,7 @@ def _second(words: dict[str, str]) -> list[str]:
 
 
 def _twins_and_blind_invites(words: dict[str, str]) -> list[str]:
-    # near-duplicates as they were found last; invites whose guests see their own labels only
+    # the newest result of the search for near-duplicates; invites whose guests see their own labels only
     statements = """
     CREATE TABLE twins (
         dataset_id TEXT NOT NULL PRIMARY KEY REFERENCES datasets(id), made_of TEXT NOT NULL, found {bytes} NOT NULL);

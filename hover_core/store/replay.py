@@ -1,4 +1,4 @@
-"""The fold of a log, from events to what is current: the arrays of a `State`, brought forward by what is new."""
+"""The replay of a log: from its events to the arrays of a `State`, brought forward by new events."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from hover_core.store.state import State
 
 
 def verdict_number(verdicts: Iterable[Verdict]) -> str:
-    """SQL for the number of `annotations.verdict` in a query over `annotations a` that asks for no other verdicts."""
+    """SQL for the number of `a.verdict`, in a query over `annotations a` that selects these verdicts only."""
     cases = " ".join(f"WHEN '{verdict}' THEN {verdict.number}" for verdict in verdicts)
     return f"CASE a.verdict {cases} END"
 
@@ -29,7 +29,7 @@ def any_of(verdicts: Iterable[Verdict]) -> str:
 
 
 _COUNTING: Final = [verdict for verdict in Verdict if EVERYBODY[verdict.number] != Effect.KEEP]
-_ANNOTATIONS: Final = (  # an annotation without an effect on what everybody sees is not even read
+_ANNOTATIONS: Final = (  # annotations without an effect on everybody's state are not read
     f"SELECT a.position, {verdict_number(_COUNTING)}, a.code, a.source, a.batch_id "  # noqa: S608 - our own words
     "FROM annotations a JOIN batches b ON b.id = a.batch_id WHERE b.dataset_id = :d AND b.revision > :after "
     f"AND b.revision <= :upto AND {any_of(_COUNTING)}"
@@ -37,7 +37,7 @@ _ANNOTATIONS: Final = (  # an annotation without an effect on what everybody see
 
 
 def advance(connection: Connection, dataset_id: str, state: State | None, revision: int) -> State:
-    """Bring a state forward to `revision` by the clips and events that are new."""
+    """The state at `revision`: `state` brought forward by new clips and events, or a replay of the whole log."""
     if state is not None and state.revision == revision:
         return state
     if state is None or state.revision > revision:
@@ -69,8 +69,8 @@ def advance(connection: Connection, dataset_id: str, state: State | None, revisi
 
 
 def with_new_clips(connection: Connection, dataset_id: str, state: State) -> State:
-    """A state with the clips and label names that the dataset has by now."""
-    subset, came = numbers(
+    """`state` with the clips and label names that were added since."""
+    subset, added_at = numbers(
         connection,
         "SELECT subset, revision FROM clips WHERE dataset_id = :d AND position >= :n ORDER BY position",
         {"d": dataset_id, "n": state.size},
@@ -80,20 +80,23 @@ def with_new_clips(connection: Connection, dataset_id: str, state: State) -> Sta
     state = replace(state, names=tuple(names.scalars()))
     if not len(subset):
         return state
-    nothing = np.zeros(len(subset), np.int64)
+    zeros = np.zeros(len(subset), np.int64)
     return replace(
         state,
         label=np.concatenate([state.label, np.full(len(subset), UNLABELLED, np.int32)]),
-        source=np.concatenate([state.source, nothing]),
+        source=np.concatenate([state.source, zeros]),
         subset=np.concatenate([state.subset, subset.astype(np.int8)]),
-        subset_source=np.concatenate([state.subset_source, nothing]),
+        subset_source=np.concatenate([state.subset_source, zeros]),
         label_changed=np.concatenate([state.label_changed, np.zeros(len(subset), np.int64)]),
-        subset_changed=np.concatenate([state.subset_changed, came]),
+        subset_changed=np.concatenate([state.subset_changed, added_at]),
     )
 
 
 def replay_labels(state: State, annotations: Annotations, batch: NDArray[Any], revision: NDArray[Any] | int) -> None:
-    """Write annotations, as `in_order` returns them, into what everybody sees: the arrays of a state of our own."""
+    """Apply annotations, as `in_order` returns them, to everybody's state; changes its arrays in place.
+
+    `batch` is the batch of each annotation, `revision` that of each or of all. [shape=(n,), int64]
+    """
     fold_labels(state.label, state.source, annotations, batch, EVERYBODY)
     state.label_changed[annotations.position] = revision
 
@@ -101,9 +104,10 @@ def replay_labels(state: State, annotations: Annotations, batch: NDArray[Any], r
 def in_order(
     annotations: Annotations, batch: NDArray[Any], effects: NDArray[np.int8]
 ) -> tuple[Annotations, NDArray[Any]]:
-    """The annotations that have an effect, in the order in which they count, and the batch of each.
+    """The annotations that have an effect, in the order of the replay, and the batch of each. [shape=(m,)]
 
-    Batch after batch, and within a batch what ends a label goes first, so that the order of its rows does not matter.
+    Batches follow each other; within a batch the rows that end a label come first, so that the order of its rows does
+    not matter.
 
     Parameters
     ----------
@@ -117,10 +121,10 @@ def in_order(
     """
     effect = effects[annotations.verdict]
     if not effect.all():  # `KEEP` is 0
-        counting = np.flatnonzero(effect)
-        annotations, batch, effect = annotations[counting], batch[counting], effect[counting]
+        rows = np.flatnonzero(effect)
+        annotations, batch, effect = annotations[rows], batch[rows], effect[rows]
     turn = batch * len(Effect) + effect
-    if bool((turn[1:] >= turn[:-1]).all()):  # as a log of first labels is: a million rows stay where they are
+    if bool((turn[1:] >= turn[:-1]).all()):  # a log of first labels only is sorted already: no copy of a million rows
         return annotations, batch
     order = np.argsort(turn, kind="stable")
     return annotations[order], batch[order]
@@ -129,14 +133,14 @@ def in_order(
 def fold_labels(
     label: NDArray[Any], source: NDArray[Any], annotations: Annotations, batch: NDArray[Any], effects: NDArray[np.int8]
 ) -> None:
-    """Apply annotations, in the order in which they count, to the label and source of every clip.
+    """Apply annotations, in the order of the replay, to the label and source of every clip.
 
     Parameters
     ----------
     label, source
-        Changed in place. [shape=(clips,)]
+        Label code and source batch of each clip; changed in place. [shape=(clips,), int32 and int64]
     annotations
-        As `in_order` returns them; in one batch a clip is named once, or ended and given.
+        As `in_order` returns them; in one batch a clip occurs once, or once to end its label and once to give one.
     batch
         The id of the batch of each annotation. [shape=(n,)]
     effects
@@ -144,7 +148,9 @@ def fold_labels(
     """
     effect = effects[annotations.verdict]
     where = annotations.position
-    if bool((effect >= Effect.END).all()):  # whatever the clips carried: all at once, and the last on a clip counts
+    if bool(
+        (effect >= Effect.END).all()
+    ):  # no result depends on the label before: all at once, and the last row of a clip counts
         label[where], source[where] = apply(UNLABELLED, 0, effect, annotations.code, annotations.source)
         return
     edges = (np.flatnonzero(batch[1:] != batch[:-1]) + 1).tolist()
@@ -156,14 +162,17 @@ def fold_labels(
 def fold_moves(
     state: State, position: NDArray[Any], subset: NDArray[Any], source: NDArray[Any], revision: NDArray[Any] | int
 ) -> None:
-    """Write moves, in their order, into the arrays of a state of our own."""
+    """Apply moves, in the order of the replay, to a state; changes its arrays in place.
+
+    `position`, `subset` and `source` are columns of the moves, `revision` that of each or of all. [shape=(n,), int64]
+    """
     state.subset[position] = subset
     state.subset_source[position] = source
     state.subset_changed[position] = revision
 
 
 def writable(state: State) -> State:
-    """The same state with arrays of its own."""
+    """A copy of a state whose arrays may be changed."""
     return replace(
         state,
         label=state.label.copy(),
@@ -181,23 +190,25 @@ def _empty() -> State:
 
 
 def numbers(connection: Connection, query: str, values: dict[str, Any], width: int) -> list[NDArray[np.int64]]:
-    """The columns of a query whose cells are whole numbers."""
+    """The columns of a query whose cells are all whole numbers. [shape=(rows,), int64] for each of `width` columns"""
     result = connection.execute(text(query), values)
     assert result.cursor is not None  # these queries have rows
-    rows = result.cursor.fetchall()  # plain tuples: a Row of SQLAlchemy for each of a million takes four times as long
+    rows = (
+        result.cursor.fetchall()
+    )  # plain tuples: a Row of SQLAlchemy for each of a million rows takes four times as long
     result.close()
     flat = np.fromiter(chain.from_iterable(rows), np.int64, count=len(rows) * width)
     return [np.ascontiguousarray(column) for column in flat.reshape(-1, width).T]
 
 
 def undone(connection: Connection, dataset_id: str) -> set[int]:
-    """The batches that are taken back by an undo which itself still stands."""
+    """The ids of the batches that are undone by an undo that is not undone itself."""
     rows = connection.execute(
         text("SELECT id, undoes FROM batches WHERE dataset_id = :d AND undoes IS NOT NULL ORDER BY id DESC"),
         {"d": dataset_id},
     )
-    found: set[int] = set()
+    batch_ids: set[int] = set()
     for row in rows:
-        if row.id not in found:
-            found.add(row.undoes)
-    return found
+        if row.id not in batch_ids:
+            batch_ids.add(row.undoes)
+    return batch_ids

@@ -48,22 +48,32 @@ _BATCH: Final = (
     "FROM annotations a WHERE a.batch_id = :id"
 )
 _BATCH_MOVES: Final = "SELECT position, subset, source, subset_before, source_before FROM moves WHERE batch_id = :id"
-_WORDS: Final = [verdict.value for verdict in Verdict]  # plain strings: drivers take other ways for an Enum
+_WORDS: Final = [verdict.value for verdict in Verdict]  # plain strings: database drivers treat an Enum differently
 
 
 @dataclass
 class Entry:
-    """Annotations that one action is about to append: the same verdict on one label for many clips."""
+    """Annotations for an action to append: one verdict on one label for many clips. [positions: shape=(n,), int64]"""
 
     positions: Positions
     label: str
     verdict: str = "yes"
-    source: tuple[str, str, str] | None = None  # annotator, time, how: kept from an import
+    source: tuple[str, str, str] | None = (
+        None  # annotator, time and way of an imported label; None: the ones of this action
+    )
 
 
 @dataclass(frozen=True)
 class WriteResult:
-    """What an action did: its batch (None if nothing changed) and how many clips it changed or left alone."""
+    """The result of an action.
+
+    Attributes
+    ----------
+    batch_id : the batch that was appended; None if nothing changed
+    changed, left : how many clips were changed, and how many left as they are
+    revision : of the dataset after the action
+    repeated : the token was used before; nothing was written now
+    """
 
     batch_id: int | None
     changed: int
@@ -73,10 +83,10 @@ class WriteResult:
 
 
 class Transaction:
-    """A write under way: the lock of the dataset is held, `state` is what it builds on and what it has made of it.
+    """A write under way, which holds the lock of the dataset.
 
-    `seen` is what the annotator sees of it, if they work blind. Whoever writes by `connection` alone sets
-    `wrote`.
+    `state` is the dataset's state with the changes of this write so far; `view` is the blind view of the annotator, or
+    None if they are not blind. Code that writes by `connection` alone sets `wrote`.
     """
 
     def __init__(
@@ -86,33 +96,34 @@ class Transaction:
         annotator: str,
         revision: int,
         state: State,
-        seen: State | None = None,
+        view: State | None = None,
     ) -> None:
         self.connection = connection
         self.dataset_id = dataset_id
         self.annotator = annotator
         self.revision = revision
         self.state = state
-        self.seen = seen
+        self.view = view
         self.wrote = False
 
     def take_in_new(self) -> None:
-        """Take in clips and labels that this action has just added by `connection`."""
+        """Bring `state` forward by clips and labels that were just added by `connection`."""
         self.wrote = True
         self.state = with_new_clips(self.connection, self.dataset_id, self.state)
 
     def annotate(
         self, entries: Sequence[Entry], *, how: str, token: str, kind: str = "label", note: str = ""
     ) -> WriteResult:
-        """Append one batch of annotations; single-label: a new yes withdraws the old one in the same batch.
+        """Append one batch of annotations. A clip has one label: a new yes withdraws the old one in the same batch.
 
-        A clip that carries the label already is left alone; for whoever works blind, only if they gave it themselves.
-        The same `token` twice counts once.
+        A clip that has the label already is left alone; in a blind write, only if the annotator gave it themselves.
+        A second call with the same `token` writes nothing.
 
         Raises
         ------
         Refused
-            A label is empty or too long, a verdict or a way is unknown, or a position is no clip.
+            A label is empty, too long or not in normal form, a verdict or a way of labelling is unknown, a position is
+            no clip, or a clip occurs in two entries.
         """
         if how not in HOW:
             raise Refused(f"“{how}” is no way of labelling: use one of {', '.join(HOW)}")
@@ -124,28 +135,28 @@ class Transaction:
         if earlier is not None:
             return earlier
         state = self.state
-        seen = self.seen or state
+        view = self.view or state
         codes = {name: code for code, name in enumerate(state.names)}
-        left = 0
-        fresh: list[tuple[Entry, Positions]] = []
+        unchanged = 0
+        pending: list[tuple[Entry, Positions]] = []
         for entry in entries:
             positions = distinct(entry.positions)
             if entry.verdict == "yes":
-                code = seen.code(entry.label)
-                changing = seen.label[positions] != (code if code >= 0 else UNLABELLED - 1)
-                left += int(len(positions) - changing.sum())
-                positions = positions[changing]
+                code = view.code(entry.label)
+                differs = view.label[positions] != (code if code >= 0 else UNLABELLED - 1)
+                unchanged += int(len(positions) - differs.sum())
+                positions = positions[differs]
             if len(positions):
-                fresh.append((entry, positions))
-        if not fresh:
-            return WriteResult(None, 0, left, self.revision - 1)
-        if any(entry.label not in codes for entry, _ in fresh):
-            codes = add_labels(self.connection, self.dataset_id, [entry.label for entry, _ in fresh])
+                pending.append((entry, positions))
+        if not pending:
+            return WriteResult(None, 0, unchanged, self.revision - 1)
+        if any(entry.label not in codes for entry, _ in pending):
+            codes = add_labels(self.connection, self.dataset_id, [entry.label for entry, _ in pending])
             self.state = state = replace(state, names=tuple(sorted(codes, key=lambda name: codes[name])))
         batch_id = self._open_batch(token, how=how, kind=kind, note=note)
         sources: dict[tuple[str, str, str], int] = {}
         events = _Columns()
-        for entry, positions in fresh:
+        for entry, positions in pending:
             code, verdict = codes[entry.label], Verdict(entry.verdict)
             source = batch_id
             if entry.source is not None:
@@ -155,25 +166,25 @@ class Transaction:
                         f"{token}/{len(sources)}", by=by, at=at, how=way, kind="source"
                     )
                 source = sources[entry.source]
-            held, held_source = state.label[positions], state.source[positions]
-            _, source_after = apply(held, held_source, int(ALONE[verdict.number]), code, source)
-            # what this ends is withdrawn in everybody's log; its source stays there so that undo can give the label
-            # back to whoever gave it
-            ends = (held >= 0) & (source_after != held_source)
-            events.add(positions[ends], Verdict.WITHDRAWN, held[ends], held_source[ends])
+            label_before, source_before = state.label[positions], state.source[positions]
+            _, source_after = apply(label_before, source_before, int(ALONE[verdict.number]), code, source)
+            # the label that this one replaces is withdrawn in everybody's log; the row keeps its source, so that undo
+            # gives the label back to its annotator
+            ends = (label_before >= 0) & (source_after != source_before)
+            events.add(positions[ends], Verdict.WITHDRAWN, label_before[ends], source_before[ends])
             events.add(positions, verdict, code, source)
-        return self._append(batch_id, left, events.annotations())
+        return self._append(batch_id, unchanged, events.annotations())
 
     def clear(self, positions: Positions, *, how: str, token: str) -> WriteResult:
-        """Append one batch that leaves clips without a label; those that have none are left alone.
+        """Append one batch that takes the labels of the clips at `positions` [shape=(n,), int64] away.
 
-        Whoever works blind takes away what they gave themselves: where somebody else's label has taken its place
-        since, it goes from their own view and from nobody else's.
+        Clips without a label are left alone. A blind annotator takes away only labels that they gave: where somebody
+        else's label has replaced theirs since, it disappears from their own view alone.
 
         Raises
         ------
         Refused
-            A way is unknown, or a position is no clip.
+            The way of labelling is unknown, or a position is no clip.
         """
         if how not in HOW:
             raise Refused(f"“{how}” is no way of labelling: use one of {', '.join(HOW)}")
@@ -182,20 +193,20 @@ class Transaction:
         if earlier is not None:
             return earlier
         state = self.state
-        seen = self.seen or state
-        asked = distinct(positions)
-        positions = asked[seen.label[asked] >= 0]
-        left = len(asked) - len(positions)
+        view = self.view or state
+        unique = distinct(positions)
+        positions = unique[view.label[unique] >= 0]
+        unchanged = len(unique) - len(positions)
         if not len(positions):
-            return WriteResult(None, 0, left, self.revision - 1)
+            return WriteResult(None, 0, unchanged, self.revision - 1)
         batch_id = self._open_batch(token, how=how, kind="clear", note="no label")
         events = _Columns()
-        ends = state.source[positions] == seen.source[positions]
-        ended, aside = positions[ends], positions[~ends]
-        events.add(ended, Verdict.WITHDRAWN, state.label[ended], state.source[ended])
-        # somebody else's label stands there: these rows are for the view alone
-        events.add(aside, Verdict.CLEARED, self._everybodys_codes(seen)[seen.label[aside]], batch_id)
-        return self._append(batch_id, left, events.annotations())
+        ends = state.source[positions] == view.source[positions]
+        current, replaced = positions[ends], positions[~ends]
+        events.add(current, Verdict.WITHDRAWN, state.label[current], state.source[current])
+        # somebody else's label is current there: these rows have an effect on the blind view alone
+        events.add(replaced, Verdict.CLEARED, self._everybodys_codes(view)[view.label[replaced]], batch_id)
+        return self._append(batch_id, unchanged, events.annotations())
 
     def move(
         self,
@@ -206,36 +217,42 @@ class Transaction:
         note: str = "",
         only_labelled_raw: bool = False,
     ) -> WriteResult:
-        """Append one batch that puts clips into subsets; clips that are there already are left alone.
+        """Append one batch that moves clips to subsets; `moves` are pairs of positions [shape=(n,), int64] and subset.
 
-        With `only_labelled_raw` all others are left alone as well.
+        Clips that are in their subset already are left alone; with `only_labelled_raw`, so are clips without a label,
+        or in another subset than raw. If a clip occurs in several moves, the last one counts.
+
+        Raises
+        ------
+        Refused
+            A position is no clip.
         """
         earlier = self._earlier_write(token)
         if earlier is not None:
             return earlier
         state = self.state
         changes = _Moves()
-        left = 0
+        unchanged = 0
         for positions, subset in moves:
             _check_positions(positions, state.size)
             target = SUBSETS.index(subset)
             unique = distinct(positions)
-            moving = state.subset[unique] != target
+            to_move = state.subset[unique] != target
             if only_labelled_raw:
-                moving &= (state.label[unique] >= 0) & (state.subset[unique] == 0)
-            left += int(len(unique) - moving.sum())
-            changes.add(unique[moving], target)
+                to_move &= (state.label[unique] >= 0) & (state.subset[unique] == 0)
+            unchanged += int(len(unique) - to_move.sum())
+            changes.add(unique[to_move], target)
         if not changes.size:
-            return WriteResult(None, 0, left, self.revision - 1)
+            return WriteResult(None, 0, unchanged, self.revision - 1)
         batch_id = self._open_batch(token, kind=kind, note=note)
         position, subset_now = changes.arrays()
         source = np.full(len(position), batch_id, np.int64)
-        return self._append(batch_id, left, moved=(position, subset_now, source))
+        return self._append(batch_id, unchanged, moves=(position, subset_now, source))
 
     def undo(self, batch_id: int, *, token: str, only_own: bool) -> WriteResult:
-        """Append the inverse of a batch. Clips that are not as the batch left them keep the newer change.
+        """Append the inverse of a batch. Clips that were changed again since keep the newer change.
 
-        Whoever works blind takes their annotations back also where somebody else's has taken their place since.
+        A blind annotator takes their annotations back also where somebody else's label has replaced theirs since.
 
         Raises
         ------
@@ -256,25 +273,25 @@ class Transaction:
         inverse = inverse_batch(batch, self.state.label, self.state.source, undone=undone_before)
         stands = (self.state.subset[position] == subset) & (self.state.subset_source[position] == source)
         back = (position[stands], subset_before[stands], source_before[stands])
-        touched = len(np.unique(np.concatenate([position, batch.position])))
-        if self.seen is None:
+        total = len(np.unique(np.concatenate([position, batch.position])))
+        if self.view is None:
             if not (len(inverse) or len(back[0])):
-                return WriteResult(None, 0, touched, self.revision - 1)
-            written = self._append(self._open_undo(token, row), 0, inverse, back)
-            return replace(written, left=touched - written.changed)
-        # for whoever works blind it counts, and says, what changes in their own view
-        changed, left = self._change_in_view(self.seen, batch, row.kind)
-        changed, left = changed + len(back[0]), left + len(position) - len(back[0])
+                return WriteResult(None, 0, total, self.revision - 1)
+            result = self._append(self._open_undo(token, row), 0, inverse, back)
+            return replace(result, left=total - result.changed)
+        # in a blind write, the counts of the result are those of the annotator's own view
+        n_changed, n_unchanged = self._change_in_view(self.view, batch, row.kind)
+        n_changed, n_unchanged = n_changed + len(back[0]), n_unchanged + len(position) - len(back[0])
         if undone_before:
-            return WriteResult(None, 0, changed + left, self.revision - 1)
-        written = self._append(self._open_undo(token, row), left, inverse, back)
+            return WriteResult(None, 0, n_changed + n_unchanged, self.revision - 1)
+        result = self._append(self._open_undo(token, row), n_unchanged, inverse, back)
         self.connection.execute(
-            text("UPDATE batches SET size = :n WHERE id = :id"), {"n": changed, "id": written.batch_id}
+            text("UPDATE batches SET size = :n WHERE id = :id"), {"n": n_changed, "id": result.batch_id}
         )
-        return replace(written, changed=changed)
+        return replace(result, changed=n_changed)
 
     def _batch_row(self, batch_id: int, *, only_own: bool) -> Any:
-        """The row of a batch that is to be undone."""
+        """The row of a batch that is to be undone; raises as `undo`."""
         row = self.connection.execute(
             text("SELECT * FROM batches WHERE id = :id AND dataset_id = :d AND kind <> 'source'"),
             {"id": batch_id, "d": self.dataset_id},
@@ -288,53 +305,53 @@ class Transaction:
     def _open_undo(self, token: str, row: Any) -> int:
         return self._open_batch(token, how=row.how, kind="undo", note=row.note, undoes=row.id)
 
-    def _change_in_view(self, seen: State, batch: Annotations, kind: str) -> tuple[int, int]:
-        """How many annotations of a batch its undo takes back, and leaves, in the view of a blind annotator."""
-        # what is withdrawn for everybody was the annotator's own only where they cleared it
+    def _change_in_view(self, view: State, batch: Annotations, kind: str) -> tuple[int, int]:
+        """How many annotations of a batch its undo takes back in a blind view, and how many it leaves."""
+        # a withdrawn label was the annotator's own only in a batch of kind `clear`
         own = (batch.verdict != Verdict.WITHDRAWN.number) | (kind == "clear")
-        ended_or_given = batch[(ALONE[batch.verdict] >= Effect.END) & own]
-        shows = still_current(ended_or_given, self._everybodys_codes(seen)[seen.label], seen.source, ALONE)
-        return int(shows.sum()), int((~shows).sum())
+        events = batch[(ALONE[batch.verdict] >= Effect.END) & own]
+        current = still_current(events, self._everybodys_codes(view)[view.label], view.source, ALONE)
+        return int(current.sum()), int((~current).sum())
 
-    def _everybodys_codes(self, seen: State) -> NDArray[np.int64]:
-        """The code that everybody has for each code of a view, and -1 at the end for no label."""
+    def _everybodys_codes(self, view: State) -> NDArray[np.int64]:
+        """Everybody's code for each code of a blind view, and -1 at the end for no label. [shape=(labels + 1,)]"""
         code_of = {name: code for code, name in enumerate(self.state.names)}
-        # a view has codes of its own, also of labels that were offered and that nobody gave yet
-        return np.array([*(code_of.get(name, UNLABELLED) for name in seen.names), UNLABELLED], np.int64)
+        # a view has codes of its own, also for labels on offer that no clip has yet
+        return np.array([*(code_of.get(name, UNLABELLED) for name in view.names), UNLABELLED], np.int64)
 
     def _append(
         self,
         batch_id: int,
-        left: int,
+        unchanged: int,
         annotations: Annotations | None = None,
-        moved: tuple[NDArray[Any], NDArray[Any], NDArray[Any]] | None = None,
+        moves: tuple[NDArray[Any], NDArray[Any], NDArray[Any]] | None = None,
     ) -> WriteResult:
-        """Write the rows of a batch and make them part of the state."""
+        """Write the rows of a batch and apply them to `state`."""
         self.wrote = True
-        touched: list[Positions] = []
+        positions_written: list[Positions] = []
         state = writable(self.state)
         if annotations is not None and len(annotations):
             words = map(_WORDS.__getitem__, annotations.verdict.tolist())
             columns = [array.tolist() for array in (annotations.position, annotations.code, annotations.source)]
             rows = list(zip(repeat(batch_id), columns[0], columns[1], words, columns[2]))
             insert_tuples(self.connection, "annotations", _ANNOTATION, rows)
-            counting, batch = in_order(annotations, np.full(len(annotations), batch_id), EVERYBODY)
-            replay_labels(state, counting, batch, self.revision)
-            touched.append(annotations.position)
-        if moved is not None and len(moved[0]):
-            position, subset, source = moved
+            ordered, batch = in_order(annotations, np.full(len(annotations), batch_id), EVERYBODY)
+            replay_labels(state, ordered, batch, self.revision)
+            positions_written.append(annotations.position)
+        if moves is not None and len(moves[0]):
+            position, subset, source = moves
             before = (self.state.subset[position], self.state.subset_source[position])
             columns = [array.tolist() for array in (position, subset, before[0], source, before[1])]
             insert_tuples(self.connection, "moves", _MOVE, list(zip(repeat(batch_id), *columns)))
-            touched.append(position.astype(np.int64))
+            positions_written.append(position.astype(np.int64))
             fold_moves(state, position, subset, source, self.revision)
         self.state = state
-        of = np.zeros(self.state.size, bool)  # a million positions are counted faster so than sorted
-        for positions in touched:
-            of[positions] = True
-        changed = int(of.sum())
+        mask = np.zeros(self.state.size, bool)  # a mask counts a million positions faster than sorting them
+        for positions in positions_written:
+            mask[positions] = True
+        changed = int(mask.sum())
         self.connection.execute(text("UPDATE batches SET size = :n WHERE id = :id"), {"n": changed, "id": batch_id})
-        return WriteResult(batch_id, changed, left, self.revision)
+        return WriteResult(batch_id, changed, unchanged, self.revision)
 
     def _earlier_write(self, token: str) -> WriteResult | None:
         row = self.connection.execute(text("SELECT * FROM batches WHERE token = :t"), {"t": token}).one_or_none()
@@ -380,17 +397,17 @@ class Transaction:
 
 
 def add_labels(connection: Connection, dataset_id: str, names: Iterable[str]) -> dict[str, int]:
-    """Give each new label name the next code; return the codes of all labels of the dataset."""
+    """Give each new label name the next code; return `{name: code}` of all labels of the dataset."""
     rows_known = connection.execute(text("SELECT name, code FROM labels WHERE dataset_id = :d"), {"d": dataset_id})
-    known: dict[str, int] = {str(row.name): int(row.code) for row in rows_known}
-    fresh = [name for name in dict.fromkeys(names) if name and name not in known]
-    codes = {name: len(known) + number for number, name in enumerate(fresh)}
+    codes_before: dict[str, int] = {str(row.name): int(row.code) for row in rows_known}
+    fresh = [name for name in dict.fromkeys(names) if name and name not in codes_before]
+    codes = {name: len(codes_before) + number for number, name in enumerate(fresh)}
     insert(connection, "labels", [{"dataset_id": dataset_id, "code": c, "name": n} for n, c in codes.items()])
-    return known | codes
+    return codes_before | codes
 
 
 class _Columns:
-    """Annotations that are added stretch by stretch."""
+    """Collects annotations as columns."""
 
     def __init__(self) -> None:
         self._parts: list[tuple[Positions, int, NDArray[Any], NDArray[Any]]] = []
@@ -406,7 +423,7 @@ class _Columns:
 
 
 class _Moves:
-    """Which clips go where, held as columns; the last word on a clip counts."""
+    """Collects moves as columns; for a clip in several moves the last one counts."""
 
     def __init__(self) -> None:
         self._parts: list[tuple[Positions, NDArray[np.int64]]] = []
@@ -424,9 +441,15 @@ class _Moves:
 
 
 def distinct(positions: Positions) -> Positions:
-    """Positions in rising order, each once. What is so already, as every selection, costs next to nothing."""
-    found = np.asarray(positions, np.int64)
-    return found if len(found) < 2 or bool((found[1:] > found[:-1]).all()) else np.unique(found)
+    """Positions in rising order, each once [shape=(n,), int64]; if they are so already, without a copy.
+
+    Examples
+    --------
+    >>> distinct(np.array([3, 1, 3]))
+    array([1, 3])
+    """
+    array = np.asarray(positions, np.int64)
+    return array if len(array) < 2 or bool((array[1:] > array[:-1]).all()) else np.unique(array)
 
 
 def _check_entry(entry: Entry) -> None:
@@ -442,10 +465,10 @@ def _check_disjoint(entries: Sequence[Entry]) -> None:
     if len(entries) > 1:
         together = np.concatenate([np.unique(entry.positions) for entry in entries])
         if len(np.unique(together)) < len(together):
-            raise Refused("a clip stands in the batch twice: give each clip one label")
+            raise Refused("a clip is in the batch twice: give each clip one label")
 
 
 def _check_positions(positions: Positions, size: int) -> None:
     if len(positions) and (positions.min() < 0 or positions.max() >= size):
-        wrong = int(positions.min() if positions.min() < 0 else positions.max())
-        raise Refused(f"position {wrong} is no clip: the dataset has {size}")
+        outside = int(positions.min() if positions.min() < 0 else positions.max())
+        raise Refused(f"position {outside} is no clip: the dataset has {size}")

@@ -1,7 +1,7 @@
-"""Vectors, failures and embeddings in the database, as blocks of float32 bytes.
+"""Vectors, failures and embeddings in the database; vectors and coordinates as blocks of float32 bytes.
 
-Vectors are keyed by clip and by the vectorizer's key, which spells all its settings: a changed setting finds nothing
-old.
+Vectors are stored by clip and by the vectorizer's key, which contains all its settings: a changed setting never reads
+vectors of the old one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _EMBEDDING_ROWS: Final = 65_536
 
 @dataclass(frozen=True)
 class Failure:
-    """A clip that could not be fetched, decoded or turned into a vector: a value, not an exception."""
+    """The reason and time of a clip that could not be fetched, decoded or vectorized: a value, not an exception."""
 
     position: int
     reason: str
@@ -34,7 +34,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Embedding:
-    """What is known of a map without its coordinates."""
+    """The row of a map, without its coordinates."""
 
     id: int
     vectorizer: str
@@ -43,18 +43,18 @@ class Embedding:
     dimension: int
     placeholder: bool
     created_at: str
-    clips: int = 0  # how many lie on it
+    clips: int = 0  # number of clips on it
 
 
 def add_vectors(
     connection: Connection, dataset_id: str, vectorizer: str, positions: Sequence[int], vectors: Floats
 ) -> None:
-    """Append vectors [shape=(n, d), float32] of the clips at `positions`; they are no failures any more.
+    """Append vectors [shape=(n, d), float32] of the clips at `positions` [n]; removes failures of these clips.
 
     Raises
     ------
     Refused
-        The vectors that are there already have another length.
+        Earlier vectors of this vectorizer have another length.
     """
     there = width(connection, dataset_id, vectorizer)
     if len(positions) and there is not None and there != vectors.shape[1]:
@@ -77,7 +77,7 @@ def add_vectors(
 
 
 def width(connection: Connection, dataset_id: str, vectorizer: str) -> int | None:
-    """How many numbers a vector has, or None before the first."""
+    """The length of a vector, or None before the first."""
     first = connection.execute(
         text(
             "SELECT length(vectors) AS vectors, length(positions) AS positions FROM vector_blocks "
@@ -89,7 +89,10 @@ def width(connection: Connection, dataset_id: str, vectorizer: str) -> int | Non
 
 
 def vectors(store: Store, dataset_id: str, vectorizer: str) -> tuple[Positions, Floats]:
-    """Positions in rising order and their vectors. [shape=(n,), shape=(n, d)]; the newest where there are two."""
+    """Positions in rising order and their vectors. [shape=(n,), int64, and shape=(n, d), float32]
+
+    Of two vectors of a clip, the newer one.
+    """
     with store.read() as connection:
         rows = connection.execute(
             text("SELECT positions, vectors FROM vector_blocks WHERE dataset_id = :d AND vectorizer = :v ORDER BY id"),
@@ -99,18 +102,18 @@ def vectors(store: Store, dataset_id: str, vectorizer: str) -> tuple[Positions, 
 
 
 def vectorized_positions(store: Store, dataset_id: str, vectorizer: str) -> Positions:
-    """The positions that have a vector already, in rising order."""
+    """The positions of the clips that have a vector, in rising order. [shape=(n,), int64]"""
     with store.read() as connection:
         rows = connection.execute(
             text("SELECT positions FROM vector_blocks WHERE dataset_id = :d AND vectorizer = :v"),
             {"d": dataset_id, "v": vectorizer},
         ).all()
-    found = [np.frombuffer(row.positions, "<i4") for row in rows]
-    return np.unique(np.concatenate(found)).astype(np.int64) if found else np.zeros(0, np.int64)
+    blocks = [np.frombuffer(row.positions, "<i4") for row in rows]
+    return np.unique(np.concatenate(blocks)).astype(np.int64) if blocks else np.zeros(0, np.int64)
 
 
 def version(store: Store, dataset_id: str, vectorizer: str) -> tuple[int, int]:
-    """How many blocks of vectors there are, and the newest: another answer means other vectors."""
+    """The number of blocks of vectors and the id of the newest; the pair changes whenever the vectors do."""
     with store.read() as connection:
         row = connection.execute(
             text("SELECT count(*), coalesce(max(id), 0) FROM vector_blocks WHERE dataset_id = :d AND vectorizer = :v"),
@@ -120,7 +123,7 @@ def version(store: Store, dataset_id: str, vectorizer: str) -> tuple[int, int]:
 
 
 def vectorizers_used(store: Store, dataset_id: str) -> list[str]:
-    """Keys of the vectorizers that have left vectors, the newest last."""
+    """Keys of the vectorizers that the dataset has vectors of, the one used last at the end."""
     with store.read() as connection:
         rows = connection.execute(
             text("SELECT vectorizer FROM vector_blocks WHERE dataset_id = :d GROUP BY vectorizer ORDER BY max(id)"),
@@ -173,9 +176,9 @@ def add_embedding(
     coordinates: Floats,
     placeholder: bool,
 ) -> int:
-    """Write an embedding [shape=(n, dimension), float32] of the clips at `positions`; return its id.
+    """Store the `coordinates` [shape=(n, dimension), float32] of the clips at `positions` [n]; return the map's id.
 
-    Earlier placeholders of the dataset go: they were only something to look at meanwhile.
+    Removes earlier placeholder maps of the dataset.
     """
     with store.write() as connection:
         connection.execute(
@@ -207,7 +210,7 @@ def add_embedding(
 
 
 def extend_embedding(store: Store, embedding_id: int, positions: Positions, coordinates: Floats) -> None:
-    """Write more clips onto an embedding [shape=(n, dimension), float32]; those that are there stay as they are."""
+    """Add clips to a map, with their `coordinates` [shape=(n, dimension), float32]; the others stay as they are."""
     with store.write() as connection:
         insert(connection, "embedding_blocks", _embedding_blocks(embedding_id, positions, coordinates))
 
@@ -249,17 +252,20 @@ def embeddings(store: Store, dataset_id: str) -> list[Embedding]:
 
 
 def coordinates(store: Store, embedding_id: int) -> tuple[Positions, Floats]:
-    """Positions in rising order and their coordinates. [shape=(n,), shape=(n, dimension)]"""
+    """Positions in rising order and their coordinates. [shape=(n,), int64, and shape=(n, dimension), float32]"""
     return _stack(_coordinate_blocks(store, embedding_id))
 
 
 def coordinates_as_written(store: Store, embedding_id: int) -> tuple[Positions, Floats]:
-    """`coordinates`, but in the order in which they were written: those that the map was fitted on come first."""
+    """Positions and coordinates in the order in which they were stored: clips that the map was fitted on come first.
+
+    [shape=(n,), int64, and shape=(n, dimension), float32]
+    """
     blocks = _coordinate_blocks(store, embedding_id)
     if not blocks:
         return np.zeros(0, np.int64), np.zeros((0, 0), np.float32)
     positions = [np.frombuffer(block[0], "<i4").astype(np.int64) for block in blocks]
-    values = [np.frombuffer(one[1], "<f4").reshape(len(at), -1) for one, at in zip(blocks, positions, strict=True)]
+    values = [np.frombuffer(block[1], "<f4").reshape(len(at), -1) for block, at in zip(blocks, positions, strict=True)]
     return np.concatenate(positions), np.concatenate(values)
 
 
@@ -279,10 +285,10 @@ def _stack(blocks: Sequence[tuple[bytes, bytes]]) -> tuple[Positions, Floats]:
     values = [
         np.frombuffer(block[1], "<f4").reshape(len(where), -1) for block, where in zip(blocks, positions, strict=True)
     ]
-    everything, stacked = np.concatenate(positions).astype(np.int64), np.concatenate(values)
+    all_positions, all_values = np.concatenate(positions).astype(np.int64), np.concatenate(values)
     # np.unique keeps the first of equals: reversed, the newest wins
-    unique, last = np.unique(everything[::-1], return_index=True)
-    return unique, stacked[::-1][last]
+    unique, last = np.unique(all_positions[::-1], return_index=True)
+    return unique, all_values[::-1][last]
 
 
 def _forget_failures(connection: Connection, dataset_id: str, vectorizer: str, positions: Sequence[int]) -> None:
@@ -296,8 +302,8 @@ def _forget_failures(connection: Connection, dataset_id: str, vectorizer: str, p
 
 
 def dataset_of(store: Store, embedding_id: int) -> str | None:
-    """The dataset that an embedding belongs to, or None."""
+    """The id of the dataset that an embedding belongs to, or None if there is no such embedding."""
     with store.read() as connection:
         query = text("SELECT dataset_id FROM embeddings WHERE id = :e")
-        found = connection.execute(query, {"e": embedding_id}).scalar()
-    return None if found is None else str(found)
+        dataset_id = connection.execute(query, {"e": embedding_id}).scalar()
+    return None if dataset_id is None else str(dataset_id)

@@ -1,9 +1,9 @@
-"""Asking with a sound: what a person may have fetched for a question, and how many questions of theirs run at once.
+"""Sounds as search queries: which addresses a person may search with, and how many of their queries run at once.
 
-The owner may ask with any address that the dataset may fetch. Everybody else may give the address of a clip of this
-dataset, whose own recording is then used as when it is played, or an address on the public internet. Every other
-address, and every one behind which is no sound, gets one and the same sentence: an answer that told them apart would
-let an annotator look into the network that the server stands in.
+The owner may search with any address that the dataset may fetch. Everybody else may give the address of a clip of this
+dataset, whose recording is then used as for playing, or an address on the public internet. For any other address, and
+for any without sound, the error message is always the same: different messages would let an annotator explore the
+network of the server.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-AT_ONCE: Final = 3  # questions of one person in one dataset that are fetched and decoded at the same time
+AT_ONCE: Final = 3  # queries of one person in one dataset that are fetched and decoded at the same time
 OWNER_AT_ONCE: Final = 8
 NO_SOUND: Final = (
     "no sound can be had from this address: give that of a clip of this dataset, or of a sound file of up to "
@@ -36,14 +36,14 @@ NO_SOUND_OF_CLIP: Final = visibility.NOT_FETCHED
 
 @dataclass(frozen=True)
 class QuerySound:
-    """The sound of a query: fetched once, to be compared and to be heard.
+    """The sound of a query, fetched once for the search and for the player.
 
     Attributes
     ----------
-    piece : where it lies
-    group : the group of the clip that it is, or is a part of; None where nobody knows
-    silent : the position of the clip of which it is a stretch, and which does not answer
-    vague : what is said instead of a reason when it cannot be decoded; empty: the reason
+    piece : the recording and the stretch of it
+    group : the group of the clip that it is, or is a stretch of; None if unknown
+    silent : the position of the clip that it is a stretch of, which is then no result
+    vague : the message of the error if it cannot be decoded; empty: the real reason
     """
 
     piece: Piece
@@ -54,25 +54,32 @@ class QuerySound:
 
 @contextmanager
 def turn(dataset: Dataset) -> Iterator[None]:
-    """A turn of the person who asks, for as long as the block takes. Raises Refused when they ask too much at once."""
+    """Hold one of the person's turns while the block runs.
+
+    Raises
+    ------
+    Refused
+        Too many queries of this person are running.
+    """
     owner = dataset.by.role == OWNER
     with dataset.sounds.turns.turn(_asker(dataset.id, dataset.by), OWNER_AT_ONCE if owner else AT_ONCE):
         yield
 
 
 def decode(dataset: Dataset, sound: QuerySound, work: Callable[[DecoderPool], T]) -> T:
-    """What `work` makes of the sound in the processes that decode for questions.
+    """Run `work` with the decoder pool for queries, and return its result.
 
-    One at a time for each person: there are more processes than that, so that nobody's sound keeps others waiting.
+    Each person has one decoder at a time, and the pool has more, so that one person's sound does not keep others
+    waiting.
 
     Raises
     ------
     Refused
-        Too many questions of this person are under way.
+        Too many queries of this person are running.
     DecodeError
-        There is no sound in it.
+        The sound cannot be decoded.
     FetchError
-        The same, of an address for which no reasons are given.
+        The sound cannot be decoded, and `sound.vague` hides the reason.
     """
     sounds = dataset.sounds
     with turn(dataset), sounds.decoding.turn(_asker(dataset.id, dataset.by), 1):
@@ -85,14 +92,14 @@ def decode(dataset: Dataset, sound: QuerySound, work: Callable[[DecoderPool], T]
 
 
 def sound_at(dataset: Dataset, url: str) -> QuerySound:
-    """The sound behind an address that a person gives.
+    """The sound behind an address that a person entered.
 
     Raises
     ------
     Refused
-        Too many questions of this person are under way.
+        Too many queries of this person are running.
     FetchError
-        There is none that this person may have; whoever is not the owner is not told why.
+        There is no sound that this person may have; only the owner sees the reason.
     """
     sounds = dataset.sounds
     with turn(dataset):
@@ -110,32 +117,42 @@ def sound_at(dataset: Dataset, url: str) -> QuerySound:
 
 
 def recording_of(dataset: Dataset, position: int) -> Piece:
-    """The recording of a clip, from its beginning to its end. Raises as `sound_at`; NotFound: there is no such clip."""
+    """The recording of a clip, and the stretch of it that the clip is.
+
+    Raises
+    ------
+    Refused
+        Too many queries of this person are running.
+    NotFound
+        There is no such clip.
+    FetchError
+        The recording could not be fetched; only the owner sees the reason.
+    """
     with turn(dataset):
         try:
             clip, _, recording = dataset.sounds.recording(dataset.id, position)
         except FetchError:
             if dataset.by.role == OWNER:
                 raise
-            raise FetchError(NO_SOUND_OF_CLIP) from None  # the cause names the host
+            raise FetchError(NO_SOUND_OF_CLIP) from None  # not chained: the cause names the host
         return Piece(recording, clip.start_s, clip.end_s)
 
 
 def vague_of_clip(dataset: Dataset) -> str:
-    """What this person is told instead of a reason when a clip cannot be decoded; empty for the owner."""
+    """The error message for this person if a clip cannot be decoded; empty for the owner, who sees the reason."""
     return "" if dataset.by.role == OWNER else NO_SOUND_OF_CLIP
 
 
 def group_at(dataset: Dataset, url: str) -> str | None:
-    """The group of the clips that have this address, if they have one and the same and this person may know of it."""
+    """The group of the clips with this address; None if they have several, or if this person may not know."""
     groups = {group for _, group in _clips_at(dataset, url)}
     return groups.pop() if len(groups) == 1 else None
 
 
 def _clips_at(dataset: Dataset, url: str) -> list[tuple[int, str]]:
-    """Position and group of the clips that this person may call by an address.
+    """Position and group of the clips with this address; none for a blind person.
 
-    Whoever works blind is not shown how clips are called, so an address that they guess must not confirm it.
+    A blind person does not see addresses, so a search must not confirm one that they guess.
     """
     if dataset.by.blind:
         return []

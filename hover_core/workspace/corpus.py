@@ -1,8 +1,8 @@
-"""The vectors of a dataset as its map and its search see them: as stored, or with what each group has in common taken
-out (a speaker's voice, a microphone).
+"""The vectors of a dataset for its map and its search: as stored, or with group differences (a speaker's voice, a
+microphone) removed.
 
-That is a setting of the dataset, `per_group`, and changes nothing that is stored: each map knows with which it was
-drawn, and the search index is built again.
+The dataset's setting `per_group` decides. It changes no stored vector: each map records the setting that it was drawn
+with, and the search index is built again.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from hover_core.store import clip_rows, vector_rows
 from hover_core.store.database import Store
 from hover_core.store.log import Journal
 
-# What spreads together in a whole corpus is mostly what sets its groups apart: with that gone whitening takes more than
-# it gives (spoken digits, ten nearest of other speakers: 0.81 right without it, 0.77 with it).
+# Most covariance in a corpus comes from differences between its groups: once these are removed, whitening does harm
+# (spoken digits, ten nearest of other speakers: 0.81 right without whitening, 0.77 with it).
 _WITHOUT_GROUPS: Final = 0.0
 
 
@@ -32,11 +32,11 @@ class Corpus:
 
     Attributes
     ----------
-    positions : which clips, rising [shape=(n,)]
-    vectors : raw, or without their groups [shape=(n, d), float32]
-    shapes : whether a clip may say what the corpus is like, which a test clip may not [shape=(n,)]
-    per_group : whether groups were taken out
-    effects : what was taken out with them, to be taken out of a query as well; None if nothing was
+    positions : of the clips, rising [shape=(n,), int64]
+    vectors : as stored, or with group differences removed [shape=(n, d), float32]
+    shapes : whether statistics of the corpus may be computed from a clip: not from test clips [shape=(n,), bool]
+    per_group : whether group differences were removed
+    effects : the group effects that were removed, and must be removed from queries too; None if none were
     """
 
     positions: Positions
@@ -47,31 +47,31 @@ class Corpus:
 
     @property
     def whitening(self) -> float:
-        """What `Scale.of` is to be given."""
+        """The `whitening` for `Scale.of`, 0 to 1."""
         return whitening_share(per_group=self.per_group)
 
 
 def whitening_share(*, per_group: bool) -> float:
-    """The share of the covariance that vectors with or without their groups are whitened by."""
+    """The share of whitening for vectors with or without group differences, 0 to 1."""
     return _WITHOUT_GROUPS if per_group else WHITENING
 
 
 def read_corpus(
     store: Store, journal: Journal, dataset_id: str, vectorizer: str, *, per_group: bool | None = None
 ) -> Corpus:
-    """All vectors of one vectorizer; `per_group` None: as the dataset is set.
+    """All vectors of one vectorizer; `per_group` None: the setting of the dataset.
 
-    What a group has in common is learnt from raw, train and dev, never from test, as long as the group has any of
-    these. Where no clip has a group, nothing is taken out.
+    The effect of a group is estimated from its clips in raw, train and dev, from those in test only if it has no
+    others. If no clip has a group, nothing is removed.
     """
     positions, vectors = vector_rows.vectors(store, dataset_id, vectorizer)
     if per_group is None:
         per_group = is_per_group(store, dataset_id)
     subset = journal.state(dataset_id).subset
     groups = clip_rows.groups(store, dataset_id) if per_group and len(positions) else []
-    known = positions < (min(len(groups), len(subset)) if any(groups) else len(subset))
-    if not known.all():  # clips have come in between
-        positions, vectors = positions[known], vectors[known]
+    is_known = positions < (min(len(groups), len(subset)) if any(groups) else len(subset))
+    if not is_known.all():  # clips were added between the reads
+        positions, vectors = positions[is_known], vectors[is_known]
     shapes = subset[positions] != SUBSETS.index("test")
     if not any(groups):
         return Corpus(positions, vectors, shapes, per_group=False)
@@ -83,12 +83,12 @@ def read_corpus(
 
 
 def is_per_group(store: Store, dataset_id: str) -> bool:
-    """Whether map and search leave out what the clips of a group have in common."""
+    """Whether map and search of a dataset use vectors with group differences removed."""
     return bool(store.dataset(dataset_id).settings.get("per_group", False))
 
 
 def version(store: Store, dataset_id: str, vectorizer: str) -> tuple[int, ...]:
-    """Another answer means that `read_corpus` finds something else; first in it is the number of blocks of vectors."""
+    """A tuple that changes whenever the result of `read_corpus` does; its first number counts the blocks of vectors."""
     settings = store.dataset(dataset_id).settings
     blocks = vector_rows.version(store, dataset_id, vectorizer)
     return (*blocks, int(settings.get("clips_revision", 0))) if settings.get("per_group") else blocks

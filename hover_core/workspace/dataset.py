@@ -1,7 +1,7 @@
-"""A dataset: clips, their labels, vectors and maps, and everything that can be done with them.
+"""A dataset: clips, their labels, vectors and maps, and the actions on them.
 
-`Datasets` opens them from a store; `Dataset` acts for one person, whose role every write checks again;
-`SupervisableAudioDataset` is the same thing in the form that the guide's notebook uses.
+`Datasets` opens a `Dataset` from a store for one person, whose role every write checks again.
+`SupervisableAudioDataset` extends it in the form of hover's guide, for notebooks.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ from hover_core.workspace.resources import Resources
 from hover_core.workspace.sounds import ClipSounds
 from hover_core.workspace.visibility import ColumnRule, Visible
 
-if TYPE_CHECKING:  # the first page does without
+if TYPE_CHECKING:  # so that the first page opens without loading pandas
     import pandas as pd
 
 T = TypeVar("T")
-MOST_OFFERED: Final = 500  # labels, to those who work blind
+MOST_OFFERED: Final = 500  # labels, to blind annotators
 
 
 class Dataset:
-    """One dataset, in the hands of one person."""
+    """One dataset, for one person. Every write raises NotAllowed if the role of the person does not permit it."""
 
     def __init__(self, resources: Resources, dataset_id: str, by: Person = LOCAL_OWNER) -> None:
         self.resources = resources
@@ -58,65 +58,65 @@ class Dataset:
 
     @property
     def sounds(self) -> ClipSounds:
-        """Where the sounds of the clips are; opened when first asked for."""
+        """The sounds of the clips; opened at first use."""
         return self.resources.sounds
 
-    # what it is -------------------------------------------------------------------------------------------------------
+    # the dataset ------------------------------------------------------------------------------------------------------
 
     @property
     def row(self) -> DatasetRow:
-        """Name, revision, size and settings as they are now."""
+        """Name, revision, size and settings of the dataset, read now."""
         return self.store.dataset(self.id)
 
     @property
     def name(self) -> str:
-        """What people call it."""
+        """The name of the dataset."""
         return self.row.name
 
     def state(self) -> State:
-        """Labels and subsets as they are now; for whoever works blind, with their own labels alone."""
+        """Labels and subsets as they are now; a blind annotator sees only their own labels."""
         return self.journal.state(self.id, self.by.name if self.by.blind else "")
 
     def clips(self) -> pd.DataFrame:
-        """All clips in clip order; see `clip_rows.table`. Do not change it: it is shared.
+        """All clips in clip order; see `clip_rows.table`. The table is shared: do not change it.
 
-        Labels and subsets are not in it, and what was heard since (durations) may be missing: it is read again only
-        when clips, their columns or groups change. A guest's has no addresses, ids or references, and of the table's
-        columns and the groups what `visible` says.
+        It has no labels, its subsets are those at adding, and new durations may be missing: it is read again only when
+        clips, their columns or groups change. A guest gets no addresses, ids or references, and only the groups and
+        columns that are `visible`.
         """
-        every, shown = self.resources.clips(self.id), self.visible()
-        if shown.addresses:
+        every, visible = self.resources.clips(self.id), self.visible()
+        if visible.addresses:
             return every
 
-        def make() -> pd.DataFrame:
-            kept = every.assign(clip_id="", own_id="", url="", reference="", sha256="")
-            if not shown.group:
-                kept["group_name"] = ""
-            cells: dict[int, dict[str, str]] = {}  # clips that share their cells go on sharing them
-            for extra in kept["extra"]:
+        def mask() -> pd.DataFrame:
+            masked = every.assign(clip_id="", own_id="", url="", reference="", sha256="")
+            if not visible.group:
+                masked["group_name"] = ""
+            cells: dict[int, dict[str, str]] = {}  # clips with the same cells keep sharing one dict
+            for extra in masked["extra"]:
                 if id(extra) not in cells:
-                    cells[id(extra)] = {name: cell for name, cell in extra.items() if shown.column(name)}
-            kept["extra"] = kept["extra"].map(lambda extra: cells[id(extra)])
-            return kept
+                    cells[id(extra)] = {name: cell for name, cell in extra.items() if visible.column(name)}
+            masked["extra"] = masked["extra"].map(lambda extra: cells[id(extra)])
+            return masked
 
-        return self.remember(("clips", self.id, self.clips_revision, shown), make)
+        return self.remember(("clips", self.id, self.clips_revision, visible), mask)
 
     def names(self, positions: Sequence[int]) -> dict[int, tuple[str, str]]:
-        """`{position: (name, url)}` of some clips; a million others are not read for it.
+        """`{position: (name, url)}` of some clips; reads no other rows.
 
-        A guest is told no URL, and a blind one a number instead of the name.
+        A guest gets no URL, a blind guest a number instead of the name.
         """
-        shown = self.by.role == OWNER
+        is_owner = self.by.role == OWNER
         return {
             position: (
                 visibility.clip_title(self.by, position, url, start_s, end_s),
-                without_credentials(url) if shown else "",  # one that was stored when they were not refused yet
+                without_credentials(url) if is_owner else "",  # older versions stored addresses with a password
             )
             for position, (url, start_s, end_s) in clip_rows.addresses(self.store, self.id, positions).items()
         }
 
     def titles(self) -> list[str]:
-        """What this person is told that each clip is called, in clip order."""
+        """The name of each clip for this person, in clip order; see `visibility.clip_title`."""
         key = ("titles", self.id, self.clips_revision, self.by.role, self.by.blind)
 
         def make() -> list[str]:
@@ -130,67 +130,72 @@ class Dataset:
 
         return self.remember(key, make)
 
-    # who is shown what ------------------------------------------------------------------------------------------------
+    # visibility -------------------------------------------------------------------------------------------------------
 
     def visible(self) -> Visible:
-        """What this person is shown of the dataset: the one answer for pages, routes and search; see `visibility`."""
+        """What this person may see of the dataset; pages, routes and search all use this. See `visibility`."""
         if self.by.role == OWNER:
             return Visible()
-        settings, seen = self.row.settings, self.resources.cell_evidence(self.id)
-        return visibility.visible(self.by, settings, visibility.rules(settings, seen), seen)
+        settings, cell_evidence = self.row.settings, self.resources.cell_evidence(self.id)
+        return visibility.visible(self.by, settings, visibility.rules(settings, cell_evidence), cell_evidence)
 
     def guest_columns(self) -> list[ColumnRule]:
-        """What guests are shown of each column of the table, and why not of those that they never are."""
+        """For each column of the table, whether guests see it, and the reason if they never do."""
         self.by.allow("own", self.id)
         return visibility.rules(self.row.settings, self.resources.cell_evidence(self.id))
 
     def show_to_guests(self, changes: Mapping[str, bool]) -> None:
-        """Show guests some columns of the table, or show them no more.
+        """Show columns of the table to guests, or hide them: `{column: shown}`.
 
         Raises
         ------
         Refused
-            There is no such column, or no guest is ever shown what it holds.
+            There is no such column, or its content is never shown to guests.
         """
         self.by.allow("own", self.id)
-        known = {rule.name: rule for rule in self.guest_columns()}
+        column_rules = {rule.name: rule for rule in self.guest_columns()}
         for name, shown in changes.items():
-            if name not in known:
-                raise Refused(f"the table has no column “{name}”: choose one of {', '.join(known) or 'none'}")
-            if shown and known[name].holds:
-                raise Refused(f"guests are never shown {known[name].holds}, which “{name}” holds: leave it unticked")
-        with self.journal.transaction(self.id, self.by.name) as transaction:  # nobody else writes settings meanwhile
+            if name not in column_rules:
+                raise Refused(f"the table has no column “{name}”: choose one of {', '.join(column_rules) or 'none'}")
+            if shown and column_rules[name].holds:
+                raise Refused(
+                    f"guests are never shown {column_rules[name].holds}, which “{name}” holds: leave it unticked"
+                )
+        with self.journal.transaction(
+            self.id, self.by.name
+        ) as transaction:  # no other process writes settings meanwhile
             self.store.set_settings(
                 transaction.connection, self.id, visibility.set_shown_columns(self.row.settings, changes)
             )
 
     @property
     def clips_revision(self) -> int:
-        """The revision at which clips, their columns or groups were changed last."""
+        """The revision of the last change of clips, their columns or groups."""
         return self.resources.clips_revision(self.id)
 
     def batches(self, *, limit: int = 50, own: bool = False) -> list[Batch]:
-        """The newest actions first."""
+        """The batches of everybody, or of this person (`own`, and always if they are blind), the newest first."""
         return self.journal.batches(self.id, limit=limit, annotator=self.by.name if own or self.by.blind else None)
 
-    # clips in ---------------------------------------------------------------------------------------------------------
+    # adding clips -----------------------------------------------------------------------------------------------------
 
     def plan(self, table: rows.RawTable, columns: Columns, **options: Any) -> Intake:
-        """What adding a table will do; nothing is written. Options as in `plan_intake`."""
+        """A plan for adding a table; nothing is written. Options, errors and result are those of `plan_intake`."""
         identity = self.row.settings.get("identity", "full")
         keeps = self.by.role == OWNER and self.row.size == 0
         return plan_intake(table, columns, identity=identity, keep_sources=keeps, **options)
 
     def forecast(self, intake: Intake) -> AddForecast:
-        """What `add` would do to the clips that the dataset has; nothing is written."""
+        """What `add` would change in clips that the dataset has already; nothing is written."""
         self.by.allow("own", self.id)
         return add_table.forecast(self.resources, self.id, intake)
 
     def add(self, intake: Intake, *, token: str | None = None) -> AddResult:
-        """Add the clips of a table by the merge rules: the same clip is the same, nothing is ever deleted.
+        """Add the clips of a table.
 
-        New clips are appended; unknown columns are added to known ones; a subset that the table gives moves them;
-        labels are annotations `imported`, in one batch that one undo takes back.
+        New clips are appended. A clip that the dataset has already gets the columns that it does not have, and moves to
+        the subset that the table gives. Labels become `imported` annotations in one batch, which one undo takes back.
+        Nothing is deleted. A second call with the same `token` adds no annotations.
         """
         self.by.allow("own", self.id)
         return add_table.add(self.resources, self.id, intake, annotator=self.by.name, token=token)
@@ -207,16 +212,22 @@ class Dataset:
         near_duplicates: bool = False,
         token: str | None = None,
     ) -> WriteResult:
-        """Give clips a label, in one batch. The same `token` twice counts once; returns after the commit.
+        """Give the clips at `positions` [shape=(n,)] a label, in one batch; returns after the commit.
 
-        With `near_duplicates` their near-duplicates get it as well, in the same batch, as `propagated`.
+        With `near_duplicates` their near-duplicates get it too, in the same batch, with the way `propagated`. A second
+        call with the same `token` writes nothing.
+
+        Raises
+        ------
+        Refused
+            As in `Transaction.annotate`.
         """
         self.by.allow("label", self.id)
         entries = [Entry(np.asarray(positions, np.int64), label_named(label), verdict)]
-        found = self.near_duplicates() if near_duplicates else None
-        if found is not None:
+        duplicate_groups = self.near_duplicates() if near_duplicates else None
+        if duplicate_groups is not None:
             source = (self.by.name, now(), "propagated")
-            entries.append(Entry(found.of(entries[0].positions), entries[0].label, verdict, source))
+            entries.append(Entry(duplicate_groups.of(entries[0].positions), entries[0].label, verdict, source))
         token = token or secrets.token_hex(16)
         return self.journal.annotate(
             self.id,
@@ -231,17 +242,28 @@ class Dataset:
     def clear(
         self, positions: Sequence[int] | Positions, *, how: str, near_duplicates: bool = False, token: str | None = None
     ) -> WriteResult:
-        """Take the labels of clips away, in one batch that can be undone; `near_duplicates`: theirs as well."""
+        """Take the labels of the clips at `positions` [shape=(n,)] away, in one batch.
+
+        With `near_duplicates` those of their near-duplicates too. Errors are those of `Transaction.clear`.
+        """
         self.by.allow("label", self.id)
-        wanted = np.asarray(positions, np.int64)
-        found = self.near_duplicates() if near_duplicates else None
-        if found is not None:
-            wanted = np.union1d(wanted, found.of(wanted))
+        targets = np.asarray(positions, np.int64)
+        duplicate_groups = self.near_duplicates() if near_duplicates else None
+        if duplicate_groups is not None:
+            targets = np.union1d(targets, duplicate_groups.of(targets))
         token = token or secrets.token_hex(16)
-        return self.journal.clear(self.id, wanted, annotator=self.by.name, how=how, token=token, blind=self.by.blind)
+        return self.journal.clear(self.id, targets, annotator=self.by.name, how=how, token=token, blind=self.by.blind)
 
     def undo(self, batch_id: int, *, token: str | None = None) -> WriteResult:
-        """Take a batch back. Annotators can undo what they did themselves; clips changed again since are left alone."""
+        """Take a batch back; clips that were changed again since are left alone.
+
+        Raises
+        ------
+        NotFound
+            There is no such batch.
+        NotAllowed
+            The batch is somebody else's, and this person is not the owner.
+        """
         self.by.allow("label", self.id)
         return self.journal.undo(
             self.id,
@@ -255,15 +277,24 @@ class Dataset:
     def undo_last(
         self, *, kinds: Sequence[str] = ("label", "clear", "move", "split", "import"), token: str | None = None
     ) -> tuple[Batch, WriteResult] | None:
-        """Take back the newest action of this person that still stands, or None. `kinds` says which actions count."""
+        """Take back the newest action of this person that is not undone yet, of one of these `kinds`.
+
+        Returns the batch and the result of the undo, or None if there is no such action.
+        """
         batch = self.journal.newest_standing(self.id, self.by.name, kinds)
         return None if batch is None else (batch, self.undo(batch.id, token=token))
 
     def commit(self, positions: Sequence[int] | Positions, subset: str, *, token: str | None = None) -> WriteResult:
-        """Move labelled raw clips to train, dev or test. Others among `positions` stay where they are."""
+        """Move the labelled raw clips among `positions` [shape=(n,)] to train, dev or test; the others stay.
+
+        Raises
+        ------
+        Refused
+            `subset` is another one, or a position is no clip.
+        """
         self.by.allow("own", self.id)
         if subset not in SUBSETS[1:]:
-            raise Refused(f"“{subset}” is nothing to commit to: use train, dev or test")
+            raise Refused(f"“{subset}” is no subset to commit to: use train, dev or test")
         return self.journal.move(
             self.id,
             [(np.asarray(positions, np.int64), subset)],
@@ -282,13 +313,24 @@ class Dataset:
         seed: int = 0,
         token: str | None = None,
     ) -> WriteResult:
-        """Give every clip a subset by shares, stratified by label, no group in two subsets. One undo takes it back.
+        """Assign a subset to every clip, in one batch.
 
-        With `near_duplicates` near-duplicates that were found stay together as well.
+        Parameters
+        ----------
+        shares
+            `{subset: share}`, as in `hover_core.numerics.split.split`; stratified by label, else by reference.
+        grouped
+            Keep the clips of a group in one subset.
+        near_duplicates
+            Keep near-duplicates of the last search in one subset.
+        seed
+            The same seed gives the same split.
+        token
+            A second call with the same token writes nothing.
         """
         self.by.allow("own", self.id)
-        chosen = self.proposed_split(shares, grouped=grouped, near_duplicates=near_duplicates, seed=seed)
-        moves = [(np.flatnonzero(chosen == number).astype(np.int64), name) for number, name in enumerate(SUBSETS)]
+        subset = self.proposed_split(shares, grouped=grouped, near_duplicates=near_duplicates, seed=seed)
+        moves = [(np.flatnonzero(subset == number).astype(np.int64), name) for number, name in enumerate(SUBSETS)]
         return self.journal.move(
             self.id, moves, annotator=self.by.name, token=token or secrets.token_hex(16), kind="split", note="split"
         )
@@ -296,23 +338,22 @@ class Dataset:
     def proposed_split(
         self, shares: Mapping[str, float], *, grouped: bool = True, near_duplicates: bool = True, seed: int = 0
     ) -> NDArray[np.int8]:
-        """What `split` would do: an index into SUBSETS for each clip. [shape=(n,)]"""
+        """The split that `split` would write: an index into SUBSETS for each clip. [shape=(n,), int8]"""
         labels = self.state().label_names()
-        clips = self.clips().iloc[: len(labels)]  # read later: it may have more by now
+        clips = self.clips().iloc[: len(labels)]  # read after the labels: there may be more clips by now
         strata = [label or reference for label, reference in zip(labels, clips["reference"], strict=True)]
         groups = list(clips["group_name"]) if grouped else [""] * len(clips)
-        found = self.near_duplicates() if near_duplicates else None
-        if found is not None and len(found.pairs):
-            groups = found.merge_groups(groups)
+        duplicate_groups = self.near_duplicates() if near_duplicates else None
+        if duplicate_groups is not None and len(duplicate_groups.pairs):
+            groups = duplicate_groups.merge_groups(groups)
         return split(strata, shares, groups=groups, seed=seed)
 
     def near_duplicates(self) -> NearDuplicates | None:
-        """The near-duplicates that were found last, or None before the first search; see
-        `hover_core.analysis.near_duplicates`."""
+        """The result of the last search for near-duplicates, or None; see `hover_core.analysis.near_duplicates`."""
         return duplicates.last_result(self.resources, self.id)
 
     def group_by(self, column: str | None) -> None:
-        """Take a column of the table as the group of every clip; None: no groups.
+        """Use a column of the table as the group of every clip; None: no groups.
 
         Raises
         ------
@@ -320,7 +361,7 @@ class Dataset:
             No clip has such a column.
         """
         self.by.allow("own", self.id)
-        with self.journal.transaction(self.id, self.by.name) as transaction:  # no clip is added meanwhile
+        with self.journal.transaction(self.id, self.by.name) as transaction:  # no other process adds clips meanwhile
             extras = clip_rows.table(self.store, self.id)["extra"]
             if column is not None and not any(column in extra for extra in extras):
                 raise Refused(f"the table has no column “{column}”: choose one that it came with")
@@ -339,12 +380,12 @@ class Dataset:
         return self.remember(key, lambda: clip_rows.has_groups(self.store, self.id))
 
     def normalise_per_group(self, *, on: bool) -> None:
-        """Whether search and the next map leave out what the clips of a group have in common, as a speaker's voice.
+        """Set whether search and the next map remove group differences, for example those between speakers.
 
         Raises
         ------
         Refused
-            There are no groups.
+            `on`, and no clip has a group.
         """
         self.by.allow("own", self.id)
         if on and not self.has_groups:
@@ -357,61 +398,75 @@ class Dataset:
         self.store.change_settings(self.id, changes)
 
     def notices(self) -> list[str]:
-        """What the owner should know of a new version that changed something here, until `dismiss_notices`."""
+        """Sentences about changes that a new version made in this dataset, until `dismiss_notices`."""
         self.by.allow("own", self.id)
         return [str(notice) for notice in self.row.settings.get(cleaning.NOTICES, [])]
 
     def dismiss_notices(self) -> None:
-        """The owner has read them."""
+        """Remove all notices."""
         self.change_settings(**{cleaning.NOTICES: []})
 
     def rename(self, name: str) -> None:
-        """Give the dataset another name."""
+        """Give the dataset another name.
+
+        Raises
+        ------
+        Refused
+            The name is empty, or another dataset has it.
+        """
         self.by.allow("own", self.id)
         self.store.rename_dataset(self.id, name)
 
     def archive(self, *, archived: bool = True) -> None:
-        """Put the dataset away, or take it out again."""
+        """Archive the dataset, or take it out of the archive; nothing is deleted."""
         self.by.allow("own", self.id)
         self.store.archive_dataset(self.id, archived=archived)
 
     def invite(self, name: str = "", *, days: float | None = 30, blind: bool = False) -> str:
-        """Make an invite and return its secret token; it is shown this once.
+        """Make an invite for `name` (empty: guests give their own) and return its secret token, shown only this once.
 
-        Whoever comes by a `blind` one sees their own labels and nobody else's.
+        It ends after `days` (None: never). A guest of a `blind` invite sees only their own labels.
+
+        Raises
+        ------
+        Refused
+            The name is too long, or looks like that of the owner or of somebody else.
         """
         self.by.allow("own", self.id)
         return members.add_invite(self.store, self.id, name, days=days, blind=blind)
 
     @property
     def offered_labels(self) -> list[str]:
-        """The labels that are offered by name to those who work blind, in their order."""
+        """The labels that blind annotators can choose from, in order."""
         return [str(name) for name, _ in self.row.settings.get("offered_labels", [])]
 
     def offer_labels(self, labels: Sequence[str]) -> list[str]:
-        """Offer labels, in this order, after those that are offered already; which of them are new.
+        """Append labels to those that are offered, in this order; return the new ones.
 
-        Who works blind sees no label of anybody else's to choose from. What was offered stays offered: a label's colour
-        and key never change.
+        A blind annotator does not see other people's labels, and chooses from these. A label stays offered, so that its
+        colour and key never change.
 
         Raises
         ------
         Refused
-            A name is too long or holds a control character, or there would be more than `MOST_OFFERED`.
+            A name is too long or contains a control character, or more than `MOST_OFFERED` would be offered.
         """
         self.by.allow("own", self.id)
-        named = [name for words in labels if (name := label_named(words))]
+        names = [name for words in labels if (name := label_named(words))]
         with self.journal.transaction(self.id, self.by.name) as transaction:
-            kept = list(self.row.settings.get("offered_labels", []))  # nobody else writes while the action is open
-            before = {name for name, _ in kept}
-            new = [name for name in dict.fromkeys(named) if name not in before]
-            if len(kept) + len(new) > MOST_OFFERED:
-                raise Refused(f"{len(kept) + len(new):,} labels would be offered: at most {MOST_OFFERED} can be")
-            if new:
-                kept += [[name, transaction.revision] for name in new]
-                self.store.set_settings(transaction.connection, self.id, {"offered_labels": kept})
+            # no other process writes while the transaction is open
+            offers = list(self.row.settings.get("offered_labels", []))
+            before = {name for name, _ in offers}
+            new_labels = [name for name in dict.fromkeys(names) if name not in before]
+            if len(offers) + len(new_labels) > MOST_OFFERED:
+                raise Refused(
+                    f"{len(offers) + len(new_labels):,} labels would be offered: at most {MOST_OFFERED} can be"
+                )
+            if new_labels:
+                offers += [[name, transaction.revision] for name in new_labels]
+                self.store.set_settings(transaction.connection, self.id, {"offered_labels": offers})
                 transaction.wrote = True
-        return new
+        return new_labels
 
     def invites(self) -> list[Invite]:
         """All invites, the newest first."""
@@ -419,18 +474,18 @@ class Dataset:
         return members.invites(self.store, self.id)
 
     def revoke(self, invite_id: int) -> None:
-        """End an invite; whoever came in by it is out at once."""
+        """End an invite; everybody who joined by it loses access at once."""
         self.by.allow("own", self.id)
         members.revoke_invite(self.store, self.id, invite_id)
 
     # vectors and maps -------------------------------------------------------------------------------------------------
 
     def vectors(self, vectorizer: str) -> tuple[Positions, Floats]:
-        """Positions in rising order and their vectors. [shape=(n,), shape=(n, d)]"""
+        """Positions in rising order and their vectors. [shape=(n,), int64, and shape=(n, d), float32]"""
         return vector_rows.vectors(self.store, self.id, vectorizer)
 
     def failures(self, vectorizer: str | None = None) -> list[Failure]:
-        """The clips that have no vector, and why; reasons name hosts and paths, so a guest is not told which."""
+        """The clips that could not be vectorized, with reasons: for guests a general one, without hosts and paths."""
         key = vectorizer or self.vectorizer_key
         failures = vector_rows.failures(self.store, self.id, key) if key else []
         if self.by.role == OWNER:
@@ -443,34 +498,39 @@ class Dataset:
         return str(self.row.settings.get("vectorizer", ""))
 
     def embeddings(self) -> list[Embedding]:
-        """All maps, the newest first, maps of a part among them."""
+        """All maps, the newest first, including maps of a part."""
         return vector_rows.embeddings(self.store, self.id)
 
     def embedding(self) -> Embedding | None:
-        """The map in use: the newest of the whole dataset."""
-        return next((found for found in self.embeddings() if "parent" not in found.settings), None)
+        """The map in use: the newest of the whole dataset, or None."""
+        return next((embedding for embedding in self.embeddings() if "parent" not in embedding.settings), None)
 
     def coordinates(self, embedding: Embedding) -> Floats:
-        """Where each clip lies, in clip order; NaN for clips that are not on the map. [shape=(n, dimension)]"""
+        """The point of each clip on a map, in clip order; NaN if it is not on it. [shape=(n, dimension), float32]"""
         size = self.state().size
 
         def make() -> Floats:
-            placed = np.full((size, embedding.dimension), np.nan, np.float32)
-            positions, found = vector_rows.coordinates(self.store, embedding.id)
-            known = positions < size  # others have come since
-            placed[positions[known]] = found[known]
-            return placed
+            points = np.full((size, embedding.dimension), np.nan, np.float32)
+            positions, values = vector_rows.coordinates(self.store, embedding.id)
+            in_range = positions < size  # clips were added since
+            points[positions[in_range]] = values[in_range]
+            return points
 
         return self.remember(("coordinates", embedding.id, embedding.clips, size), make)
 
     def index(self, vectorizer: str | None = None) -> SearchIndex:
-        """The search index of the vectors in use, with every vector that is there now; built when first asked for."""
+        """The search index of the vectors in use, with every vector that is stored now; built if necessary."""
         return self.indexes.get(self.id, vectorizer or self.vectorizer_key, wait=True)[0]
 
     def near(self, positions: Sequence[int] | Positions, k: int, *, among: Positions | None = None) -> Positions:
-        """The `k` clips nearest to the middle of some clips, best first; those clips themselves do not answer.
+        """Positions of the `k` clips nearest to the centre of some clips, best first, without these clips.
 
-        `among`: only these clips answer.
+        With `among` [positions, shape=(m,)] only clips of these are results. [shape=(k,), int64]
+
+        Raises
+        ------
+        NotFound
+            None of the clips at `positions` has a vector.
         """
         index = self.index()
         rows = np.flatnonzero(np.isin(index.positions, np.asarray(positions, np.int64)))

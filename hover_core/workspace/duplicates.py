@@ -1,4 +1,4 @@
-"""The near-duplicates that were found last in a dataset, and a search for them that is under way."""
+"""The near-duplicates of a dataset: the result of the last search, and the progress of a running one."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class NearDuplicates:
 
     Attributes
     ----------
-    group : number of each clip's group, -1 for none, in clip order [shape=(n,)]
-    pairs : positions of clips that are the same sound [shape=(m, 2)]
-    how : BYTES, EAR or VECTOR for each pair [shape=(m,)]
-    score : how alike the waveforms of a pair are where they were compared, else NaN [shape=(m,)]
-    threshold : closeness below which vectors alone decide; see `same_sound.likely`
-    heard, unheard : likely pairs whose waveforms were compared, and those for which sound or time was missing
-    made_of : what was looked at; another value now means that a search may find more
+    group : number of each clip's group of near-duplicates, -1 for none, in clip order [shape=(n,), int32]
+    pairs : positions of clips that are the same sound [shape=(m, 2), int64]
+    how : how each pair was recognised: BYTES, EAR or VECTOR [shape=(m,), int8]
+    score : resemblance of the waveforms of a pair, NaN if they were not compared [shape=(m,), float32]
+    threshold : closeness of vectors below which they alone make a pair; see `same_sound.likely`
+    heard, unheard : number of likely pairs whose waveforms were compared, and of the others
+    made_of : text that stands for the data of the search; if it differs now, a search may find more
     """
 
     group: NDArray[np.int32]
@@ -41,21 +41,24 @@ class NearDuplicates:
 
     @property
     def groups(self) -> list[Positions]:
-        """The positions of each group, in clip order."""
+        """The positions of the clips of each group. [shape=(size,), int64 each]"""
         order = np.argsort(self.group, kind="stable")
         order = order[self.group[order] >= 0]
         return [part for part in np.split(order, np.flatnonzero(np.diff(self.group[order])) + 1) if len(part)]
 
     def of(self, positions: Positions) -> Positions:
-        """The near-duplicates of some clips, without those clips themselves, in clip order."""
+        """Positions of the near-duplicates of some clips, in clip order, without these clips. [shape=(k,), int64]"""
         positions = np.asarray(positions, np.int64)
-        known = positions[positions < len(self.group)]
-        numbers = np.unique(self.group[known])
+        within = positions[positions < len(self.group)]
+        numbers = np.unique(self.group[within])
         together = np.flatnonzero(np.isin(self.group, numbers[numbers >= 0]))
         return np.setdiff1d(together, positions).astype(np.int64)
 
     def merge_groups(self, groups: Sequence[str]) -> list[str]:
-        """Names of what must not be split: the `groups` of all clips, in clip order, with near-duplicates in one."""
+        """Group names for a split that keeps near-duplicates together as well: `groups` that share some become one.
+
+        `groups` are the names of all clips in clip order, empty for none; so is the result, where no name is empty.
+        """
         names = [name or f"\x00{number}" for number, name in enumerate(groups)]
         _, code = np.unique(np.asarray(names, dtype=object).astype(str), return_inverse=True)
         size = len(names)
@@ -67,7 +70,7 @@ class NearDuplicates:
 
 @dataclass
 class NearDuplicateSearch:
-    """A search under way, or how it ended. `problem` is a sentence if it failed."""
+    """The progress of a search, in pairs, and its end. `problem` is a sentence if it failed, else empty."""
 
     made_of: str
     done: int = 0
@@ -78,12 +81,15 @@ class NearDuplicateSearch:
     problem: str = ""
 
     def cancel(self) -> None:
-        """End it soon; what was compared by then counts."""
+        """Stop comparing soon; the search ends with the pairs compared so far."""
         self.cancelled = True
 
 
 def last_result(resources: Resources, dataset_id: str) -> NearDuplicates | None:
-    """What was found last, or None before the first search. It may be older than the dataset: see `current`."""
+    """The result of the last search, or None before the first.
+
+    The dataset may have changed since: see `hover_core.analysis.near_duplicates.current`.
+    """
     made_of = duplicate_rows.made_of(resources.store, dataset_id)
     if made_of is None:
         return None
@@ -92,7 +98,7 @@ def last_result(resources: Resources, dataset_id: str) -> NearDuplicates | None:
 
 def _load(resources: Resources, dataset_id: str, made_of: str) -> NearDuplicates:
     arrays = duplicate_rows.stored_arrays(resources.store, dataset_id)
-    assert arrays is not None  # made_of was there a moment ago, and nothing deletes it
+    assert arrays is not None  # made_of was read a moment ago, and nothing deletes the row
     threshold, heard, unheard = arrays["numbers"].tolist()
-    found = NearDuplicates(arrays["group"], arrays["pairs"], arrays["how"], arrays["score"], made_of=made_of)
-    return replace(found, threshold=threshold, heard=int(heard), unheard=int(unheard))
+    result = NearDuplicates(arrays["group"], arrays["pairs"], arrays["how"], arrays["score"], made_of=made_of)
+    return replace(result, threshold=threshold, heard=int(heard), unheard=int(unheard))

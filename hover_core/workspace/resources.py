@@ -1,4 +1,4 @@
-"""What the datasets of one store share in a process: the log, search indexes, sounds, and values kept in memory."""
+"""Resources that the datasets of a store share in a process: the log, search indexes, sounds, cached values."""
 
 from __future__ import annotations
 
@@ -14,53 +14,53 @@ from hover_core.workspace import visibility
 from hover_core.workspace.index_cache import Indexes
 from hover_core.workspace.sounds import ClipSounds
 
-if TYPE_CHECKING:  # the first page does without
+if TYPE_CHECKING:  # so that the first page opens without loading pandas
     import pandas as pd
 
 T = TypeVar("T")
 
 
 class Resources:
-    """The store, and what a process keeps of its datasets in memory. Safe for threads."""
+    """The store, and the caches of its datasets in this process. Safe for threads."""
 
     def __init__(self, store: Store | None = None) -> None:
         self.store = store or Store()
         self.journal = Journal(self.store)
         self.indexes = Indexes(self.store, self.journal)
-        self.duplicate_searches: dict[str, Any] = {}  # the last of each dataset in this process
+        self.duplicate_searches: dict[str, Any] = {}  # by dataset id, the last search of this process
         self._sounds: ClipSounds | None = None
-        self._kept: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
-        self._making: dict[tuple[Any, ...], threading.RLock] = {}
+        self._values: OrderedDict[tuple[Any, ...], Any] = OrderedDict()
+        self._key_locks: dict[tuple[Any, ...], threading.RLock] = {}
         self._lock = threading.Lock()
 
     @property
     def sounds(self) -> ClipSounds:
-        """Where the sounds of the clips are; opened when first asked for."""
+        """The sounds of the clips; opened at first use."""
         with self._lock:
             if self._sounds is None:
                 self._sounds = ClipSounds(self.store)
             return self._sounds
 
     def close(self) -> None:
-        """End decoders and connections."""
+        """End the decoders and close all connections."""
         if self._sounds is not None:
             self._sounds.close()
         self.store.close()
 
     def clips(self, dataset_id: str) -> pd.DataFrame:
-        """All clips of a dataset with all that is known of them; see `clip_rows.table`. Do not change it: it is shared.
+        """All clips of a dataset with all columns; see `clip_rows.table`. The table is shared: do not change it.
 
-        For the library's own work: a person sees `Dataset.clips`.
+        Only for the library's own work: a person sees `Dataset.clips`.
         """
         key = ("clips", dataset_id, self.clips_revision(dataset_id))
         return self.remember(key, lambda: clip_rows.table(self.store, dataset_id))
 
     def clips_revision(self, dataset_id: str) -> int:
-        """The revision at which the clips of a dataset, their columns or groups were changed last."""
+        """The revision of the last change of clips, their columns or groups."""
         return int(self.store.dataset(dataset_id).settings.get("clips_revision", 0))
 
     def cell_evidence(self, dataset_id: str) -> visibility.CellEvidence:
-        """What the cells of a dataset show; read once, and again when clips or imported labels have come."""
+        """The evidence of a dataset's cells; cached until clips, roles of columns or imported labels change."""
         row = self.store.dataset(dataset_id)
 
         def make() -> visibility.CellEvidence:
@@ -79,26 +79,27 @@ class Resources:
         return self.remember(key, make)
 
     def remember(self, key: tuple[Any, ...], make: Callable[[], T], *, at_most: int = 24) -> T:
-        """`make()` once for each key; the least recently used goes when there are more than `at_most`.
+        """The cached value of a key, computed by `make()` at first use.
 
-        Who asks while another thread makes it waits for that one.
+        While one thread computes a value, others that need it wait. Beyond `at_most` values, the least recently used
+        are dropped.
         """
         with self._lock:
-            if key in self._kept:
-                self._kept.move_to_end(key)
-                return self._kept[key]
-            making = self._making.setdefault(key, threading.RLock())
-        with making:
+            if key in self._values:
+                self._values.move_to_end(key)
+                return self._values[key]
+            key_lock = self._key_locks.setdefault(key, threading.RLock())
+        with key_lock:
             with self._lock:
-                if key in self._kept:
-                    return self._kept[key]
+                if key in self._values:
+                    return self._values[key]
             try:
                 value = make()
                 with self._lock:
-                    self._kept[key] = value
-                    while len(self._kept) > at_most:
-                        self._kept.popitem(last=False)
+                    self._values[key] = value
+                    while len(self._values) > at_most:
+                        self._values.popitem(last=False)
             finally:
                 with self._lock:
-                    self._making.pop(key, None)
+                    self._key_locks.pop(key, None)
         return value

@@ -1,4 +1,4 @@
-"""A clip's sound, wherever it is: from the cache, else fetched through the guard, in a form that any browser plays."""
+"""The sounds of clips: from the cache, else fetched through the guard, in a form that every browser plays."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from hover_core.workspace.turns import Turns
 
 PEAKS: Final = 96
 _KEPT_PEAKS: Final = 20_000
-_QUESTION_WORKERS: Final = 2  # more than one person uses at a time
+_QUESTION_WORKERS: Final = 2  # one person uses one at a time: others need not wait
 
 
 @dataclass(frozen=True)
@@ -42,15 +42,16 @@ class Playable:
 
 
 class ClipSounds:
-    """Sounds of the clips of one store. One in a process; safe for threads.
+    """The sounds of the clips of one store. One in a process; safe for threads.
 
-    Raises `FetchError` or `DecodeError` where a clip has no sound.
+    Methods raise `FetchError` if a sound cannot be fetched, `DecodeError` if it cannot be decoded, and `NotFound` if
+    there is no clip at a position.
 
     Attributes
     ----------
-    workers : the processes that decode clips
-    question_workers : those that decode what people ask with, so that a hostile question keeps no clip from playing
-    turns, decoding : how much each person asks at once; see `asking`
+    workers : the decoder pool for clips
+    question_workers : the decoder pool for search queries: a hostile query cannot keep clips from playing
+    turns, decoding : bounds on the queries of one person at the same time; see `asking`
     """
 
     def __init__(
@@ -73,7 +74,7 @@ class ClipSounds:
         self._lock = threading.Lock()
 
     def close(self) -> None:
-        """End the decoders and the connections, and write what the cache has not written yet."""
+        """End the decoders, close the connections, and write the rest of the cache to disk."""
         self.workers.close()
         self.question_workers.close()
         for fetcher in (self._public, *self._fetchers.values()):
@@ -81,21 +82,31 @@ class ClipSounds:
         self.cache.close()
 
     def fetcher(self, dataset_hosts: Collection[str] = (), *, names: Collection[str] = ()) -> Fetcher:
-        """The fetcher of a dataset whose owner allowed some `host:port` besides those of the operator.
+        """The fetcher of a dataset.
 
-        What an owner can allow has limits, see `Fetcher`; what the operator allows has none.
-        `names` are the dataset's name and id: by them the operator's sources of private sound may be kept to it.
+        Parameters
+        ----------
+        dataset_hosts
+            Private `host:port` that the owner of the dataset allows, besides those of the operator; see `Fetcher` for
+            the limits of what an owner can allow.
+        names
+            Id and name of the dataset: it may use the operator's sources of private sound for these names.
+
+        Raises
+        ------
+        FetchError
+            The operator's sources cannot be read.
         """
-        allowed, by_owner = settings.allowed_hosts(), frozenset(host.lower() for host in dataset_hosts)
+        by_operator, by_owner = settings.allowed_hosts(), frozenset(host.lower() for host in dataset_hosts)
         try:
             sources = for_dataset(settings.sources(), names)
-        except Refused as error:  # every clip then says what the operator has to mend
+        except Refused as error:  # as the failure of every clip, so that people see what the operator must correct
             raise FetchError(str(error)) from error
         with self._lock:
-            key = (allowed, by_owner, sources)
+            key = (by_operator, by_owner, sources)
             if key not in self._fetchers:
                 self._fetchers[key] = Fetcher(
-                    allowed_hosts=allowed,
+                    allowed_hosts=by_operator,
                     dataset_hosts=by_owner,
                     folders=settings.folders(),
                     sources=sources,
@@ -104,72 +115,71 @@ class ClipSounds:
             return self._fetchers[key]
 
     def fetcher_of(self, dataset: DatasetRow) -> Fetcher:
-        """The fetcher of a dataset."""
+        """The fetcher of a dataset, with the hosts that its settings allow."""
         return self.fetcher(dataset.settings.get("allowed_hosts", []), names=(dataset.id, dataset.name))
 
     def fetch(self, dataset_id: str, url: str) -> bytes:
-        """The bytes behind a URL that the owner gives or has put into a table, as far as this dataset may fetch it."""
+        """The bytes behind a URL of a table, or one that the owner entered, if the dataset may fetch it."""
         return self.fetcher_of(self.store.dataset(dataset_id)).fetch(url)
 
     def fetch_public(self, url: str) -> bytes:
-        """The bytes behind an http or https address that nobody vouches for, if it is on the public internet.
+        """The bytes behind an http or https URL from a guest, if it is on the public internet.
 
-        What the operator or an owner allowed does not count: no private host, folder, bucket or credential.
+        Hosts, folders and sources that the operator or an owner allows do not count here.
         """
-        target_of(url)  # any other scheme is refused here, before a bucket is looked for
+        target_of(url)  # refuses any other scheme, before a bucket is opened
         return self._public.fetch(url)
 
     def recording(self, dataset_id: str, position: int) -> tuple[Clip, str, bytes | Path]:
-        """A clip, the SHA-256 of its recording, and the recording: the bytes of a small one, else where it lies."""
-        clip, known, sound = self._recording(dataset_id, position)
-        return clip, known.sha256, sound
+        """A clip, the SHA-256 of its recording, and the recording: its bytes if small, else its path in the cache."""
+        clip, facts, sound = self._recording(dataset_id, position)
+        return clip, facts.sha256, sound
 
     def _recording(self, dataset_id: str, position: int) -> tuple[Clip, SoundFacts, bytes | Path]:
-        found = clip_at(self.store, dataset_id, position)
-        if found is None:
+        row = clip_at(self.store, dataset_id, position)
+        if row is None:
             raise NotFound(f"dataset {dataset_id} has no clip at position {position}")
-        clip, heard = found
-        kept = self.cache.get(heard.sha256) if heard else None
-        if heard is not None and kept is not None:
-            return clip, heard, kept
+        clip, facts = row
+        cached = self.cache.get(facts.sha256) if facts else None
+        if facts is not None and cached is not None:
+            return clip, facts, cached
         data = self.fetch(dataset_id, clip.url)
         sha256 = self.cache.put(data)
-        if heard is None:
-            heard = SoundFacts(sha256, None, None)
+        if facts is None:
+            facts = SoundFacts(sha256, None, None)
             with self.store.write() as connection:
-                hear(connection, dataset_id, {position: heard})
-        return clip, replace(heard, sha256=sha256), self.cache.get(sha256) or data
+                hear(connection, dataset_id, {position: facts})
+        return clip, replace(facts, sha256=sha256), self.cache.get(sha256) or data
 
-    def _measure(self, dataset_id: str, position: int, clip: Clip, known: SoundFacts, sound: bytes | Path) -> None:
-        """Write down how long a clip is that was decoded, where no job has done so: vectors may come from elsewhere."""
-        if known.duration_s is not None:
+    def _measure(self, dataset_id: str, position: int, clip: Clip, facts: SoundFacts, sound: bytes | Path) -> None:
+        """Store the duration of a clip that has none yet: no job decoded it if its vector was imported."""
+        if facts.duration_s is not None:
             return
         try:
             whole = self.workers.probe(Piece(sound), counted=True)
         except DecodeError:
-            return  # it was heard all the same
+            return  # without a duration, which nothing depends on
         end_s = whole.duration_s if clip.end_s is None else min(clip.end_s, whole.duration_s)
-        heard = SoundFacts(known.sha256, end_s - (clip.start_s or 0.0), whole.sample_rate)
+        measured_facts = SoundFacts(facts.sha256, end_s - (clip.start_s or 0.0), whole.sample_rate)
         with self.store.write() as connection:
-            hear(connection, dataset_id, {position: heard})
+            hear(connection, dataset_id, {position: measured_facts})
 
     def playable(self, dataset_id: str, position: int, *, level: bool = False, webkit: bool = False) -> Playable:
-        """The clip as a file for a player: as it came where every browser plays that, else as 16-bit WAV.
+        """The clip as a file for a player: unchanged if every browser plays its format, else as 16-bit WAV.
 
-        With `level` its loudness is evened out, so that quiet and loud clips can be compared; `webkit` as in
-        `browser_formats.mime`.
+        With `level` all clips have the same loudness; `webkit` as in `browser_formats.mime`.
         """
         clip, sha256, sound = self.recording(dataset_id, position)
         if level:
             name = f"{sha256}.{_part(clip.start_s)}-{_part(clip.end_s)}.level.wav"
-            made = self.cache.path(name) or self._file(name, _normalise_loudness(self._wav(clip, sound)))
-            return Playable(made, "audio/wav")
+            path = self.cache.path(name) or self._file(name, _normalise_loudness(self._wav(clip, sound)))
+            return Playable(path, "audio/wav")
         stretch = clip.start_s is not None or clip.end_s is not None
         if not stretch:
             start = _start(sound)
             mime = browser_formats.mime(start, webkit=webkit)
             if not mime and containers.kind(start) == "mov" and not containers.is_installed():
-                mime = "audio/mp4"  # many browsers know AAC; we would not
+                mime = "audio/mp4"  # without PyAV AAC cannot be decoded here, but many browsers play it
             if mime:
                 return Playable(sound if isinstance(sound, Path) else self._file(sha256, sound), mime)
         name = f"{sha256}.{_part(clip.start_s)}-{_part(clip.end_s)}.wav"
@@ -182,15 +192,15 @@ class ClipSounds:
         self.cache.put_named(name, data)
         path = self.cache.path(name)
         if path is None:
-            raise DecodeError("the sound was made but could not be kept: is the disk full?")
+            raise DecodeError("the sound was decoded but could not be stored: is the disk full?")
         return path
 
     def peaks(self, dataset_id: str, position: int) -> list[int]:
-        """The clip's outline for a thumbnail: 96 numbers, 0 to 255."""
-        clip, known, sound = self._recording(dataset_id, position)
-        found = self._outline(clip, known.sha256, sound)
-        self._measure(dataset_id, position, clip, known, sound)
-        return found
+        """The outline of the clip for a thumbnail: `PEAKS` numbers, 0 to 255."""
+        clip, facts, sound = self._recording(dataset_id, position)
+        outline = self._outline(clip, facts.sha256, sound)
+        self._measure(dataset_id, position, clip, facts, sound)
+        return outline
 
     def _outline(self, clip: Clip, sha256: str, sound: bytes | Path) -> list[int]:
         key = (sha256, clip.start_s, clip.end_s)
@@ -199,27 +209,27 @@ class ClipSounds:
                 self._peaks.move_to_end(key)
                 return self._peaks[key]
         name = f"{sha256}.{_part(clip.start_s)}-{_part(clip.end_s)}.peaks"
-        kept = self.cache.read(name)  # also of a server before this one
-        if kept is None:
-            kept = self.workers.peaks(Piece(sound, clip.start_s, clip.end_s), n=PEAKS).tobytes()
-            self.cache.put_named(name, kept)
-        found = list(kept)
+        data = self.cache.read(name)  # perhaps written by an earlier server
+        if data is None:
+            data = self.workers.peaks(Piece(sound, clip.start_s, clip.end_s), n=PEAKS).tobytes()
+            self.cache.put_named(name, data)
+        outline = list(data)
         with self._lock:
-            self._peaks[key] = found
+            self._peaks[key] = outline
             while len(self._peaks) > _KEPT_PEAKS:
                 self._peaks.popitem(last=False)
-        return found
+        return outline
 
     def spectrogram(self, dataset_id: str, position: int) -> np.ndarray:
-        """The clip's spectrogram. [shape=(110, 600), uint8]; see `DecoderPool.spectrogram`"""
-        clip, known, sound = self._recording(dataset_id, position)
-        name = f"{known.sha256}.{_part(clip.start_s)}-{_part(clip.end_s)}.spectrogram"
-        kept = self.cache.read(name)
-        if kept is None:
-            kept = self.workers.spectrogram(Piece(sound, clip.start_s, clip.end_s)).tobytes()
-            self.cache.put_named(name, kept)
-        self._measure(dataset_id, position, clip, known, sound)
-        return np.frombuffer(kept, np.uint8).reshape(110, 600)
+        """The spectrogram of the clip; see `DecoderPool.spectrogram`. [shape=(110, 600), uint8]"""
+        clip, facts, sound = self._recording(dataset_id, position)
+        name = f"{facts.sha256}.{_part(clip.start_s)}-{_part(clip.end_s)}.spectrogram"
+        data = self.cache.read(name)
+        if data is None:
+            data = self.workers.spectrogram(Piece(sound, clip.start_s, clip.end_s)).tobytes()
+            self.cache.put_named(name, data)
+        self._measure(dataset_id, position, clip, facts, sound)
+        return np.frombuffer(data, np.uint8).reshape(110, 600)
 
 
 def _start(sound: bytes | Path) -> bytes:
@@ -230,7 +240,7 @@ def _start(sound: bytes | Path) -> bytes:
 
 
 def _normalise_loudness(wav: bytes) -> bytes:
-    """16-bit WAV at one loudness: −20 dB full scale (RMS), as far as its peaks allow."""
+    """16-bit WAV at −20 dB full scale (RMS), or as loud as its peaks allow."""
     samples = np.frombuffer(wav[44:], "<i2").astype(np.float64)
     rms, peak = np.sqrt(np.mean(samples**2)) if len(samples) else 0.0, np.abs(samples).max(initial=0.0)
     if not rms:

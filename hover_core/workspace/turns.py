@@ -1,4 +1,4 @@
-"""Turns: how much of something runs at once for each key, for threads."""
+"""Turns: a bound on how many threads do something at the same time, for each key."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _PATIENCE_S: Final = 3.0
 
 
 class Turns:
-    """Bounds how much of something runs at once for each key; for threads.
+    """Bounds how many threads do something at the same time, for each key.
 
-    Who comes when all turns of its key are taken waits for `patience_s` seconds (None: until one is free). A thread
-    that has a turn does not take another of the same key.
+    If all turns of a key are in use, a thread waits up to `patience_s` seconds for one (None: as long as it takes). A
+    thread that has a turn of a key does not take a second one.
     """
 
     def __init__(self, *, patience_s: float | None = _PATIENCE_S) -> None:
@@ -28,12 +28,12 @@ class Turns:
 
     @contextmanager
     def turn(self, key: tuple[str, ...], most: int) -> Iterator[None]:
-        """Wait for one of `most` turns and have it until the block ends.
+        """Wait for one of `most` turns of a key, and hold it until the block ends.
 
         Raises
         ------
         Refused
-            All of them were taken for as long as patience lasted.
+            No turn became free within `patience_s`.
         """
         mine: set[tuple[str, ...]] = self._mine.__dict__.setdefault("keys", set())
         if key in mine:
@@ -41,7 +41,7 @@ class Turns:
             return
         with self._free:
             if not self._free.wait_for(lambda: self._running[key] < most, self.patience_s):
-                raise Refused(f"{most} of your questions are being answered: wait for one of them, then ask again")
+                raise Refused(f"{most} of your searches are running: wait for one of them, then search again")
             self._running[key] += 1
         mine.add(key)
         try:

@@ -1,4 +1,4 @@
-"""What vectors are filed under: the key of a named vectorizer, of a function of a notebook, of vectors from a file."""
+"""The keys of vectors in the store: of a registered vectorizer, of a notebook's function, of vectors from a file."""
 
 from __future__ import annotations
 
@@ -16,13 +16,26 @@ DEFAULT_VECTORIZER: Final = "profile-13x5-10-16-22050-v1"
 
 
 def vectorizer_key(vectorizer: Callable[[str], Any] | str) -> str:
-    """What vectors are filed under: a named vectorizer's key; a callable's `hover_key` if its author gives it one, else
-    its qualified name and a digest of its code, so that an edited function finds nothing old."""
+    """The key of a vectorizer's vectors in the store.
+
+    For a name, the key of that registered vectorizer. For a callable, its attribute `hover_key` if it has one, else its
+    qualified name and a digest of its code, so that an edited function gets a new key.
+
+    Raises
+    ------
+    Refused
+        There is no vectorizer of this name.
+
+    Examples
+    --------
+    >>> vectorizer_key(len)
+    'builtins.len'
+    """
     if isinstance(vectorizer, str):
         return registry.get(vectorizer).key
-    given = getattr(vectorizer, "hover_key", "")
-    if given:
-        return str(given)
+    own_key = getattr(vectorizer, "hover_key", "")
+    if own_key:
+        return str(own_key)
     inner = vectorizer
     while hasattr(inner, "__wrapped__"):
         inner = inner.__wrapped__
@@ -30,15 +43,26 @@ def vectorizer_key(vectorizer: Callable[[str], Any] | str) -> str:
     code = getattr(inner, "__code__", None)
     if code is None:
         return f"{getattr(inner, '__module__', '')}.{name}"
-    spelled = repr((code.co_code, [c for c in code.co_consts if not hasattr(c, "co_code")], code.co_names))
-    return f"{name}@{hashlib.sha256(spelled.encode()).hexdigest()[:8]}"
+    code_text = repr((code.co_code, [c for c in code.co_consts if not hasattr(c, "co_code")], code.co_names))
+    return f"{name}@{hashlib.sha256(code_text.encode()).hexdigest()[:8]}"
 
 
 PREFIX: Final = "own-"
 
 
 def key_of(name: str) -> str:
-    """The key of vectors that are called `name`."""
+    """The key of imported vectors with this name.
+
+    Raises
+    ------
+    Refused
+        The name has no letter or digit of ASCII.
+
+    Examples
+    --------
+    >>> key_of("CLAP 2023")
+    'own-clap-2023'
+    """
     slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60]
     if not slug:
         raise Refused("give the vectors a name with letters or digits, for example the model that made them")
@@ -46,12 +70,12 @@ def key_of(name: str) -> str:
 
 
 def all_brought(store: Store, dataset_id: str) -> list[str]:
-    """Keys of all vectors of a dataset that nothing here can make, the newest last."""
+    """Keys of all vectors of a dataset for which `is_imported` holds, the newest last."""
     return [key for key in vector_rows.vectorizers_used(store, dataset_id) if is_imported(store, dataset_id, key)]
 
 
 def is_imported(store: Store, dataset_id: str, key: str) -> bool:
-    """Whether vectors of this key are there that nothing here can make: from a file, or from a notebook's function."""
+    """Whether the dataset has vectors of this key from a file or a notebook's function: no registered vectorizer."""
     if key not in vector_rows.vectorizers_used(store, dataset_id):
         return False
     if key.startswith(PREFIX):

@@ -1,7 +1,7 @@
-"""Search by ear: anything that sounds is a query, examples for and against refine it, the answer is a ranking.
+"""Search by ear: a sound is the query, positive and negative examples refine it, the result is a ranking of clips.
 
-`corpus` (what is compared) → `query` (what is asked) → `ranking` (who answers); `advice` says whether to re-rank,
-`words` searches text.
+`corpus` holds the vectors to compare with, `query` turns sounds into vectors, `ranking` ranks the clips; `advice` says
+whether to re-rank, `words` searches text.
 """
 
 from hover_core.analysis.search.advice import Advice, rerank_advice

@@ -1,4 +1,4 @@
-"""Whether a re-rank by sequences would help, measured on the labels that are there."""
+"""Advice on re-ranking by sequences: how much it would help, measured on the current labels."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _MOST_ADVISERS: Final = 3_000
 
 @dataclass(frozen=True)
 class Advice:
-    """What the labels say of re-ranking: precision of the ten nearest labelled clips.
+    """The precision of search results without and with re-ranking.
 
     Attributes
     ----------
-    plain, reranked : the share of the ten nearest that have the label of the clip asked for, 0 to 1
-    asked : how many labelled clips were asked for
-    took_s : seconds
+    plain, reranked : the share of the ten nearest labelled clips that have the query's label, 0 to 1
+    asked : number of queries, each a labelled clip
+    took_s : duration of the measurement [seconds]
     """
 
     plain: float
@@ -37,41 +37,46 @@ class Advice:
 
 
 def rerank_advice(dataset: Dataset, *, sample: int = 150) -> Advice | None:
-    """Whether a re-rank by `dtw` would find more clips of one label, by leaving one labelled clip out after the other.
+    """Measure whether re-ranking by `dtw` improves search: each of `sample` labelled clips is a query for the others.
 
-    Clips of the query's own group do not answer it. None with fewer than 20 labelled clips, or one label alone.
+    Clips of the query's own group are not among its results. None if fewer than 20 clips are labelled, or all have the
+    same label.
 
     Raises
     ------
     Refused
-        There are no sequences.
+        The dataset has no sequences, or no vectors.
+    NotFound
+        No clip has a vector of the vectorizer in use.
     """
-    kept = sequences(dataset)
+    frame_sequences = sequences(dataset)
     index, _ = search_index(dataset)
     state = dataset.state()
-    begun = time.perf_counter()
-    labelled = np.intersect1d(np.flatnonzero(state.label >= 0), np.intersect1d(index.positions, kept.positions))
+    start_time = time.perf_counter()
+    positions = np.intersect1d(
+        np.flatnonzero(state.label >= 0), np.intersect1d(index.positions, frame_sequences.positions)
+    )
     draw = np.random.default_rng(0)
-    if len(labelled) > _MOST_ADVISERS:
-        labelled = np.sort(draw.permutation(labelled)[:_MOST_ADVISERS])
-    codes = state.label[labelled]
-    if len(labelled) < _LEAST_ADVISERS or len(np.unique(codes)) < 2:
+    if len(positions) > _MOST_ADVISERS:
+        positions = np.sort(draw.permutation(positions)[:_MOST_ADVISERS])
+    codes = state.label[positions]
+    if len(positions) < _LEAST_ADVISERS or len(np.unique(codes)) < 2:
         return None
-    units = index.units[index.rows_of(labelled)]
-    groups = dataset.resources.clips(dataset.id)["group_name"].to_numpy()[labelled]
+    units = index.units[index.rows_of(positions)]
+    groups = dataset.resources.clips(dataset.id)["group_name"].to_numpy()[positions]
     plain, reranked = [], []
-    for query in draw.permutation(len(labelled))[:sample]:
-        others = np.flatnonzero((groups != groups[query]) | (groups == ""))
-        others = others[others != query]
-        frames = kept.of(int(labelled[query]))
-        if len(others) < 10 or frames is None:
+    for query in draw.permutation(len(positions))[:sample]:
+        other_rows = np.flatnonzero((groups != groups[query]) | (groups == ""))
+        other_rows = other_rows[other_rows != query]
+        frames = frame_sequences.of(int(positions[query]))
+        if len(other_rows) < 10 or frames is None:
             continue
-        cosines = units[others] @ units[query]
+        cosines = units[other_rows] @ units[query]
         best = np.argsort(-cosines, kind="stable")[: dtw.CANDIDATES]
-        order = dtw.rerank(cosines[best], kept.distances(frames, labelled[others[best]]))
-        same = codes[others[best]] == codes[query]
+        order = dtw.rerank(cosines[best], frame_sequences.distances(frames, positions[other_rows[best]]))
+        same = codes[other_rows[best]] == codes[query]
         plain.append(same[:10].mean())
         reranked.append(same[order][:10].mean())
     if not plain:
         return None
-    return Advice(float(np.mean(plain)), float(np.mean(reranked)), len(plain), time.perf_counter() - begun)
+    return Advice(float(np.mean(plain)), float(np.mean(reranked)), len(plain), time.perf_counter() - start_time)

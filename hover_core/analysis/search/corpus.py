@@ -1,4 +1,4 @@
-"""What clips are compared by: the index of their vectors, and their sequences of frames."""
+"""The data that a search compares: the index of the clips' vectors, and their sequences of frames."""
 
 from __future__ import annotations
 
@@ -14,34 +14,36 @@ if TYPE_CHECKING:
 
 
 def search_index(dataset: Dataset) -> tuple[SearchIndex, str]:
-    """The index of the vectors in use, and the key of what made them.
-
-    Raises
-    ------
-    Refused, NotFound
-        Nothing is vectorized yet.
-    """
-    key = dataset.vectorizer_key
-    if not key:
-        raise Refused("no clip has a vector yet: vectorize first")
-    index, served = dataset.indexes.get(dataset.id, key)
-    if not len(index.positions):
-        raise NotFound("no clip has a vector yet: vectorize first")
-    return index, served
-
-
-def has_sequences(dataset: Dataset) -> bool:
-    """Whether somebody had the clips' sequences made, so that a search can be re-ranked."""
-    return vector_rows.version(dataset.store, dataset.id, dtw.KEY)[0] > 0
-
-
-def sequences(dataset: Dataset) -> dtw.Sequences:
-    """The clips' sequences as they are now, read once for everybody.
+    """The index of the vectors in use, and the key of their vectorizer.
 
     Raises
     ------
     Refused
-        There are none.
+        The dataset has no vectorizer yet.
+    NotFound
+        No clip has a vector yet.
+    """
+    key = dataset.vectorizer_key
+    if not key:
+        raise Refused("no clip has a vector yet: vectorize first")
+    index, index_key = dataset.indexes.get(dataset.id, key)
+    if not len(index.positions):
+        raise NotFound("no clip has a vector yet: vectorize first")
+    return index, index_key
+
+
+def has_sequences(dataset: Dataset) -> bool:
+    """Whether the dataset has sequences, so that a search can be re-ranked."""
+    return vector_rows.version(dataset.store, dataset.id, dtw.KEY)[0] > 0
+
+
+def sequences(dataset: Dataset) -> dtw.Sequences:
+    """The sequences of the clips as they are now; read once and cached.
+
+    Raises
+    ------
+    Refused
+        The dataset has none.
     """
     version = vector_rows.version(dataset.store, dataset.id, dtw.KEY)
     if not version[0]:

@@ -1,7 +1,7 @@
-"""What is searched for: a clip, a URL, a file, a stretch of a clip or a vector becomes vectors that can be compared.
+"""Queries: a clip, a URL, a file, a stretch of a clip or a vector becomes vectors that can be compared.
 
-Queries go through the same guarded fetch, limited decoder and vectorizer as the clips of the table, and a bad one is
-refused in the same words.
+Sounds of queries go through the same guarded fetcher, limited decoder and vectorizer as the clips of the table, and
+fail with the same messages.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ PLAYED_S: Final = 30.0
 
 @dataclass(frozen=True)
 class Stretch:
-    """A part of a clip, in seconds from the clip's own beginning."""
+    """A part of a clip, in seconds from the beginning of the clip."""
 
     position: int
     start_s: float
@@ -46,16 +46,16 @@ Query = int | str | bytes | Stretch | QuerySound | Floats | Sequence["int | str 
 
 @dataclass(frozen=True)
 class PreparedQuery:
-    """A query, ready to be compared.
+    """A query as vectors, ready to be compared.
 
     Attributes
     ----------
-    vectorizer : the key of what made the vectors
-    clips : positions of clips that are asked for by their own vectors [shape=(c,)]
-    vectors : raw, of everything else that was given [shape=(m, d), float32]
-    silent : positions of clips that do not answer: those asked for, and those of which a stretch was
-    frames : of each sound in `vectors` its sequence, if the dataset has sequences [shape=(frames, 12) each]
-    groups : of each of `vectors` its group; None where nobody knows
+    vectorizer : the key of the vectors
+    clips : positions of the clips in the query; their vectors are in the index [shape=(c,), int64]
+    vectors : raw vectors of the other sounds in the query [shape=(m, d), float32]
+    silent : positions of clips that are never results: those in the query, and those with a stretch in it [int64]
+    frames : the sequence of each of `vectors`, if the dataset has sequences [shape=(frames, 12) each, float32]
+    groups : the group of each of `vectors`; None if it is unknown
     """
 
     vectorizer: str
@@ -76,27 +76,29 @@ def prepare_query(dataset: Dataset, query: Query) -> PreparedQuery:
     ----------
     query
         A clip's position; a URL, which need not be in the table; the bytes of a sound file; a `Stretch` of a clip; a
-        `QuerySound`; a raw vector [shape=(d,)]; or several of the first five. Which URLs and how many at once depends
-        on who asks: see `asking`.
+        `QuerySound`; a raw vector [shape=(d,), float]; or a list of the first five. The allowed URLs, and the number of
+        queries at once, depend on the person: see `asking`.
 
     Raises
     ------
     Refused
-        Nothing is vectorized yet, the query is none of these, or too many of this person's are under way.
+        Nothing is vectorized yet, the query is none of these, or too many queries of this person are running.
     NotFound
         There is no such clip, or it has no vector.
-    FetchError, DecodeError
-        The URL, the bytes or the stretch have no sound.
+    FetchError
+        The sound of a URL or a stretch could not be fetched.
+    DecodeError
+        The sound could not be decoded.
     """
     index, key = search_index(dataset)
-    nothing, width = np.zeros(0, np.int64), index.units.shape[1]
+    no_positions, width = np.zeros(0, np.int64), index.units.shape[1]
     if isinstance(query, np.ndarray) and query.dtype.kind == "f":
         vector = np.atleast_2d(np.asarray(query, np.float32))
         if vector.shape[-1] != width or not np.isfinite(vector).all():
             raise Refused(
-                f"a vector of shape {query.shape} is no query: {width} finite numbers are wanted, as {key} gives"
+                f"a vector of shape {query.shape} is no query: {width} finite numbers are needed, as {key} gives"
             )
-        return PreparedQuery(key, nothing, vector, nothing)
+        return PreparedQuery(key, no_positions, vector, no_positions)
     single = isinstance(query, int | np.integer | str | bytes | Stretch | QuerySound)
     parts: Sequence[Any] = [query] if single else list(query)  # type: ignore[arg-type]
     if not parts:
@@ -125,57 +127,62 @@ def prepare_query(dataset: Dataset, query: Query) -> PreparedQuery:
                 silent.append(sound.silent)
         else:
             raise Refused(f"{type(part).__name__} is nothing to search by: give positions, URLs, bytes or stretches")
-    stacked = np.stack(vectors).astype(np.float32) if vectors else np.zeros((0, width), np.float32)
+    sound_vectors = np.stack(vectors).astype(np.float32) if vectors else np.zeros((0, width), np.float32)
     return PreparedQuery(
-        key, np.array(clips, np.int64), stacked, np.array(silent, np.int64), tuple(frames), tuple(groups)
+        key, np.array(clips, np.int64), sound_vectors, np.array(silent, np.int64), tuple(frames), tuple(groups)
     )
 
 
 def prepare_playable_query(dataset: Dataset, query: str | bytes | Stretch) -> tuple[PreparedQuery, bytes]:
-    """A query ready to be compared, and what it sounds like (`playable`): fetched once. Raises as `prepare_query`."""
-    _check_vectorizer(search_index(dataset)[1])  # before anything is fetched: else the answer would tell what is there
+    """A prepared query and its sound for a player (see `playable`), fetched once. Raises as `prepare_query`."""
+    _check_vectorizer(search_index(dataset)[1])  # before the fetch: the error must not depend on what is behind the URL
     with asking.turn(dataset):
         sound = sound_of(dataset, query)
         return prepare_query(dataset, sound), playable(dataset, sound)
 
 
-def with_frames(dataset: Dataset, asked: PreparedQuery, sounds: Sequence[bytes]) -> PreparedQuery:
-    """A query of before there were sequences, with those of its sounds, as files. Raises as `prepare_query`."""
-    return replace(asked, frames=tuple(_frames_of(dataset, sound_of(dataset, data)) for data in sounds))
+def with_frames(dataset: Dataset, query: PreparedQuery, sounds: Sequence[bytes]) -> PreparedQuery:
+    """`query` with the sequences of its sounds added, whose files are `sounds`. Raises as `prepare_query`.
+
+    For a query that was prepared before the dataset had sequences.
+    """
+    return replace(query, frames=tuple(_frames_of(dataset, sound_of(dataset, data)) for data in sounds))
 
 
 def vector_of_url(dataset: Dataset, url: str, key: str) -> Floats:
-    """The vector of a URL by a vectorizer of ours. [shape=(d,), float32] Raises as `prepare_query`."""
+    """The vector of a URL by a registered vectorizer. [shape=(d,), float32] Raises as `prepare_query`."""
     _check_vectorizer(key)
     with asking.turn(dataset):
         return _vector_of_sound(dataset, sound_of(dataset, url), key)
 
 
 def sound_of(dataset: Dataset, query: str | bytes | Stretch | QuerySound) -> QuerySound:
-    """Where the sound of a query lies, fetched if it is somewhere else. Raises as `prepare_query`."""
+    """The sound of a query, fetched if it is not on this machine. Raises as `prepare_query`."""
     if isinstance(query, QuerySound):
         return query
     if isinstance(query, str):
         return asking.sound_at(dataset, query)
     if isinstance(query, bytes):
         return QuerySound(Piece(_check_size(dataset, query)))
-    found = clip_at(dataset.store, dataset.id, query.position)
-    group = None if found is None else found[0].group
+    row = clip_at(dataset.store, dataset.id, query.position)
+    group = None if row is None else row[0].group
     return QuerySound(stretch_piece(dataset, query), group, query.position, asking.vague_of_clip(dataset))
 
 
 def stretch_piece(dataset: Dataset, stretch: Stretch) -> Piece:
-    """Where the sound of a stretch lies.
+    """The recording and the seconds of it that a stretch is.
 
     Raises
     ------
     Refused
-        It does not end after it begins, or lies outside of the clip.
-    NotFound, FetchError
-        There is no such clip, or its sound cannot be had.
+        The stretch does not end after it begins, or begins after the end of the clip.
+    NotFound
+        There is no such clip.
+    FetchError
+        The sound of the clip could not be fetched.
     """
-    found = clip_at(dataset.store, dataset.id, stretch.position)
-    if found is None:
+    row = clip_at(dataset.store, dataset.id, stretch.position)
+    if row is None:
         raise NotFound(f"there is no clip at position {stretch.position}")
     if not 0 <= stretch.start_s < stretch.end_s:
         raise Refused(f"a stretch from {stretch.start_s:g} s to {stretch.end_s:g} s: it must end after it begins")
@@ -198,7 +205,7 @@ def playable(dataset: Dataset, query: str | bytes | Stretch | QuerySound) -> byt
 
 
 def _vector_of_address(dataset: Dataset, url: str, key: str) -> Floats:
-    """By the notebook's own function where the dataset has one (`SupervisableAudioDataset.vector_of`), else by ours."""
+    """By the notebook's vectorizer if there is one (`SupervisableAudioDataset.vector_of`), else a registered one."""
     own = getattr(dataset, "vector_of", None)
     return own(url) if own is not None and key == dataset.vectorizer_key else vector_of_url(dataset, url, key)
 
@@ -225,8 +232,8 @@ def _check_vectorizer(key: str) -> None:
 
 
 def _why_no_vector(dataset: Dataset, position: int, key: str) -> str:
-    named = dataset.names([position])
-    name = named[position][0] if position in named else f"the clip at position {position}"
+    names = dataset.names([position])
+    name = names[position][0] if position in names else f"the clip at position {position}"
     why = next((failure.reason for failure in dataset.failures(key) if failure.position == position), "")
     return f"{name} has no vector: {why or 'vectorize first'}"
 

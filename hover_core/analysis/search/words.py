@@ -1,4 +1,4 @@
-"""Clips by the text that stands in the table, by their address or name, and by their label."""
+"""Search for text: in the columns of the table, in addresses or names of clips, and in labels."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ _MOST_TEXT: Final = 200
 def match_text(
     dataset: Dataset, text: str, *, column: str = "", regex: bool = False, exclude: bool = False
 ) -> NDArray[np.bool_]:
-    """Which clips' text matches, whatever the case. [shape=(n,)]
+    """Which clips' text matches; upper and lower case are the same. [shape=(n,), bool]
 
     Parameters
     ----------
     column
-        One of `own_texts`, or a column of the table that this person is shown; empty: any of them.
+        One of `own_texts`, or a column of the table that this person may see; empty: all of these.
     regex
-        `text` is a regular expression (RE2's, which takes no more than linear time).
+        `text` is a regular expression in the syntax of RE2, which needs linear time only.
     exclude
-        Answer those that do not match.
+        Return the clips that do not match.
 
     Raises
     ------
     Refused
-        The regular expression cannot be read, or there is no such column.
+        The text is longer than 200 characters, the regular expression cannot be read, or there is no such column.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
@@ -42,23 +42,23 @@ def match_text(
     if len(text) > _MOST_TEXT:
         raise Refused(f"the text to look for has {len(text)} characters: at most {_MOST_TEXT} are looked for")
     state = dataset.state()
-    found = np.zeros(state.size, bool)
+    matching = np.zeros(state.size, bool)
     for cells in _texts(dataset, state.label_names(), column):
         values = pa.array(cells[: state.size], pa.string())
         try:
             match = pc.match_substring_regex if regex else pc.match_substring
             hits = match(values, pattern=text, ignore_case=True)
         except pa.ArrowInvalid as error:
-            said = str(error).removeprefix("Invalid regular expression: ")
-            raise Refused(f"“{text}” is no regular expression that can be read: {said}") from error
-        found[: len(values)] |= np.asarray(hits, bool)
-    return ~found if exclude else found
+            reason = str(error).removeprefix("Invalid regular expression: ")
+            raise Refused(f"“{text}” is no regular expression that can be read: {reason}") from error
+        matching[: len(values)] |= np.asarray(hits, bool)
+    return ~matching if exclude else matching
 
 
 def own_texts(dataset: Dataset) -> list[str]:
-    """What text can be looked for in besides columns of the table: the owner's `url`, a guest's `name`, and `label`.
+    """The texts of a clip besides columns of the table: `label`, and `url` for the owner or `name` for a guest.
 
-    A blind guest is told no names, so that none can be guessed letter by letter.
+    A blind guest cannot search names, because a name could then be guessed letter by letter.
     """
     if dataset.by.role == OWNER:
         return ["url", "label"]
@@ -74,9 +74,9 @@ def _texts(dataset: Dataset, labels: NDArray[Any], column: str) -> list[list[str
     own = {name: every[name] for name in own_texts(dataset)}
     if column == "url" and column in own:
         return [own[column]()]
-    extras = dataset.clips()["extra"].tolist()  # with the columns alone that this person is shown
-    named = dict.fromkeys(name for extra in extras for name in extra)
-    if column and column not in own and column not in named:
+    extras = dataset.clips()["extra"].tolist()  # only the columns that this person may see
+    columns = dict.fromkeys(name for extra in extras for name in extra)
+    if column and column not in own and column not in columns:
         raise Refused(f"the table has no column “{column}”: choose {', '.join(own)} or one that it came with")
     cells = [texts() for name, texts in own.items() if column in ("", name)]
-    return cells + [[str(extra.get(name, "")) for extra in extras] for name in named if column in ("", name)]
+    return cells + [[str(extra.get(name, "")) for extra in extras] for name in columns if column in ("", name)]

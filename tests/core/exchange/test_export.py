@@ -170,7 +170,7 @@ def test_labels_of_some_ways_can_be_left_out(worked_on):
 
 
 def test_a_way_that_there_is_not_is_refused(worked_on):
-    with pytest.raises(Refused, match="hows has “guessed”: labels come about as heard, lasso"):
+    with pytest.raises(Refused, match="hows has “guessed”: use some of heard, lasso"):
         export_table(worked_on, hows=("guessed",))
 
 

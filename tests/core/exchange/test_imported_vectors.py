@@ -117,7 +117,7 @@ def test_more_clips_of_the_same_name_are_added_and_none_is_changed(dataset) -> N
     assert (len(plan.positions), plan.known, plan.without) == (10, 5, 10)
     with pytest.raises(TableError, match=r"row 1: .*0\.wav has another vector under “clap” already"):
         imported_vectors.import_vectors(dataset, {"ids": URLS[:1], "vectors": VECTORS[:1] + 1}, name="clap")
-    with pytest.raises(Refused, match="these have 3, and the vectors under “clap” have 6 numbers"):
+    with pytest.raises(Refused, match="these vectors have 3 numbers, and those under “clap” have 6"):
         imported_vectors.import_vectors(dataset, {"ids": URLS[20:], "vectors": VECTORS[20:, :3]}, name="clap")
 
 

@@ -141,7 +141,7 @@ def test_what_cannot_be_cut_is_named_and_costs_nothing_else(dataset: Dataset, se
     assert result.recordings == 1
     assert "web page" in reasons["page.wav"]
     assert "404" in reasons["gone.wav"]
-    assert reasons["silent.wav"] == "there is nothing but silence in it"
+    assert reasons["silent.wav"] == "there is only silence in it"
 
 
 def test_a_file_that_promises_more_than_it_holds_is_cut_as_far_as_it_goes(

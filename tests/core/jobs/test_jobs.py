@@ -159,7 +159,7 @@ def test_an_error_of_ours_ends_the_work_instead_of_a_wait_without_end(
     with SoundServer(files) as server:
         dataset = _dataset(datasets, server, list(files))
         monkeypatch.setattr(
-            local_engine.LocalEngine, "_hear", lambda *_: (_ for _ in ()).throw(RuntimeError("a mistake"))
+            local_engine.LocalEngine, "_vectorize", lambda *_: (_ for _ in ()).throw(RuntimeError("a mistake"))
         )
 
         with pytest.raises(RuntimeError, match="a mistake"):

@@ -325,7 +325,7 @@ def test_a_person_asks_a_few_questions_at_once_and_keeps_nobody_else_from_asking
             for _ in asked:
                 assert there.acquire(timeout=30)
             for more in (slow, server.url("/1.wav"), mine, Stretch(1, 0.0, 0.3)):
-                with pytest.raises(Refused, match="3 of your questions are being answered: wait for one of them"):
+                with pytest.raises(Refused, match="3 of your searches are running: wait for one of them"):
                     prepare_playable_query(theirs(dataset), more)
             others = [prepare_playable_query(theirs(dataset, "Ben"), mine)[0], prepare_playable_query(dataset, mine)[0]]
             by_clip = prepare_query(theirs(dataset), 1)  # what nothing is fetched or decoded for needs no turn
@@ -351,7 +351,7 @@ def test_the_owner_asks_more_at_once(world, monkeypatch, who, most):
     with ThreadPoolExecutor(most) as pool:
         asked = [pool.submit(question) for _ in range(most)]
         there.wait(30)
-        with pytest.raises(Refused, match=f"{most} of your questions"), asking.turn(dataset):
+        with pytest.raises(Refused, match=f"{most} of your searches"), asking.turn(dataset):
             pass
         go.set()
         assert [one.result(30) for one in asked] == [True] * most

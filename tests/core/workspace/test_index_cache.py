@@ -74,7 +74,7 @@ def test_a_large_index_serves_while_the_next_is_built(dataset, monkeypatch):
     meanwhile = kept.get(dataset.id, KEY)
     was_building = kept.is_building(dataset.id)
     go.set()
-    kept._place(dataset.id).building.join(20)
+    kept._slot(dataset.id).building.join(20)
 
     assert meanwhile == (old, KEY)
     assert was_building
@@ -97,7 +97,7 @@ def test_the_old_vectors_serve_while_an_index_of_other_vectors_is_built(dataset,
 
     assert find(dataset, 0).positions.tolist() == expected
     go.set()
-    dataset.indexes._place(dataset.id).building.join(20)
+    dataset.indexes._slot(dataset.id).building.join(20)
     assert find(dataset, 0).positions.tolist() == [1]
 
 
@@ -113,7 +113,7 @@ def test_an_index_that_cannot_be_built_again_leaves_the_old_one(dataset, monkeyp
     monkeypatch.setattr(index_cache, "SearchIndex", fails)
     add(dataset, [3], seed=1)
     kept.get(dataset.id, KEY)
-    kept._place(dataset.id).building.join(20)
+    kept._slot(dataset.id).building.join(20)
 
     assert kept.get(dataset.id, KEY)[0] is old
     assert "could not be built again" in caplog.text
@@ -122,9 +122,9 @@ def test_an_index_that_cannot_be_built_again_leaves_the_old_one(dataset, monkeyp
 def test_only_the_datasets_asked_for_last_are_kept(datasets):
     made = [datasets.new(f"n{number}") for number in range(6)]
     for dataset in made:
-        datasets.indexes._place(dataset.id)
+        datasets.indexes._slot(dataset.id)
 
-    assert list(datasets.indexes._places) == [dataset.id for dataset in made[2:]]
+    assert list(datasets.indexes._slots) == [dataset.id for dataset in made[2:]]
 
 
 def test_how_long_it_took_is_known(dataset):
