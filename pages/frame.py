@@ -1,4 +1,4 @@
-"""The frame of every page: who is here, which pages they may open, which dataset is open."""
+"""The frame of every page: checks who is signed in, offers their pages, and shows which dataset is open."""
 
 import gc
 from pathlib import Path
@@ -25,7 +25,7 @@ st.set_page_config(page_title="Hover", page_icon=str(ICON), layout="wide")
 
 
 def main() -> None:
-    """Let a person in, offer their pages, run the one they chose."""
+    """Show the lock, or the person's pages and the page they chose."""
     who = identity.current()
     if who is None:
         _show_lock()
@@ -43,7 +43,7 @@ def main() -> None:
 
 
 def _pages(current: Dataset | None, *, owner: bool) -> list[StreamlitPage]:
-    """The steps in the order of the work, each with its state."""
+    """The pages in the order of the work, each with its progress in the title."""
     size = labelled = subsets = 0
     if current is not None:
         state = current.state()
@@ -65,26 +65,26 @@ def _pages(current: Dataset | None, *, owner: bool) -> list[StreamlitPage]:
 
 
 def _page(path: str, title: str, icon: str, *, first: bool = False) -> StreamlitPage:
-    # a default page is served at the root alone, yet reserves its own name: it gets one that nobody uses
+    # the default page is served at the root only, but still reserves its url_path: give it one that nobody uses
     name = "first" if first else Path(path).stem
     return st.Page(path, title=title, icon=f":material/{icon}:", url_path=name, default=first)
 
 
 def _alias(name: str) -> StreamlitPage:
-    """The first page under its own name: it leads to the root."""
+    """The first page under its own name, which redirects to the root."""
     return st.Page(_empty_page, title="Hover", url_path=name, visibility="hidden")
 
 
 def _map_title(current: Dataset | None) -> str:
-    """With the share of the clips that lie on the map."""
-    standing = maps.main_map(current) if current is not None else None
-    if current is None or standing is None:
+    """The title of Map, with the share of clips that are on the map."""
+    embedding = maps.main_map(current) if current is not None else None
+    if current is None or embedding is None:
         return "Map"
-    return f"Map {min(100, 100 * standing.clips // max(1, current.row.size))} %"
+    return f"Map {min(100, 100 * embedding.clips // max(1, current.row.size))} %"
 
 
 def _share_title(current: Dataset | None) -> str:
-    """With the number of those who came by an invite."""
+    """The title of Share, with the number of people who signed in by an invite."""
     count = members.people(current.store, current.id) if current is not None else 0
     return f"Share {'1 person' if count == 1 else f'{count:,} people'}" if count else "Share"
 
@@ -103,7 +103,7 @@ def _header(current: Dataset | None, *, owner: bool, name: str) -> None:
         if identity.by_cookie():
             who += f" · [leave]({session.root()}leave)"
         st.caption(who, width="content")
-    sentence = st.session_state.pop("frame.said", "")
+    sentence = st.session_state.pop("frame.toast", "")
     if sentence:
         st.toast(sentence, icon=":material/archive:")
 
@@ -112,7 +112,7 @@ def _dataset_menu(current: Dataset | None) -> None:
     archived = [row for row in session.datasets().rows(archived=True) if row.archived]
     if current is None and not archived:
         return
-    # another dataset, or another name, is another menu: what was done in this one closes it
+    # another dataset or another name makes a new menu, so an action in the old one closes it
     menu = f"frame.menu.{current.id}.{current.name}" if current else "frame.menu"
     with st.popover(plain(current.name) if current else "Datasets", icon=":material/dataset:", key=menu):
         if current is not None:
@@ -121,7 +121,10 @@ def _dataset_menu(current: Dataset | None) -> None:
             if st.button("New dataset", icon=":material/add:", key="frame.new"):
                 _new_dataset()
             if current is not None and st.button(
-                "Archive", icon=":material/archive:", key="frame.archive", help="Put it away; nothing is deleted."
+                "Archive",
+                icon=":material/archive:",
+                key="frame.archive",
+                help="Put this dataset away. Nothing is deleted.",
             ):
                 _archive(current)
         if archived:
@@ -130,17 +133,17 @@ def _dataset_menu(current: Dataset | None) -> None:
 
 def _open_and_rename(current: Dataset) -> None:
     names = {row.id: row.name for row in session.datasets().rows()}
-    chosen = st.selectbox(
+    dataset_id = st.selectbox(
         "Open",
         list(names),
         index=list(names).index(current.id),
         format_func=lambda row_id: names[row_id],
         key=f"frame.open.{current.id}",
     )
-    if chosen != current.id:
-        session.open_dataset(chosen)
+    if dataset_id != current.id:
+        session.open_dataset(dataset_id)
         st.rerun()
-    # a box for each name: one that was filled before somebody else renamed would name it back
+    # a new box for each name: an old one would undo a rename by somebody else
     box = f"frame.name.{current.id}.{current.name}"
     st.text_input("Name", value=current.name, key=box, on_change=_rename, args=(current.id, box))
 
@@ -149,31 +152,31 @@ def _archive(current: Dataset) -> None:
     current.archive()
     st.session_state.pop("session.dataset", None)
     st.query_params.clear()
-    _say_next(f"“{plain(current.name)}” is in the archive. The menu of datasets, here at the top, takes it out again.")
+    _say_next(f"“{plain(current.name)}” is in the archive. Open the dataset menu at the top to take it out.")
     st.rerun()
 
 
 def _take_out(archived: dict[str, str]) -> None:
-    back = st.selectbox(
+    dataset_id = st.selectbox(
         "Take out of the archive",
         [None, *archived],
         format_func=lambda row_id: "–" if row_id is None else archived[row_id],
         key="frame.unarchive",
     )
-    if back:
-        session.datasets().open(back).archive(archived=False)
-        session.open_dataset(back)
-        _say_next(f"“{plain(archived[back])}” is out of the archive.")
+    if dataset_id:
+        session.datasets().open(dataset_id).archive(archived=False)
+        session.open_dataset(dataset_id)
+        _say_next(f"“{plain(archived[dataset_id])}” is out of the archive.")
         st.rerun()
 
 
 def _say_next(sentence: str) -> None:
-    """Say it in the next run: a toast of this one would go with it."""
-    st.session_state["frame.said"] = sentence
+    """Show a toast in the next run: a toast of this run would disappear with it."""
+    st.session_state["frame.toast"] = sentence
 
 
 def _rename(dataset_id: str, box: str) -> None:
-    """Take over the name that was written into the box of the menu, if there is one."""
+    """Rename the dataset to the text in the menu's box, unless it is empty."""
     name = st.session_state[box].strip()
     dataset = session.still(dataset_id)
     if name and dataset is not None:
@@ -182,14 +185,14 @@ def _rename(dataset_id: str, box: str) -> None:
 
 
 def _new_dataset() -> None:
-    taken = {row.name for row in session.datasets().rows(archived=True)}
-    number = next(n for n in range(1, len(taken) + 2) if f"Dataset {n}" not in taken)
+    names = {row.name for row in session.datasets().rows(archived=True)}
+    number = next(n for n in range(1, len(names) + 2) if f"Dataset {n}" not in names)
     session.open_dataset(session.datasets().new(f"Dataset {number}", by=session.person()).id)
     st.rerun()
 
 
 def _show_lock() -> None:
-    """Nobody is here: the lock of a tab that was open when its invite ended, and of Community Cloud."""
+    """The lock, for a tab that was open when its invite ended, and on Community Cloud."""
     # every address shows the lock, so that a link to a page still leads there after signing in
     paths = ["upload", "split", "vectorize", "label", "share", "export"]
     rooms = [st.Page(_empty_page, title="Sign in", url_path=path) for path in paths]
@@ -199,14 +202,14 @@ def _show_lock() -> None:
     st.title("Your invite has ended" if ended else "This app is locked")
     if ended and not token:
         st.markdown(
-            "It was revoked, or it has expired; what you labelled stays. Ask the owner for a new link, "
-            f"or [leave]({session.root()}leave): then this browser forgets who you were."
+            "It was revoked or has expired. Your labels stay. Ask the owner for a new link, "
+            f"or [leave]({session.root()}leave): this browser then forgets who you were."
         )
         return
     if not token:
         st.markdown(
-            "Open the link that the server printed on its console when it started, or the invite that you were sent. "
-            "Operators: `HOVER_OWNER_TOKEN` sets the owner's token."
+            "Open your invite link, or the owner's link, which the server printed on its console when it started. "
+            "Operators: set the owner's token with `HOVER_OWNER_TOKEN`."
         )
         return
     name = join_form(token, key="frame.join")
@@ -222,13 +225,15 @@ def _show_lock() -> None:
 
 
 def _empty_page() -> None:
-    """A page that is never run: the frame says or goes elsewhere."""
+    """A page that never runs: the frame shows the lock, or switches to another page."""
 
 
 @st.cache_resource
 def _settle() -> bool:
-    """Once in a process, when everything is imported: Streamlit collects all garbage after every run, and what is
-    frozen is not looked at again (CPU of one interaction 79 → 11 ms)."""
+    """Freeze the imported modules for the garbage collector, once in a process.
+
+    Streamlit collects all garbage after every run, and skips frozen objects (CPU of one interaction 79 → 11 ms).
+    """
     gc.collect()
     gc.freeze()
     return True

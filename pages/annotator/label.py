@@ -1,4 +1,4 @@
-"""Label: lasso a cloud, hear whether it is pure, label all of it at once."""
+"""The Label page: lasso a cloud of clips, listen to check that it is pure, label all of it at once."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from pages.components.classic_map import classic_map
 from pages.components.clip_list import ClipAction, clip_list
 from pages.components.clip_map import (
     FocusMoved,
+    Gesture,
     KeyCommand,
     LabelButton,
-    Said,
     SelectionMade,
     SelectionUpdate,
     clip_map,
@@ -40,7 +40,7 @@ LIST_ROWS = 10
 
 
 def main() -> None:
-    """The map beside what is selected on it; on a narrow window under it."""
+    """Draw the map, and beside it the panel; in a narrow window the panel is below."""
     dataset = session.needs(embedding=True)
     states: dict[str, LabellingState] = st.session_state.setdefault("label.states", {})
     _work(states.setdefault(dataset.id, LabellingState(dataset.id)))
@@ -52,7 +52,7 @@ def _work(labelling: LabellingState) -> None:
     if dataset is None:
         st.rerun()
     if labelling.stale and not labelling.message:
-        # others have labelled: the run of the whole page shows it, here and in the frame
+        # others have labelled: run the whole page, so that the counts in the frame are current too
         labelling.stale = False
         st.rerun()
     labelling.classic = bool(st.session_state.get("label.classic"))
@@ -62,9 +62,9 @@ def _work(labelling: LabellingState) -> None:
         _map(dataset, labelling)
     with right:
         _panel(dataset, labelling)
-    if labelling.stale:  # what is written is on the map already; now the counts in the frame follow
+    if labelling.stale:  # the map is up to date; now the counts in the frame follow
         labelling.stale = False
-        st.rerun()  # whose run says it: a toast of this one would go with it
+        st.rerun()  # the next run shows the message: a toast of this run would disappear with it
     if labelling.message:
         st.toast(labelling.message, icon=":material/check:")
         labelling.message = ""
@@ -76,8 +76,8 @@ def _work(labelling: LabellingState) -> None:
 def _map(dataset: Dataset, labelling: LabellingState) -> None:
     embedding = _draw_map_choice(dataset, labelling)
     if labelling.classic:
-        labelling.selection.passes = None  # it has no filters
-        _obey(
+        labelling.selection.passes = None  # the classic map has no filters
+        _handle(
             labelling, classic_map(dataset, embedding, key="label.classic_map", selected=labelling.selection.positions)
         )
         return
@@ -87,7 +87,7 @@ def _map(dataset: Dataset, labelling: LabellingState) -> None:
         dataset,
         embedding,
         key=_map_key(labelling),
-        on_said=partial(_take_gestures, labelling),
+        on_gesture=partial(_take_gestures, labelling),
         height=None,
         select=_selection_update(selection),
         count=len(selection.unfiltered),
@@ -102,37 +102,37 @@ def _map(dataset: Dataset, labelling: LabellingState) -> None:
 
 
 def _selection_update(selection: Selection) -> SelectionUpdate | None:
-    """The selection that the map has to take over."""
+    """The selection that the map must take over, or None."""
     if not selection.imposed:
         return None
     return SelectionUpdate(selection.imposed, selection.unfiltered, selection.positions, selection.imposed_how)
 
 
-def _offer(dataset: Dataset, chosen: str) -> LabelButton | None:
-    """What the button under the labels does."""
-    if not chosen:
+def _offer(dataset: Dataset, label: str) -> LabelButton | None:
+    """The label that the button under the labels gives, or None."""
+    if not label:
         return None
     names = dataset.state().names
-    code = names.index(chosen) if chosen in names else len(names)
-    return LabelButton(code, chosen, colour(code), by="st-key-label-apply")
+    code = names.index(label) if label in names else len(names)
+    return LabelButton(code, label, colour(code), by="st-key-label-apply")
 
 
 def _map_key(labelling: LabellingState) -> str:
-    """An element for each dataset: what was said on one map is never heard on another."""
+    """One element for each dataset, so that a message of one map never reaches another."""
     return f"label.map.{labelling.dataset_id}"
 
 
 def _draw_map_choice(dataset: Dataset, labelling: LabellingState) -> Embedding:
-    """The map that is looked at, with the way to it above where there are parts."""
+    """The current map. Draws the path to it above, if it is a part of another map."""
     maps = labelling.trail.maps(dataset)
-    assert maps  # needs(embedding=True) has looked
+    assert maps  # needs(embedding=True) has checked this
     if len(maps) > 1:
         _breadcrumbs(labelling, ["Whole map", *(count_of(part.clips, "clip") for part in maps[1:])])
     return maps[labelling.trail.depth]
 
 
 def _breadcrumbs(labelling: LabellingState, names: list[str]) -> None:
-    """Each map on the way is a button that goes there, also down again; the one that is looked at is none."""
+    """A button for each map of the path, also for those below the current map, which is plain text."""
     with st.container(horizontal=True, vertical_alignment="center", gap="xxsmall"):
         for depth, name in enumerate(names):
             if depth:
@@ -151,17 +151,17 @@ def _breadcrumbs(labelling: LabellingState, names: list[str]) -> None:
 
 
 def _take_gestures(labelling: LabellingState) -> None:
-    """Do what came up from the map: before the run, because a run that another overtakes may never get to it."""
+    """Apply the gestures on the map. This is a callback, because a run that another run replaces may never get here."""
     dataset = labelling.dataset()
     if dataset is None:
         return
     try:
-        _obey(labelling, gestures(_map_key(labelling), dataset.state().size))
+        _handle(labelling, gestures(_map_key(labelling), dataset.state().size))
     except HoverError as error:
         labelling.problem = plain(str(error))
 
 
-def _obey(labelling: LabellingState, acts: Iterable[Said]) -> None:
+def _handle(labelling: LabellingState, acts: Iterable[Gesture]) -> None:
     for act in acts:
         if isinstance(act, SelectionMade):
             _take_over(labelling, act)
@@ -174,11 +174,11 @@ def _obey(labelling: LabellingState, acts: Iterable[Said]) -> None:
 def _take_over(labelling: LabellingState, act: SelectionMade) -> None:
     labelling.selection.take_over(act)
     if act.how != "filter" and len(act.positions):
-        hits_panel.show_selected(labelling)  # the hits stay on the map, a click away in the panel
+        hits_panel.show_selected(labelling)  # the hits stay on the map; the panel has a control that shows them again
 
 
 def _command(labelling: LabellingState, command: KeyCommand) -> None:
-    """A key that was pressed on the map."""
+    """Carry out a key that was pressed on the map."""
     dataset = labelling.dataset()
     name = label_given(dataset.state().names, command.index) if dataset is not None else ""
     if command.kind == "label" and name:
@@ -188,7 +188,7 @@ def _command(labelling: LabellingState, command: KeyCommand) -> None:
         if labelling.label:
             actions.apply(labelling, labelling.label)
         else:
-            labelling.problem = "Choose a label first: then Enter gives it, and `l` paints with it."
+            labelling.problem = "Choose a label first. Then Enter gives it to the selection, and `l` paints with it."
     elif command.kind == "clear labels":
         actions.clear_labels(labelling)
     elif command.kind == "undo":
@@ -209,30 +209,30 @@ def _command(labelling: LabellingState, command: KeyCommand) -> None:
 
 @st.fragment(run_every=0.5)
 def _part_under_way(labelling: LabellingState) -> None:
-    """How far the map of a part is; when it stands, it is shown."""
+    """Draw the progress of the map of a part, and open that map when it is done."""
     dataset = labelling.dataset()
     if dataset is None:
         st.rerun()
     job = queue.tend(dataset)
     if job is None or job.id != labelling.trail.job_id or not job.running:
         if job is not None and job.id == labelling.trail.job_id and job.state == "done":
-            labelling.trail.enter(next(found for found in dataset.embeddings() if "parent" in found.settings))
+            labelling.trail.enter(next(row for row in dataset.embeddings() if "parent" in row.settings))
         elif job is not None:
             why = str(job.progress.get("message") or job.state)
-            if dataset.by.role != OWNER:  # it may name addresses
+            if dataset.by.role != OWNER:  # the message may contain addresses
                 why = "the owner of this dataset can see why"
             labelling.problem = f"The map was not drawn: {plain(why)}"
         labelling.trail.job_id = None
         st.rerun()
     done, total = job.progress.get("done", 0), job.progress.get("total", 0)
-    st.progress(done / total if total else 0.0, "Drawing a map of just these clips …")
+    st.progress(done / total if total else 0.0, "Drawing a map of these clips …")
 
 
 # the panel ------------------------------------------------------------------------------------------------------------
 
 
 def _panel(dataset: Dataset, labelling: LabellingState) -> None:
-    problems = st.container()  # a place of its own: what comes and goes there moves nothing else
+    problems = st.container()  # its own container: messages that come and go do not move other elements
     if labelling.problem:
         problems.error(labelling.problem)
         labelling.problem = ""
@@ -242,16 +242,16 @@ def _panel(dataset: Dataset, labelling: LabellingState) -> None:
     with problems:
         ask_menu.explain_no_answer(labelling)
     if not len(labelling.selection) and labelling.search is None:
-        hear = "Click a point to pick it: its sound is then in this panel."
+        hint = "Click a point to select it; then play its sound in this panel."
         if not labelling.classic:
-            hear = "Rest the mouse on a point to hear it; click a point to pick it."
-        st.caption(f"Draw around a cloud of points. {hear}")
+            hint = "Rest the mouse on a point to hear it; click a point to select it."
+        st.caption(f"Draw around a cloud of points. {hint}")
     _label_bar(dataset, labelling)
     if labelling.trail.job_id is not None:
         _part_under_way(labelling)
     if hits_panel.is_shown(labelling):
         _act(labelling, hits_panel.search_panel(dataset, labelling))
-        _draw_focus(dataset, labelling)  # below the hits, which have players of their own: a row of them is in sight
+        _draw_focus(dataset, labelling)  # below the hits, so that they stay in sight; they have their own players
     else:
         _draw_focus(dataset, labelling)
         if len(labelling.selection):
@@ -260,7 +260,7 @@ def _panel(dataset: Dataset, labelling: LabellingState) -> None:
         st.toggle(
             "Classic map",
             key="label.classic",
-            help="A plain Plotly chart, slower and silent, for browsers in which the map stays empty.",
+            help="A plain Plotly chart for browsers in which the map stays empty. It is slower and plays no sound.",
         )
         labelling.grow_by = int(
             st.number_input(
@@ -275,8 +275,8 @@ def _panel(dataset: Dataset, labelling: LabellingState) -> None:
         labelling.near_duplicates = st.toggle(
             "Label near-duplicates too",
             key="label.near_duplicates",
-            help="Clips that are the same sound as one that you label get the label as well, in the same step. "
-            "They are found on the Split page.",
+            help="Clips with the same sound as a clip that you label get the label as well, in the same step. "
+            "The Split page finds them.",
         )
 
 
@@ -293,11 +293,11 @@ def _count(dataset: Dataset, labelling: LabellingState) -> None:
 
 
 def _label_bar(dataset: Dataset, labelling: LabellingState) -> None:
-    """Known labels with their colours and keys, or a new one; one button that says in full what it will do."""
+    """Draw the labels with their colours and keys, a box for a new label, and the button that labels the selection."""
     other = f"label.other.{dataset.id}"
-    picked = label_bar(dataset, labelling.label, key="label.bar", keys=not labelling.classic)
-    if picked:
-        labelling.label = picked
+    clicked = label_bar(dataset, labelling.label, key="label.bar", keys=not labelling.classic)
+    if clicked:
+        labelling.label = clicked
         st.session_state[other] = None
         st.rerun(scope="fragment")
 
@@ -309,7 +309,7 @@ def _label_bar(dataset: Dataset, labelling: LabellingState) -> None:
         sorted(dataset.state().names),
         index=None,
         accept_new_options=True,
-        placeholder="find a label, or name a new one …",
+        placeholder="find a label, or enter a new one …",
         key=other,
         label_visibility="collapsed",
         on_change=take_other,
@@ -324,7 +324,7 @@ def _label_bar(dataset: Dataset, labelling: LabellingState) -> None:
             icon=":material/label:",
             key="label.apply",
             disabled=not ready,
-            help=None if ready else "Select clips on the map, and choose a label.",
+            help=None if ready else "Select clips on the map and choose a label.",
             on_click=actions.apply,
             args=(labelling, label),
             width="stretch",
@@ -333,7 +333,7 @@ def _label_bar(dataset: Dataset, labelling: LabellingState) -> None:
             _with_key(labelling, "Undo", "u"),
             icon=":material/undo:",
             key="label.undo",
-            help=f"Take back: {plain(labelling.history[-1][1])}" if labelling.history else "Take back your last action",
+            help=f"Undo: {plain(labelling.history[-1][1])}" if labelling.history else "Undo your last action",
             on_click=actions.undo,
             args=(labelling,),
         )
@@ -342,7 +342,7 @@ def _label_bar(dataset: Dataset, labelling: LabellingState) -> None:
 
 
 def _more(dataset: Dataset, labelling: LabellingState) -> None:
-    """What else can be done with a selection, in one row."""
+    """Draw the other buttons for a selection, in one row."""
     state = dataset.state()
     labelled = state.label[labelling.selection.positions] >= 0
     ready = int((labelled & (state.subset[labelling.selection.positions] == 0)).sum())
@@ -351,7 +351,7 @@ def _more(dataset: Dataset, labelling: LabellingState) -> None:
             _with_key(labelling, "Grow", "g"),
             icon=":material/zoom_out_map:",
             key="label.grow",
-            help=f"Add the {labelling.grow_by} clips nearest to what is selected.",
+            help=f"Add the {labelling.grow_by} clips nearest to the selection.",
             on_click=actions.grow,
             args=(labelling,),
         )
@@ -359,7 +359,7 @@ def _more(dataset: Dataset, labelling: LabellingState) -> None:
             _with_key(labelling, "Map only these", "m"),
             icon=":material/scatter_plot:",
             key="label.part",
-            help="Draw a map of just these clips, where one big cloud hides several.",
+            help="Draw a map of these clips only. It can show several clouds where this map has one.",
             on_click=actions.map_only,
             args=(labelling,),
             disabled=len(labelling.selection) < queue.PART_AT_LEAST or labelling.trail.job_id is not None,
@@ -376,14 +376,14 @@ def _more(dataset: Dataset, labelling: LabellingState) -> None:
                 _with_key(labelling, "Unlabel", "0"),
                 icon=":material/label_off:",
                 key="label.clear",
-                help=f"Take the label of {count_of(int(labelled.sum()), 'clip')} away, in one step.",
+                help=f"Remove the label of {count_of(int(labelled.sum()), 'clip')} in one step.",
                 on_click=actions.clear_labels,
                 args=(labelling,),
             )
 
 
 def _with_key(labelling: LabellingState, words: str, key: str) -> str:
-    """A button's words with the key that does the same; the classic map has none."""
+    """A button's text with its key on the map. The classic map has no keys."""
     return words if labelling.classic else f"{words} :gray-badge[{key}]"
 
 
@@ -402,7 +402,7 @@ def _list(dataset: Dataset, labelling: LabellingState) -> None:
     key = f"label.page.{selection.turn}"
     page = min(int(st.session_state.get(key, 1)), pages)
     if focus is not None and st.session_state.get("label.at") != (selection.turn, focus):
-        # a clip that came into focus elsewhere is looked for: the list turns to its page
+        # another element has moved the focus: turn the list to the page of that clip
         st.session_state["label.at"] = (selection.turn, focus)
         at = int(np.searchsorted(selection.positions, focus))
         if at < len(selection) and selection.positions[at] == focus:
@@ -416,7 +416,7 @@ def _list(dataset: Dataset, labelling: LabellingState) -> None:
 
 
 def _act(labelling: LabellingState, act: ClipAction | None) -> None:
-    """Do what was asked of one clip in a list."""
+    """Carry out an action on one clip of a list."""
     if act is None:
         return
     if act.kind == "label":

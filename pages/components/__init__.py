@@ -1,1 +1,1 @@
-"""Drawn on more than one page."""
+"""Elements and texts that more than one page draws."""

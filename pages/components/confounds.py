@@ -1,4 +1,4 @@
-"""Confounds on Map: what the map is made of, in one sentence, and the button that mends it."""
+"""Confounds on Map: a sentence on how groups and labels shape the map, and a button that removes or restores groups."""
 
 from __future__ import annotations
 
@@ -12,76 +12,90 @@ from hover_core.workspace.dataset import Dataset
 from pages.components import session
 from pages.components.text import plain
 
-_WORTH = 0.02  # a smaller difference than this is nobody's reason to draw a map again
-_MUCH = 0.3
+_WORTH = 0.02  # a smaller difference is no reason to draw a map again
+_MUCH = 0.3  # of a map explained by groups: worth removing them, even if the effect on labels is not known
 
 
 def confounds(dataset: Dataset, embedding: Embedding, *, busy: bool) -> None:
-    """Say how much of a map its groups and its labels explain, and offer what would help; `busy`: a job is running."""
-    seen = look(dataset, embedding)
+    """Show how strongly groups and labels shape a map, with a button for what would help.
+
+    Parameters
+    ----------
+    busy
+        A job is running: the button is disabled.
+    """
+    shares = look(dataset, embedding)
     group = plain(str(dataset.row.settings.get("group_column") or "group"))
-    taken_out = corpus.is_per_group(dataset.store, dataset.id) and seen.group is not None
-    advice, act = _advice(seen, group, taken_out=taken_out)
+    removed = corpus.is_per_group(dataset.store, dataset.id) and shares.group is not None
+    advice, act = _advice(shares, group, removed=removed)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(
-            f":material/blur_on: {_sentence(seen, group)} {advice}", help=_figures(seen, group), width="stretch"
+            f":material/blur_on: {_sentence(shares, group)} {advice}", help=_figures(shares, group), width="stretch"
         )
         if act and st.button(act, icon=":material/healing:", key="vectorize.mend", disabled=busy):
             with session.errors_shown():
-                queue.mend(dataset, embedding, per_group=not taken_out)
+                queue.mend(dataset, embedding, per_group=not removed)
                 st.rerun()
 
 
-def _sentence(seen: Confounds, group: str) -> str:
-    if seen.group and seen.label:
-        return f"Chance set aside, this map is **{_percent(seen.group)} {group}** and **{_percent(seen.label)} label**."
-    if seen.group:
+def _sentence(shares: Confounds, group: str) -> str:
+    if shares.group and shares.label:
+        difference = _percent(shares.group) - _percent(shares.label)
+        than = "as much as" if difference == 0 else "more than" if difference > 0 else "less than"
         return (
-            f"Chance set aside, this map is **{_percent(seen.group)} {group}**; label some clips to see how much label."
+            f"Clips lie near others of the same {group} (**{_percent(shares.group)} %**) {than} near others with the "
+            f"same label (**{_percent(shares.label)} %**)."
         )
-    if seen.label:
+    if shares.group:
         return (
-            f"Chance set aside, this map is **{_percent(seen.label)} label**; choose a group column on Split to see "
-            "how much of it is a speaker or a recording."
+            f"Clips lie near others of the same {group} (**{_percent(shares.group)} %**). Label some clips to compare "
+            "this with the labels."
         )
-    return "What this map is made of shows once some clips have labels, or a group column is chosen on Split."
+    if shares.label:
+        return (
+            f"Clips lie near others with the same label (**{_percent(shares.label)} %**). Choose a group column on "
+            "Split to compare this with speakers or recordings."
+        )
+    return "Label some clips, or choose a group column on Split, to see which clips lie together on this map."
 
 
-def _advice(seen: Confounds, group: str, *, taken_out: bool) -> tuple[str, str]:
-    """What to do about it, and the words on the button for it (empty: none)."""
-    if seen.group is None:
+def _advice(shares: Confounds, group: str, *, removed: bool) -> tuple[str, str]:
+    """A sentence of advice, and the text of the button that follows it (empty for no button)."""
+    if shares.group is None:
         return "", ""
-    there = f"What each {group} has in common is taken out of map and search." if taken_out else ""
-    if taken_out and not seen.per_group:
-        there += " This map was drawn before that."
-    take, put_back = f"Take the {group} out and redraw", f"Put the {group} back and redraw"
-    if seen.nested:
-        if taken_out:
-            return f"{there} But here a {group} has only one label, which went with it.", put_back
-        return f"Here a {group} has only one label: to take the {group} out would take the label out too.", ""
-    if seen.across is None:
-        if taken_out:
-            return there, put_back
-        return "", take if seen.group.explained > _MUCH else ""
-    now, then = (f"{100 * share:.0f} %" for share in seen.across)
-    better = seen.across[1] > seen.across[0] + _WORTH
-    whose = f"the nearest clips of another {group} have the same label {now} of the time"
-    if taken_out:
-        return f"{there} So {whose}, and {then} with it.", put_back if better else ""
+    state = f"Map and search leave out {group} differences." if removed else ""
+    if removed and not shares.per_group:
+        state += " This map is older and still has them."
+    remove, restore = f"Remove {group} differences and redraw", f"Restore {group} differences and redraw"
+    if shares.nested:
+        if removed:
+            return f"{state} But each {group} has only one label, so label differences are left out too.", restore
+        return f"Each {group} has only one label: without {group} differences, label differences would be gone too.", ""
+    if shares.across is None:
+        if removed:
+            return state, restore
+        return "", remove if shares.group.explained > _MUCH else ""
+    now, then = (f"{100 * share:.0f} %" for share in shares.across)
+    better = shares.across[1] > shares.across[0] + _WORTH
+    agreement = f"{now} of the nearest clips of another {group} have the same label"
+    if removed:
+        return f"{state} Now {agreement}; with the differences restored, {then}.", restore if better else ""
     if better:
-        return f"Now {whose}; with what each {group} has in common taken out it would be {then}.", take
-    return f"To take the {group} out would not help: {whose}, and {then} without.", ""
+        return f"Now {agreement}; without {group} differences, {then} would.", remove
+    return f"Removing {group} differences would not help: {agreement}; without them, {then} would.", ""
 
 
-def _figures(seen: Confounds, group: str) -> str | None:
+def _figures(shares: Confounds, group: str) -> str | None:
     parts = [
-        f"of the {share.neighbours} nearest to a clip {share.agree:.0%} {what}, "
-        f"{share.chance:.0%} by chance ({share.clips:,} clips looked at)"
-        for share, what in ((seen.group, f"are of its own {group}"), (seen.label, "have its label"))
+        f"of the {share.neighbours} clips nearest to a clip, {share.agree:.0%} {words}; by chance {share.chance:.0%} "
+        f"would (measured on {share.clips:,} clips)."
+        for share, words in ((shares.group, f"are of its {group}"), (shares.label, "have its label"))
         if share
     ]
-    return "On the map, " + "; ".join(parts) + "." if parts else None
+    scale = "0 % means by chance, 100 % means nothing else nearby."
+    return f"{scale} On the map, {' And '.join(parts)}" if parts else None
 
 
-def _percent(share: Share) -> str:
-    return f"{max(0, round(100 * share.explained))} %"
+def _percent(share: Share) -> int:
+    """How far neighbours agree beyond chance (0) up to completely (100) [%]."""
+    return max(0, round(100 * share.explained))

@@ -1,4 +1,4 @@
-"""Long recordings on the Upload page: how to cut them, how far that is, and what came of it."""
+"""Cutting long recordings into clips, on Upload: the settings, the progress, and the result."""
 
 from __future__ import annotations
 
@@ -17,13 +17,26 @@ from pages.components.text import count_of, plain, time_goes
 
 _WAYS = {"no": "Not cut", "fixed": "Every few seconds", "pauses": "At silences"}
 _LABELS = {
-    "aside": "Kept in a column: not every clip of a recording need be that",
-    "each": "Given to each of its clips",
+    "aside": "Kept in a column, because it may not fit every clip",
+    "each": "Given to every clip",
 }
 
 
 def choice(digest: str, *, labelled: bool) -> tuple[Cut | None, str]:
-    """How the recordings of a table are to be cut, or None; and what becomes of their labels."""
+    """Draw the settings for cutting the recordings of a table.
+
+    Parameters
+    ----------
+    digest
+        Identifies the table: another table starts with new settings.
+    labelled
+        The table has labels, so the person chooses what happens to them.
+
+    Returns
+    -------
+    tuple of (Cut or None, str)
+        How to cut, None for not at all; and `aside` or `each` for the labels.
+    """
     with st.expander("Long recordings: cut them into clips", icon=":material/content_cut:"):
         way = st.segmented_control(
             "Recordings are cut",
@@ -35,36 +48,44 @@ def choice(digest: str, *, labelled: bool) -> tuple[Cut | None, str]:
             label_visibility="collapsed",
         )
         if way == "no":
-            st.caption("One row, one clip. Choose how to cut if the rows are recordings of minutes or hours.")
+            st.caption("Each row is one clip. If the rows are recordings of minutes or hours, choose how to cut them.")
             return None, "aside"
-        given: dict[str, float] = {}
+        numbers: dict[str, float] = {}
         with st.grid(4, min_column_width=150):
             if way == "fixed":
-                given["length_s"] = st.number_input("Length (s)", 0.1, 3600.0, 5.0, 0.5, key=f"upload.length.{digest}")
-                given["overlap_s"] = st.number_input(
-                    "Overlap (s)", 0.0, 3600.0, 0.0, 0.5, key=f"upload.overlap.{digest}", help="Shared with the next."
+                numbers["length_s"] = st.number_input(
+                    "Length (s)", 0.1, 3600.0, 5.0, 0.5, key=f"upload.length.{digest}"
+                )
+                numbers["overlap_s"] = st.number_input(
+                    "Overlap (s)",
+                    0.0,
+                    3600.0,
+                    0.0,
+                    0.5,
+                    key=f"upload.overlap.{digest}",
+                    help="How much of a clip the next clip repeats.",
                 )
             else:
-                given["length_s"] = st.number_input(
+                numbers["length_s"] = st.number_input(
                     "Longest (s)",
                     0.1,
                     3600.0,
                     10.0,
                     1.0,
                     key=f"upload.longest.{digest}",
-                    help="A longer sound is cut where it is quietest.",
+                    help="A longer stretch of sound is cut where it is quietest.",
                 )
-                given["pause_s"] = st.number_input(
+                numbers["pause_s"] = st.number_input(
                     "Pause of at least (s)", 0.02, 60.0, 0.3, 0.1, key=f"upload.pause.{digest}"
                 )
-                given["quiet_db"] = st.number_input(
+                numbers["quiet_db"] = st.number_input(
                     "Quiet is below (dB)",
                     1.0,
                     90.0,
                     30.0,
                     5.0,
                     key=f"upload.quiet.{digest}",
-                    help="So far below the loudest moment of the recording. Less where there is noise between sounds.",
+                    help="Below the loudest moment of the recording. Choose less if there is noise between sounds.",
                 )
         labels = "aside"
         if labelled:
@@ -75,16 +96,18 @@ def choice(digest: str, *, labelled: bool) -> tuple[Cut | None, str]:
                 key=f"upload.cutlabels.{digest}",
                 horizontal=True,
             )
-        st.caption("Every recording is fetched and measured first. Its clips are one group: a split never parts them.")
+        st.caption(
+            "Every recording is first downloaded and measured. Its clips form one group, which a split keeps together."
+        )
         try:
-            return Cut(str(way), **given), str(labels)
+            return Cut(str(way), **numbers), str(labels)
         except HoverError as error:
             st.error(plain(str(error)))
             st.stop()
 
 
 def show_progress(dataset: Dataset) -> bool:
-    """Show the newest cutting if it runs, or if nothing came after it; whether there was anything to show."""
+    """Draw the newest cutting job if it runs or is the last job. Returns whether there was one."""
     job = queue.tend(dataset)
     if job is None or job.kind != kinds.CUT or st.session_state.get("upload.cut_seen") == job.id:
         return False
@@ -96,15 +119,15 @@ def show_progress(dataset: Dataset) -> bool:
 
 
 def bar(job: Job) -> None:
-    """How far a cutting is, in one line; on every page that shows the work of a dataset."""
+    """Draw the progress of a cutting job in one line. Every page that shows running jobs uses it."""
     progress = job.progress
     total, finished = int(progress.get("total", 0)), int(progress.get("done", 0)) + int(progress.get("failed", 0))
     if not total:
-        st.progress(0.0, "Starting …" if job.attempts <= 1 else "Taking the work up where it was …")
+        st.progress(0.0, "Starting …" if job.attempts <= 1 else "Resuming …")
         return
     words = [f"{finished:,}/{total:,} recordings", f"{cut_settings.outcome(job).new:,} clips"]
-    left = progress.get("left_s")
-    words += [f"{left:,.0f} s left" if left < 90 else f"{left / 60:,.0f} min left"] if left is not None else []
+    left_s = progress.get("left_s")
+    words += [f"{left_s:,.0f} s left" if left_s < 90 else f"{left_s / 60:,.0f} min left"] if left_s is not None else []
     limit = {"network": "the network is the limit", "machine": "this machine is the limit"}.get(
         progress.get("limit", "")
     )
@@ -123,19 +146,19 @@ def _show_running(dataset: Dataset) -> None:
             queue.cancel(dataset)
     goes = time_goes(job.progress.get("shares", {}))
     st.caption(
-        f"{goes} This goes on when you close the page. Clips are in the dataset as soon as their recording is done."
+        f"{goes} The work goes on when you close this page. Clips of a finished recording are in the dataset at once."
     )
 
 
 def _show_end(dataset: Dataset, job: Job) -> None:
     result = cut_settings.outcome(job)
     words = [f"{count_of(result.new, 'clip')} cut from {count_of(result.recordings, 'recording')}"]
-    words += [f"{result.known:,} were there already"] if result.known else []
+    words += [f"{result.known:,} were in the dataset already"] if result.known else []
     if job.state == "failed":
         reason = plain(job.progress.get("message") or "see its log")
-        st.error(f"The work ended early: {reason} · {' · '.join(words)}", icon=":material/error:")
+        st.error(f"The job failed: {reason} · {' · '.join(words)}", icon=":material/error:")
     elif job.state == "cancelled":
-        st.info(f"Cancelled. What was done is kept: {' · '.join(words)}", icon=":material/stop:")
+        st.info(f"Cancelled. Finished work is kept: {' · '.join(words)}", icon=":material/stop:")
     else:
         st.success(" · ".join(words), icon=":material/check:")
     if result.failures:

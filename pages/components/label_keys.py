@@ -1,7 +1,7 @@
-"""Which label each of the keys 1 to 9 gives: one rule for the map, the bar, and hits that are played in a row.
+"""The labels of the keys 1 to 9: one rule for the map, the label bar and the review player.
 
-The browser is told the rule's outcome and says which label it gave: what is pressed is what was on the page, also when
-somebody else has named another label since.
+Python sends the labels of the keys to the browser, and the browser sends back the label, not the key. So a key gives
+the label that was on the page, even if somebody has added another label since then.
 """
 
 from collections.abc import Sequence
@@ -11,9 +11,14 @@ KEYS: Final = "123456789"
 
 
 def label_keys(names: Sequence[str]) -> list[int]:
-    """The codes of the labels that the keys 1 to 9 give, in turn; -1 for a key that gives none.
+    """The codes of the labels that the keys 1 to 9 give, in turn; -1 for a key without a label.
 
-    A label that is itself a number from 1 to 9 has that key; the others, by their codes, have those that are free.
+    A label that is itself a digit from 1 to 9 gets that key. The other labels get the free keys in the order of codes.
+
+    Examples
+    --------
+    >>> label_keys(["owl", "1"])
+    [1, 0, -1, -1, -1, -1, -1, -1, -1]
     """
     own = {name: code for code, name in enumerate(names) if name in tuple(KEYS)}
     others = (code for code, name in enumerate(names) if name not in own)
@@ -21,5 +26,5 @@ def label_keys(names: Sequence[str]) -> list[int]:
 
 
 def label_given(names: Sequence[str], code: object) -> str:
-    """The name of the label that the browser says a key gave; empty if there is none of that code."""
+    """The name of the label with the code that the browser sent; empty if there is no such label."""
     return names[code] if isinstance(code, int) and 0 <= code < len(names) else ""

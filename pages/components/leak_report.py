@@ -1,4 +1,4 @@
-"""The leak report on a page: one plot, one sentence."""
+"""The leak report on a page: one plot and one sentence."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ from hover_core.workspace.dataset import Dataset
 from pages.components import session
 from pages.components.text import plain
 
-_INKS = (("#e69f00", "#000000"), ("#0072b2", "#ffffff"))  # of a bar and of the number on it
+_INKS = (("#e69f00", "#000000"), ("#0072b2", "#ffffff"))  # of a bar, and of the number on it
 
 
 def leak_report(dataset: Dataset) -> None:
-    """Draw what a random split would hide; it is measured in the background."""
+    """Draw the leak report, which compares a random split with a split by groups. It is measured in the background."""
     st.markdown("**What a random split would hide**")
     search = near_duplicates.last_search(dataset)
     if search is not None and search.running:
-        st.caption("Measured as soon as the near-duplicates are known.")
+        st.caption("The measurement starts when the search for near-duplicates has ended.")
         return
     with session.errors_shown():
-        found = leaks.leak_if_measured(dataset)
-        if found is None:
+        leak = leaks.leak_if_measured(dataset)
+        if leak is None:
             _under_way(dataset.id)
-        elif found.missing:
-            st.caption(plain(found.missing))
+        elif leak.missing:
+            st.caption(plain(leak.missing))
         else:
-            _report(found)
+            _report(leak)
 
 
 def leak_sentence(dataset: Dataset) -> None:
-    """The sentence of the report alone; it comes as soon as it is measured."""
+    """Draw only the sentence of the report. It appears as soon as it is measured."""
     with session.errors_shown():
-        found = leaks.leak_if_measured(dataset)
-        if found is None:
+        leak = leaks.leak_if_measured(dataset)
+        if leak is None:
             _under_way(dataset.id)
-        elif not found.missing:
-            st.caption(plain(f"Leak report: {found.sentence} {found.as_split}"))
+        elif not leak.missing:
+            st.caption(plain(f"Leak report: {leak.sentence} {leak.as_split}"))
 
 
 @st.fragment(run_every=0.5)
@@ -45,15 +45,15 @@ def _under_way(dataset_id: str) -> None:
     dataset = session.still(dataset_id)
     if dataset is None or leaks.leak_if_measured(dataset) is not None:
         st.rerun()
-    st.caption("Measuring with nearest neighbours what a random split would hide …")
+    st.caption("Measuring, with nearest neighbours, what a random split would hide …")
 
 
-def _report(found: Leak) -> None:
-    st.caption(plain(f"{found.sentence} {found.as_split}"))
+def _report(leak: Leak) -> None:
+    st.caption(plain(f"{leak.sentence} {leak.as_split}"))
     import plotly.graph_objects as go
 
     figure = go.Figure()
-    bars = {"Clips at random": found.random, f"Each {_short(found.word)} whole": found.grouped}
+    bars = {"Clips at random": leak.random, f"Each {_short(leak.word)} whole": leak.grouped}
     for (name, parts), (fill, ink) in zip(reversed(bars.items()), _INKS, strict=True):
         mean = sum(parts) / len(parts)
         figure.add_bar(
@@ -82,13 +82,13 @@ def _report(found: Leak) -> None:
     )
     st.plotly_chart(figure, width="stretch", key="split.leak", config={"displayModeBar": False})
     st.caption(
-        f"On {found.clips:,} clips, {found.labels:,} labels, {found.groups:,} groups, near-duplicates counted as one. "
-        "The lines reach from the worst to the best of the parts that were asked; "
-        f"always naming the most frequent label would give {found.chance:.2f}."
+        f"Measured on {leak.clips:,} clips with {leak.labels:,} labels and {leak.groups:,} groups; near-duplicates "
+        "count as one clip. The lines reach from the worst to the best part; "
+        f"always predicting the most frequent label would give {leak.chance:.2f}."
     )
 
 
 def _short(word: str) -> str:
-    """A column's name as text for Plotly, which takes some HTML."""
-    shown = " ".join(word.split())[:30]
-    return shown.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    """A column's name as text for Plotly, which interprets some HTML."""
+    line = " ".join(word.split())[:30]
+    return line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

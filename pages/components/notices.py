@@ -1,4 +1,4 @@
-"""What a new version changed in a dataset, shown to its owner until they have read it."""
+"""Notices about changes that a new version made to a dataset, shown to its owner until dismissed."""
 
 import streamlit as st
 
@@ -7,10 +7,10 @@ from pages.components.text import plain
 
 
 def notices(dataset: Dataset) -> None:
-    """All notices in one box, and a button that takes them away for good."""
-    found = dataset.notices()
-    if not found:
+    """Draw all notices in one box, with a button that dismisses them for good."""
+    sentences = dataset.notices()
+    if not sentences:
         return
     with st.container(border=True):
-        st.warning("\n".join(f"- {plain(notice)}" for notice in found), icon=":material/info:")
+        st.warning("\n".join(f"- {plain(notice)}" for notice in sentences), icon=":material/info:")
         st.button("I have read this", key="notices.dismiss", on_click=dataset.dismiss_notices)

@@ -1,4 +1,4 @@
-"""Vectors brought along: a file is read, what adding it will do is said, then one button adds it."""
+"""Imported vectors on Map: reads a file, shows what adding it will do, and adds it at a click."""
 
 import pandas as pd
 import streamlit as st
@@ -11,13 +11,13 @@ from pages.components.text import count_of, plain
 
 
 def own_vectors_box(dataset: Dataset, *, running: bool) -> None:
-    """An expander for an owner: file, name, what will happen, the button."""
-    if "own_vectors.said" in st.session_state:
-        st.success(st.session_state.pop("own_vectors.said"), icon=":material/check:")
+    """Draw an expander for an owner, with the file, the name, what will happen, and the button."""
+    if "own_vectors.message" in st.session_state:
+        st.success(st.session_state.pop("own_vectors.message"), icon=":material/check:")
     with st.expander("Bring your own vectors", icon=":material/upload_file:"):
         st.caption(
-            "Parquet or NPZ: a vector for each clip by its id or address, from any model. They become a vectorizer "
-            "above, for map and search alike."
+            "Parquet or NPZ with a vector for each clip, by the clip's id or address, from any model. They become a "
+            "vectorizer in the settings above, for map and search."
         )
         turn = st.session_state.get("own_vectors.turn", 0)
         file = st.file_uploader("Vectors", type=["parquet", "npz"], key=f"own_vectors.file.{dataset.id}.{turn}")
@@ -27,7 +27,7 @@ def own_vectors_box(dataset: Dataset, *, running: bool) -> None:
             "Name",
             file.name.rpartition(".")[0],
             key=f"own_vectors.name.{file.file_id}",
-            help="What made them. Vectors that are there under a name stay; another model needs another name.",
+            help="The name of the model. Stored vectors of a name are kept, so another model needs another name.",
         )
         try:
             planned = imported_vectors.plan(dataset, imported_vectors.read_vectors(file.getvalue()), name)
@@ -41,11 +41,11 @@ def own_vectors_box(dataset: Dataset, *, running: bool) -> None:
             icon=":material/add:",
             key="own_vectors.add",
             disabled=running or not planned.positions,
-            help="A job is running: wait for its end." if running else None,
+            help="Wait until the running job has ended." if running else None,
         ):
             with session.errors_shown():
                 added = imported_vectors.add(dataset, planned)
-                st.session_state["own_vectors.said"] = (
+                st.session_state["own_vectors.message"] = (
                     f"{count_of(added, 'vector')} added as “{plain(planned.key)}”: choose it in the settings."
                 )
                 st.session_state["own_vectors.turn"] = turn + 1
@@ -54,7 +54,7 @@ def own_vectors_box(dataset: Dataset, *, running: bool) -> None:
 
 def _show_plan(dataset: Dataset, planned: imported_vectors.ImportPlan) -> None:
     words = [f"{count_of(len(planned.positions), 'vector')} of {planned.vectors.shape[1]:,} numbers"]
-    words += [f"{planned.known:,} are there already"] if planned.known else []
+    words += [f"{planned.known:,} are stored already"] if planned.known else []
     words += [f"{count_of(planned.without, 'clip')} of {dataset.row.size:,} will have none"] if planned.without else []
     st.markdown(" · ".join(words))
     if planned.wrong:

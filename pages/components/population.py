@@ -8,13 +8,19 @@ import streamlit as st
 from hover_core.data.clips import SUBSETS
 
 _MOST = 200
-_AT_ONCE = 11  # rows with the header; more are scrolled to, so that what lies under the table is seen
+_AT_ONCE = 11  # rows with the header; a longer table scrolls, so that the page below it stays in sight
 _ROW_PX = 35
-_NUMBER_PX = 62  # a million fits, and on a telephone the names have the rest
+_NUMBER_PX = 62  # wide enough for a million; on a telephone the names get the rest
 
 
 def population_table(population: dict[str, dict[str, int]]) -> None:
-    """Draw label × subset: the sums first, then the unlabelled, then labels by their size."""
+    """Draw the table of labels and subsets: the sums first, then the unlabelled, then labels by size.
+
+    Parameters
+    ----------
+    population
+        Number of clips by label, then by subset; the empty label stands for unlabelled clips.
+    """
     rows: list[dict[str, Any]] = [
         {"label": name, **counts, "all": sum(counts.values())} for name, counts in population.items() if name
     ]

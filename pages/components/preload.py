@@ -1,4 +1,4 @@
-"""Loads what a map needs into the browser while a person still reads: the first map then only has to be drawn."""
+"""Loads the scripts of a map into the browser before there is a map, so that the first map appears sooner."""
 
 from typing import Any
 
@@ -16,7 +16,7 @@ export default function ({ data }) {
       await import(root + data.assets + "map.js")
       const { loadPlotly } = await import(root + data.assets + "plotly_frame.js")
       await loadPlotly(new URL(data.plotly, root).href)
-    } catch {} // the map asks for the same again, and says what is wrong
+    } catch {} // the map loads the same again, and reports the problem
   }, PAUSE_MS)
   return () => clearTimeout(timer)
 }
@@ -24,10 +24,10 @@ export default function ({ data }) {
 
 
 def map_soon() -> None:
-    """Say that a map is likely to be drawn on this page; nothing is shown."""
-    _element()(key="early", data={"assets": assets.folder(), "plotly": assets.plotly_bundle()}, height=1)
+    """Load the scripts of a map, because this page will probably draw one. Shows nothing."""
+    _element()(key="preload", data={"assets": assets.folder(), "plotly": assets.plotly_bundle()}, height=1)
 
 
 @st.cache_resource
 def _element() -> Any:
-    return st.components.v2.component("early", js=SCRIPT)
+    return st.components.v2.component("preload", js=SCRIPT)

@@ -1,4 +1,4 @@
-"""An address of this machine or its network that was refused: who may allow it, and in which words that is said."""
+"""Refused addresses on this machine or its network: who may allow them, and the sentences about it."""
 
 from __future__ import annotations
 
@@ -8,28 +8,28 @@ from pages.server import identity
 
 
 def by_a_click(host_port: str) -> bool:
-    """Whether the owner may allow this `host:port` on a page: only where the app listens on this machine alone.
+    """Whether the owner may allow this `host:port` on a page: only if the app listens on this machine only.
 
-    What its name leads to, the fetcher judges, and refuses with `operator_only` whatever is allowed here.
+    The fetcher still checks where the name leads, and refuses with `operator_only` regardless of this permission.
     """
     return identity.bound_to_loopback() and _at_home(host_port)
 
 
 def question(host_port: str) -> str:
-    """What the owner is asked before the click."""
+    """The question to the owner beside the button that allows the address."""
     return f"{host_port} is this machine or its network: allow it for this dataset?"
 
 
 def refusal(host_port: str) -> str:
-    """What the owner is told where no click allows it; whoever is not the owner is never told that it was refused."""
+    """The sentence for the owner when no click can allow the address. Other people never learn that it was refused."""
     return (
-        f"{host_port} is not on the public internet. Whoever runs this app can allow it: "
+        f"{host_port} is not on the public internet. The operator of this app can allow it with "
         f"HOVER_ALLOWED_HOSTS={host_port}."
     )
 
 
 def _at_home(host_port: str) -> bool:
-    """Whether one click may allow an address: this machine or a private network, never link-local (cloud metadata)."""
+    """Whether the host is this machine or in a private network, but not link-local (cloud metadata)."""
     host = host_port.rsplit(":", 1)[0].strip("[]")
     try:
         address = ipaddress.ip_address(host)

@@ -1,4 +1,4 @@
-"""Who this run is for and which dataset is open: what every page asks first."""
+"""The session of a page: the person who is signed in, the open dataset, tokens of actions, and shown errors."""
 
 from __future__ import annotations
 
@@ -24,32 +24,32 @@ def datasets() -> Datasets:
 
 
 def person() -> Person:
-    """Who is here; a page is only run for somebody."""
-    found = identity.current()
-    if found is None:
+    """The person who is signed in; if nobody is, the page stops with an error."""
+    who = identity.current()
+    if who is None:
         st.error("You are not signed in.")
         st.stop()
-    return found
+    return who
 
 
 def dataset() -> Dataset | None:
-    """The open dataset: the one that the address names, else the one of before, else the newest."""
+    """The open dataset: the one in the address, else the one that was open before, else the newest."""
     who = person()
     rows = datasets().rows(who)
     ids = [row.id for row in rows]
-    wanted = st.query_params.get(_PARAMETER) or st.session_state.get("session.dataset")
-    if wanted not in ids:
-        wanted = ids[0] if ids else None
-    if wanted is None:
+    dataset_id = st.query_params.get(_PARAMETER) or st.session_state.get("session.dataset")
+    if dataset_id not in ids:
+        dataset_id = ids[0] if ids else None
+    if dataset_id is None:
         return None
-    st.session_state["session.dataset"] = wanted
-    if st.query_params.get(_PARAMETER) != wanted:
-        st.query_params[_PARAMETER] = wanted
-    return datasets().open(wanted, by=who)
+    st.session_state["session.dataset"] = dataset_id
+    if st.query_params.get(_PARAMETER) != dataset_id:
+        st.query_params[_PARAMETER] = dataset_id
+    return datasets().open(dataset_id, by=who)
 
 
 def still(dataset_id: str) -> Dataset | None:
-    """A dataset in the hands of whoever is here now, or None if they may not label it (any more)."""
+    """The dataset, opened for the person who is signed in now, or None if they may not label it (any more)."""
     who = identity.current()
     if who is None or not who.may("label", dataset_id):
         return None
@@ -57,37 +57,45 @@ def still(dataset_id: str) -> Dataset | None:
 
 
 def open_dataset(dataset_id: str) -> None:
-    """Make a dataset the open one, from the next run on."""
+    """Open a dataset from the next run on."""
     st.session_state["session.dataset"] = dataset_id
     st.query_params[_PARAMETER] = dataset_id
 
 
 def needs(*, clips: bool = True, embedding: bool = False) -> Dataset:
-    """The open dataset, or a sentence that says what comes first and a button that goes there."""
-    found = dataset()
+    """The open dataset, if it is ready for this page; else the page stops with a link to the page that comes first.
+
+    Parameters
+    ----------
+    clips
+        The page needs clips.
+    embedding
+        The page needs a map.
+    """
+    current = dataset()
     owner = person().role == OWNER
-    if found is None or (clips and not found.row.size):
+    if current is None or (clips and not current.row.size):
         _first("There are no clips yet. Upload a table of URLs, or try the demo.", "owner/upload.py", "Upload", owner)
-    assert found is not None
-    if embedding and found.embedding() is None:
+    assert current is not None
+    if embedding and current.embedding() is None:
         _first(
             "There is no map yet. Turn the clips into vectors, and the vectors into a map.",
             "owner/vectorize.py",
             "Map",
             owner,
         )
-    return found
+    return current
 
 
 def _first(sentence: str, page: str, name: str, owner: bool) -> None:
-    st.info(sentence if owner else "The owner is still preparing this dataset. Come back in a little while.")
+    st.info(sentence if owner else "The owner is still preparing this dataset. Come back later.")
     if owner:
         st.page_link(page, label=f"Go to {name}", icon=":material/arrow_forward:")
     st.stop()
 
 
 def root() -> str:
-    """The absolute address of the app's root as this browser sees it, with its slash."""
+    """The absolute address of the app's root as this browser sees it, with a slash at the end."""
     address = (st.context.url or "").split("?")[0].rstrip("/")
     for page in ("upload", "split", "vectorize", "label", "share", "export"):
         address = address.removesuffix(f"/{page}")
@@ -95,7 +103,7 @@ def root() -> str:
 
 
 def token(act: str) -> str:
-    """A token for the next action of this kind: the same until `spend`, so that a retried click counts once."""
+    """A token for the next action of this kind. It stays the same until `spend`, so a retried click counts once."""
     key = _token_key(act)
     if key not in st.session_state:
         st.session_state[key] = secrets.token_hex(16)
@@ -103,7 +111,7 @@ def token(act: str) -> str:
 
 
 def spend(act: str) -> None:
-    """The action has been acknowledged: the next one is another."""
+    """Forget the token of an action that has succeeded: the next action gets a new one."""
     st.session_state.pop(_token_key(act), None)
 
 
@@ -113,7 +121,7 @@ def _token_key(act: str) -> str:
 
 @contextmanager
 def errors_shown() -> Iterator[None]:
-    """Show what went wrong as a sentence, and go on."""
+    """Show a `HoverError` in the block as a sentence on the page, and continue after the block."""
     try:
         yield
     except HoverError as error:

@@ -1,4 +1,4 @@
-"""Export: the table that trains a model."""
+"""The Export page: downloads the table that trains a model, and its data card."""
 
 import json
 
@@ -13,9 +13,9 @@ from pages.components.leak_report import leak_sentence
 from pages.components.text import count_of
 
 WORDS = {
-    "csv": ("CSV", "Opens everywhere. Cells that a spreadsheet would run as a formula are made harmless."),
-    "parquet": ("Parquet", "Small and fast; for pandas, Polars, DuckDB. Every cell is text. The data card is inside."),
-    "jsonl": ("JSONL", "One JSON object a line; for pipelines."),
+    "csv": ("CSV", "Opens in every program. Cells that a spreadsheet would run as a formula are made harmless."),
+    "parquet": ("Parquet", "Small and fast, for pandas, Polars, DuckDB. Every cell is text. Contains the data card."),
+    "jsonl": ("JSONL", "One JSON object per line, for pipelines."),
 }
 HOWS = {
     "heard": "heard one by one",
@@ -32,7 +32,7 @@ st.subheader("Export")
 labelled = int((state.label >= 0).sum())
 st.caption(
     f"{state.size:,} clips, {labelled:,} labelled. "
-    "What comes out can be uploaded again: the same clips, labels and subsets."
+    "You can upload the exported table again and get the same clips, labels and subsets."
 )
 hows = labels_by_how(dataset)
 with st.container(horizontal=True, gap="large"):
@@ -40,16 +40,16 @@ with st.container(horizontal=True, gap="large"):
         "Rows", ["All clips", "Only labelled"], default="All clips", key="export.rows", required=True
     )
     if len(hows) > 1:
-        chosen = st.pills(
+        selected_hows = st.pills(
             "Labels that were",
             list(hows),
             selection_mode="multi",
             default=list(hows),
             format_func=lambda how: f"{HOWS[how]} {hows[how]:,}",
             key=f"export.hows.{dataset.id}.{'.'.join(hows)}",
-            help="A clip whose label is left out goes as one without a label.",
+            help="Clips whose label you leave out are exported without a label.",
         )
-        hows = {how: hows[how] for how in chosen}
+        hows = {how: hows[how] for how in selected_hows}
 form = st.radio(
     "Format",
     list(WORDS),
@@ -62,7 +62,7 @@ form = st.radio(
 
 @st.cache_data(max_entries=4, show_spinner="Preparing …")
 def _file(
-    dataset_id: str, made_of: tuple[int, int], only_labelled: bool, hows: tuple[str, ...], form: str
+    dataset_id: str, version: tuple[int, int], only_labelled: bool, hows: tuple[str, ...], form: str
 ) -> tuple[bytes, pd.DataFrame, int]:
     opened = session.datasets().open(dataset_id)
     frame = export_table(opened, only_labelled=only_labelled, hows=hows)
@@ -96,14 +96,14 @@ with st.container(horizontal=True):
         icon=":material/description:",
         key="export.card",
         on_click="ignore",
-        help="Counts, how and by whom the clips were labelled, how far people agree, and the leak report, as JSON.",
+        help="JSON with counts, how and by whom clips were labelled, how well people agree, and the leak report.",
     )
 raw = int(((state.label >= 0) & (state.subset == 0)).sum())
 if raw and state.subset.any():
     are, them = ("is", "it") if raw == 1 else ("are", "them")
     st.caption(
-        f"{count_of(raw, 'labelled clip')} {are} still raw. Move {them} to train, dev or test on Label "
-        f"if a model is to be trained or tested on {them}."
+        f"{count_of(raw, 'labelled clip')} {are} still raw. To train or test a model on {them}, "
+        f"move {them} to train, dev or test on Label."
     )
 leak_sentence(dataset)
 st.dataframe(head, hide_index=True, width="stretch", alt="The first rows of the export")

@@ -1,4 +1,4 @@
-"""Split: which clips are raw, train, dev or test."""
+"""The Split page: which clips are raw, train, dev or test."""
 
 import numpy as np
 import streamlit as st
@@ -17,8 +17,8 @@ clips = dataset.clips()
 
 st.subheader("Split")
 st.caption(
-    "Raw clips wait for labels. Train and dev shape the map and the model; "
-    "test stays apart: the map is never fitted on it."
+    "Raw clips wait for labels. Train and dev clips train a model, and test clips measure it: "
+    "neither the model nor the map is fitted on test clips."
 )
 
 columns = sorted({key for extra in clips["extra"].head(2000) for key in extra})
@@ -28,26 +28,26 @@ left, right = st.columns([1, 1.4], gap="large")
 with left:
     grouped_now = int((clips["group_name"] != "").sum())
     group_column = dataset.row.settings.get("group_column")
-    current = group_column or ("as in the table" if grouped_now else "no groups")
-    options = list(dict.fromkeys([current, "no groups", *columns]))
-    chosen_column = st.selectbox(
+    current_column = group_column or ("as in the table" if grouped_now else "no groups")
+    options = list(dict.fromkeys([current_column, "no groups", *columns]))
+    column = st.selectbox(
         "Group column",
         options,
         key=f"split.group.{dataset.id}",
-        help="What must not be in two subsets at once: the speaker, or the recording that clips were cut from.",
+        help="Clips of one group stay in one subset. A group is usually a speaker or a source recording.",
     )
-    if chosen_column != current:
+    if column != current_column:
         with session.errors_shown():
-            dataset.group_by(None if chosen_column == "no groups" else chosen_column)
+            dataset.group_by(None if column == "no groups" else column)
             st.rerun()
     groups = int(clips["group_name"].replace("", np.nan).nunique())
     if groups:
-        what = "group" if chosen_column == "as in the table" else chosen_column
-        st.caption(f"{groups:,} groups: no {plain(what)} will be in two subsets when you split by shares.")
+        word = "group" if column == "as in the table" else column
+        st.caption(f"{groups:,} groups: a split by shares puts each {plain(word)} into one subset only.")
     elif how == "By shares":
         st.caption(
-            "Without groups, clips of one speaker or recording can be in train and test at once: "
-            "the test would flatter."
+            "Without groups, clips of one speaker or recording can be in both train and test: "
+            "the test result would then be too good."
         )
 
     shares = dict.fromkeys(SUBSETS, 0)
@@ -68,7 +68,7 @@ with left:
             "Keep near-duplicates together",
             value=True,
             key="split.near_duplicates",
-            help="The same sound in train and in test would be a question whose answer was learnt by heart.",
+            help="If a sound were in both train and test, the test result would be too good.",
         )
 
 with right:
@@ -83,18 +83,18 @@ with right:
         )
         missed = unmet(proposed, shares)
         if missed:
-            gets = [
-                f"{name} gets {count_of(count, 'clip')} ({100 * share:.2g} %) instead of {100 * wanted:.0f} %"
-                for name, (count, share, wanted) in missed.items()
+            parts = [
+                f"{name} gets {count_of(count, 'clip')} ({100 * share:.2g} %) instead of {100 * target:.0f} %"
+                for name, (count, share, target) in missed.items()
             ]
-            why = "the groups are too large to be dealt out" if groups else "clips that belong together are too many"
-            st.warning(f"{', '.join(gets)}: {why}.", icon=":material/balance:")
+            why = "the groups are too large for these shares" if groups else "too many clips must stay together"
+            st.warning(f"{', '.join(parts)}: {why}.", icon=":material/balance:")
         moving = int((proposed != state.subset).sum())
         if st.button(f"Split: move {moving:,} clips", type="primary", key="split.apply", disabled=not moving):
             with session.errors_shown():
-                written = dataset.split(shares, near_duplicates=together, seed=seed, token=session.token("split"))
+                result = dataset.split(shares, near_duplicates=together, seed=seed, token=session.token("split"))
                 session.spend("split")
-                st.session_state[f"split.done.{dataset.id}"] = (written.batch_id, written.changed)
+                st.session_state[f"split.done.{dataset.id}"] = (result.batch_id, result.changed)
                 st.rerun()
     else:
         population_table(state.population())

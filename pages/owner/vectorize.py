@@ -1,4 +1,4 @@
-"""Map: every clip becomes a vector, the vectors a map; long work that goes on when this page is closed."""
+"""The Map page: turns clips into vectors and vectors into a map. The work goes on when the page is closed."""
 
 from typing import Any
 
@@ -25,14 +25,14 @@ LIMITS = {
     "workers": "the Dask workers are the limit",
 }
 
-EVERY_S = 0.4  # the bar moves
-LOOK_S = 0.3  # of these a run waits for the next map, which is then drawn at once
+EVERY_S = 0.4  # how often the progress bar is drawn again
+LOOK_S = 0.3  # how long of that a run waits for the next map
 
 dataset = session.needs()
 
 
 def main() -> None:
-    """Settings folded away, one button, then the bar and the map as soon as it can be drawn."""
+    """Draw the folded settings and one button, then the progress bar, and the map as soon as there is one."""
     st.subheader("Map")
     job = queue.tend(dataset)
     running = job is not None and job.running
@@ -45,15 +45,15 @@ def main() -> None:
 
 
 def _work(running: bool) -> None:
-    """What to do or what is being done, and the map; while a job runs, it runs again and again, without the page."""
+    """The buttons or the running job, and the map. While a job runs, this fragment runs again without the page."""
     job = queue.tend(dataset)
     newest = dataset.embedding()
     unseen = newest is not None and newest.id != st.session_state.get("vectorize.drawn")
-    # the last map of a job is drawn before the page is made anew, which keeps the browser busy
+    # draw the last map of a job before the whole page runs again, which keeps the browser busy
     if running != (job is not None and job.running) and not (running and unseen):
         st.rerun()
-    # a place for each, so that the map is the same element in every run and stays as it is
-    work, failed, about, drawn = st.container(), st.container(), st.container(), st.container()
+    # a container for each, so that the map stays the same element in every run
+    work, failed, about, map_box = st.container(), st.container(), st.container(), st.container()
     if job is None or not running:
         with work:
             last = job_rows.newest_job(dataset.store, dataset.id, kind="map")
@@ -62,49 +62,50 @@ def _work(running: bool) -> None:
                 _show_end(last)
         with failed:
             _failures(running=False)
-        _map(about, drawn, busy=False)
+        _map(about, map_box, busy=False)
         return
     with work:
         _bar(job)
     queue.await_map(dataset, job, seen=st.session_state.get("vectorize.drawn", 0), seconds=LOOK_S)
-    _map(about, drawn, busy=True)
+    _map(about, map_box, busy=True)
 
 
 def _start(job: Job | None) -> None:
-    known = {v.key: (v.title, v.good_for) for v in registry.available_vectorizers()}
-    own = {key: _imported_choice(key) for key in vector_keys.all_brought(dataset.store, dataset.id)}
-    known |= own
-    in_use = dataset.vectorizer_key if dataset.vectorizer_key in known else DEFAULT_VECTORIZER
+    choices = {v.key: (v.title, v.good_for) for v in registry.available_vectorizers()}
+    imported = {key: _imported_choice(key) for key in vector_keys.all_brought(dataset.store, dataset.id)}
+    choices |= imported
+    in_use = dataset.vectorizer_key if dataset.vectorizer_key in choices else DEFAULT_VECTORIZER
     with st.expander("Settings", icon=":material/tune:"):
         key = st.radio(
             "Vectorizer",
-            list(known),
-            index=list(known).index(in_use),
-            format_func=lambda k: plain(known[k][0]),
-            captions=[plain(good_for) for _, good_for in known.values()],
+            list(choices),
+            index=list(choices).index(in_use),
+            format_func=lambda k: plain(choices[k][0]),
+            captions=[plain(good_for) for _, good_for in choices.values()],
             key="vectorize.vectorizer",
         )
         reducer, options = _reducer(job)
         group = plain(str(dataset.row.settings.get("group_column") or "group"))
-        taken_out = corpus.is_per_group(dataset.store, dataset.id) and dataset.has_groups
+        removed = corpus.is_per_group(dataset.store, dataset.id) and dataset.has_groups
         per_group = st.toggle(
-            f"Take out what each {group} has in common",
-            taken_out,
+            f"Remove {group} differences",
+            removed,
             disabled=not dataset.has_groups,
-            key=f"vectorize.per_group.{dataset.id}.{taken_out}",  # what was set elsewhere counts
-            help="Its voice, its microphone: for map and search, so that clouds are labels and not speakers. "
-            + ("Stored vectors stay as they are." if dataset.has_groups else "Choose the group column on Split first."),
+            key=f"vectorize.per_group.{dataset.id}.{removed}",  # a new key when it is set elsewhere
+            help=f"For map and search: removes what all clips of one {group} share, such as a voice or a microphone, "
+            "so that clips lie together by their label. "
+            + ("Stored vectors do not change." if dataset.has_groups else "Choose the group column on Split first."),
         )
         for problem in (*registry.problems(), *reducers.problems()):
-            st.warning(f"Not offered: {plain(problem)}", icon=":material/extension_off:")
-        anew = "" if key in own else ": another setting computes anew and forgets nothing"
-        st.caption(f"Vectors are kept as `{key}`{anew}.")
-    have = len(vector_rows.vectorized_positions(dataset.store, dataset.id, key))
+            st.warning(f"Not available: {plain(problem)}", icon=":material/extension_off:")
+        note = "" if key in imported else " Another setting computes new vectors and keeps these."
+        st.caption(f"Vectors are stored as `{key}`.{note}")
+    vectorized = len(vector_rows.vectorized_positions(dataset.store, dataset.id, key))
     failed = len(dataset.failures(key))
-    pending = 0 if key in own else dataset.row.size - have - failed
-    standing = maps.main_map(dataset)
-    grown = standing if standing is not None and standing.vectorizer == key else None  # what new clips are placed on
-    grows, unplaced = grown is not None, 0 if grown is None else len(maps.positions_without_place(dataset, grown))
+    pending = 0 if key in imported else dataset.row.size - vectorized - failed
+    current = maps.main_map(dataset)
+    base = current if current is not None and current.vectorizer == key else None  # the map to place new clips on
+    grows, unplaced = base is not None, 0 if base is None else len(maps.positions_without_place(dataset, base))
     with st.container(horizontal=True, vertical_alignment="center"):
         if grows and pending + unplaced:
             text = (
@@ -117,7 +118,7 @@ def _start(job: Job | None) -> None:
         if grows:
             text = "Draw the map again"
         elif pending:
-            text = f"Vectorize {count_of(pending, 'more clip' if have else 'clip')} and draw the map"
+            text = f"Vectorize {count_of(pending, 'more clip' if vectorized else 'clip')} and draw the map"
         else:
             text = "Draw the map"
         if st.button(
@@ -128,10 +129,10 @@ def _start(job: Job | None) -> None:
 
 
 def _imported_choice(key: str) -> tuple[str, str]:
-    have = len(vector_rows.vectorized_positions(dataset.store, dataset.id, key))
-    missing = dataset.row.size - have
+    count = len(vector_rows.vectorized_positions(dataset.store, dataset.id, key))
+    missing = dataset.row.size - count
     others = f"; {count_of(missing, 'clip')} without one will not be on the map" if missing else ""
-    return key.removeprefix(vector_keys.PREFIX), f"Brought along: {count_of(have, 'vector')}{others}."
+    return key.removeprefix(vector_keys.PREFIX), f"Imported: {count_of(count, 'vector')}{others}."
 
 
 def _begin(key: str, reducer: str, draw: str, options: dict[str, Any], *, per_group: bool | None = None) -> None:
@@ -145,14 +146,14 @@ def _begin(key: str, reducer: str, draw: str, options: dict[str, Any], *, per_gr
 def _about(pending: int, *, grows: bool) -> str:
     estimate = _span(pending / 120 + 1 + dataset.row.size / 4000)
     if grows and pending:
-        return "placing moves nothing that is there; drawn again, the map is laid on the old one"
+        return "placing moves no clip that is on the map; a map that is drawn again is aligned with the old one"
     if grows:
-        return f"about {estimate}; the old map stays until the new one is there, which is laid on it"
-    return f"about {estimate}; fitted on raw, train and dev, test is only placed"
+        return f"about {estimate}; the old map stays until the new one is ready, which is aligned with it"
+    return f"about {estimate}; the map is fitted on raw, train and dev clips, then test clips are placed on it"
 
 
 def _reducer(job: Job | None) -> tuple[str, dict[str, Any]]:
-    """What draws the map, and its settings: those of the last time, unless they are changed."""
+    """The reducer and its settings, which start as in the last job."""
     before = job.settings.get("options", {}) if job else {}
     kinds = {kind.name: kind for kind in reducers.kinds()}
     names = list(kinds)
@@ -172,7 +173,7 @@ def _reducer(job: Job | None) -> tuple[str, dict[str, Any]]:
             reducers.MOST_DIMENSIONS,
             int(before.get("dimension", 2)),
             key="vectorize.dimension",
-            help="More than two: choose on the map which two are its axes.",
+            help="With more than two, choose on the map which two are its axes.",
         )
         if name not in ("umap", "umap-learn"):
             return name, {"dimension": int(dimension)}
@@ -182,7 +183,7 @@ def _reducer(job: Job | None) -> tuple[str, dict[str, Any]]:
             200,
             int(before.get("n_neighbors", 15)),
             key="vectorize.neighbors",
-            help="Larger: fewer, bigger clouds. Smaller: more, finer ones.",
+            help="Larger gives fewer, bigger clouds; smaller gives more, finer clouds.",
         )
         min_dist = st.number_input(
             "Minimum distance",
@@ -191,7 +192,7 @@ def _reducer(job: Job | None) -> tuple[str, dict[str, Any]]:
             float(before.get("min_dist", 0.1)),
             0.05,
             key="vectorize.min_dist",
-            help="Smaller packs clouds tighter, which makes them easier to lasso.",
+            help="Smaller values pack clouds tighter, which makes them easier to lasso.",
         )
         seed = st.number_input(
             "Seed",
@@ -212,46 +213,44 @@ def _reducer(job: Job | None) -> tuple[str, dict[str, Any]]:
 def _bar(job: Job) -> None:
     progress = job.progress
     phase, done, total = progress.get("phase", "starting"), progress.get("done", 0), progress.get("total", 0)
-    left = progress.get("left_s")
+    left_s = progress.get("left_s")
     with st.container(horizontal=True, vertical_alignment="center"):
         if job.kind == "cut":
             cut_recordings.bar(job)
         elif phase == "vectors" and total:
             finished = done + progress.get("failed", 0)
             words = [f"{finished:,}/{total:,} clips", f"{progress.get('rate', 0):,.0f} clips/s"]
-            words += [f"{_span(left)} left"] if left is not None else []
+            words += [f"{_span(left_s)} left"] if left_s is not None else []
             words += [LIMITS[progress["limit"]]] if progress.get("limit") else []
             st.progress(min(1.0, finished / total), " · ".join(words))
         elif phase == "map" and total:
-            epoch = f"Drawing the map: epoch {done:,} of {total:,}" + (f" · {_span(left)} left" if left else "")
+            epoch = f"Drawing the map: epoch {done:,} of {total:,}" + (f" · {_span(left_s)} left" if left_s else "")
             st.progress(min(1.0, done / total), epoch)
         elif phase == "map":
             st.progress(0.0, "Drawing the map: finding neighbours")
         else:
-            st.progress(0.0, "Starting …" if not job.attempts > 1 else "Taking the work up where it was …")
+            st.progress(0.0, "Starting …" if not job.attempts > 1 else "Resuming …")
         if st.button("Cancel", icon=":material/stop:", key="vectorize.cancel", disabled=job.cancel):
             queue.cancel(dataset)
     goes = time_goes(progress.get("shares", {})) if phase in ("vectors", "cut") else ""
-    st.caption(f"{goes} This goes on when you close the page.")
+    st.caption(f"{goes} The work goes on when you close this page.")
 
 
 def _show_end(job: Job) -> None:
     if job.state == "failed":
-        st.error(
-            f"The work ended early: {plain(job.progress.get('message') or 'see its log')}", icon=":material/error:"
-        )
+        st.error(f"The job failed: {plain(job.progress.get('message') or 'see its log')}", icon=":material/error:")
     elif job.state == "cancelled":
-        st.info("Cancelled. What was done is kept; start again to go on from there.", icon=":material/stop:")
+        st.info("Cancelled. Finished work is kept; start again to continue.", icon=":material/stop:")
 
 
 def _failures(*, running: bool) -> None:
     failures = dataset.failures()
     if not failures:
         return
-    # by name and address: a clip does not know its row, and its dataset may be of several tables
-    named = dataset.names([failure.position for failure in failures])
+    # by name and address: clips do not store their row, and a dataset may have several tables
+    names = dataset.names([failure.position for failure in failures])
     rows = pd.DataFrame(
-        [(*named.get(failure.position, ("", "")), failure.reason) for failure in failures],
+        [(*names.get(failure.position, ("", "")), failure.reason) for failure in failures],
         columns=["clip", "address", "why"],
     )
     with st.expander(
@@ -266,12 +265,12 @@ def _failures(*, running: bool) -> None:
                 st.rerun()
 
 
-def _map(about: Any, drawn: Any, *, busy: bool) -> None:
+def _map(about: Any, map_box: Any, *, busy: bool) -> None:
     embedding = dataset.embedding()
     if embedding is None:
         return
     st.session_state["vectorize.drawn"] = embedding.id
-    with drawn:  # first: what is said about it takes longer
+    with map_box:  # first: the text about it takes longer
         clip_map(dataset, embedding, key="vectorize.map", height=420)
     if not embedding.placeholder:
         with about:

@@ -1,1 +1,1 @@
-"""What answers besides the pages: who is asking, clip sounds, map data, assets, invites."""
+"""The HTTP side of the app: sign-in and access checks, clip sounds, map data, assets, invites."""

@@ -1,7 +1,7 @@
 """The scripts and styles of our own elements, and Plotly's, under addresses that change with their content.
 
-Plotly comes as its own "basic" build (npm's plotly.js-basic-dist-min, unchanged): the map needs axes, zoom and lasso
-of it, and the whole bundle that Python's package has takes a browser four times as long to read.
+Plotly is its "basic" build (npm's plotly.js-basic-dist-min, unchanged): the map uses only its axes, zoom and lasso, and
+a browser takes four times as long to parse the full bundle of the Python package.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ TYPES = {".js": "text/javascript", ".css": "text/css"}
 
 @functools.cache
 def folder() -> str:
-    """`assets/<hash>/`, where the scripts and what they import are; relative to the app's root."""
+    """The address of the folder with all scripts and styles, `assets/<hash>/`, relative to the app's root."""
     content = hashlib.sha256()
     for path in _files():
         content.update(path.name.encode() + path.read_bytes())
@@ -29,13 +29,19 @@ def folder() -> str:
 
 
 def plotly_bundle() -> str:
-    """Where Plotly's bundle is; relative to the app's root."""
+    """The address of Plotly's bundle, relative to the app's root."""
     return f"assets/{PLOTLY.name}"
 
 
 @functools.cache
 def of_the_map() -> tuple[tuple[str, str], ...]:
-    """What a page with a map needs, with what a browser does with it before it is asked to (`rel` of a link)."""
+    """The assets that a page with a map preloads.
+
+    Returns
+    -------
+    tuple of (address, rel)
+        The address relative to the app's root, and the `rel` of its `Link` header.
+    """
     scripts = [path.name for path in _files() if path.parent.name in ("clip_map", "elements")]
     modules = [name for name in scripts if name.endswith(".js") and name != "inline.js"]
     return (
@@ -47,16 +53,19 @@ def of_the_map() -> tuple[tuple[str, str], ...]:
 
 @functools.cache
 def inline(component: str) -> str:
-    """The few lines that mount an element."""
+    """The inline script that mounts the element in folder `component`."""
     return (COMPONENTS / component / "inline.js").read_text()
 
 
 def find(name: str) -> tuple[Path, str] | None:
-    """The file and MIME type of an asset, or None. Only names that we know: nothing of the request becomes a path."""
+    """The file and MIME type of an asset, or None.
+
+    Names are looked up in a table of our own files: no part of the request becomes a path.
+    """
     if f"assets/{name}" == plotly_bundle():
         return PLOTLY, TYPES[".js"]
-    known = {f"{folder()}{path.name}": path for path in _files()}
-    path = known.get(f"assets/{name}")
+    paths = {f"{folder()}{path.name}": path for path in _files()}
+    path = paths.get(f"assets/{name}")
     return (path, TYPES[path.suffix]) if path else None
 
 

@@ -1,6 +1,7 @@
-"""What our own routes answer: sounds and cards of clips, maps, journals, assets.
+"""The endpoints of our own routes: sounds and cards of clips, maps, journals, assets.
 
-Every answer about a dataset is for those who may label it; everybody else gets 403, also for what does not exist.
+Only people who may label a dataset get answers about it. Everybody else gets 403, also for a dataset or clip that does
+not exist.
 """
 
 from __future__ import annotations
@@ -27,11 +28,11 @@ from pages.server.shared import datasets
 
 _YEAR_S = 31_536_000
 _LONGEST_WAIT_S = 1.0
-_WAITING = threading.BoundedSemaphore(12)  # of the 40 threads that answer
+_WAITING = threading.BoundedSemaphore(12)  # of the 40 threads that answer requests
 
 
 def _authorised(answer: Callable[[Request, Any], Response]) -> Callable[[Request], Response]:
-    """An endpoint that knows who asks and turns our errors into statuses."""
+    """Wrap `answer`: pass it the person who asks, and turn our errors into HTTP statuses."""
 
     def work(request: Request) -> Response:
         who = request.scope.get(identity.ASKING)
@@ -44,10 +45,10 @@ def _authorised(answer: Callable[[Request, Any], Response]) -> Callable[[Request
         except (
             NotAllowed,
             NotFound,
-            ValueError,
-            OverflowError,
+            ValueError,  # also a parameter that is not a number
+            OverflowError,  # a number that is too large
             DBAPIError,
-        ):  # also numbers that are none, or too large
+        ):
             return PlainTextResponse("there is nothing here for you", 403 if who.role != people.OWNER else 404)
 
     return work
@@ -61,11 +62,11 @@ def _audio(request: Request, who: Any) -> Response:
     dataset = _open(request, who)
     level = request.query_params.get("level") == "1"
     webkit = browser_formats.is_webkit(request.headers.get("user-agent", ""))
-    found = datasets().sounds.playable(dataset.id, request.path_params["position"], level=level, webkit=webkit)
+    sound = datasets().sounds.playable(dataset.id, request.path_params["position"], level=level, webkit=webkit)
     # FileResponse answers Range requests itself, with an ETag
     return FileResponse(
-        found.path,
-        media_type=found.mime,
+        sound.path,
+        media_type=sound.mime,
         headers={
             "Cache-Control": "private, max-age=86400",
             "Content-Security-Policy": "sandbox",
@@ -82,14 +83,14 @@ def _card(request: Request, who: Any) -> Response:
         peaks = datasets().sounds.peaks(dataset.id, position)
     except SoundError as error:
         problem = visibility.problem(who, error)
-    found = clip_at(datasets().store, dataset.id, position)  # now that its sound was decoded, also how long it is
-    if found is None:
+    row = clip_at(datasets().store, dataset.id, position)  # decoding its sound has stored the duration
+    if row is None:
         raise NotFound(f"no clip at {position}")
-    clip, heard = found
+    clip, summary = row
     state = dataset.state()
     card = {
         "name": visibility.clip_title(who, position, clip.url, clip.start_s, clip.end_s),
-        "duration": heard.duration_s if heard else None,
+        "duration": summary.duration_s if summary else None,
         "label": str(state.label_names()[position]),
         "subset": clips.SUBSETS[state.subset[position]],
         "peaks": peaks,
@@ -101,9 +102,9 @@ def _card(request: Request, who: Any) -> Response:
 def _map(request: Request, who: Any) -> Response:
     embedding_id = request.path_params["embedding"]
     dataset = map_codec.dataset_of(datasets(), embedding_id, by=who)
-    asked = request.query_params
-    body, tag = map_codec.base(dataset, embedding_id, asked.get("x", "0"), asked.get("y", "1"))
-    # identity: places of points do not get smaller by packing, and a million take the server a third of a second to try
+    query = request.query_params
+    body, tag = map_codec.base(dataset, embedding_id, query.get("x", "0"), query.get("y", "1"))
+    # identity: coordinates hardly compress, and trying takes the server a third of a second for a million of them
     headers = {"ETag": tag, "Cache-Control": "private, no-cache", "Content-Encoding": "identity"}
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=headers)
@@ -113,9 +114,9 @@ def _map(request: Request, who: Any) -> Response:
 def _spectrogram(request: Request, who: Any) -> Response:
     from PIL import Image
 
-    found = datasets().sounds.spectrogram(_open(request, who).id, request.path_params["position"])
-    # as ink on the page: loud is dark on a light page and light on a dark one
-    ink = found if request.query_params.get("dark") == "1" else 255 - found
+    levels = datasets().sounds.spectrogram(_open(request, who).id, request.path_params["position"])
+    # like ink: loud is dark on a light page and light on a dark page
+    ink = levels if request.query_params.get("dark") == "1" else 255 - levels
     file = io.BytesIO()
     Image.fromarray(ink).save(file, "PNG")
     return Response(file.getvalue(), media_type="image/png", headers={"Cache-Control": "private, max-age=86400"})
@@ -134,22 +135,22 @@ def _journal(request: Request, who: Any) -> Response:
     dataset = _open(request, who)
     after = int(request.query_params.get("after", "-1"))
     wait = min(float(request.query_params.get("wait", "0")), _LONGEST_WAIT_S)
-    # somebody has just clicked: answer when it is written; with many at once some come back for it instead
+    # the browser has just sent a click: answer once it is written. When too many wait already, this one polls again
     if wait > 0 and dataset.state().revision <= after and _WAITING.acquire(blocking=False):
         try:
             datasets().journal.await_news(dataset.id, after, wait)
         finally:
             _WAITING.release()
-    told = map_codec.journal(dataset, after, request.query_params.get("names", ""))
-    body = json.dumps(told, separators=(",", ":"))
+    news = map_codec.journal(dataset, after, request.query_params.get("names", ""))
+    body = json.dumps(news, separators=(",", ":"))
     return Response(body, media_type="application/json", headers={"Cache-Control": "no-store"})
 
 
 async def _asset(request: Request) -> Response:
-    found = assets.find(request.path_params["name"])
-    if found is None:
+    asset = assets.find(request.path_params["name"])
+    if asset is None:
         return PlainTextResponse("no such asset", 404)
-    path, mime = found
+    path, mime = asset
     return FileResponse(path, media_type=mime, headers={"Cache-Control": f"public, max-age={_YEAR_S}, immutable"})
 
 

@@ -1,6 +1,6 @@
-"""The way in and out: plain pages with a form, and what the forms do. Nothing of Streamlit's is shown here.
+"""Signing in and out: plain HTML pages with a form, and the handlers of those forms. Streamlit is not involved.
 
-A form posts to the address that it was shown at: so signing in works also where a host passes no path of ours on.
+A form posts to the address of its own page, so signing in also works on a host that does not pass our paths on.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from hover_core.errors import HoverError
 from pages.server import hosting, identity, origins
 from pages.server.shared import datasets
 
-MOST_FORM_BYTES = 4_096  # a token and a name of 60 letters, each of them as long as an address can write it
+MOST_FORM_BYTES = 4_096  # a token and a name of 60 letters, percent-encoded
 _FORM_S = 10.0
 _DEVICE_S = 90 * 86_400
 _MAX_TOKEN = identity.LONGEST_TOKEN
-# Community Cloud's proxy passes on cookies that it knows, and Streamlit's names are those (a comment in Streamlit's
-# starlette_server_config.py). This one is Streamlit's for st.login, which we do not use.
+# Community Cloud's proxy passes on only cookies with Streamlit's own names (see the comment in Streamlit's
+# starlette_server_config.py). This one belongs to st.login, which we do not use.
 CLOUD_COOKIE = "_streamlit_user_tokens"
 
 
@@ -31,20 +31,20 @@ CLOUD_COOKIE = "_streamlit_user_tokens"
 
 
 async def lobby(request: Request) -> Response:
-    """What a navigation of nobody sees, whatever its address: the form of `t=`, or that the app is locked."""
+    """The page for a visitor who is not signed in, at any address: the join page if it has `t=`, else the lock."""
     if request.query_params.get("t"):
         return await join_page(request)
     cookie = request.cookies.get(identity.COOKIE, "")
     if bool(cookie) and await run_in_threadpool(_has_ended, cookie):
-        words = "It was revoked, or it has expired; what you labelled stays. Ask the owner for a new link, or leave:"
-        return _page("Your invite has ended", f"<p>{words} then this browser forgets who you were.</p>{_LEAVE}")
-    words = "Open the link that the server printed on its console when it started, or the invite that you were sent."
-    token = "Operators: <code>HOVER_OWNER_TOKEN</code> sets the owner's token."
+        words = "It was revoked or has expired. Your labels stay. Ask the owner for a new link, or leave:"
+        return _page("Your invite has ended", f"<p>{words} this browser then forgets who you were.</p>{_LEAVE}")
+    words = "Open your invite link, or the owner's link, which the server printed on its console when it started."
+    token = "Operators: set the owner's token with <code>HOVER_OWNER_TOKEN</code>."
     return _page("This app is locked", f"<p>{words}</p><p>{token}</p>")
 
 
 async def join_page(request: Request) -> Response:
-    """Whom a token makes of somebody, and the button that does it. Looking at it changes nothing."""
+    """The page that a link with a token opens: whom it signs in, and a button. Opening the page changes nothing."""
     token = request.query_params.get("t", "")[:_MAX_TOKEN]
     if identity.is_owner_token(token):
         return _page("Open as the owner", _form(token, "Continue as the owner", ""))
@@ -58,30 +58,30 @@ async def join_page(request: Request) -> Response:
 
 
 async def leave_page(request: Request) -> Response:
-    """The button that takes the cookie away."""
-    return _page("Leave", f"<p>This browser forgets who you are. Your link lets you in again.</p>{_LEAVE}")
+    """The page with the button that signs this browser out."""
+    return _page("Leave", f"<p>This browser forgets who you are. Your link signs you in again.</p>{_LEAVE}")
 
 
 # forms ----------------------------------------------------------------------------------------------------------------
 
 
 async def join(request: Request) -> Response:
-    """Sign in by `POST /join`."""
+    """Sign in: `POST /join`."""
     fields = await _fields(request)
     if isinstance(fields, Response):
         return fields
-    answer = await _signed_in(request, fields)
-    # relative, so that it holds below whatever path a proxy serves the app
+    answer = await _sign_in(request, fields)
+    # relative, so that it works below any path at which a proxy serves the app
     return answer if isinstance(answer, Response) else _enter(request, "." if answer[1] else "./label", answer[0])
 
 
 async def leave(request: Request) -> Response:
-    """Sign out by `POST /leave`; its body is not read."""
+    """Sign out: `POST /leave`. The body is not read."""
     return await _leave(request, ".")
 
 
 async def at_own_address(request: Request) -> Response:
-    """Sign in or out by a form that was shown at this very address, whichever it is."""
+    """Sign in or out by a form that was posted to the address of its own page."""
     fields = await _fields(request)
     if isinstance(fields, Response):
         return fields
@@ -90,18 +90,18 @@ async def at_own_address(request: Request) -> Response:
     if fields.get("leave"):
         return await _leave(request, here)
     if not fields.get("t") and request.scope.get(identity.ASKING) is not None:
-        return RedirectResponse(here, 303)  # somebody asks whether they are somebody
-    answer = await _signed_in(request, fields)
+        return RedirectResponse(here, 303)  # no token, and signed in already
+    answer = await _sign_in(request, fields)
     return answer if isinstance(answer, Response) else _enter(request, here, answer[0])
 
 
 def refuse(sentence: str, status: int = 403) -> Response:
-    """An answer that leaves the request's body unread: the connection ends with it."""
+    """A refusal that leaves the request's body unread and closes the connection."""
     return PlainTextResponse(sentence, status, headers={"Cache-Control": "no-store", "Connection": "close"})
 
 
 async def _fields(request: Request) -> dict[str, str] | Response:
-    """The fields of a small form, or the answer to what is none."""
+    """The fields of a small form, or the response that refuses a body that is not such a form."""
     kind = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if kind != "application/x-www-form-urlencoded":
         return refuse("this address takes a form as application/x-www-form-urlencoded", 415)
@@ -116,7 +116,7 @@ async def _fields(request: Request) -> dict[str, str] | Response:
         async with asyncio.timeout(_FORM_S):
             async for chunk in request.stream():
                 body += chunk
-                if len(body) > MOST_FORM_BYTES:  # sent in chunks, of which nobody said how many
+                if len(body) > MOST_FORM_BYTES:  # sent in chunks, without a Content-Length
                     return refuse(too_large, 413)
         fields = parse_qsl(body.decode("ascii", "replace"), keep_blank_values=True, max_num_fields=8)
     except TimeoutError:
@@ -128,13 +128,13 @@ async def _fields(request: Request) -> dict[str, str] | Response:
     return dict(reversed(fields))
 
 
-async def _signed_in(request: Request, fields: dict[str, str]) -> tuple[str, bool] | Response:
-    """A device's cookie and whether it is the owner's, or the page that says why not."""
+async def _sign_in(request: Request, fields: dict[str, str]) -> tuple[str, bool] | Response:
+    """`(cookie, whether it is the owner's)`, or the page that says why signing in failed."""
     token, name = fields.get("t", "")[:_MAX_TOKEN], fields.get("name", "")[:200]
     try:
         return await run_in_threadpool(identity.sign_in, token, name)
     except HoverError as error:
-        return _page("That did not work", _sentence(error), status=400)
+        return _page("Signing in failed", _sentence(error), status=400)
 
 
 def _enter(request: Request, where: str, cookie: str) -> Response:
@@ -161,7 +161,7 @@ def _root() -> str:
     return "/" + (st.get_option("server.baseUrlPath") or "").strip("/")
 
 
-# the store, imported when it is asked: the first page comes sooner ----------------------------------------------------
+# the store, imported when it is needed: the first page comes sooner ---------------------------------------------------
 
 
 def _invite_of(token: str) -> tuple[str, str]:
@@ -183,7 +183,7 @@ def _forget(cookie: str) -> None:
     members.leave(datasets().store, cookie)
 
 
-# how it looks ---------------------------------------------------------------------------------------------------------
+# the HTML -----------------------------------------------------------------------------------------------------------
 
 _LEAVE = '<form method="post"><input type="hidden" name="leave" value="1"><button>Leave</button></form>'
 _NAME_FIELD = '<label>Your name, as colleagues see it <input name="name" required maxlength="60" autofocus></label>'

@@ -1,8 +1,9 @@
-"""Who may come in: asked for each request and each websocket, before Streamlit sees any of it.
+"""Access control: checked for each request and each websocket, before Streamlit sees any of it.
 
-Nobody gets a plain page of ours, the files that a browser may keep, and Streamlit's health; an annotator all but what
-tells about the server. On Community Cloud nobody gets Streamlit's own page too, for its shell waits for that; there,
-and for a tab that was open when an invite ended, `frame.py` is the lock.
+A visitor who is not signed in gets our plain sign-in page, the static files and Streamlit's health check. An annotator
+gets everything but the addresses that describe the server. On Community Cloud visitors also get Streamlit's own page,
+because the shell around the app waits for it; there, and in a tab that was open when an invite ended, `frame.py` shows
+the lock.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ from pages.server import entrance, hosting, identity, messages, origins
 from pages.server.routes import ADDRESSES
 
 _READING = ("GET", "HEAD", "OPTIONS")
-_NAVIGATE = "navigate"  # what browsers call it in Sec-Fetch-Mode, which they leave out where there is no TLS
-# Below the app's address. Everybody's: no word of anybody is in these.
+_NAVIGATE = "navigate"  # in Sec-Fetch-Mode, which browsers leave out without TLS
+# Paths below the app's address. Open to everybody: they hold nothing that a person entered.
 _PUBLIC = ("_stcore/health", "_stcore/host-config", "favicon.png", "favicon.ico")
 _PUBLIC_FOLDERS = ("static/", "assets/")
 _OWN_FORMS = ("join", "leave")
-# The owner's: what tells about the server, or runs the app without a browser.
+# For the owner only: these describe the server, or run the app without a browser.
 _OWNERS = ("_stcore/metrics", "_stcore/script-health-check", "_stcore/agent/")
-# First parts of addresses that are no page's: Streamlit's, and our own routes'.
+# First path parts that do not belong to a page: Streamlit's, and those of our own routes.
 _NO_PAGES = {"_stcore", "media", "component", "app", "auth", "oauth2callback", "static"} | {
     path.split("/")[1] for _, path, _ in ADDRESSES
 }
@@ -38,13 +39,13 @@ _log = logging.getLogger("hover")
 
 
 class Gate:
-    """Passes on what a person may ask for; answers everything else itself."""
+    """Middleware that passes on the requests a person may make, and answers all others itself."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass on, or answer."""
+        """Pass the request on, or answer it."""
         if scope["type"] == "websocket":
             await self._websocket(scope, receive, send)
         elif scope["type"] == "http":
@@ -66,7 +67,7 @@ class Gate:
         await (answer or self.app)(scope, receive, send)
 
     async def _answer(self, scope: Scope, receive: Receive, path: str) -> Response | None:
-        """What the gate itself answers, or None: then the request may pass."""
+        """The gate's own response, or None if the request may pass."""
         request = Request(scope, receive)
         parts = path.split("/")
         page = parts[0] not in _NO_PAGES and "_stcore" not in parts
@@ -77,15 +78,15 @@ class Gate:
             return entrance.refuse(str(error), 503)
         scope[identity.ASKING] = who
         if not reading and not _may_change(request.headers, scope["scheme"], who):
-            return entrance.refuse("this was sent by a page of another address")
+            return entrance.refuse("this request was sent by a page of another site")
         if path in _OWN_FORMS:
             return None
         if reading and not page and origins.judge(request.headers, scope["scheme"]) == "foreign":
-            return entrance.refuse("this was asked for by a page of another address")
+            return entrance.refuse("this was requested by a page of another site")
         if page and scope["method"] == "POST":
             return await entrance.at_own_address(request)
         if path.startswith(_OWNERS) and (who is None or who.role != OWNER):
-            return entrance.refuse("this is the owner's")
+            return entrance.refuse("this address is for the owner only")
         if who is not None or hosting.on_community_cloud():
             return None
         navigation = request.headers.get("sec-fetch-mode", _NAVIGATE) == _NAVIGATE
@@ -102,8 +103,8 @@ class Gate:
         by_cookie = who is not None and who is not LOCAL_OWNER
         if verdict == "hidden" and not by_cookie and not cloud:
             _log.warning(
-                "a page of %s asked for the app at %s: if that is its address, its proxy has to pass the header Host "
-                "or X-Forwarded-Host on",
+                "a page of %s requested the app at %s: if the first is the app's own address, its proxy must pass on "
+                "the header Host or X-Forwarded-Host",
                 headers.get("origin", "")[:200],
                 headers.get("host", "")[:200],
             )
@@ -118,7 +119,7 @@ class Gate:
             return now is not None and now.role == OWNER
 
         async def is_somebody() -> bool:
-            return cloud or await _person(scope) is not None  # on Community Cloud a session may know what we cannot
+            return cloud or await _person(scope) is not None  # on Community Cloud the session signs in, not the request
 
         owner = who is not None and who.role == OWNER
         allowed = messages.Messages(
@@ -132,7 +133,7 @@ class Gate:
 
 
 def _path(scope: Scope) -> str | None:
-    """The path below the app's address, without the first slash; None of another address."""
+    """The path below the app's address, without the first slash; None if the request is for another address."""
     base = (st.get_option("server.baseUrlPath") or "").strip("/")
     path: str = scope["path"].lstrip("/")
     if not base:
@@ -141,7 +142,7 @@ def _path(scope: Scope) -> str | None:
 
 
 async def _person(scope: Scope) -> Person | None:
-    """Who is asking. Only a cookie needs the store, and a thread to wait for it."""
+    """The person who asks. Only a cookie needs the store, and so a thread."""
     connection = HTTPConnection(scope)
     if connection.cookies.get(identity.COOKIE):
         return await run_in_threadpool(identity.person, connection.cookies, connection.headers)
@@ -149,16 +150,16 @@ async def _person(scope: Scope) -> Person | None:
 
 
 def _may_change(headers: Headers, scheme: str, who: Person | None) -> bool:
-    """Whether a request that changes something was sent by a page of ours, or by no page."""
+    """Whether a request that changes something was sent by our own page, or by a program that is no browser."""
     verdict = origins.judge(headers, scheme)
     if verdict != "hidden":
         return verdict == "own"
-    # the browser's own word, which it gives where the page came by TLS; else a cookie, which other sites' pages lack
+    # browsers send Sec-Fetch-Site where there is TLS; otherwise a cookie, which pages of other sites do not have
     return headers.get("sec-fetch-site") == "same-origin" or (who is not None and who is not LOCAL_OWNER)
 
 
 def _with_our_cookie(scope: Scope) -> Scope:
-    """The request with our cookie under its own name, where Community Cloud passed it on under another."""
+    """The request with our cookie under its own name, if Community Cloud passed it on under Streamlit's."""
     cookies = HTTPConnection(scope).cookies
     cookie = cookies.get(entrance.CLOUD_COOKIE)
     if not cookie or identity.COOKIE in cookies:
@@ -169,7 +170,7 @@ def _with_our_cookie(scope: Scope) -> Scope:
 
 
 def _at_its_own_host(scope: Scope) -> Scope:
-    """The websocket's request as Streamlit takes it: it compares Origin with Host, and knows no X-Forwarded-Host."""
+    """The websocket's request with Origin set to its Host: Streamlit compares the two, and ignores X-Forwarded-Host."""
     headers = MutableHeaders(raw=list(scope["headers"]))
     if "origin" in headers and "host" in headers:
         headers["origin"] = f"{'https' if scope['scheme'] == 'wss' else 'http'}://{headers['host']}"
@@ -177,7 +178,7 @@ def _at_its_own_host(scope: Scope) -> Scope:
 
 
 def _without_cors(send: Send) -> Send:
-    """No page of another address may read an answer, whatever Streamlit's `server.enableCORS` says."""
+    """Keep pages of other sites from reading a response, whatever Streamlit's `server.enableCORS` says."""
 
     async def send_ours(message: Message) -> None:
         if message["type"] == "http.response.start":

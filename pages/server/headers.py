@@ -1,4 +1,4 @@
-"""Security headers on everything that this server sends, and the order of what stands in front of Streamlit."""
+"""Security headers on every response, and the order of the middleware in front of Streamlit."""
 
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
@@ -10,7 +10,7 @@ from pages.server.frontend import Frontend
 from pages.server.gate import Gate
 from pages.server.uploads import Uploads
 
-WITH_A_MAP = ("/label", "/vectorize")  # how the addresses of pages end that show one
+WITH_A_MAP = ("/label", "/vectorize")  # endings of the addresses of pages with a map
 _POLICY = "Content-Security-Policy"
 HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -27,7 +27,7 @@ class SecurityHeaders:
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass a request on, and its response with the headers."""
+        """Pass the request on, and add the headers to its response."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -37,7 +37,7 @@ class SecurityHeaders:
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
-                # our plain pages have a policy of their own, and load nothing
+                # our plain pages set their own policy and load nothing
                 shell = headers.get("content-type", "").startswith("text/html") and _POLICY not in headers
                 headers.setdefault(_POLICY, content_policy(scope["path"]))
                 if shell and scope["path"].endswith(WITH_A_MAP):

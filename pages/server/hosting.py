@@ -14,6 +14,6 @@ _APP = Path(__file__).resolve()
 
 @functools.cache
 def on_community_cloud() -> bool:
-    """Whether the app lies where Community Cloud puts it; `HOVER_COMMUNITY_CLOUD` (1 or 0) says it instead."""
-    said = os.environ.get("HOVER_COMMUNITY_CLOUD", "") or secret("HOVER_COMMUNITY_CLOUD")
-    return said == "1" if said else _APP.is_relative_to(MOUNT)
+    """Whether the app lies where Community Cloud puts it. `HOVER_COMMUNITY_CLOUD` (1 or 0) overrides this."""
+    setting = os.environ.get("HOVER_COMMUNITY_CLOUD", "") or secret("HOVER_COMMUNITY_CLOUD")
+    return setting == "1" if setting else _APP.is_relative_to(MOUNT)

@@ -1,9 +1,9 @@
-"""Who is asking: decided by a cookie of ours, or by where the server listens; never by a peer address or a Host header.
+"""Who sent a request: decided by our cookie, or by where the server listens; never by a peer address or a Host header.
 
-Whoever sits at a machine whose server listens on loopback only is its owner, unless the operator gave a token.
-Everywhere else the owner comes in by a link with a token, annotators by an invite. A forwarding header or a foreign
-Host takes the first away: then somebody stands in between. `hosts` open nothing, they only lock. So does the cookie of
-a guest whose invite has ended, until they leave.
+If the server listens on loopback only, everybody at this machine is its owner, unless the operator set a token.
+Otherwise the owner signs in by a link with a token, and annotators by an invite. A forwarding header or a foreign Host
+ends the first rule, because then a proxy stands in between: headers never open the app, they only lock it. The cookie
+of a guest whose invite has ended locks it as well, until they leave.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from hover_core.errors import Refused
 from pages.server.shared import datasets
 
 COOKIE = "hover"
-ASKING = "hover.person"  # where the gate leaves who is asking, in the scope of a request
+ASKING = "hover.person"  # key in a request's scope, under which the gate stores the person
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
-LONGEST_TOKEN: Final = 200  # characters that the way in reads of a token
+LONGEST_TOKEN: Final = 200  # characters of a token that sign-in reads
 _SHORT_TOKEN: Final = 16  # fewer can be guessed
 _VISIBLE_ASCII: Final = re.compile(r"[!-~]+")
 
-# The one place where a test can say who is here, without cookies and headers.
+# For tests: a function that returns the person, instead of cookies and headers.
 seam: Callable[[], Person | None] | None = None
 
 
 def current() -> Person | None:
-    """Who this run of a page is for."""
+    """The person for whom this page runs, or None."""
     if seam is not None:
         return seam()
     return person(_cookies(), st.context.headers)
@@ -55,31 +55,31 @@ def invite_has_ended() -> bool:
 
 def _cookies() -> dict[str, str]:
     cookies = dict(st.context.cookies)
-    kept = st.session_state.get("identity.cookie")  # signed in where no cookie could be set
-    if kept:
-        cookies[COOKIE] = kept
+    cookie = st.session_state.get("identity.cookie")  # signed in where no cookie could be set
+    if cookie:
+        cookies[COOKIE] = cookie
     return cookies
 
 
 def by_cookie() -> bool:
-    """Whether this person came in by a link, and so can leave."""
+    """Whether this person signed in by a link, and so can leave."""
     return seam is None and bool(st.context.cookies.get(COOKIE) or st.session_state.get("identity.cookie"))
 
 
 def person(cookies: Mapping[str, str], headers: Mapping[str, str]) -> Person | None:
-    """Who a request comes from, or None: then it is nobody's.
+    """The person who sent a request, or None if nobody is signed in.
 
-    A guest whose invite has ended is nobody, also at a machine whose owner needs no cookie: only a cookie that nobody
-    knows counts as none.
+    A guest whose invite has ended gets None, also at a machine whose owner needs no cookie. A cookie that the store
+    does not know counts as no cookie.
     """
     cookie = cookies.get(COOKIE)
     if cookie:
         from hover_core.store import members
 
         store = datasets().store
-        found = members.person_behind(store, cookie)
-        if found is not None:
-            return found
+        somebody = members.person_behind(store, cookie)
+        if somebody is not None:
+            return somebody
         if members.has_ended(store, cookie):
             return None
     if is_open() or (bound_to_loopback() and not has_token() and _direct(headers)):
@@ -88,12 +88,12 @@ def person(cookies: Mapping[str, str], headers: Mapping[str, str]) -> Person | N
 
 
 def is_open() -> bool:
-    """Whether the operator opened the app on purpose: everybody is the owner. A token of theirs closes it again."""
+    """Whether `HOVER_OPEN=1` makes everybody the owner. An operator's token takes precedence and closes the app."""
     return os.environ.get("HOVER_OPEN") == "1" and not has_token()
 
 
 def bound_to_loopback() -> bool:
-    """Whether the server was started on a loopback address by `streamlit run`; another server may listen anywhere."""
+    """Whether `streamlit run` started the server on a loopback address. Other servers may listen anywhere: False."""
     from streamlit import config
 
     return st.get_option("server.address") in LOOPBACK and config._server_mode in (
@@ -103,36 +103,37 @@ def bound_to_loopback() -> bool:
 
 
 def is_owner_token(token: str) -> bool:
-    """Whether `token` is the owner's. It holds no spaces: one in an address was a `+`."""
+    """Whether `token` is the owner's. Tokens hold no spaces: a space in an address stands for a `+`."""
     return hmac.compare_digest(token.replace(" ", "+").encode("utf-8", "replace"), owner_token().encode())
 
 
 @functools.cache
 def owner_token() -> str:
-    """`HOVER_OWNER_TOKEN`, else the secret of that name, else one made for this process."""
+    """The owner's token: `HOVER_OWNER_TOKEN`, else the secret of that name, else a random one for this process."""
     return operators_token() or secrets.token_urlsafe(24)
 
 
 def has_token() -> bool:
-    """Whether the operator gave a token: then the owner comes in by it everywhere."""
+    """Whether the operator set a token: then the owner always needs it to sign in."""
     return bool(operators_token())
 
 
 @functools.cache
 def operators_token() -> str:
-    """`HOVER_OWNER_TOKEN` of the environment, else the secret of that name, as it was at the start; empty for none.
+    """The environment's `HOVER_OWNER_TOKEN`, else the secret of that name, read once; empty if neither is set.
 
     Raises
     ------
     Refused
-        It is set, and could let nobody in; or secrets are there that cannot be read. The message does not repeat it.
+        The token is set, but no link could carry it; or the secrets file cannot be read. The message does not contain
+        the token.
     """
-    given = os.environ.get("HOVER_OWNER_TOKEN")
-    if given is None:
-        given = _secret_token()
-    if given is None:
+    setting = os.environ.get("HOVER_OWNER_TOKEN")
+    if setting is None:
+        setting = _secret_token()
+    if setting is None:
         return ""
-    token = given.strip()
+    token = setting.strip()
     if not token:
         raise Refused("HOVER_OWNER_TOKEN is set and empty: give it a long random text, or do not set it")
     if len(token) > LONGEST_TOKEN:
@@ -146,7 +147,7 @@ def operators_token() -> str:
 
 
 def doubts_about_token() -> list[str]:
-    """What is unwise about the operator's token, in sentences; it works all the same."""
+    """Warnings about an operator's token that works but is unwise, as sentences."""
     token = operators_token()
     doubts = []
     if token and len(token) < _SHORT_TOKEN:
@@ -164,23 +165,30 @@ def _secret_token() -> str | None:
         return str(st.secrets["HOVER_OWNER_TOKEN"])
     except KeyError:
         return None
-    except (OSError, ValueError):  # a FileNotFoundError also where secrets are there that are no TOML
-        there = [path for path in st.get_option("secrets.files") if Path(path).exists()]
-        if there:
+    except (OSError, ValueError):  # also a FileNotFoundError if a secrets file exists but is not TOML
+        paths = [path for path in st.get_option("secrets.files") if Path(path).exists()]
+        if paths:
             raise Refused(
-                f"the secrets in {', '.join(there)} cannot be read, and HOVER_OWNER_TOKEN may be among them: "
+                f"the secrets in {', '.join(paths)} cannot be read, and HOVER_OWNER_TOKEN may be among them: "
                 "mend the file (it is TOML), or take it away"
             ) from None
         return None
 
 
 def sign_in(token: str, name: str = "") -> tuple[str, bool]:
-    """Exchange the owner's token or an invite's for a device's cookie: `(cookie, whether it is the owner's)`.
+    """Exchange the owner's token or an invite's for a device's cookie.
+
+    Returns
+    -------
+    tuple of (str, bool)
+        The cookie, and whether it is the owner's.
 
     Raises
     ------
-    NotFound, Refused
-        The token opens nothing, or the name cannot be taken.
+    NotFound
+        The token belongs to nobody, or its invite has ended.
+    Refused
+        The invite names nobody and `name` is empty, too long, or too much like the name of somebody else.
     """
     from hover_core.store import members
 
@@ -199,7 +207,7 @@ def _direct(headers: Mapping[str, str]) -> bool:
 
 
 def works_here_only(address: str) -> bool:
-    """Whether an address of the app, as a browser names it, leads to this app on this machine alone."""
+    """Whether this address of the app, as a browser shows it, works on this machine only."""
     host = (urlsplit(address).hostname or "").rstrip(".")
     if host in LOOPBACK or host.endswith(".localhost"):
         return True

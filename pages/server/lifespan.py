@@ -1,4 +1,4 @@
-"""What happens once when the server starts: the owner's link is printed, and jobs whose process died are taken up."""
+"""Start and end of the server: print the owner's link, warm up, resume jobs whose process died, close the store."""
 
 import contextlib
 import gc
@@ -18,25 +18,25 @@ from pages.server.messages import MOST_OWNER_BYTES
 from pages.server.options import hold_options
 from pages.server.shared import close, datasets
 
-_FIRST_PAGE_S = 4.0  # nothing competes with the first page
+_FIRST_PAGE_S = 4.0  # nothing may compete with the first page before then
 
 _log = logging.getLogger("hover")
 
 
 @contextlib.asynccontextmanager
 async def lifespan(app: st.App) -> AsyncIterator[None]:
-    """Print how the owner comes in; then serve; at the end close the store."""
+    """Print how the owner signs in; serve; close the store at the end."""
     hold_options()
     for line in way_in():
         print(f"  {line}", flush=True)
     patches.send_without_delay()
     patches.limit_websocket_frames(MOST_OWNER_BYTES)
-    threading.Thread(target=_make_ready, daemon=True).start()
+    threading.Thread(target=_warm_up, daemon=True).start()
     try:
         settings.sources()
     except HoverError as error:
         print(f"  Private sound cannot be fetched: {error}", flush=True)
-    threading.Thread(target=_take_up, daemon=True).start()
+    threading.Thread(target=_resume_jobs, daemon=True).start()
     yield
     process = sys.modules.get("hover_core.jobs.process")
     if process is not None:
@@ -45,14 +45,14 @@ async def lifespan(app: st.App) -> AsyncIterator[None]:
 
 
 def way_in() -> list[str]:
-    """How the owner comes in, line by line, for the console. The operator's own token is not repeated."""
+    """Lines for the console that say how the owner signs in. They do not contain the operator's own token."""
     if identity.is_open():
         return ["HOVER_OPEN=1: everybody who reaches this server is its owner."]
     base = (st.get_option("server.baseUrlPath") or "").strip("/")
     root = f"http://localhost:{st.get_option('server.port')}/{base + '/' if base else ''}"
     elsewhere = "(from another machine: this machine's name or address instead of localhost)"
     if identity.has_token():
-        closed = ["HOVER_OPEN=1 does not hold, for HOVER_OWNER_TOKEN is set."] if os.environ.get("HOVER_OPEN") else []
+        closed = ["HOVER_OPEN=1 is ignored because HOVER_OWNER_TOKEN is set."] if os.environ.get("HOVER_OPEN") else []
         lines = [f"The owner comes in by {root}join?t= and the token in HOVER_OWNER_TOKEN."]
         return closed + lines + ([] if identity.bound_to_loopback() else [elsewhere]) + identity.doubts_about_token()
     if identity.bound_to_loopback():
@@ -60,7 +60,7 @@ def way_in() -> list[str]:
     return [f"The owner's link: {root}join?t={identity.owner_token()}", elsewhere]
 
 
-def _make_ready() -> None:
+def _warm_up() -> None:
     """While the browser loads Streamlit's own script: what the first page needs."""
     with patches.others_first():
         try:
@@ -69,9 +69,9 @@ def _make_ready() -> None:
             _log.exception("the store cannot be opened")  # every page says so as well
 
 
-def _take_up() -> None:
+def _resume_jobs() -> None:
     time.sleep(_FIRST_PAGE_S)
-    import pandas  # noqa: F401 - what most pages need next
+    import pandas  # noqa: F401 - most pages need it next
 
     from hover_core.jobs import process, queue
 
@@ -80,4 +80,4 @@ def _take_up() -> None:
         queue.tend_all(datasets())
         process.keep_spare(datasets().store)
     except HoverError:
-        _log.exception("jobs that were under way could not be taken up")
+        _log.exception("unfinished jobs could not be resumed")

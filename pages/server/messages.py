@@ -1,10 +1,10 @@
-"""What a browser may send through the websocket: how much, and which of Streamlit's messages.
+"""Limits on the messages that a browser sends through the websocket: their size, and which of Streamlit's kinds.
 
-The largest honest message is a rerun: it carries the values of all widgets of a page.
-- an annotator's: the classic map tells x, y and number of up to 20,000 clips, twice quoted (2.2 MB); our own map sends
-  a selection of 1,000,000 clips as a bit set in base64 (170 kB), and a few that Python has not yet acknowledged;
-- an owner's: besides, the addresses pasted into Upload, of 2,000,000 characters at most (`MOST_PASTED`), each of which
-  is 1 to 3 bytes of UTF-8 for one unit of the browser's count.
+The largest legitimate message is a rerun: it carries the values of all widgets of a page.
+- From an annotator: the classic map sends x, y and number of up to 20,000 clips, quoted twice (2.2 MB); our own map
+  sends a selection of 1,000,000 clips as a bit set in base64 (170 kB), with a few that Python has not yet acknowledged.
+- From an owner, also the addresses pasted into Upload: at most 2,000,000 characters as the browser counts them
+  (`MOST_PASTED`), each of them 1 to 3 bytes of UTF-8.
 """
 
 from __future__ import annotations
@@ -15,25 +15,27 @@ from starlette.types import Message, Receive, Send
 
 MOST_PASTED = 2_000_000  # characters
 MOST_OWNER_BYTES = 10_000_000
-MOST_BYTES = 4_000_000  # of everybody else
+MOST_BYTES = 4_000_000  # for everybody else
 
-# what everybody's page sends; `rerun_script` is answered by the frame, which asks who is here
+# sent by every page; the frame answers `rerun_script`, and checks who is signed in
 _EVERYBODYS = ("rerun_script", "stop_script", "app_heartbeat")
 _SIGNED_IN = ("file_urls_request",)
 _SIGNED_IN_OPERATIONS = ("deferred_file", "dataframe_chunk")
-# All others change the server or tell about it: clear_cache, set_run_on_save, load_git_info, debug_…, and operations
-# like install_skills, which writes files.
+# All others change or describe the server: clear_cache, set_run_on_save, load_git_info, debug_…, and operations such
+# as install_skills, which writes files.
 
 _TOO_BIG = 1009
 
 
 class Messages:
-    """A websocket's `receive` and `send` for one person, without what they may not send.
+    """A websocket's `receive` and `send` for one person, which drop the messages that this person may not send.
 
     Parameters
     ----------
-    is_owner, is_somebody : asked for each message that is not everybody's, because a sign-in can end meanwhile.
-    most_bytes : a larger message ends the connection with code 1009.
+    is_owner, is_somebody
+        Called for each message that not everybody may send, because a sign-in can end meanwhile.
+    most_bytes
+        A larger message ends the connection with code 1009 [bytes].
     """
 
     def __init__(
@@ -56,7 +58,7 @@ class Messages:
             message = await self._receive()
             data = message.get("bytes")
             if message["type"] != "websocket.receive" or data is None:
-                return message  # text is no message of Streamlit's, which then ends the connection
+                return message  # Streamlit ends the connection on text
             if len(data) > self._most_bytes:
                 await self._send({"type": "websocket.close", "code": _TOO_BIG})
                 self._closed = True
@@ -65,7 +67,7 @@ class Messages:
                 return message
 
     async def send(self, message: Message) -> None:
-        """Send, unless this person was sent away: Streamlit hears of that later."""
+        """Send, unless the connection was closed: Streamlit learns of that later."""
         if not self._closed:
             await self._send(message)
 

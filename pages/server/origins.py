@@ -1,7 +1,7 @@
-"""Whose pages may talk to this app, and whose may show it in a frame.
+"""Same-origin checks: which sites' pages may talk to this app, and which may show it in a frame.
 
-A browser names the page that opens a websocket or sends a form in `Origin`. Streamlit compares host names alone, so
-that a page on another port of this machine passes; here host and port have to be those that the request came to.
+A browser sends the origin of the page that opens a websocket or submits a form in `Origin`. Streamlit compares host
+names only, so a page on another port of this machine would pass; here host and port must be those of the request.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from pages.server import hosting, identity
 
 # Origins besides the app's own, as a browser writes them ("https://lab.example", "http://localhost:8888"). Both are
 # empty unless code fills them before the server starts.
-TALKING: set[str] = set()  # whose pages may open the websocket, send forms and read data
-FRAMING: set[str] = set()  # whose pages may show the app in a frame
+TALKING: set[str] = set()  # their pages may open the websocket, send forms and read data
+FRAMING: set[str] = set()  # their pages may show the app in a frame
 
 _PORTS = {"http": 80, "https": 443}
 _OWN_FETCHES = ("same-origin", "none")  # "same-site" is also another port of the same machine
@@ -25,18 +25,21 @@ Verdict = Literal["own", "hidden", "foreign"]
 
 
 def judge(headers: Headers, scheme: str) -> Verdict:
-    """Whose page sent this request.
+    """Which site's page sent this request.
 
     Parameters
     ----------
-    headers : the request's headers.
-    scheme : how the request reached the server: `http`, `https`, `ws` or `wss`.
+    headers
+        The request's headers.
+    scheme
+        How the request reached the server: `http`, `https`, `ws` or `wss`.
 
     Returns
     -------
-    `own`: the app's, one in `TALKING`, or no browser's page. `foreign`: another page's. `hidden`: the proxy in front
-    passes neither Host nor X-Forwarded-Host on, so that the page's origin cannot be compared; who sends a valid cookie
-    is ours all the same, for it is SameSite=Lax.
+    Verdict
+        `own`: a page of the app or of a site in `TALKING`, or a program that is no browser. `foreign`: a page of
+        another site. `hidden`: the proxy passes on neither Host nor X-Forwarded-Host, so the page's origin cannot be
+        compared; a request with a valid cookie is still ours, because the cookie is SameSite=Lax.
     """
     origins = headers.getlist("origin")
     if not origins:
@@ -46,34 +49,34 @@ def judge(headers: Headers, scheme: str) -> Verdict:
         return "foreign"
     if origins[0] in TALKING:
         return "own"
-    # of a websocket the browser names the origin always, and not all agree what "site" means between http and ws
+    # for a websocket browsers always send Origin, but disagree on whether http and ws are the same site
     if scheme in _PORTS and headers.get("sec-fetch-site", "none") not in _OWN_FETCHES:
         return "foreign"
-    alone = _only_by_host()
+    no_proxy = _only_by_host()
     addresses = [headers.get("host", "")]
-    if not alone:
+    if not no_proxy:
         addresses.append(headers.get("x-forwarded-host", "").split(",")[0].strip())
     secure = scheme in ("https", "wss") or headers.get("x-forwarded-proto", "").split(",")[0].strip() == "https"
     targets = [target for target in (_target(address, origin, secure) for address in addresses) if target]
     if _host_and_port(origin) in targets:
         return "own"
     names = [name for name, _ in targets]
-    if alone or origin.hostname in names or _siblings(origin.hostname or "", names):
+    if no_proxy or origin.hostname in names or _siblings(origin.hostname or "", names):
         return "foreign"
     return "hidden"
 
 
 def frame_ancestors() -> str:
-    """Who may show the app in a frame, for the Content-Security-Policy."""
-    # on Community Cloud the app stands in a frame of its shell
+    """The sites that may show the app in a frame, for the Content-Security-Policy."""
+    # on Community Cloud the shell shows the app in a frame
     cloud = ["https://*.streamlit.app"] if hosting.on_community_cloud() else []
     return " ".join(["'self'", *cloud, *sorted(FRAMING)])
 
 
 def _only_by_host() -> bool:
-    """Whether nothing may stand between a browser and the app: it is bound to loopback, and has no token set.
+    """Whether no proxy is expected in front of the app: it is bound to loopback, and the operator set no token.
 
-    With a token set, a proxy on the same machine may be meant.
+    A token may mean that there is a proxy on the same machine.
     """
     return identity.bound_to_loopback() and not identity.has_token()
 
@@ -81,7 +84,7 @@ def _only_by_host() -> bool:
 def _parse(origin: str) -> SplitResult | None:
     try:
         parts = urlsplit(origin)
-        usable = parts.scheme in _PORTS and parts.hostname and parts.port != 0  # a port that is none raises
+        usable = parts.scheme in _PORTS and parts.hostname and parts.port != 0  # reading an invalid port raises
     except ValueError:
         return None
     return parts if usable and parts.username is None else None
@@ -92,16 +95,16 @@ def _host_and_port(parts: SplitResult) -> tuple[str, int]:
 
 
 def _target(address: str, origin: SplitResult, secure: bool) -> tuple[str, int] | None:
-    """Host and port that a request came to; without a port the scheme's, which a proxy may not tell us."""
+    """Host and port of a request. Without a port it is the scheme's, which a proxy may hide from us."""
     parts = _parse(f"{'https' if secure else origin.scheme}://{address}")
     return _host_and_port(parts) if parts else None
 
 
 def _siblings(name: str, others: list[str]) -> bool:
-    """Whether a browser may send our cookie along from a page of `name` to one of `others`: `a.lab.org`, `b.lab.org`.
+    """Whether a browser may send our cookie from a page of host `name` to one of `others`.
 
-    Public suffixes are not known here; two common labels at the end are taken for one site. On Community Cloud each
-    app is a site of its own.
+    This function does not know public suffixes: hosts with the same last two labels, as `a.lab.org` and
+    `b.lab.org`, count as one site. On Community Cloud each app is its own site.
     """
     if hosting.on_community_cloud():
         return False

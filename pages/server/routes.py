@@ -1,4 +1,4 @@
-"""The addresses of our own routes. What answers them is imported when one is asked: the first page comes sooner."""
+"""The addresses of our own routes. Their endpoints are imported at the first request: the first page comes sooner."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ ADDRESSES: tuple[tuple[str, str, str | Endpoint], ...] = (
 
 
 def routes() -> list[Route]:
-    """All of them, below the address that the operator gave the app."""
+    """All our routes, below the base address of the app."""
     base = (st.get_option("server.baseUrlPath") or "").strip("/")
     base = f"/{base}" if base else ""
     return [Route(base + path, _endpoint(answer), methods=[method]) for method, path, answer in ADDRESSES]

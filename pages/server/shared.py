@@ -1,4 +1,4 @@
-"""What all sessions of this process share."""
+"""The store and the secrets, shared by all sessions of this process."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import streamlit as st
 
 from hover_core import settings
 
-if TYPE_CHECKING:  # the server answers before pandas and SQLAlchemy are there
+if TYPE_CHECKING:  # the server answers before pandas and SQLAlchemy are imported
     from hover_core.workspace.datasets import Datasets
 
 _opening = threading.Lock()
@@ -18,7 +18,7 @@ _opening = threading.Lock()
 
 def datasets() -> Datasets:
     """The datasets of the store: `HOVER_DATABASE_URL`, else the secret `[connections.hover]`, else SQLite."""
-    with _opening:  # two threads that ask at once get the same
+    with _opening:  # two threads at once get the same store
         return _datasets()
 
 
@@ -31,29 +31,29 @@ def _datasets() -> Datasets:
 
 
 def close() -> None:
-    """End what `datasets` opened, if it did."""
+    """Close the store, if `datasets` opened it."""
     if _datasets.cache_info().currsize:
         _datasets().close()
         _datasets.cache_clear()
 
 
 def secret(*path: str) -> str:
-    """One of Streamlit's secrets, or an empty text where there is none."""
-    found = st.secrets
+    """One of Streamlit's secrets by its path, or an empty text if there is none."""
+    value = st.secrets
     try:
         for part in path:
-            found = found[part]
+            value = value[part]
     except (KeyError, FileNotFoundError):  # no such secret, no secrets file
         return ""
-    return str(found)
+    return str(value)
 
 
 def _sources() -> dict[str, Any]:
-    """The table `[hover.sources]` of the secrets: what opens private sound. Kept from pages, logs and the database."""
+    """The table `[hover.sources]` of the secrets: credentials for private sound. Never shown, logged or stored."""
     if not st.secrets.load_if_toml_exists():
         return {}
-    found = st.secrets.get("hover", {}).get("sources", {})
-    return found.to_dict() if hasattr(found, "to_dict") else {"sources": found}
+    table = st.secrets.get("hover", {}).get("sources", {})
+    return table.to_dict() if hasattr(table, "to_dict") else {"sources": table}
 
 
 settings.take_secrets_from(_sources)

@@ -1,9 +1,9 @@
-"""Who may upload a file, and how much: Streamlit itself takes one from anybody who can reach it.
+"""Limits on uploads: Streamlit itself accepts files from anybody who can reach it.
 
-The owner uploads as much as Streamlit is set to. Whoever may label may upload a sound to ask with: its size is looked
-at before it is read and counted while it is, so that no more than that is held for a body that says less than it has.
-Streamlit keeps what was uploaded until the session ends, whether anything on the page refers to it or not; here the
-oldest uploads of an annotator go when there are too many of them.
+The owner may upload as much as Streamlit's setting allows. An annotator may upload a sound to search with: its declared
+size is checked before it is read, and its bytes are counted while it is read, so a body that is larger than it declares
+takes no more memory than the limit. Streamlit holds uploads until the session ends, even if no page refers to them;
+here the oldest uploads of an annotator are dropped when there are too many.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from hover_core.data.people import MOST_SOUND_BYTES, OWNER, Person
 from pages.server import identity
 
 ADDRESS: Final = "/_stcore/upload_file"
-FRAMING_BYTES: Final = 16 << 10  # of multipart around the file: boundaries, its name, its type
-AT_ONCE: Final = 2  # uploads of one annotator
+FRAMING_BYTES: Final = 16 << 10  # of the multipart body around the file: boundaries, file name, type
+AT_ONCE: Final = 2  # simultaneous uploads of one annotator
 MOST_KEPT: Final = 30  # files of one annotator that Streamlit may hold
 MOST_KEPT_BYTES: Final = 3 * (MOST_SOUND_BYTES + FRAMING_BYTES)
 _LONGEST_S: Final = 300.0  # for one upload
@@ -33,24 +33,24 @@ _File = tuple[str, str]
 
 
 class Uploads:
-    """Refuses what may not be uploaded or deleted, and bounds what annotators upload; passes everything else on.
+    """Middleware that refuses uploads and deletions that are not allowed, and limits those of annotators.
 
     Parameters
     ----------
     app
-        What takes the files.
+        The application that receives the files.
     drop
-        Called with session id and file id of an upload that is too old to be kept.
+        Called with session id and file id to drop an old upload of an annotator.
     """
 
     def __init__(self, app: ASGIApp, drop: Callable[[str, str], None] | None = None) -> None:
         self.app = app
         self._drop = drop or _drop
-        self._under_way: Counter[_Name] = Counter()
-        self._kept: dict[_Name, dict[_File, int]] = {}
+        self._running: Counter[_Name] = Counter()
+        self._sizes: dict[_Name, dict[_File, int]] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer, or pass on."""
+        """Pass the request on, or refuse it."""
         if scope["type"] != "http" or ADDRESS not in scope["path"] or scope["method"] in ("GET", "HEAD", "OPTIONS"):
             await self.app(scope, receive, send)
             return
@@ -61,7 +61,7 @@ class Uploads:
         elif who.role == OWNER:
             await self.app(scope, receive, send)
         elif scope["method"] == "DELETE":
-            self._kept.get(_name(who), {}).pop(_file(scope), None)
+            self._sizes.get(_name(who), {}).pop(_file(scope), None)
             await self.app(scope, receive, send)
         else:
             await self._take(request, _name(who), send)
@@ -80,7 +80,7 @@ class Uploads:
                 status = message["status"]
             await send(message)
 
-        self._under_way[name] += 1
+        self._running[name] += 1
         try:
             body = None
             with anyio.move_on_after(_LONGEST_S):
@@ -89,45 +89,45 @@ class Uploads:
                 await _refusal(f"the upload took longer than {_LONGEST_S:g} s", 408)(scope, receive, send)
                 return
             size = sum(map(len, body))
-            await self.app(scope, _again(body, receive), note)
+            await self.app(scope, _replaying(body, receive), note)
             if 200 <= status < 300:
                 self._keep(name, _file(scope), size)
         except _TooLarge:
             await _too_large()(scope, receive, send)
-        except _Gone:
-            pass  # nobody is there to be answered
+        except _Disconnected:
+            pass  # the connection is closed
         finally:
-            self._under_way[name] -= 1
-            if not self._under_way[name]:
-                del self._under_way[name]
+            self._running[name] -= 1
+            if not self._running[name]:
+                del self._running[name]
 
     def _refusal(self, declared: str | None, name: _Name) -> Response | None:
-        """Why an upload is not read at all, or None."""
+        """The response that refuses an upload without reading it, or None."""
         if declared is not None and not (declared.isascii() and declared.isdigit()):
-            return _refusal("Content-Length is no number", 400)
+            return _refusal("Content-Length must be a number", 400)
         if declared is not None and (len(declared) > 12 or int(declared) > MOST_SOUND_BYTES + FRAMING_BYTES):
             return _too_large()
-        if self._under_way[name] >= AT_ONCE:
-            return _refusal(f"{AT_ONCE} uploads of yours are under way: wait for one of them", 429)
+        if self._running[name] >= AT_ONCE:
+            return _refusal(f"{AT_ONCE} of your uploads are running: wait until one has finished", 429)
         return None
 
     def _keep(self, name: _Name, file: _File, size: int) -> None:
-        """Note what Streamlit holds, and have it drop the oldest while that is too much."""
-        kept = self._kept.setdefault(name, {})
-        kept.pop(file, None)
-        kept[file] = size
-        while len(kept) > MOST_KEPT or sum(kept.values()) > MOST_KEPT_BYTES:
-            oldest = next(iter(kept))
-            del kept[oldest]
+        """Record an upload that Streamlit holds, and drop the oldest while there are too many."""
+        sizes = self._sizes.setdefault(name, {})
+        sizes.pop(file, None)
+        sizes[file] = size
+        while len(sizes) > MOST_KEPT or sum(sizes.values()) > MOST_KEPT_BYTES:
+            oldest = next(iter(sizes))
+            del sizes[oldest]
             self._drop(*oldest)
 
 
 class _TooLarge(Exception):
-    """More came than may come."""
+    """The body is larger than allowed."""
 
 
-class _Gone(Exception):
-    """Whoever uploaded has hung up."""
+class _Disconnected(Exception):
+    """The browser has closed the connection."""
 
 
 async def _body(receive: Receive) -> deque[bytes]:
@@ -136,7 +136,7 @@ async def _body(receive: Receive) -> deque[bytes]:
     while True:
         message = await receive()
         if message["type"] != "http.request":
-            raise _Gone
+            raise _Disconnected
         part = message.get("body", b"")
         size += len(part)
         if size > MOST_SOUND_BYTES + FRAMING_BYTES:
@@ -146,8 +146,8 @@ async def _body(receive: Receive) -> deque[bytes]:
             return parts
 
 
-def _again(body: deque[bytes], receive: Receive) -> Receive:
-    """What hands a body that was read to the app, part by part, and then whatever comes."""
+def _replaying(body: deque[bytes], receive: Receive) -> Receive:
+    """A `receive` that replays a body part by part, and then passes on later messages."""
 
     async def replay() -> Message:
         if not body:
@@ -159,12 +159,12 @@ def _again(body: deque[bytes], receive: Receive) -> Receive:
 
 
 def _refusal(sentence: str, status: int) -> Response:
-    # the body is not read: the connection cannot be used for anything else
+    # the body stays unread: the connection cannot be used again
     return PlainTextResponse(sentence, status, headers={"Connection": "close"})
 
 
 def _too_large() -> Response:
-    return _refusal(f"a sound to ask with has at most {MOST_SOUND_BYTES >> 20} MB", 413)
+    return _refusal(f"a sound to search with has at most {MOST_SOUND_BYTES >> 20} MB", 413)
 
 
 def _name(who: Person) -> _Name:

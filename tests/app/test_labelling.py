@@ -117,7 +117,7 @@ def test_labelling_says_what_was_done_and_one_undo_takes_it_back(labelling: Labe
     assert [note for _, note in labelling.history] == ["5 × “owl”"]
     assert mapped.state().label_names()[:10:2].tolist() == ["owl"] * 5
     actions.undo(labelling)
-    assert (labelling.message, labelling.history) == ("Taken back: 5 × “owl”.", [])
+    assert (labelling.message, labelling.history) == ("Undone: 5 × “owl”.", [])
     assert mapped.state().label_names().tolist() == before
 
 
@@ -155,7 +155,7 @@ def test_whoever_left_writes_nothing_from_an_open_tab(labelling: LabellingState,
     identity.seam = lambda: None
     actions.apply(labelling, "owl")
 
-    assert labelling.problem == "You are not signed in any more: nothing was written."
+    assert labelling.problem == "You are no longer signed in. Nothing was changed."
     assert mapped.state().revision == revision
 
 
@@ -164,7 +164,7 @@ def test_moving_nothing_promises_no_undo(labelling: LabellingState) -> None:
     labelling.history.clear()
     actions.commit(labelling, "train")
 
-    assert labelling.message == "None of these is a labelled raw clip any more: nothing was moved."
+    assert labelling.message == "Nothing was moved: none of these clips is raw and labelled any more."
     assert labelling.history == []
 
 

@@ -208,7 +208,7 @@ def test_it_is_said_that_an_open_app_is_closed_by_a_token(
     monkeypatch.setenv("HOVER_OPEN", "1")
     set_token(TOKEN)
 
-    assert lifespan.way_in()[0] == "HOVER_OPEN=1 does not hold, for HOVER_OWNER_TOKEN is set."
+    assert lifespan.way_in()[0] == "HOVER_OPEN=1 is ignored because HOVER_OWNER_TOKEN is set."
 
 
 @pytest.mark.parametrize(("token", "doubt"), [

@@ -67,7 +67,7 @@ def test_archived_datasets_can_be_taken_out_again_when_no_other_is_left(run_as: 
     app.button(key="frame.archive").click().run()
 
     assert [toast.value for toast in app.toast] == [
-        "“birds” is in the archive. The menu of datasets, here at the top, takes it out again."
+        "“birds” is in the archive. Open the dataset menu at the top to take it out."
     ]
     assert mapped.resources.rows() == []
     app.selectbox(key="frame.unarchive").select(mapped.id).run()
@@ -509,7 +509,7 @@ def test_split_says_how_many_clips_are_one_sound_and_whether_the_split_parts_the
     app.switch_page("owner/split.py").run()
 
     assert not app.exception
-    assert "2 clips in 1 group of the same sound; 1 of them lies in more than one subset" in _text(app)
+    assert "2 clips in 1 group with the same sound; 1 of them lies in more than one subset" in _text(app)
     assert "the same bytes" in _text(app)
     assert "d0003\\.ogg" in _text(app)
 
@@ -518,11 +518,11 @@ def test_split_looks_for_near_duplicates_by_itself(run_as: Run, mapped: Dataset)
     app = run_as(LOCAL_OWNER)
     for _ in range(50):
         app.switch_page("owner/split.py").run()
-        if "no two clips are the same sound" in _text(app):
+        if "no two clips have the same sound" in _text(app):
             break
         time.sleep(0.1)
 
-    assert "no two clips are the same sound" in _text(app)
+    assert "no two clips have the same sound" in _text(app)
 
 
 def test_before_there_are_vectors_split_says_where_near_duplicates_come_from(run_as: Run, datasets: Datasets) -> None:
@@ -585,7 +585,7 @@ def test_labels_that_the_owner_offers_are_there_for_a_blind_annotator(run_as: Ru
     app.switch_page("owner/share.py").run()
     app.multiselect(key="share.labels").set_value(["wren"])
     next(button for button in app.button if button.label == "Offer them").click().run()
-    assert "Labels offered to those who work blind: 1" in str(app.main)
+    assert "Labels offered to blind annotators: 1" in str(app.main)
     blind = run_as(Person("Mira", ANNOTATOR, mapped.id, blind=True))
 
     assert not blind.exception
@@ -616,7 +616,7 @@ def test_share_lists_everybody_who_came_or_labelled(run_as: Run, mapped: Dataset
     assert not app.exception
     rows = app.dataframe[0].value.iloc[:, :5].to_numpy().tolist()
     assert rows == [["Mira", "annotator", 3, 1, "2"], ["owner", "owner", 1, 1, ""]]
-    assert "nobody came yet" in _text(app)
+    assert "not used yet" in _text(app)
     assert "on 2 devices" in _text(app)
 
 
@@ -654,11 +654,12 @@ def test_map_says_what_it_is_made_of_and_mends_it(run_as: Run, mapped: Dataset) 
     app.run()
 
     assert not app.exception
-    assert "this map is **100 % speaker** and" in before
-    assert "with what each speaker has in common taken out it would be" in before
+    assert "Clips lie near others of the same speaker (**100 %**) more than near others with the same label" in before
+    assert "without speaker differences, " in before
     assert mapped.embedding().settings["per_group"] is True
-    assert "this map is **0 % speaker** and **100 % label**" in _text(app)
-    assert "What each speaker has in common is taken out of map and search." in _text(app)
+    now = _text(app)
+    assert "of the same speaker (**0 %**) less than near others with the same label (**100 %**)." in now
+    assert "Map and search leave out speaker differences." in now
     assert [button for button in app.button if button.key == "vectorize.mend"] == []
 
 
@@ -669,9 +670,9 @@ def test_map_says_what_it_cannot_know_without_labels_or_groups(run_as: Run, mapp
     _speakers(mapped, labels=False)
     app.run()
 
-    assert "What this map is made of shows once some clips have labels, or a group column is chosen" in neither
-    assert app.get_by_key("vectorize.mend").label == "Take the speaker out and redraw"
-    assert "label some clips to see how much label" in _text(app)
+    assert "Label some clips, or choose a group column on Split, to see which clips lie together" in neither
+    assert app.get_by_key("vectorize.mend").label == "Remove speaker differences and redraw"
+    assert "Label some clips to compare this with the labels." in _text(app)
 
 
 # the leak report ------------------------------------------------------------------------------------------------------

@@ -87,14 +87,14 @@ def test_a_clouds_metadata_server_is_not_offered_to_be_allowed(
     app.text_input(key="label.url.0").set_value(f"http://{host}/latest/meta-data").run()
 
     assert not app.warning
-    assert "Whoever runs this app can allow it\\: HOVER\\_ALLOWED\\_HOSTS=" in problems(app)[0]
+    assert "The operator of this app can allow it with HOVER\\_ALLOWED\\_HOSTS=" in problems(app)[0]
 
 
 def test_elsewhere_the_owner_is_told_the_setting(run_as: Run, mapped: Dataset, server: SoundServer) -> None:
     app = label(run_as(LOCAL_OWNER))
     app.text_input(key="label.url.0").set_value(server.url("/new.wav")).run()
 
-    assert "Whoever runs this app can allow it" in problems(app)[0]
+    assert "The operator of this app can allow it" in problems(app)[0]
     assert not app.warning
 
 
@@ -136,7 +136,7 @@ def test_hits_of_the_question_before_are_not_taken_for_an_answer(run_as: Run, ma
 
     (said,) = problems(app)
     assert "Like **x\\.wav**:" in said
-    assert "The hits are still those of: Like **d0003\\.ogg**." in said
+    assert "These are still the hits of: Like **d0003\\.ogg**." in said
 
 
 def test_the_threshold_begins_where_the_first_hits_end_whatever_the_question(run_as: Run, mapped: Dataset) -> None:
@@ -163,7 +163,7 @@ def test_without_words_nobody_is_told_to_take_them_off(run_as: Run, mapped: Data
 
     app.segmented_control(key="label.cut_by").set_value("above").run()
 
-    assert [box.value for box in app.info] == ["No clip answers. Move the slider."]
+    assert [box.value for box in app.info] == ["No hits. Move the slider."]
 
 
 def test_words_that_narrow_a_question_are_taken_off_where_they_are_said(run_as: Run, mapped: Dataset) -> None:

@@ -145,7 +145,7 @@ def test_a_body_that_says_it_is_too_large_is_not_read(mira: str, length: str) ->
     sending = Sending(Uploads(taker), mira, endless(), content_length=length)
 
     assert sending.answer() == 413
-    assert sending.text == "a sound to ask with has at most 20 MB"
+    assert sending.text == "a sound to search with has at most 20 MB"
     assert sending.headers[b"connection"] == b"close"
     assert (sending.read, taker.asked) == (0, [])
 
@@ -215,7 +215,7 @@ def test_an_upload_that_is_refused_or_given_up_takes_no_turn(mira: str) -> None:
         assert Gone(app, mira).answer() == 0  # nobody is there to be answered
 
     assert Sending(app, mira).answer() == 204
-    assert not app._under_way
+    assert not app._running
 
 
 def test_an_upload_that_never_ends_is_given_up(mira: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -240,7 +240,7 @@ def test_the_oldest_uploads_of_an_annotator_go_before_there_are_too_many_bytes(m
         assert Sending(app, mira, sound, file=f"f{number}").answer() == 204
 
     assert dropped == [("session", "f0"), ("session", "f1")]
-    assert sum(sum(files.values()) for name, files in app._kept.items() if name[1] == "Mira") <= MOST_KEPT_BYTES
+    assert sum(sum(files.values()) for name, files in app._sizes.items() if name[1] == "Mira") <= MOST_KEPT_BYTES
 
 
 def test_the_oldest_uploads_go_before_there_are_too_many_files_and_what_was_deleted_does_not_count(mira: str) -> None:
@@ -264,7 +264,7 @@ def test_what_streamlit_did_not_take_is_not_counted(mira: str) -> None:
     app = Uploads(refuses)
 
     assert Sending(app, mira).answer() == 400
-    assert not any(app._kept.values())
+    assert not any(app._sizes.values())
 
 
 def test_other_addresses_and_looking_are_passed_on_unread(mapped: Dataset) -> None:

@@ -90,7 +90,7 @@ def test_a_guests_browser_is_sent_no_address_and_a_blind_ones_no_name(
     page.get_by_role("button", name="More like this").first.click()
     expect(page.get_by_role("button", name="Play in a row")).to_be_visible()
     page.get_by_role("button", name="Play in a row").click()
-    expect(page.get_by_role("button", name="To the list")).to_be_visible()
+    expect(page.get_by_role("button", name="Back to the list")).to_be_visible()
     page.get_by_role("button", name="Search", exact=True).click()
     page.get_by_role("tab", name="By words").click()
     page.get_by_role("textbox", name="Text").fill("0")

@@ -68,7 +68,7 @@ def test_consecutive_selections_join_cut_and_subtract(on_label: Page) -> None:
     page.get_by_role("button", name=re.compile("click adds")).click()
     page.mouse.click(*where[250])
     acts.await_selected(page, [*range(100, 200), 250])
-    page.get_by_role("button", name=re.compile("click takes away")).click()
+    page.get_by_role("button", name=re.compile("click removes")).click()
     page.mouse.click(*where[150])
     acts.await_selected(page, [*range(100, 150), *range(151, 200), 250])
     page.get_by_role("button", name=re.compile("click keeps")).click()
@@ -278,7 +278,7 @@ def test_where_our_script_does_not_load_the_classic_engine_selects_as_well(addre
 
     expect(page.get_by_text("300 clips", exact=True).first).to_be_visible()
     acts.label(page, "all of them")  # redraws the chart: what is selected stays
-    expect(page.get_by_text("Labelled 300 as “all of them”. “Undo” takes it back.")).to_be_visible()
+    expect(page.get_by_text("Labelled 300 as “all of them”. “Undo” reverts this.")).to_be_visible()
     page.wait_for_function(
         "() => document.querySelector(\"iframe[title*='plotly_events']\").contentDocument"
         ".querySelector('.js-plotly-plot')?.data[0].selectedpoints?.length === 300"

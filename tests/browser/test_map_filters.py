@@ -65,7 +65,7 @@ def test_filters_by_columns_restrict_the_selection_and_unticked_restore_it(on_la
 
     snr.get_by_role("checkbox").uncheck()
     acts.await_selected(page, [n for n in range(100) if n % 4])
-    take.get_by_role("button", name="No filter by take").click()
+    take.get_by_role("button", name="Remove the filter by take").click()
     acts.await_selected(page, range(100))
     expect(take).to_have_count(0)
 

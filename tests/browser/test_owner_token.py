@@ -12,7 +12,7 @@ from hover_core.workspace.datasets import Datasets
 from tests.browser.conftest import App
 
 TOKEN = "a-long-token-of-the-operator"
-WARNING = "an address of this machine alone"
+WARNING = "an address that works on this machine only"
 
 
 @pytest.mark.timeout(300)

@@ -189,7 +189,7 @@ def test_an_address_that_is_not_in_the_table_and_its_threshold(heard: Heard, on_
     page.mouse.up()
     threshold.focus()
     threshold.press("End")
-    expect(page.get_by_text("No clip answers")).to_be_visible()
+    expect(page.get_by_text("No hits")).to_be_visible()
     assert hits(page, 0) == []
     threshold.press("Home")
     page.wait_for_function("n => [...window.__hoverMap.of.ring].filter(Boolean).length >= n", arg=len(found))
@@ -250,7 +250,7 @@ def test_the_microphone_asks(heard: Heard, browser: Browser, chromium_path: str,
         page.get_by_role("button", name="Record").click()
         expect(page.get_by_text("00:01")).to_be_visible()
         page.get_by_role("button", name="Stop recording").click()
-        expect(page.get_by_text("what the microphone heard")).to_be_visible()
+        expect(page.get_by_text("your recording")).to_be_visible()
         first(page, 10)
 
         assert {clip % 3 for clip in hits(page, 10)} == {NOISE}
@@ -374,7 +374,7 @@ def test_keys_judge_hits_in_a_row_and_what_was_heard_is_labelled_as_heard(heard:
     row = listed(page)
     page.get_by_role("radio", name=re.compile("hum")).click()
     page.get_by_role("button", name="Play in a row").click()
-    player = page.locator(".hands-free")
+    player = page.locator(".review-player")
     expect(player.locator(".where")).to_have_text("1 of 50")
     assert page.evaluate("[...document.querySelectorAll('audio')].filter(a => !a.paused).length") == 1
 
@@ -382,7 +382,7 @@ def test_keys_judge_hits_in_a_row_and_what_was_heard_is_labelled_as_heard(heard:
         expect(player.locator(".where")).to_have_text(f"{number} of 50")
 
     def sounded() -> None:
-        page.wait_for_function("() => document.querySelector('.hands-free audio').currentTime > 0.5")
+        page.wait_for_function("() => document.querySelector('.review-player audio').currentTime > 0.5")
 
     # nobody does anything: the next comes on its own
     at(2)
@@ -412,7 +412,7 @@ def test_keys_judge_hits_in_a_row_and_what_was_heard_is_labelled_as_heard(heard:
         row[2]: ("hum", "search"),
     }
     page.keyboard.press("u")  # one act, whatever of it was heard
-    expect(page.get_by_text("Taken back: 2 × “hum”")).to_be_visible()
+    expect(page.get_by_text("Undone: 2 × “hum”")).to_be_visible()
     assert heard.labelled() == {COUNT - 1: ("hum", "heard")}
     page.keyboard.press("Escape")
     expect(player).to_have_count(0)
@@ -428,7 +428,7 @@ def test_hits_join_the_selection_by_buttons_that_say_what_comes_out(heard: Heard
     found = hits(page, 10)
     tune = page.get_by_test_id("stPopover").last.get_by_role("button")
     tune.click()
-    expect(page.get_by_role("button", name="Keep only these of the selection → 0")).to_be_visible()
+    expect(page.get_by_role("button", name="Keep only selected clips that are hits → 0")).to_be_visible()
     page.get_by_role("button", name="Add these to the selection → 11").click()
 
     acts.await_selected(page, sorted([NOISE, *found]))
@@ -440,7 +440,7 @@ def test_words_find_clips_and_narrow_the_hits_of_a_sound(heard: Heard, on_label:
     page.get_by_role("tab", name="By words").click()
     page.get_by_label("Text", exact=True).fill("^1[0-4]$")
     page.get_by_label("Text", exact=True).press("Enter")
-    expect(page.get_by_text("No clip answers")).to_be_visible()  # as plain text nothing has that
+    expect(page.get_by_text("No hits")).to_be_visible()  # as plain text nothing has that
     page.get_by_text("Regular expression").click()
 
     assert hits(page, 5) == [10, 11, 12, 13, 14]
@@ -493,7 +493,7 @@ def test_hits_are_compared_frame_by_frame_once_that_was_prepared(heard: Heard, o
     expect(page.get_by_text(re.compile("nearest to 40 labelled clips"))).to_be_visible()
     page.get_by_text("Compare frame by frame (DTW)").click()
     # asked before there were sequences: what is heard above the hits is compared all the same
-    expect(page.get_by_text(re.compile("and anew frame by frame in [0-9.]+ ms"))).to_be_visible(timeout=60_000)
+    expect(page.get_by_text(re.compile("and again frame by frame in [0-9.]+ ms"))).to_be_visible(timeout=60_000)
     assert {clip % 3 for clip in listed(page)} == {NOISE}
     page.keyboard.press("Escape")  # what they are ordered by stands outside of the settings as well
     expect(page.get_by_text(re.compile("compared frame by frame, [0-9.]+ ms"))).to_be_visible()

@@ -181,7 +181,7 @@ def test_the_work_goes_on_when_the_tab_is_closed(
     expect(first.get_by_text("121 clips added")).to_be_visible()
     acts.to(first, "Map")
     first.get_by_role("button", name=re.compile("^Vectorize")).click()
-    expect(first.get_by_text("This goes on when you close the page.")).to_be_visible()
+    expect(first.get_by_text("The work goes on when you close this page.")).to_be_visible()
     first.close()
 
     second = open_page()

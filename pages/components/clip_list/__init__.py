@@ -1,4 +1,4 @@
-"""A page of clips in a list: play, outline, name, label; more like this; leave out."""
+"""A page of clips as a list: play button, outline, name and label of each, and buttons for actions."""
 
 from __future__ import annotations
 
@@ -21,8 +21,15 @@ from pages.server import assets
 
 @dataclass(frozen=True)
 class ClipAction:
-    """What a person asked of one clip in the list: `focus`, `similar`, `evict`, `up` or `down` (an example for or
-    against), or `label` with a name (patch)."""
+    """An action on one clip of the list.
+
+    Attributes
+    ----------
+    kind
+        `focus`, `similar` (search for more like it), `evict`, `up` (an example), `down` (a counterexample) or `label`.
+    label
+        The new label, for `label`.
+    """
 
     kind: str
     position: int
@@ -41,19 +48,36 @@ def clip_list(
     focus: int | None = None,
     evict: bool = False,
 ) -> ClipAction | None:
-    """Draw the clips at `positions`, a page of them; the act of this run, if any.
+    """Draw one page of clips.
 
-    With `scores` each shows one, with `closer_than` the share of all clips that it is closer than, with `distances` how
-    far its frames are instead (NaN for none); with `thumbs` (1 up, -1 down, 0 neither) each can be an example for or
-    against.
-    Of several acts each run answers one: whoever does it asks for another run.
+    Parameters
+    ----------
+    positions
+        The clips to draw [shape=(n,)].
+    scores
+        The score of each clip [shape=(n,)].
+    closer_than
+        The share of all clips that each clip is closer than [shape=(n,), 0 to 1].
+    distances
+        The distance of each clip frame by frame, NaN if it was not compared [shape=(n,)].
+    thumbs
+        1 for an example, -1 for a counterexample, 0 for neither [shape=(n,)]. Draws the thumbs.
+    focus
+        Position of the clip in focus.
+    evict
+        Draw a button that removes the clip from the selection.
+
+    Returns
+    -------
+    ClipAction or None
+        The next action that waits. A run returns only one: the caller carries it out and runs again.
     """
     state = dataset.state()
     clips = [int(position) for position in positions]
-    named = dataset.names(clips)
+    names = dataset.names(clips)
     rows = []
     for number, position in enumerate(clips):
-        name, url = named[position]
+        name, url = names[position]
         code = int(state.label[position])
         rows.append(
             {
@@ -80,11 +104,11 @@ def clip_list(
     _element()(key=key, data=data, height="content", on_said_change=partial(_collect, key))
     waiting: list[Any] = st.session_state.get(f"{key}.acts", [])
     while waiting:
-        given = waiting.pop(0)
-        position = given.get("position")
-        known = given.get("kind") in ("focus", "similar", "evict", "up", "down", "label")
-        if known and isinstance(position, int) and 0 <= position < state.size:
-            return ClipAction(given["kind"], position, str(given.get("label", "")))
+        message = waiting.pop(0)
+        position = message.get("position")
+        valid = message.get("kind") in ("focus", "similar", "evict", "up", "down", "label")
+        if valid and isinstance(position, int) and 0 <= position < state.size:
+            return ClipAction(message["kind"], position, str(message.get("label", "")))
     return None
 
 
@@ -97,7 +121,7 @@ def _distance(mean: float) -> str:
 
 
 def _percent(share: float) -> str:
-    """Rounded down: nothing is closer than 100 % of all clips."""
+    """A share in percent, rounded down: no clip is closer than 100 % of all clips."""
     return f"{int(share * 1000) / 10:.1f} %"
 
 

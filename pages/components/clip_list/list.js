@@ -1,7 +1,7 @@
 /**
- * A page of clips to listen to: play, look, more like this, leave out. One sound at a time, with everything else on the page.
+ * A page of clips: play each, see its outline, search for more like it, leave it out. Only one sound on the page plays at a time.
  *
- * Up to Python go, by an Outbox, acts {kind: "focus" | "similar" | "evict" | "up" | "down" | "label", position, label}. Playing sends nothing.
+ * Sends Python, by an Outbox, messages {kind: "focus" | "similar" | "evict" | "up" | "down" | "label", position, label}. Playing sends nothing.
  */
 import { halves } from "./halves.js"
 import { unmounter } from "./unmount.js"
@@ -13,7 +13,7 @@ import { addressOf, playback } from "./playback.js"
 const lists = new WeakMap() // by parentElement
 const outlines = new Map() // clip address → its card, or a promise of it
 const MOST_CARDS = 2000
-const ICONS = { // paths in a box of 16: glyphs for these are missing in many fonts
+const ICONS = { // SVG paths in a box of 16: many fonts lack glyphs for these
   play: "M4 2.5v11l9-5.5z",
   stop: "M4 4h8v8H4z",
   similar: "M7 2a5 5 0 1 0 3.1 8.9l3 3 .9-.9-3-3A5 5 0 0 0 7 2zm0 1.3a3.7 3.7 0 1 1 0 7.4 3.7 3.7 0 0 1 0-7.4z",
@@ -39,13 +39,13 @@ class ClipList {
     this.rows = make("ol", "rows")
     this.note = make("p", "note")
     this.note.hidden = true
-    this.known = make("datalist", "")
-    this.known.id = `clip-list-${Math.random().toString(36).slice(2)}`
+    this.options = make("datalist", "")
+    this.options.id = `clip-list-${Math.random().toString(36).slice(2)}`
     this.heading = make("div", "heading")
     this.heading.append(make("span", ""), make("span", ""))
-    this.element.append(this.heading, this.rows, this.note, this.audio, this.known)
-    this.audio.addEventListener("timeupdate", () => this.#moved())
-    for (const name of ["play", "pause", "ended"]) this.audio.addEventListener(name, () => this.#marked())
+    this.element.append(this.heading, this.rows, this.note, this.audio, this.options)
+    this.audio.addEventListener("timeupdate", () => this.#showProgress())
+    for (const name of ["play", "pause", "ended"]) this.audio.addEventListener(name, () => this.#markPlaying())
     place.append(this.element)
   }
 
@@ -58,37 +58,37 @@ class ClipList {
     const names = JSON.stringify(data.labels)
     if (names !== this.names) {
       this.names = names
-      this.known.replaceChildren(...data.labels.map(name => Object.assign(make("option", ""), { value: name })))
+      this.options.replaceChildren(...data.labels.map(name => Object.assign(make("option", ""), { value: name })))
     }
     const [first] = data.rows
     this.element.classList.toggle("hits", Boolean(first?.closer))
     if (first?.closer) headings(first).forEach((words, at) => { this.heading.children[at].textContent = words })
     this.theme = themeOf(this.element)
-    const told = JSON.stringify([data.rows, this.theme])
-    if (told !== this.told) {
-      this.told = told
-      const held = this.rows.contains(document.activeElement) ? placeOf(document.activeElement) : null
+    const rowsKey = JSON.stringify([data.rows, this.theme])
+    if (rowsKey !== this.rowsKey) {
+      this.rowsKey = rowsKey
+      const focused = this.rows.contains(document.activeElement) ? placeOf(document.activeElement) : null
       this.rows.replaceChildren(...data.rows.map(row => this.#row(row)))
-      // whoever goes through the list by the keyboard goes on from there; what was left out gives way to the next
-      if (held) this.rows.children[Math.min(held.row, this.rows.children.length - 1)]?.querySelector(held.what)?.focus()
+      // keep the keyboard focus in its row; if its clip was left out, in the row that follows
+      if (focused) this.rows.children[Math.min(focused.row, this.rows.children.length - 1)]?.querySelector(focused.selector)?.focus()
     }
     for (const item of this.rows.children) item.classList.toggle("focus", Number(item.dataset.position) === data.focus)
-    this.#marked()
+    this.#markPlaying()
   }
 
   #row(row) {
     const item = make("li", "row")
     item.dataset.position = row.position
     const play = iconButton("play")
-    play.title = "Hear it"
-    play.setAttribute("aria-label", `Hear ${row.name}`)
+    play.title = "Play"
+    play.setAttribute("aria-label", `Play ${row.name}`)
     play.addEventListener("click", () => this.#play(row.position))
     const outline = make("canvas", "outline")
     outline.addEventListener("click", () => this.#play(row.position))
     const name = make("button", "name")
     name.append(...halves(row.name).map(half => make("span", "", half)))
     name.setAttribute("aria-label", row.name)
-    name.title = row.url ? `${row.name}\n${row.url}` : row.name // guests are sent no address
+    name.title = row.url ? `${row.name}\n${row.url}` : row.name // guests get no address
     name.addEventListener("click", () => this.#act("focus", row.position))
     const label = this.#label(row)
     const score = make("span", "score", row.score ?? "")
@@ -107,7 +107,7 @@ class ClipList {
     item.append(similar)
     if (this.component.data.evict) {
       const evict = iconButton("evict")
-      evict.title = "Leave out of the selection"
+      evict.title = "Remove from the selection"
       evict.setAttribute("aria-label", `Leave out ${row.name}`)
       evict.addEventListener("click", () => this.#act("evict", row.position))
       item.append(evict)
@@ -116,7 +116,7 @@ class ClipList {
     return item
   }
 
-  /** The label, which a click turns into a box to write another one: only this clip gets it. */
+  /** The label of one clip. A click turns it into a box to enter another label for this clip. */
   #label(row) {
     const label = make("button", "label", row.label || "–")
     if (row.colour) label.style.setProperty("--label", css(legible(row.colour, this.theme)))
@@ -126,8 +126,8 @@ class ClipList {
       const box = make("input", "patch")
       Object.assign(box, { placeholder: row.label || "label …", maxLength: 200 })
       box.setAttribute("aria-label", `Another label for ${row.name}`)
-      box.setAttribute("list", this.known.id)
-      let done = false // to be taken out blurs it, which asks for this again
+      box.setAttribute("list", this.options.id)
+      let done = false // removing the box blurs it, which calls `back` again
       const back = () => {
         if (!done) (done = true), box.replaceWith(label)
       }
@@ -135,9 +135,9 @@ class ClipList {
         event.stopPropagation() // not a key of the map or the page
         if (event.key === "Escape") back()
         if (event.key !== "Enter" || event.isComposing) return
-        const written = box.value.trim().replace(/\s+/g, " ")
-        if (written && written !== row.label) {
-          this.outbox.say(this.component, { kind: "label", position: row.position, label: written })
+        const text = box.value.trim().replace(/\s+/g, " ")
+        if (text && text !== row.label) {
+          this.outbox.say(this.component, { kind: "label", position: row.position, label: text })
           label.textContent = "…"
         }
         back()
@@ -151,7 +151,7 @@ class ClipList {
 
   #thumb(row, kind, value) {
     const thumb = iconButton(kind)
-    thumb.title = kind === "up" ? "This is what I mean" : "Not this"
+    thumb.title = kind === "up" ? "More clips like this" : "Fewer clips like this"
     thumb.setAttribute("aria-label", `${kind === "up" ? "Like" : "Not like"} ${row.name}`)
     thumb.setAttribute("aria-pressed", String(row.thumb === value))
     thumb.addEventListener("click", () => this.#act(kind, row.position))
@@ -189,13 +189,13 @@ class ClipList {
       await this.audio.play()
     } catch (error) {
       if (error.name === "AbortError") return
-      const card = await outlines.get(this.#address(position, "card")) // which says why
+      const card = await outlines.get(this.#address(position, "card")) // the card says why
       this.note.textContent = `This clip could not be played: ${card?.problem || "its sound cannot be fetched or decoded"}.`
       this.note.hidden = false
     }
   }
 
-  #marked() {
+  #markPlaying() {
     for (const item of this.rows.children) {
       const sounds = Number(item.dataset.position) === this.position && !this.audio.paused
       item.classList.toggle("sounds", sounds)
@@ -203,7 +203,7 @@ class ClipList {
     }
   }
 
-  #moved() {
+  #showProgress() {
     const share = this.audio.duration ? this.audio.currentTime / this.audio.duration : 0
     for (const item of this.rows.children) {
       const here = Number(item.dataset.position) === this.position
@@ -221,13 +221,13 @@ class ClipList {
   }
 }
 
-/** Where in the list a button is: its row, and a selector for what it does there. */
+/** Where a button of the list is: the number of its row, and a CSS selector in that row. */
 function placeOf(button) {
   const row = button.closest(".row")
-  return row && { row: [...row.parentElement.children].indexOf(row), what: `.${button.classList[0]}` }
+  return row && { row: [...row.parentElement.children].indexOf(row), selector: `.${button.classList[0]}` }
 }
 
-/** What the numbers of hits are. */
+/** The headings of the two columns of numbers of hits. */
 function headings(row) {
   return ["cosine", row.frames ? "frames apart" : "closer than"]
 }
@@ -235,7 +235,7 @@ function headings(row) {
 function make(tag, className, text) {
   const element = document.createElement(tag)
   if (className) element.className = className
-  if (text !== undefined) element.textContent = text // labels and names are somebody else's: text, never markup
+  if (text !== undefined) element.textContent = text // labels and names come from outside: text, never markup
   if (tag === "button") element.type = "button"
   return element
 }

@@ -1,4 +1,4 @@
-"""The lasso map in a page: the clips of a dataset as points; what is selected on it comes back as clip positions."""
+"""The lasso map in a page: the clips of a dataset as points. Gestures on it come back with clip positions."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from pages.server import assets, map_codec
 
 @dataclass(frozen=True)
 class SelectionMade:
-    """A selection that a person made on the map, or what a `filter` there has made of it."""
+    """A selection that a person made on the map, or that a `filter` on the map has changed."""
 
     positions: NDArray[np.int64]
     how: str  # lasso, box, click, legend, invert, paint … filter
-    kept: NDArray[np.int64]  # what would be selected without any filter
-    passes: NDArray[np.int64] | None = None  # what the filters let through; None: everything
+    unfiltered: NDArray[np.int64]  # the selection without any filter
+    passes: NDArray[np.int64] | None = None  # the clips that the filters let through; None: all
 
 
 @dataclass(frozen=True)
 class SelectionUpdate:
-    """A selection that was made elsewhere (search hits, a clip left out): the map takes it over when the id changes."""
+    """A selection that was made outside the map, such as search hits: the map takes it over when `id` changes."""
 
     id: str
-    kept: NDArray[np.int64]  # without any filter; those of the map have the last word
-    selected: NDArray[np.int64]  # what Python takes them to leave of it
-    how: str = "replace"  # or "change": clips came to it or were taken away, all others stay as they are
+    unfiltered: NDArray[np.int64]  # the selection without any filter; the map applies its own filters
+    selected: NDArray[np.int64]  # the selection with the filters, as far as Python knows them
+    how: str = "replace"  # or "change": some clips were added or removed, all others stay
 
 
 @dataclass(frozen=True)
@@ -48,20 +48,20 @@ class FocusMoved:
 class KeyCommand:
     """A key on the map: `label` (with `index`), `label chosen`, `clear labels`, `undo`, `grow`, `map only`, `map back`.
 
-    Or the selection is `lost`, or the map itself `gone`, or others have labelled (`news`), and a run should bring that;
-    or our script does not run here, and the `classic` map is asked for.
+    Also messages of the map itself: it has lost its selection (`lost`), it is `gone`, others have labelled (`news`), or
+    our script does not run in this browser and the person wants the `classic` map.
     """
 
     kind: str
     index: int = -1  # the label's code
 
 
-Said = SelectionMade | FocusMoved | KeyCommand
+Gesture = SelectionMade | FocusMoved | KeyCommand
 
 
 @dataclass(frozen=True)
 class LabelButton:
-    """The label that a button gives: its code for whoever is here, and the CSS class of what holds the button."""
+    """The label that a button gives: its code in this person's view, and the CSS class of the button's container."""
 
     code: int
     name: str
@@ -74,7 +74,7 @@ def clip_map(
     embedding: Embedding,
     *,
     key: str,
-    on_said: Callable[[], None] | None = None,
+    on_gesture: Callable[[], None] | None = None,
     height: int | None = 560,
     select: SelectionUpdate | None = None,
     count: int = 0,
@@ -90,35 +90,35 @@ def clip_map(
 
     Parameters
     ----------
-    on_said
-        Called before the run when a person did something there; `gestures(key, size)` tells what. None: only looked at.
+    on_gesture
+        Called before the run after a gesture on the map; `gestures(key, size)` returns it. None: the map is read-only.
     select
-        A selection made elsewhere.
+        A selection made outside the map.
     count
-        How many clips are selected, filtered or not, as far as Python knows: a map that comes new and knows of none
-        asks for them.
+        Number of selected clips without any filter, as far as Python knows: a new map that has no selection asks for
+        it.
     narrowed
-        Python takes filters to be set: a map that comes new says that there are none.
+        Python believes that filters are set: a new map replies that it has none.
     part
-        The map shows a part, and there is a way back.
+        The map shows a part of another map, to which `map back` returns.
     ring
-        Positions to mark softly: the hits of a search.
+        Positions to mark softly, such as the hits of a search [shape=(k,), int64].
     scores
-        How well each of them fits, for a colour and a filter by score. [shape=(k,)]
+        How well each of them fits, for a colour and a filter by score [shape=(k,), float32].
     focus
-        The clip that is being listened to.
+        Position of the clip that the person listens to.
     offer
-        What a button elsewhere on the page gives the selection: shown when it is clicked, before it is written.
+        The label that a button outside the map gives the selection. The map shows it at the click, before it is stored.
     attempts
-        How often this person tried to label, also in vain: a label that is shown and came to nothing goes again.
+        How often this person tried to label, also without success: the map then removes a label that was not stored.
     height
-        Pixels; None: as tall as the window allows.
+        Height of the map [pixels]; None: as tall as the window allows.
     """
     state = dataset.state()
     data = {
         "assets": assets.folder(),
         "plotly": assets.plotly_bundle(),
-        "map": f"map/{embedding.id}?clips={embedding.clips}",  # another address when clips have been placed
+        "map": f"map/{embedding.id}?clips={embedding.clips}",  # the address changes when clips have been placed
         "journal": f"journal/{dataset.id}",
         "clips": f"clips/{dataset.id}/",
         "revision": state.revision,
@@ -132,55 +132,57 @@ def clip_map(
         "offer": None if offer is None else asdict(offer),
         "attempts": attempts,
         "heard": elements.acknowledgement(key),
-        "listens": on_said is not None,
+        "listens": on_gesture is not None,
         "columns": f"columns/{dataset.id}",
         "column": f"column/{dataset.id}/",
         "axes": map_codec.axes(embedding),
         "height": height,
-        "placeholder": "A first sketch (PCA). Labelling is better on the UMAP that is coming."
+        "placeholder": "A first sketch by PCA. The UMAP that follows is better for labelling."
         if embedding.placeholder
         else None,
     }
-    _element()(key=key, data=data, height="content", on_said_change=on_said or _ignore)
+    _element()(key=key, data=data, height="content", on_said_change=on_gesture or _ignore)
 
 
 def _update_data(select: SelectionUpdate) -> dict[str, Any]:
-    chosen = None if np.array_equal(select.kept, select.selected) else map_codec.encode_set(select.selected)
-    return {"id": select.id, "set": map_codec.encode_set(select.kept), "chosen": chosen, "how": select.how}
+    everything = np.array_equal(select.unfiltered, select.selected)
+    selected = None if everything else map_codec.encode_set(select.selected)
+    return {"id": select.id, "set": map_codec.encode_set(select.unfiltered), "chosen": selected, "how": select.how}
 
 
 def _ring_data(ring: NDArray[np.int64], scores: NDArray[np.float32] | None) -> dict[str, Any]:
-    """Hits in clip order, as a set is, and their scores in the same order."""
-    found: dict[str, Any] = {"set": map_codec.encode_set(ring)}
+    """Hits as a set, and their scores in clip order, which is the order of the set."""
+    data: dict[str, Any] = {"set": map_codec.encode_set(ring)}
     if scores is not None and len(scores):
-        found["scores"] = [round(float(score), 4) for score in scores[np.argsort(ring, kind="stable")]]
-    return found
+        data["scores"] = [round(float(score), 4) for score in scores[np.argsort(ring, kind="stable")]]
+    return data
 
 
-def gestures(key: str, size: int) -> list[Said]:
-    """What a person did on the map of a dataset of `size` clips, in order; each is told once.
+def gestures(key: str, size: int) -> list[Gesture]:
+    """The new gestures on the map of a dataset of `size` clips, in order. Each is returned only once.
 
     Raises
     ------
     Refused
-        A selection that names clips which the dataset has not.
+        A selection contains clips that the dataset does not have.
     """
-    return [act for given in elements.new_messages(key) if (act := _parse(given, size)) is not None]
+    return [gesture for message in elements.new_messages(key) if (gesture := _parse(message, size)) is not None]
 
 
-def _parse(given: dict[str, Any], size: int) -> Said | None:
-    kind = given.get("kind")
+def _parse(message: dict[str, Any], size: int) -> Gesture | None:
+    kind = message.get("kind")
     if kind == "selection":
-        kept, passes = (
-            None if (sent := given.get(what)) is None else map_codec.decode_set(str(sent), size)
-            for what in ("kept", "passes")
+        unfiltered, passes = (
+            None if (text := message.get(name)) is None else map_codec.decode_set(str(text), size)
+            for name in ("kept", "passes")
         )
-        positions = map_codec.decode_set(str(given["set"]), size)
-        return SelectionMade(positions, str(given.get("how", "lasso")), positions if kept is None else kept, passes)
+        positions = map_codec.decode_set(str(message["set"]), size)
+        how = str(message.get("how", "lasso"))
+        return SelectionMade(positions, how, positions if unfiltered is None else unfiltered, passes)
     if kind == "focus":
-        position = given.get("position")
+        position = message.get("position")
         return FocusMoved(position) if isinstance(position, int) and 0 <= position < size else None
-    index = given.get("index", -1)
+    index = message.get("index", -1)
     return KeyCommand(str(kind), index if isinstance(index, int) else -1)
 
 
@@ -190,4 +192,4 @@ def _element() -> Any:
 
 
 def _ignore() -> None:
-    """A map that is only looked at."""
+    """For a read-only map: Streamlit keeps a trigger in the result only if a callback is passed for it."""

@@ -1,7 +1,7 @@
-/** The scales of axes that are numbers of the table: ticks along the borders of the map. A dimension of an embedding means nothing by itself and has none. */
+/** Scales for axes that are numeric columns: ticks along the borders of the map. A dimension of an embedding has no unit and no scale. */
 import { css } from "./paint.js"
 
-const APART_PX = { x: 90, y: 56 } // at least, between two ticks
+const APART_PX = { x: 90, y: 56 } // least distance of two ticks
 const TICK_PX = 5
 
 /** Round numbers in [low, high], at most `most` of them: steps of 1, 2 or 5 times a power of ten. */
@@ -13,7 +13,7 @@ export function ticksOf(low, high, most) {
   return Array.from({ length: last - first + 1 }, (_, at) => Number(((first + at) * step).toPrecision(12)))
 }
 
-/** A tick's number: in full as far as that can be read. */
+/** The number of a tick as text: in full, unless it is very small or very large. */
 export function tickText(value) {
   const size = Math.abs(value)
   return size && (size < 1e-4 || size >= 1e9) ? value.toExponential() : value.toLocaleString("en-US", { maximumSignificantDigits: 12 })
@@ -26,7 +26,7 @@ export function drawScales(context, view, { x, y }, theme) {
   context.font = "11px sans-serif"
   context.lineJoin = "round"
   context.lineWidth = 3
-  // points may lie beneath: the text has a rim of the ground's colour
+  // points may lie beneath the text: draw it with a rim in the colour of the ground
   const write = (text, px, py) => {
     context.strokeStyle = ground
     context.strokeText(text, px, py)
@@ -40,14 +40,14 @@ export function drawScales(context, view, { x, y }, theme) {
   if (x !== null) {
     context.textBaseline = "bottom"
     context.textAlign = "right"
-    const bottom = view.height - TICK_PX - 2, named = view.width - 6 - context.measureText(`${x} →`).width
+    const bottom = view.height - TICK_PX - 2, titleLeft = view.width - 6 - context.measureText(`${x} →`).width
     write(`${x} →`, view.width - 6, bottom)
     context.textAlign = "center"
     for (const value of ticksOf(view.x0, view.x1, view.width / APART_PX.x)) {
       const [px] = view.toPixel(value, view.y0), text = tickText(value)
       tick(px, view.height - TICK_PX, 0, TICK_PX)
       const half = context.measureText(text).width / 2
-      if (px - half > 4 && px + half < named - 8) write(text, px, bottom)
+      if (px - half > 4 && px + half < titleLeft - 8) write(text, px, bottom)
     }
   }
   if (y !== null) {

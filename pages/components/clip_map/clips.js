@@ -1,4 +1,4 @@
-/** The clips of one map as the browser knows them: labels, subsets, filters, and which are selected. No DOM. */
+/** The clips of one map in the browser: labels, subsets, filters and the selection. No DOM. */
 import { NOWHERE, decodeSet, eachOf, encodeSet } from "./codec.js"
 import { Categories } from "./facets.js"
 
@@ -8,12 +8,12 @@ const COLOUR = /^#[0-9a-f]{6}$/i
 const SUBSET_COLOURS = [null, "#0072b2", "#e69f00", "#cc79a7"] // raw is grey
 
 /**
- * Filters are joint: each facet (label, subset, and whatever columns were asked for) has one. `kept` remembers what was chosen, `selected` is what of it the filters let through; a filter taken off brings the rest back.
- * What a filter hides cannot be chosen, so nothing gets selected that nobody saw. `passes` is what the filters let through, `shown` what of it has a place.
- * The map itself is a filter as well: the map of a part lets its part through, and an axis those that have a value for it.
+ * Each facet (label, subset, and the columns in use) has a filter, and a clip must pass all of them. `kept` is the selection without filters, `selected` the clips of it that pass; removing a filter selects the others again.
+ * Hidden clips cannot be selected, so a person never selects clips unseen. `passes` are the clips that pass all filters, `shown` those of them that have a place.
+ * The map itself is a filter as well: the map of a part passes its part, and an axis passes the clips with a value for it.
  */
 export class Clips {
-  /** @param {Clips} [before] the same clips, perhaps fewer, on another map: what is known of them stays */
+  /** @param {Clips} [before] the same clips, perhaps fewer, on another map: their labels, selection and filters stay */
   constructor(base, before) {
     Object.assign(this, blank(base.n))
     if (before && before.n <= base.n) {
@@ -26,7 +26,7 @@ export class Clips {
     if (before) {
       Object.assign(this.label, before.label.standing())
       Object.assign(this.subset, before.subset.standing())
-      // other columns stay if they have a value for every clip; the map asks again for those that do not
+      // other columns stay if they have a value for every clip; the map fetches the others again
       if (before.n === base.n) for (const [key, facet] of before.facets) if (!this.facets.has(key)) this.facets.set(key, facet)
     }
     this.base = base
@@ -35,13 +35,13 @@ export class Clips {
     if (before) this.#move(before)
   }
 
-  /** Whether this map, by what it is a map of, holds a clip back. */
+  /** Whether this map itself excludes a clip: it is not in its part, or has no value for an axis. */
   away(clip) {
     const { places, part } = this.base
     return places[2 * clip] === NOWHERE && (part || places[2 * clip + 1] !== NOWHERE)
   }
 
-  /** What this map holds back leaves the selection, and what the one before held back comes back. */
+  /** Removes clips that this map excludes from the selection, and selects again those that the map before excluded. */
   #move(before) {
     for (let clip = 0; clip < Math.min(this.n, before.n); clip++) {
       if (this.away(clip)) this.selected[clip] = 0
@@ -51,8 +51,8 @@ export class Clips {
   }
 
   /**
-   * What Python is told, as encoded sets: `set` is selected; `kept` would be without any filter, null if that is the same;
-   * `passes` is what may be selected, null if that is everything.
+   * The selection for Python, as encoded sets: `set` is the selection; `kept` is the selection without filters, null if it is the same;
+   * `passes` are the clips that pass all filters, null if all do.
    */
   report() {
     return {
@@ -63,17 +63,17 @@ export class Clips {
   }
 
   /**
-   * Shows a label on what is selected before the journal has told that it is written. The journal stays the truth: its answers are applied beneath,
-   * and a promise ends when they have the label, when the journal has come to `until`, or by `break`.
-   * @param {{name, colour}} entry of a label that the journal does not know yet
+   * Shows a label on the selection before the journal confirms that it is stored. Answers of the journal are applied beneath such a promise,
+   * which ends when they have the label, when the journal reaches the revision `until`, or by `break`.
+   * @param {{name, colour}} entry of the label, which the journal may not know yet
    * @returns {{code, clips, until}|null} null if every clip has it already
    */
   promise(code, entry) {
-    const room = new Int32Array(this.count)
+    const buffer = new Int32Array(this.count)
     let count = 0
-    for (let clip = 0; clip < this.n; clip++) if (this.selected[clip] && this.codes[clip] !== code) room[count++] = clip
+    for (let clip = 0; clip < this.n; clip++) if (this.selected[clip] && this.codes[clip] !== code) buffer[count++] = clip
     if (!count) return null
-    const clips = room.slice(0, count)
+    const clips = buffer.slice(0, count)
     const promise = { code, entry, clips, until: Infinity }
     this.promised.push(promise)
     this.#impose(promise)
@@ -81,7 +81,7 @@ export class Clips {
     return promise
   }
 
-  /** Takes a promise back. Answers whether it still stood. */
+  /** Removes a promise. Returns whether it still existed. */
   break(promise) {
     if (!this.promised.includes(promise)) return false
     this.#settle()
@@ -90,7 +90,7 @@ export class Clips {
     return true
   }
 
-  /** The codes of the labels as far as the journal has told. [shape (n)] */
+  /** The codes of the labels that the journal has confirmed [shape (n)]. */
   get written() {
     const codes = this.codes.slice()
     for (const { clips, before } of this.promised.toReversed()) for (let at = 0; at < clips.length; at++) codes[clips[at]] = before[at]
@@ -120,7 +120,7 @@ export class Clips {
     for (const promise of this.promised) this.#impose(promise)
   }
 
-  /** Takes in a journal answer. Answers whether anything that is drawn has changed. */
+  /** Applies an answer of the journal. Returns whether the drawing has changed. */
   apply(journal) {
     const promised = this.promised.length
     this.#settle()
@@ -129,24 +129,24 @@ export class Clips {
       this.subsets.fill(0)
       this.labels.clear()
     }
-    const known = this.labels.size
+    const labelCount = this.labels.size
     for (const [code, name, colour] of journal.labels ?? []) {
       this.labels.set(code, { name: String(name), colour: COLOUR.test(colour) ? colour : "#888888" })
     }
     for (const [code, set] of journal.changes ?? []) eachOf(set, this.n, clip => { this.codes[clip] = code })
     for (const [subset, set] of journal.subsets ?? []) eachOf(set, this.n, clip => { this.subsets[clip] = subset })
-    const fresh = Boolean(journal.reset || this.revision < 0 || journal.changes?.length || journal.subsets?.length || this.labels.size !== known || promised)
+    const hasChanged = Boolean(journal.reset || this.revision < 0 || journal.changes?.length || journal.subsets?.length || this.labels.size !== labelCount || promised)
     this.revision = journal.revision
     this.people = journal.people ?? []
     this.#keep(({ code, clips, until }) => this.codes[clips[0]] !== code && this.revision < until)
-    if (fresh) this.#see()
-    return fresh
+    if (hasChanged) this.#see()
+    return hasChanged
   }
 
   /** Shows or hides a label (or UNLABELLED). */
   toggleLabel(code) { this.change(() => this.label.toggle(code)) }
 
-  /** Shows one label alone; asked again, shows all. */
+  /** Shows only this label; a second call shows all. */
   isolateLabel(code) { this.change(() => this.label.isolate(code)) }
 
   toggleSubset(subset) { this.change(() => this.subset.toggle(subset)) }
@@ -156,27 +156,27 @@ export class Clips {
   /** Which of the four subsets are shown. */
   get subsetShown() { return SUBSETS.map((_, subset) => this.subset.shows(subset)) }
 
-  /** Changes filters: what is selected and not let through leaves the selection, and comes back when it is. */
+  /** Changes filters: clips that no longer pass leave the selection, and are selected again when they pass. */
   change(how) {
     how()
     this.#see()
     this.#select()
   }
 
-  /** Takes a facet in, or newer values of one that is known. The selection stays as it is: nobody here has filtered. */
+  /** Adds a facet, or newer values of one. The selection does not change, because the person has not filtered. */
   take(facet) {
     const before = this.facets.get(facet.key)
     this.facets.set(facet.key, before && before.kind === facet.kind ? facet.inherit(before) : facet)
     this.#see()
   }
 
-  /** How all filters are set, to be brought back: a function that does it. */
+  /** Remembers how all filters are set. Returns a function that restores them. */
   standing() {
     const were = [...this.facets.values()].map(facet => [facet, facet.standing()])
     return () => { for (const [facet, was] of were) Object.assign(facet, was) }
   }
 
-  /** Selects by `op` ("new", "add", "and", "minus") with the clips that `marks` marks, of which only the shown ones count. */
+  /** Changes the selection by `op` ("new", "add", "and", "minus") with the clips marked in `marks` that are shown. */
   choose(op, marks) {
     const { kept, shown, n } = this
     for (let clip = 0; clip < n; clip++) {
@@ -201,8 +201,8 @@ export class Clips {
   }
 
   /**
-   * Takes over from Python what would be selected without any filter, an encoded set; of it is selected what the filters let through.
-   * `how` "replace" selects anew. "change" has added or taken away some: all others stay as they are, also those that a filter by labels hides since they were labelled.
+   * Takes over a selection without filters from Python, as an encoded set; the clips that pass the filters are selected.
+   * With `how` "replace" it is a new selection. With "change" only some clips were added or removed: all others stay, also clips that a filter by label hides since they were labelled.
    */
   impose(encoded, how = "replace") {
     const before = this.kept
@@ -215,7 +215,7 @@ export class Clips {
     this.count = total(this.selected)
   }
 
-  /** How many clips of this map have each value of a facet, Map key → count. Subsets are counted whole, all else in the shown subsets. */
+  /** The number of clips of this map for each value of a facet, Map key → count. Subsets are counted over all clips, other facets in the shown subsets. */
   counts(facet = this.label) {
     const narrowed = facet !== this.subset && this.subset.active
     const among = narrowed || this.placed < this.n ? this.places() : null
@@ -223,11 +223,11 @@ export class Clips {
     return facet.counts(among)
   }
 
-  /** Which clips have a place on this map. [shape (n), 0 or 1] */
+  /** A mask of the clips that have a place on this map [shape (n), 0 or 1]. */
   places() {
-    const { places } = this.base, placed = new Uint8Array(this.n)
-    for (let clip = 0; clip < this.n; clip++) if (places[2 * clip] !== NOWHERE) placed[clip] = 1
-    return placed
+    const { places } = this.base, mask = new Uint8Array(this.n)
+    for (let clip = 0; clip < this.n; clip++) if (places[2 * clip] !== NOWHERE) mask[clip] = 1
+    return mask
   }
 
   #see() {
@@ -244,7 +244,7 @@ export class Clips {
       drawn += shown[clip]
     }
     this.passing = total(passes)
-    Object.assign(this, { placed, drawn }) // how many have a place, and how many of those are shown
+    Object.assign(this, { placed, drawn }) // the number of clips that have a place, and of those that are shown
   }
 
   #select() {
@@ -254,7 +254,7 @@ export class Clips {
   }
 }
 
-const NO_SUBSET = 255 // every clip has one
+const NO_SUBSET = 255 // no clip has this: every clip has a subset
 const SUBSET_ENTRIES = new Map(SUBSETS.map((name, subset) => [subset, { name, colour: SUBSET_COLOURS[subset] }]))
 
 function blank(n) {

@@ -1,12 +1,12 @@
-/** What travels between the server and the map: the app's root address, the base, and sets of clips as few bytes. No DOM. */
+/** The map codec: the app's root address, the base of a map, and sets of clips as few bytes. The server's half is pages/server/map_codec.py. No DOM. */
 
-/** An x of 65535 means: this clip has no place. With a y of 65535 it is not on the map, with a y of 0 it has no value for an axis. */
+/** A clip with this x has no place. If its y is 65535 it is not on the map; if its y is 0 it has no value for an axis. */
 export const NOWHERE = 65535
 const STEPS = 65534
 
 /**
- * The address of the app, ending in "/": right also when the app lives below a path such as /~/+/.
- * Read from Streamlit's own script tag, because a page's address (…/label) says nothing about the app's.
+ * The address of the app, ending in "/", also if the app is served below a path such as /~/+/.
+ * It is read from Streamlit's own script tag, because the address of a page (…/label) does not tell it.
  */
 export function siteRoot(page = document) {
   const script = page.querySelector('script[type="module"][src*="static/js/index"]')
@@ -14,7 +14,7 @@ export function siteRoot(page = document) {
 }
 
 /**
- * The base: where every clip of an embedding lies, in the data set's fixed clip order.
+ * Decodes a base: the places of all clips of an embedding, in the dataset's fixed clip order.
  * Bytes: uint32 L, then L bytes of JSON {n, x0, x1, y0, y1, part, missing, without: [x, y]} padded with spaces to a multiple of 4 in all, then n × (uint16 x, uint16 y).
  * @param {ArrayBuffer} buffer
  * @returns {{n, part, missing, without, x0, x1, y0, y1, places: Uint16Array, xs: Float64Array, ys: Float64Array}}
@@ -41,7 +41,7 @@ function scale(low, high) {
 }
 
 /**
- * A set of clips as base64: a first byte 0 and the sorted positions as LEB128 gaps (the first one absolute),
+ * Encodes a set of clips as base64: a first byte 0 and the sorted positions as LEB128 gaps (the first one absolute),
  * or a first byte 1 and a bit for each position from 0 on, lowest bit first; whichever is shorter.
  * @param {Uint8Array} mask [shape (n)] non-zero where a clip belongs to the set
  */
@@ -77,7 +77,7 @@ function width(gap) {
 }
 
 /**
- * Calls visit(position) for each clip of an encoded set, in rising order; positions from n on are left out.
+ * Calls visit(position) for each clip of an encoded set, in ascending order; positions from n on are left out.
  * @throws {Error} when the first byte is neither 0 nor 1
  */
 export function eachOf(encoded, n, visit) {

@@ -1,9 +1,9 @@
-/** What clips are coloured and filtered by, and which axes are drawn: label, subset, columns of the dataset, and the hits of a search. Columns are fetched when somebody wants them. No DOM. */
+/** The facets in use for colours, filters and axes: label, subset, columns of the dataset, and hits of a search. Columns are fetched when they are needed. No DOM. */
 import { decodeSet } from "./codec.js"
 import { decodeColumn, facetsOfHits } from "./facets.js"
 
-const LIST_MS = 1500 // so long after the first painting the menus of columns are asked for, if nobody wanted them before
-const REFRESH_MS = 400 // columns that follow the labels: so long after the last label
+const LIST_MS = 1500 // after the first painting, until the list of columns is fetched, if it was not needed before
+const REFRESH_MS = 400 // after the last label, until columns that depend on labels are fetched again
 const LIVE = new Set(["predicted", "annotator", "how", "duration"]) // their values change with the labels or the sounds
 const OF_HITS = ["hits", "score"]
 const FIRST_AXES = { x: "0", y: "1" }
@@ -11,45 +11,45 @@ const OUR_AXIS = "c:" // before the key of a column that is an axis
 
 export class Columns {
   #list = [] // [{key, title, kind}]
-  #listAddress = null // where that list is from
-  #filters = new Set() // keys of facets that somebody asked to filter by
+  #listAddress = null // address of that list
+  #filters = new Set() // keys of the facets that the person filters by
   #listTimer = null
   #refreshTimer = null
   #ringKey = undefined
-  #drawn = FIRST_AXES
+  #drawnAxes = FIRST_AXES
 
   /** The key of the facet that the colours show. */
   by = "label"
 
-  /** The keys {x, y} of the axes that are chosen: a dimension of the map, or c: and a numeric column. */
+  /** The keys {x, y} of the chosen axes: a dimension of the map, or c: and a numeric column. */
   axes = FIRST_AXES
 
   /** The hits of a search [shape (n), 0 or 1], or null. */
   ring = null
 
   /**
-   * @param parts {link; loader {clips}; selection {filter}; renderer {redraw}; toolbar {showAxes}; problem, where what goes wrong is said; signal ends all fetching}
+   * @param parts {link; loader {clips}; selection {filter}; renderer {redraw}; toolbar {showAxes}; problem, shows errors; signal, ends all fetching}
    * @param acts {busy(on)}
    */
   constructor({ link, loader, selection, renderer, toolbar, problem, signal }, acts) {
     Object.assign(this, { link, loader, selection, renderer, toolbar, problem, signal, acts })
   }
 
-  /** Another dataset comes: it has other columns. */
+  /** Call this before another dataset, which has other columns. */
   forget() {
     this.by = "label"
     this.#filters.clear()
     this.#list = []
   }
 
-  /** A map was loaded, with these axes. */
+  /** Call this when a map was loaded with these axes. */
   open(axes) {
-    this.#drawn = axes
+    this.#drawnAxes = axes
     this.#ringKey = undefined
     if (this.#listAddress === this.link.data.columns) this.#loadList()
   }
 
-  /** A run has come: another map has other axes. */
+  /** Call this with every run: another map has other axes. */
   updateAxes(before) {
     const { data } = this.link, { x, y } = this.axes
     const sameMap = data.map.split("?")[0] === before?.map.split("?")[0]
@@ -58,11 +58,11 @@ export class Columns {
     this.#showAxes()
   }
 
-  /** What a run says of columns and hits. */
+  /** Applies the columns and hits of a run. */
   obey() {
     const { data } = this.link, { ring } = data
     if (data.columns !== this.#listAddress) {
-      // the server reads the whole table for it: after what is on the screen
+      // the server reads the whole table for it: fetch it after the first painting
       clearTimeout(this.#listTimer)
       this.#listTimer = setTimeout(() => this.loadList(), LIST_MS)
     }
@@ -77,13 +77,13 @@ export class Columns {
   /** The facet that the colours show. */
   get facet() { return this.loader.clips.facets.get(this.by) ?? this.loader.clips.label }
 
-  /** What can be coloured and filtered by, beside label and subset: [{key, title}]. */
+  /** The facets to colour and filter by, besides label and subset: [{key, title}]. */
   get choices() {
     const hits = [...this.loader.clips?.facets.values() ?? []].filter(({ key }) => OF_HITS.includes(key))
     return [...this.#list, ...hits.map(({ key, title }) => ({ key, title }))]
   }
 
-  /** The facets that have a row among the filters. */
+  /** The facets with a row in the list of filters. */
   get rows() {
     const { clips } = this.loader, { key: shown } = this.facet
     return [...clips.facets.values()].filter(({ key, set }) => this.#filters.has(key) || (set && key !== shown && key !== "subset"))
@@ -92,17 +92,17 @@ export class Columns {
   /** The titles {x, y} of the axes that are drawn. */
   get titles() {
     const title = key => this.link.data.axes.find(axis => axis.key === key)?.title ?? this.#list.find(column => OUR_AXIS + column.key === key)?.title ?? key.replace(/^c:(table:)?/, "")
-    return { x: title(this.#drawn.x), y: title(this.#drawn.y) }
+    return { x: title(this.#drawnAxes.x), y: title(this.#drawnAxes.y) }
   }
 
-  /** The titles {x, y} of those axes that are numbers of the table; null for a dimension. */
+  /** The titles {x, y} of axes that are numeric columns; null for a dimension. */
   get scales() {
-    const { x, y } = this.#drawn, { titles } = this
+    const { x, y } = this.#drawnAxes, { titles } = this
     if (!this.loader.clips.placed) return { x: null, y: null }
     return { x: x.startsWith(OUR_AXIS) ? titles.x : null, y: y.startsWith(OUR_AXIS) ? titles.y : null }
   }
 
-  /** What the colour of a clip means, where that is neither label nor subset. */
+  /** The value of a clip that its colour shows, unless that is label or subset. */
   fact(clip) { return this.by === "label" || this.by === "subset" ? "" : `${this.facet.title}: ${this.facet.text(clip)}` }
 
   setAxes(axes) { this.axes = axes }
@@ -111,7 +111,7 @@ export class Columns {
 
   filterBy(key) { return this.#use(key, () => this.#filters.add(key)) }
 
-  /** Takes a filter away: all of its values are shown again. */
+  /** Removes a filter: all of its values are shown again. */
   dropFilter(key) {
     this.#filters.delete(key)
     this.selection.filter(() => {
@@ -122,19 +122,19 @@ export class Columns {
     })
   }
 
-  /** Labels have changed: fetches the columns again that follow them, a little later, once. */
+  /** Call this when labels have changed: fetches the columns that depend on them again, after the last of several changes. */
   followLabels() {
     if (![...this.loader.clips.facets.keys()].some(key => LIVE.has(key))) return
     clearTimeout(this.#refreshTimer)
     this.#refreshTimer = setTimeout(() => this.#refresh(key => LIVE.has(key)), REFRESH_MS)
   }
 
-  /** Learns which columns there are, unless that is known. */
+  /** Fetches the list of columns, unless it is loaded. */
   loadList() {
     if (this.link.data && this.#listAddress !== this.link.data.columns) this.#loadList()
   }
 
-  /** Learns which columns there are, and fetches again what is in use and not known of every clip. */
+  /** Fetches the list of columns, and again the columns in use that lack some clips. */
   async #loadList() {
     const { columns } = this.link.data
     this.#listAddress = columns
@@ -144,7 +144,7 @@ export class Columns {
       if (columns !== this.link.data.columns) return
       this.#list = list
     } catch {
-      if (!this.signal.aborted) this.#listAddress = null // the next run asks again
+      if (!this.signal.aborted) this.#listAddress = null // the next run tries again
       return
     }
     if (this.loader.clips) this.#refresh(key => inUse.has(key) && !this.loader.clips?.facets.has(key))
@@ -152,7 +152,7 @@ export class Columns {
     this.renderer.redraw("legend")
   }
 
-  /** Fetches a column if it is not known yet; then does something with it. */
+  /** Fetches a column if it is not loaded yet; then calls `act`. */
   async #use(key, act) {
     const { clips } = this.loader
     if (!clips) return
@@ -160,7 +160,7 @@ export class Columns {
       if (!clips.facets.has(key)) {
         this.acts.busy(true)
         const facet = await this.#fetch(key)
-        if (!facet || !this.#fits(facet)) throw new Error("the table has changed meanwhile, choose it again")
+        if (!facet || !this.#fits(facet)) throw new Error("the table has changed meanwhile, so choose it again")
         this.loader.clips.take(facet)
       }
       act()
@@ -178,7 +178,7 @@ export class Columns {
 
   #fits(facet) { return (facet.codes ?? facet.values).length === this.loader.clips?.n }
 
-  /** Fetches columns once more: labels have changed them, or clips were added. */
+  /** Fetches columns again, because labels have changed them or clips were added. */
   async #refresh(which) {
     for (const key of new Set([this.by, ...this.#filters, ...this.loader.clips?.facets.keys() ?? []])) {
       if (!which(key)) continue
@@ -187,13 +187,13 @@ export class Columns {
         if (!facet || !this.#fits(facet)) continue
         this.loader.clips.take(facet)
       } catch {
-        continue // the next label asks again; meanwhile the older values are shown
+        continue // the next label tries again; until then the older values are shown
       }
       this.renderer.redraw("colours", "legend", "overlay", "pointer")
     }
   }
 
-  /** Search hits, and how well they fit, as facets of their own. */
+  /** Adds the hits of a search and their scores as facets. */
   #takeHits(ring) {
     const { clips } = this.loader
     for (const key of OF_HITS) {
@@ -204,7 +204,7 @@ export class Columns {
       }
     }
     for (const facet of ring ? facetsOfHits(this.ring, ring.scores) : []) {
-      // whoever moves the hits that they filter by moves the selection under the filter
+      // if the person filters by hits, other hits change the selection
       if (clips.facets.get(facet.key)?.active) this.selection.filter(() => clips.take(facet))
       else clips.take(facet)
     }
@@ -223,13 +223,13 @@ export class Columns {
   }
 }
 
-/** What columns there are: [{key, title, kind}]; nothing where the server refuses. */
+/** Fetches the list of columns [{key, title, kind}]; it is empty if the server refuses. */
 async function fetchList(address, signal) {
   const response = await fetch(address, { signal, cache: "no-store" })
   return response.ok ? response.json() : []
 }
 
-/** One column as a facet of `n` clips. */
+/** Fetches one column as a facet of `n` clips. */
 async function fetchColumn(address, { key, title }, n, signal) {
   const response = await fetch(new URL(encodeURIComponent(key), address), { signal, cache: "no-store" })
   if (!response.ok) throw new Error(`HTTP ${response.status}`)

@@ -1,4 +1,4 @@
-/** Elements of the page, built by hand. */
+/** Makes elements of the page. */
 
 /** An element: make("button.name", {attributes}, children or text…). Functions become listeners. */
 export function make(kind, attributes = {}, ...children) {

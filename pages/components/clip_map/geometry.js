@@ -1,10 +1,10 @@
-/** Which points lie in a polygon, and which lie near a place. Exact and without DOM. */
+/** Finds points in a polygon and points near a place, exactly. No DOM. */
 import { NOWHERE } from "./codec.js"
 
 /**
  * Whether a point lies in a polygon: even-odd rule, half-open. In float64, edge by edge from vertex j = i - 1 to vertex i, the point changes sides when
  * `(yi > y) != (yj > y) && x < (xj - xi) * (y - yi) / (yj - yi) + xi`. A left or lower border belongs to the polygon, a right or upper one does not.
- * `clip_map.py` computes the same operations in the same order, so both name the same clips to the last one.
+ * Tests compute the same operations in the same order in Python (`tests/browser/acts.py`), and compare clip by clip.
  */
 export function inPolygon(x, y, polygon) {
   let inside = false
@@ -21,8 +21,8 @@ const SLABS = 1024
  * inPolygon for every clip of a base, fast: each clip meets only the edges that cross its slab of y; the others cannot change its side.
  * @param {Uint8Array|null} among only these clips (non-zero), all when null
  * @param {Uint8Array} marks [shape (n)] receives 1 for a clip in the polygon, else 0
- * @param {number} [every] look at each so-many-th clip only, for an estimate
- * @returns {number} how many
+ * @param {number} [every] look only at every n-th clip, for an estimate
+ * @returns {number} the number of clips found
  */
 export function findInPolygon(polygon, base, among, marks, every = 1) {
   marks.fill(0)
@@ -75,14 +75,14 @@ export function findInPolygon(polygon, base, among, marks, every = 1) {
   return count
 }
 
-/** The corners of what a hand draws, {kind, points} on the map: a box is a polygon with four of them. */
+/** The corners of a stroke {kind, points} on the map: a box is a polygon with four corners. */
 export function cornersOf({ kind, points }) {
   if (kind !== "select") return points
   const [x0, y0] = points[0], [x1, y1] = points.at(-1)
   return [[x0, y0], [x1, y0], [x1, y1], [x0, y1]]
 }
 
-/** The clips of a base sorted into square cells, so that what lies near a place is found without looking at a million. */
+/** The clips of a base sorted into square cells, to find clips near a place without visiting all clips. */
 export class Grid {
   constructor(base) {
     const { n, places } = base
@@ -139,7 +139,7 @@ export class Grid {
   }
 }
 
-/** The rectangle [x0, x1, y0, y1] around those clips that have a place and that `among` says; x0 > x1 if there is none. */
+/** The rectangle [x0, x1, y0, y1] around the clips with a place for which `among(clip)` is true; x0 > x1 if there is none. */
 export function extentOf({ n, places, xs, ys }, among) {
   let x0 = Infinity, x1 = -Infinity, y0 = Infinity, y1 = -Infinity
   for (let clip = 0; clip < n; clip++) {

@@ -1,28 +1,28 @@
 /**
- * Mouse, finger and keys on the map, put into words: click, enclose, paint, hover, command.
- * A lasso is recorded here, in the coordinates of the map: whatever redraws, resizes or arrives while the hand draws, the stroke stays whole and where it was drawn.
+ * Turns events of mouse, finger and keyboard on the map into gestures: click, enclose, paint, hover, command.
+ * A lasso is recorded here in the coordinates of the map, so it stays complete and in its place if the map is redrawn or resized meanwhile.
  */
 import { BRUSH_PX } from "./overlays.js"
 
-const CLICK_PX = 8 // between a click and a drag
-const STEP_PX = 1.5 // a lasso has no corners closer than this
+const CLICK_PX = 8 // a longer way is a drag, not a click
+const STEP_PX = 1.5 // least distance of the corners of a lasso
 const DOUBLE_MS = 400
 const NOT_THE_MAP = ".modebar, .clip-map-sheet, .clip-map-problem"
 const WRITING = "textarea, iframe, [contenteditable], input:not([type=range], [type=checkbox], [type=radio], [type=button])"
-const OPEN = "[data-testid=stPopoverBody]" // what a run of the page might close
-const KEEPS = "[aria-haspopup], [aria-expanded], [role=dialog] *, [data-testid=stPopoverBody] *" // what opens, or is open: the focus stays there
+const OPEN = "[data-testid=stPopoverBody]" // a run of the page might close these
+const KEEPS = "[aria-haspopup], [aria-expanded], [role=dialog] *, [data-testid=stPopoverBody] *" // these open, or are open: the focus stays there
 
-/** Whether somebody is writing, anywhere on the page. */
+/** Whether the person is typing, anywhere on the page. */
 const isWriting = () => Boolean(document.activeElement?.closest(WRITING))
 
-/** Whether a run of the page would disturb somebody just now, or come for nobody. */
+/** Whether a run of the page would disturb the person now, or the page is hidden. */
 export const wouldDisturb = lock => Boolean(document.hidden || lock.drawing || isWriting() || document.querySelector(OPEN))
 
 export class Gestures {
   /**
-   * @param surface {element; box; hover; loader {clips}; viewport {view, around}; frame {dragmode: "lasso", "select" or what Plotly does by itself};
-   *   lock is told when the hand is down; signal ends all listening}
-   * @param acts {click(px, py, {op, toggles, twice}), enclose(stroke), paint(mask, op, whether it gives a label), pan(range), count(n), key(name) → whether it meant something, showOp(name), redraw(), release(), clickElsewhere(button)}
+   * @param surface {element; box; hover; loader {clips}; viewport {view, around}; frame {dragmode: "lasso", "select" or a mode of Plotly's own};
+   *   lock, locked during a gesture; signal, removes all listeners}
+   * @param acts {click(px, py, {op, toggles, twice}), enclose(stroke), paint(mask, op, whether it gives a label), pan(range), count(n), key(name) → whether the key has a meaning, showOp(name), redraw(), release(), clickElsewhere(button)}
    */
   constructor(surface, acts) {
     Object.assign(this, { surface, acts, lock: surface.lock, op: "new", keysDown: new Set(), start: null, stroke: null, brush: null, pan: null, mouse: null })
@@ -35,11 +35,11 @@ export class Gestures {
     on(box, "pointerenter", event => event.pointerType === "mouse" && this.#hear())
     on(box, "blur", () => box.classList.remove("clip-map-by-hand"))
     on(box, "pointerleave", event => {
-      if (event.pointerType === "touch") return // a finger leaves with every tap: what it asked to hear goes on
+      if (event.pointerType === "touch") return // a finger leaves after every tap: its sound keeps playing
       this.mouse = null
       hover.leave()
     })
-    // Plotly starts its drags from these: not while we draw
+    // Plotly starts its drags on these events: stop them during our gestures
     for (const name of ["mousedown", "touchstart"]) {
       on(box, name, event => {
         if (!this.brush && !this.stroke && !this.pan) return
@@ -57,16 +57,16 @@ export class Gestures {
     on(document, "visibilitychange", () => document.hidden && hover.leave())
   }
 
-  /** How the next lasso works, unless Shift or Alt say otherwise: "new", "add", "and" or "minus". */
+  /** Sets how the next lasso changes the selection, if neither Shift nor Alt is held: "new", "add", "and" or "minus". */
   setOp(op) {
     this.op = op
     this.acts.showOp(op)
   }
 
-  /** Where the brush is, or null while it is not out. */
+  /** The place of the brush, or null while it is not in use. */
   get brushAt() { return this.#brushing ? this.mouse : null }
 
-  /** Whether a key holds the brush out: p selects with it, l labels with it. */
+  /** Whether a key for the brush is held: p selects, l labels. */
   get #brushing() { return this.keysDown.has("p") || this.keysDown.has("l") }
 
   /** The lasso or box that is being drawn, {op, kind, points [[x, y] on the map]}; null before it is more than a click. */
@@ -88,12 +88,12 @@ export class Gestures {
     if (event.button !== 0 || !event.isPrimary || event.target.closest(NOT_THE_MAP)) return
     this.#take()
     const [px, py] = this.#place(event)
-    // of the window, not of the map: the page may move under the hand
+    // in the window, not on the map: the page may move during the gesture
     this.start = [event.clientX, event.clientY]
     this.isDrag = false // a lasso that ends where it began is a lasso, not a click
     const op = this.#opOf(event), { box, hover, loader: { clips }, viewport: { view }, frame: { dragmode } } = this.surface
     const ours = clips && view, pans = event.ctrlKey || event.metaKey
-    if (!pans) this.lock.down() // what pans wants the map to follow the hand
+    if (!pans) this.lock.down() // a map that is panned must follow the hand
     if (ours && pans) {
       this.pan = { view, at: [px, py] }
     } else if (ours && this.#brushing) {
@@ -103,13 +103,13 @@ export class Gestures {
     } else if (ours && (dragmode === "lasso" || dragmode === "select")) {
       this.stroke = { op, kind: dragmode, points: [view.toPlane(px, py)], at: [px, py] }
     }
-    if (this.brush || this.stroke || this.pan) box.setPointerCapture(event.pointerId) // also where the hand leaves the window
+    if (this.brush || this.stroke || this.pan) box.setPointerCapture(event.pointerId) // also outside the window
   }
 
   #move(event) {
     const [px, py] = this.#place(event)
     if (!event.isPrimary) return
-    if (this.start && !event.buttons && event.pointerType === "mouse") this.#up(event) // let go where nobody could tell us
+    if (this.start && !event.buttons && event.pointerType === "mouse") this.#up(event) // released outside the page
     if (this.brush) {
       const [x, y] = this.brush.at
       const steps = Math.ceil(Math.hypot(px - x, py - y) / (BRUSH_PX / 2))
@@ -136,14 +136,14 @@ export class Gestures {
       const stillAClick = this.start && !this.isDrag
       return stillAClick ? undefined : hover.leave()
     }
-    // while sweeping, the browser's bundled moves are taken one by one: no point on the way is left out
+    // during a sweep, handle each move that the browser has bundled, so that no point is left out
     const way = hover.sweeping ? event.getCoalescedEvents?.() ?? [] : []
     for (const step of way.length ? way : [event]) hover.move(...this.#place(step))
   }
 
   #draw(event) {
     const { stroke, surface: { viewport } } = this
-    // the browser bundles the moves of a frame: a lasso goes through all of them
+    // the browser bundles the moves of a frame: a lasso needs all of them
     const way = event.getCoalescedEvents?.() ?? []
     for (const step of way.length ? way : [event]) {
       const [px, py] = this.#place(step)
@@ -183,7 +183,7 @@ export class Gestures {
     return Math.hypot(event.clientX - this.start[0], event.clientY - this.start[1])
   }
 
-  /** Forgets what the hand was about to do. */
+  /** Cancels the gesture. */
   #drop() {
     this.stroke = null
     this.#lift()
@@ -195,7 +195,7 @@ export class Gestures {
     this.acts.release()
   }
 
-  /** Keys are ours only while the map or nothing has the focus, and never while somebody writes. */
+  /** Whether a key is for the map: the map or no element has the focus, and the person is not typing. */
   #mine(event) {
     const active = document.activeElement
     if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.isComposing) return false
@@ -203,7 +203,7 @@ export class Gestures {
     return !active?.closest?.("input, textarea, select, [contenteditable]")
   }
 
-  /** The mouse has come to the map from a control: keys are for the map now. Whoever writes goes on writing. */
+  /** The mouse has moved to the map: it takes the focus, and so the keys, unless the person is typing. */
   #hear() {
     const { activeElement } = document
     if (!activeElement || activeElement === document.body || activeElement === this.surface.box) return
@@ -217,7 +217,7 @@ export class Gestures {
     if (!this.surface.element.contains(event.target)) this.acts.clickElsewhere(button)
   }
 
-  /** A button was pressed by a hand, which goes back to the map: keys that follow are not for the button. Whoever pressed it by a key goes on from there. */
+  /** After a click on a button the focus returns to the map, so that keys do not press the button again. A button pressed by a key keeps it. */
   #returnFocus(button) {
     if (this.surface.element.contains(button)) this.#take()
     else if (!button.matches(KEEPS)) button.blur()
@@ -233,7 +233,7 @@ export class Gestures {
     if (event.key === "Escape" && this.start) return this.#drop()
     if (!this.#mine(event)) return
     const key = event.key.length === 1 ? event.key.toLowerCase() : event.key
-    if ((key === " " || key === "Enter") && document.activeElement?.tagName === "BUTTON") return // it presses the button
+    if ((key === " " || key === "Enter") && document.activeElement?.tagName === "BUTTON") return // the key presses the button
     if ((key === "s" || key === "p" || key === "l") && !event.altKey) {
       if (event.repeat) return
       this.keysDown.add(key)

@@ -1,4 +1,4 @@
-/** Hearing under the mouse: which point is meant, when it is heard, and the card beside it. Nothing of this tells Python anything. */
+/** Hovering: finds the clip under the mouse, plays it, and shows its card. Sends nothing to Python. */
 import { SUBSETS } from "./clips.js"
 import { make } from "./dom.js"
 import { css, legible } from "./paint.js"
@@ -13,7 +13,7 @@ const SAME_PLACE_PX = 0.5
 export class Hover {
   /**
    * @param parts {link; loader {clips}; viewport}
-   * @param acts {theme() → the page's colours; fact(clip) → what its colour means; change(), the point under the mouse, or what is heard, is another one}
+   * @param acts {theme() → the page's colours; fact(clip) → the meaning of its colour; change(), called when the clip under the mouse or the sound changes}
    */
   constructor({ link, loader, viewport }, acts) {
     Object.assign(this, { link, loader, viewport, acts, clip: null, sweeping: false, cards: new Map() })
@@ -28,7 +28,7 @@ export class Hover {
     this.tip = make("div.tip", { role: "tooltip", hidden: "" }, this.name, this.label, this.wave, this.facts, this.problem, this.word)
   }
 
-  /** The mouse is at (px, py) of the map. */
+  /** Call this when the mouse moves to (px, py) on the map. */
   move(px, py) {
     const [clip = null] = this.viewport.near(px, py, REACH_PX, 1)
     if (clip === this.clip) return
@@ -40,12 +40,12 @@ export class Hover {
     else this.timer = setTimeout(() => this.#rest(clip), DWELL_MS)
   }
 
-  /** The mouse is on no point any more. */
-  leave(goOn = false) {
+  /** Call this when the mouse leaves its point. `keepPlaying`: the sound goes on. */
+  leave(keepPlaying = false) {
     clearTimeout(this.timer)
     this.asking?.abort()
     this.tip.hidden = true
-    if (!goOn) {
+    if (!keepPlaying) {
       this.path.end()
       this.sound.stop()
     }
@@ -67,10 +67,10 @@ export class Hover {
     }
   }
 
-  /** Plays a clip, also where points are not heard under the mouse: somebody asked for this one. */
+  /** Plays a clip on request, also if the sound under the mouse is off. */
   play(clip) { this.#play(clip) }
 
-  /** Hears a clip that was clicked; the click also gives the browser its leave to play. */
+  /** Plays a clip that was clicked; after a click the browser also allows sound. */
   hear(clip) {
     if (this.sound.on && !(this.sound.audible && this.sound.playing === clip)) this.#play(clip)
   }
@@ -80,7 +80,7 @@ export class Hover {
     return this.sound.play(this.link.clipAddress(clip, "audio"), clip)
   }
 
-  /** One point of a sweep. Answers whether it is heard. */
+  /** Plays one point of a sweep. Resolves to whether it plays. */
   #pass(clip) {
     if (!this.sound.on) return Promise.resolve(false)
     this.#prefetch(clip)
@@ -111,7 +111,7 @@ export class Hover {
       this.cards.set(clip, card)
       if (this.clip === clip) this.#show(clip, card)
     } catch (error) {
-      if (!signal.aborted && this.clip === clip) this.facts.textContent = `no details (${error.message})`
+      if (!signal.aborted && this.clip === clip) this.facts.textContent = `No details (${error.message})`
     }
   }
 
@@ -139,7 +139,7 @@ export class Hover {
     return label ? { name: label.name, colour: css(legible(label.colour, theme)) } : { name: "unlabelled", colour: css(theme.grey) }
   }
 
-  /** How many points lie in one place with this one: only one of them is heard under the mouse. */
+  /** A note if other points lie in the same place: only one of them plays under the mouse. */
   #crowd(clip) {
     const { shown } = this.loader.clips
     let here = 0
@@ -161,12 +161,12 @@ export class Hover {
 
   #showSound() {
     const { sound } = this
-    this.word.textContent = !sound.on ? "sound is off" : sound.blocked ? "click once, then hover plays sound" : ""
+    this.word.textContent = !sound.on ? "The sound is off" : sound.blocked ? "Click once to let the browser play sound" : ""
     this.word.hidden = !this.word.textContent
     this.acts.change()
   }
 
-  /** Forgets what may have changed with the data set. */
+  /** Call this before another dataset. */
   forget() {
     this.leave()
     this.cards.clear()

@@ -1,10 +1,10 @@
-// The few lines Streamlit sends with every run (`js=`); everything else comes, once, from the hashed address in data.assets.
+// Streamlit sends this script (`js=`) with every run. It loads the map once, from the hashed address in data.assets.
 export default async function (component) {
   const script = document.querySelector('script[type="module"][src*="static/js/index"]')
   const root = script ? script.src.split("static/js/index")[0] : new URL(".", location.href).href
   const place = component.parentElement
   try {
-    // while the script is on its way a later run may call as well, and must not be overtaken by this one
+    // while the script loads, a later run may call this as well: only the latest call mounts
     const turn = place.hoverTurn = (place.hoverTurn ?? 0) + 1
     const element = await import(root + component.data.assets + "map.js")
     place.hoverNote?.remove()
@@ -16,9 +16,9 @@ export default async function (component) {
     if (!component.data.listens) return void note.append(".")
     const classic = document.createElement("button")
     classic.textContent = "Use the classic map"
-    // the style sheet may be as far away as the script
+    // the style sheet may be missing as well
     classic.style.cssText = "font: inherit; padding: 0.2rem 0.8rem; cursor: pointer; color: inherit; background: none; border: 1px solid var(--st-border-color); border-radius: var(--st-button-radius, 0.5rem)"
     classic.onclick = () => component.setTriggerValue("said", JSON.stringify({ from: `${Date.now()}`, acts: [[1, { kind: "classic" }]] }))
-    note.append(", or take the plain one (Settings → Classic map): ", classic)
+    note.append(", or switch to the classic map (also under Settings): ", classic)
   }
 }

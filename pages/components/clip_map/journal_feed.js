@@ -1,36 +1,36 @@
-/** Keeps asking the journal what has changed: at once when told of news, else every 1.5 s while somebody looks, rarely while it fails. */
+/** Polls the journal: at once when a newer revision is known, else every 1.5 s while the page is visible, less often while it fails. */
 
 const PAUSE_MS = 1500
 const LONGEST_PAUSE_MS = 30000
-const EXPECTED_S = 0.8 // a label is written long before the page has run to its end and tells so: the server answers when it is
+const EXPECTED_S = 0.8 // the server waits this long for a label that is being written, which is stored long before the run of the page ends
 
 export class JournalFeed {
   /**
-   * @param {string} address of the journal, with what never changes of its query
-   * @param take called with every answer; @param report called with "live", "offline" or "refused" whenever that changes
+   * @param {string} address of the journal, with the constant part of its query
+   * @param take called with every answer; @param report called with "live", "offline" or "refused" when that changes
    */
   constructor(address, take, report) {
     Object.assign(this, { address, take, report, revision: -1, news: -1, failures: 0, state: null })
-    this.gone = new AbortController()
-    document.addEventListener("visibilitychange", () => document.hidden || this.ask(), { signal: this.gone.signal })
-    addEventListener("online", () => this.ask(), { signal: this.gone.signal })
+    this.closing = new AbortController()
+    document.addEventListener("visibilitychange", () => document.hidden || this.ask(), { signal: this.closing.signal })
+    addEventListener("online", () => this.ask(), { signal: this.closing.signal })
     this.ask()
   }
 
-  /** Tells of a revision that exists: asks at once when it is news. */
+  /** Call this with a revision that exists: polls at once if it is newer. */
   hear(revision) {
     if (revision <= Math.max(this.revision, this.news)) return
     this.news = revision
     if (!this.asking) this.ask()
   }
 
-  /** Somebody here has just done what may change labels: asks the server to answer as soon as it is written. */
+  /** Call this when labels may change: asks the server to answer as soon as they are stored. */
   expect() {
     this.urgent = true
     this.ask()
   }
 
-  /** Asks once more for all that changed after `revision`. */
+  /** Polls again for all changes after `revision`. */
   restart(revision) {
     this.revision = revision
     this.ask()
@@ -47,23 +47,23 @@ export class JournalFeed {
       address.searchParams.set("after", this.revision)
       if (this.revision >= 0 && this.names) address.searchParams.set("names", this.names) // of thousands of labels only the new ones
       if (urgent) address.searchParams.set("wait", EXPECTED_S)
-      const answer = await fetch(address, { signal: this.gone.signal, cache: "no-store" })
+      const answer = await fetch(address, { signal: this.closing.signal, cache: "no-store" })
       if (!answer.ok) throw new Refusal(answer.status)
       const journal = await answer.json()
-      if (this.gone.signal.aborted) return
+      if (this.closing.signal.aborted) return
       this.revision = journal.revision
       this.names = journal.names
       this.take(journal)
       this.failures = 0
       this.#enter("live")
     } catch (error) {
-      if (this.gone.signal.aborted) return
+      if (this.closing.signal.aborted) return
       this.failures++
       this.#enter([401, 403].includes(error.status) ? "refused" : "offline")
     } finally {
       this.asking = false
     }
-    // the answer may have been on its way when the news came; a server that never gets there is not chased twice
+    // the answer may be older than the known revision: poll once more, but only once for each revision
     if (this.hurry || (this.news > this.revision && this.lastChase !== this.news)) {
       this.lastChase = this.news
       this.hurry = false
@@ -79,7 +79,7 @@ export class JournalFeed {
 
   close() {
     clearTimeout(this.timer)
-    this.gone.abort()
+    this.closing.abort()
   }
 }
 

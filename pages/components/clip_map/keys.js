@@ -1,8 +1,8 @@
-/** What each key on the map means, and the buttons that do the same. No DOM beside the help sheet. */
+/** The keys on the map, and what they do. No DOM except for the help sheet. */
 import { spread } from "./montage.js"
 
 export class Keys {
-  /** Keys with one meaning → what they do, which answers false where the key means nothing just now. */
+  /** Keys → their functions, which return false if the key has no meaning now. */
   #acts = new Map([
     ["Enter", () => this.labelSelection()],
     ["0", () => this.#count > 0 && this.#command("clear labels")],
@@ -23,13 +23,13 @@ export class Keys {
 
   /**
    * @param parts {link, loader {clips}, viewport, selection, live, hover, montage, sheet {hidden}}
-   * @param playingAudio answers the player on the page that is heard just now, or null
+   * @param playingAudio returns the player on the page that is playing now, or null
    */
   constructor(parts, playingAudio) {
     Object.assign(this, { parts, playingAudio })
   }
 
-  /** Does what a key means. Answers whether it meant something. */
+  /** Carries out a key. Returns whether the key has a meaning now. */
   press(key) {
     if (key >= "1" && key <= "9") return this.#labelBy(key)
     const act = this.#acts.get(key)
@@ -38,7 +38,7 @@ export class Keys {
 
   get #count() { return this.parts.loader.clips?.count ?? 0 }
 
-  /** Gives the selection the label that the bar shows with this key. */
+  /** Gives the selection the label of this key. */
   #labelBy(key) {
     const { link, loader, live } = this.parts
     const index = link.data.keys[key - 1], entry = loader.clips?.labels.get(index)
@@ -48,7 +48,7 @@ export class Keys {
     return true
   }
 
-  /** Gives the selection the label that is chosen on the page. Answers false if nothing is selected. */
+  /** Gives the selection the label that is chosen on the page. Returns false if nothing is selected. */
   labelSelection() {
     const { link, live } = this.parts, { offer } = link.data
     if (!this.#count) return false
@@ -58,7 +58,7 @@ export class Keys {
 
   #command(kind, more = {}) {
     const { link, selection, live } = this.parts
-    selection.reportChange() // a key right after a filter means what the filter leaves
+    selection.reportChange() // a key right after a filter applies to the filtered selection
     link.say({ kind, ...more })
     live.expect()
   }
@@ -76,7 +76,7 @@ export class Keys {
     else return false
   }
 
-  /** Stops what plays; else plays the clip in focus, else of the selection, else the one under the mouse. */
+  /** Stops the sound that plays; else plays the clip in focus, else the selection, else the clip under the mouse. */
   #playOrStop() {
     const { selection: { focus }, hover, montage } = this.parts, playing = this.playingAudio()
     if (montage.clip !== null) montage.stop()
@@ -94,12 +94,12 @@ export class Keys {
     else if (this.#count) montage.start(spread(loader.clips))
   }
 
-  /** Goes to the next or previous clip of the selection, in the order of the table, and round: it is in focus, and heard. */
-  #step(way) {
+  /** Puts the next or previous clip of the selection in focus and plays it, in the order of the table, and round. */
+  #step(direction) {
     const { loader: { clips }, selection, hover } = this.parts
     if (!this.#count) return false
-    let clip = Number.isInteger(selection.focus) ? selection.focus : way > 0 ? -1 : clips.n
-    do clip = (clip + way + clips.n) % clips.n
+    let clip = Number.isInteger(selection.focus) ? selection.focus : direction > 0 ? -1 : clips.n
+    do clip = (clip + direction + clips.n) % clips.n
     while (!clips.selected[clip])
     selection.focusOn(clip)
     hover.play(clip)

@@ -1,4 +1,4 @@
-/** What the colours mean, and the filters: every entry shows, hides, isolates or selects; a ramp narrows to a range. Texts come in by textContent: names are hostile. */
+/** The legend of the colours, and the filters: entries show, hide, isolate or select; a ramp filters by a range. All texts are set by textContent, because names come from outside. */
 import { isDark, rampColour } from "./colours.js"
 import { make } from "./dom.js"
 import { brief } from "./facets.js"
@@ -9,14 +9,14 @@ const MOST_EVER = 3000
 const STEPS = 1000
 export const BINS = 96
 
-/** Entries with counts, and one that shows all while some are hidden. `act(key, "toggle" | "isolate" | "select" | "free", event)`. */
+/** Entries with counts, and a button that shows all while some are hidden. `act(key, "toggle" | "isolate" | "select" | "free", event)`. */
 export class Legend {
   constructor(act) {
     this.entries = new Map()
     this.all = false
     this.search = ""
     this.more = make("button.more", { type: "button", click: () => { this.all = !this.all; this.show(this.items) } })
-    this.everything = make("button.more", { type: "button", title: "Show what is hidden here", click: event => act(null, "free", event) }, "show all")
+    this.everything = make("button.more", { type: "button", title: "Show the hidden values", click: event => act(null, "free", event) }, "show all")
     this.find = make("input.find", { type: "search", placeholder: "find …", "aria-label": "Find in the legend", input: () => { this.search = this.find.value.trim().toLowerCase(); this.show(this.items) } })
     this.element = make("div.legend", {
       role: "group", "aria-label": "Legend",
@@ -27,7 +27,7 @@ export class Legend {
     })
   }
 
-  /** @param items [{key, name, colour [r, g, b], count, on, hollow}], in the order in which they are shown; @param set whether some are hidden */
+  /** @param items [{key, name, colour [r, g, b], count, on, hollow}], in their order; @param set whether some are hidden */
   show(items, set = this.set) {
     Object.assign(this, { items, set })
     const matches = this.search ? items.filter(({ name }) => name.toLowerCase().includes(this.search)) : items
@@ -46,31 +46,31 @@ export class Legend {
       label.textContent = name
       number.textContent = count.toLocaleString("en-US")
       entry.setAttribute("aria-pressed", on)
-      entry.title = `${name}: ${count.toLocaleString("en-US")}. Click: hide or show. Double-click: show alone. Shift-click: select all`
+      entry.title = `${name}: ${count.toLocaleString("en-US")}. Click: hide or show. Double-click: show only this. Shift-click: select all`
       return entry
     })
     if (items.length > MOST_ENTRIES) {
       nodes.unshift(this.find)
-      const left = matches.length - MOST_ENTRIES
-      this.more.textContent = this.all ? "show fewer" : `and ${left.toLocaleString("en-US")} more`
-      if (left > 0) nodes.push(this.more)
+      const moreCount = matches.length - MOST_ENTRIES
+      this.more.textContent = this.all ? "show fewer" : `and ${moreCount.toLocaleString("en-US")} more`
+      if (moreCount > 0) nodes.push(this.more)
     }
     if (set) nodes.push(this.everything)
     const same = nodes.length === this.element.children.length && nodes.every((node, at) => node === this.element.children[at])
     if (same) return
-    const writing = document.activeElement === this.find // taking it out and in again would take the focus away
+    const writing = document.activeElement === this.find // moving the box in the page would take the focus away
     this.element.replaceChildren(...nodes)
     if (writing) this.find.focus()
   }
 
-  /** Forgets the entries: those of another facet have other meanings. */
+  /** Removes the entries, before another facet is shown. */
   empty() {
     this.entries.clear()
     this.search = this.find.value = ""
   }
 }
 
-/** A ramp of colours under a histogram, with two ends to drag. `act(low, high)`. */
+/** A colour ramp under a histogram, with two ends to drag. `act(low, high)`. */
 export class Ramp {
   constructor(act) {
     this.canvas = make("canvas.histogram", { width: 2 * BINS, height: 40 })
@@ -84,9 +84,9 @@ export class Ramp {
 
   show(facet, bins, theme) {
     this.facet = facet
-    const known = facet.values.some(value => value === value)
-    this.scale.hidden = !known
-    if (!known) return void (this.words.textContent = `No clip has a value for “${facet.title}” yet.`)
+    const hasValues = facet.values.some(value => value === value)
+    this.scale.hidden = !hasValues
+    if (!hasValues) return void (this.words.textContent = `No clip has a value for “${facet.title}” yet.`)
     const span = facet.max - facet.min || 1
     const place = value => Math.round(Math.min(1, Math.max(0, (value - facet.min) / span)) * STEPS)
     if (document.activeElement !== this.low) this.low.value = place(facet.low)
@@ -94,7 +94,7 @@ export class Ramp {
     this.#say()
     const { width, height } = this.canvas, pen = this.canvas.getContext("2d")
     pen.clearRect(0, 0, width, height)
-    const most = Math.log1p(Math.max(1, ...bins)) // many values of one kind must not flatten the rest
+    const most = Math.log1p(Math.max(1, ...bins)) // so that one frequent value does not flatten the rest
     bins.forEach((count, bin) => {
       pen.fillStyle = css(rampColour((bin + 0.5) / BINS, isDark(theme)))
       const tall = Math.log1p(count) / most * (height - 8)
@@ -116,7 +116,7 @@ export class Ramp {
   }
 }
 
-/** The filters that are set, one row each: tick, what it lets through, and away with it. `acts` = {tick(key, on), away(key), entry(key, value, act, event), range(key, low, high)}. */
+/** The filters, one row each: a checkbox, what the filter shows, and a button that removes it. `acts` = {tick(key, on), away(key), entry(key, value, act, event), range(key, low, high)}. */
 export class Filters {
   constructor(acts) {
     this.acts = acts
@@ -124,7 +124,7 @@ export class Filters {
     this.element = make("div.filters", { hidden: "" })
   }
 
-  /** @param list [{facet, summary, items or bins, or neither where the legend below shows the same}] */
+  /** @param list [{facet, summary, items or bins, or neither if the legend below shows the same}] */
   show(list, theme) {
     const rows = list.map(({ facet, summary, items, bins }) => {
       const kind = bins ? "ramp" : "legend"
@@ -147,13 +147,13 @@ export class Filters {
     const tick = make("input", { type: "checkbox", change: () => this.acts.tick(key, tick.checked) })
     const summary = make("small")
     const body = kind === "ramp" ? new Ramp((low, high) => this.acts.range(key, low, high)) : new Legend((value, act, event) => this.acts.entry(key, value, act, event))
-    const away = make("button.away", { type: "button", title: `No filter by ${title}`, "aria-label": `No filter by ${title}`, click: () => this.acts.away(key) }, "×")
-    const element = make("div.filter", { role: "group", "aria-label": `Filter by ${title}` }, make("label", { title: "Unticked: everything is shown again, and the selection comes back" }, tick, make("b", {}, title), summary), body.element, away)
+    const away = make("button.away", { type: "button", title: `Remove the filter by ${title}`, "aria-label": `Remove the filter by ${title}`, click: () => this.acts.away(key) }, "×")
+    const element = make("div.filter", { role: "group", "aria-label": `Filter by ${title}` }, make("label", { title: "Without the tick, the filter is off: everything is shown, and the selection is as before" }, tick, make("b", {}, title), summary), body.element, away)
     return { kind, tick, summary, body, element }
   }
 }
 
-/** What a filter lets through, in a few words. */
+/** What a filter shows, in a few words. */
 export function summaryOf(facet) {
   if (facet.kind === "numeric") return facet.values.some(value => value === value) ? "" : "no values yet"
   if (!facet.set) return "all"

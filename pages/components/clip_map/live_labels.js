@@ -1,34 +1,34 @@
 /**
- * Labels as they come: from the journal, which is the truth, and a moment earlier from a person's own click, as a promise that the journal keeps or breaks.
- * The page around the map hears of other people's labels by a run. No DOM beside what the journal's feed listens to.
+ * Live labels: from the journal, and a moment earlier from the person's own click, as a promise that the journal confirms or breaks.
+ * Labels of other people also reach the page around the map, by a run. No DOM except for the events of the journal feed.
  */
 import { JournalFeed } from "./journal_feed.js"
 
-const PROMISE_MS = 15000 // a label that is shown and by then neither written nor refused is taken off again
-const NEWS_MS = 2500 // counts and buttons outside the map follow the labels of others after so long, and not more often
-const NEWS_SHARE = 20 // nor more often than the server can easily do: a run may take one part in so many of the time
+const PROMISE_MS = 15000 // a promised label is removed if it is neither stored nor refused by then
+const NEWS_MS = 2500 // the page outside the map follows the labels of others after this time, and not more often
+const NEWS_SHARE = 20 // nor more often than the server can easily do: runs may take one part in 20 of the time
 const NEWS_LATEST_MS = 30000
 
 export class LiveLabels {
-  #early = [] // journals that came before the clips
-  #newest = -1 // revision that the journal has told of
+  #early = [] // journal answers that came before the clips
+  #newest = -1 // newest revision of the journal
   #newsTimer = null
-  #newsAt = null // when a run was asked for
-  #runMs = 0 // how long that run took
-  #length = 0 // of a dataset that has grown: how many clips the base was asked for again with
+  #newsAt = null // when a run was requested
+  #runMs = 0 // duration of that run
+  #length = 0 // number of clips with which the base of a grown dataset was requested again
 
   /** The feed of the journal; null before the first dataset. */
   feed = null
 
   /**
    * @param parts {link; loader {clips, load()}; renderer {redraw, drawNow}; columns {followLabels}; toolbar {showLive}; signal ends everything}
-   * @param acts {wouldDisturb() → whether a run of the page would disturb somebody now}
+   * @param acts {wouldDisturb() → whether a run of the page would disturb the person now}
    */
   constructor({ link, loader, renderer, columns, toolbar, signal }, acts) {
     Object.assign(this, { link, loader, renderer, columns, toolbar, signal, acts })
   }
 
-  /** Begins with the journal of another dataset. */
+  /** Starts to follow the journal of another dataset. */
   open() {
     const { data } = this.link
     this.feed?.close()
@@ -39,7 +39,7 @@ export class LiveLabels {
     this.feed = new JournalFeed(address.href, journal => this.#take(journal), () => this.#showState())
   }
 
-  /** A run has come: what it has tried to write and its revision does not bring was refused. */
+  /** Call this with every run: promises whose attempt is over, but which its revision does not contain, were refused. */
   hear(before) {
     const { data } = this.link
     if (this.#newsAt && data.revision !== before.revision) {
@@ -50,22 +50,22 @@ export class LiveLabels {
     this.feed.hear(data.revision ?? -1)
   }
 
-  /** Something here may write labels: the journal knows before the page has run. */
+  /** Call this when labels may be written: the journal answers before the run of the page. */
   expect() { this.feed?.expect() }
 
-  /** A button elsewhere on the page was clicked, which may write labels; we know which before the journal does. */
+  /** Call this when a button outside the map is clicked, which may write labels: shows the label of the button at once. */
   clickButton(button) {
     this.expect()
     const { offer } = this.link.data ?? {}
     if (offer && button.closest(`.${offer.by}`)) this.promise(offer.code, offer)
   }
 
-  /** Shows on the selection what is being written: nobody should wait to see what they have done. */
+  /** Shows a label on the selection before it is stored, so that nobody waits to see their own label. */
   promise(code, entry) {
     const { clips } = this.loader
     const promise = clips?.promise(code, entry)
     if (!promise) return
-    // each attempt is counted by Python, also one that is refused
+    // Python counts each attempt, also a refused one
     promise.due = Math.max(this.link.data.attempts ?? 0, ...clips.promised.filter(({ due }) => due).map(({ due }) => due)) + 1
     setTimeout(() => { if (!this.signal.aborted && this.loader.clips?.break(promise)) this.renderer.redraw("colours", "legend") }, PROMISE_MS)
     this.#showState()
@@ -82,7 +82,7 @@ export class LiveLabels {
     this.#showState()
   }
 
-  /** The clips are here: they take what came before them. */
+  /** Applies the journal answers that came before the clips. */
   takeEarly() {
     for (const journal of this.#early.splice(0)) this.loader.clips.apply(journal)
   }
@@ -92,19 +92,19 @@ export class LiveLabels {
     if (!clips) return void this.#early.push(journal)
     const hasChanged = clips.apply(journal)
     if (journal.n > clips.n && this.#length !== journal.n) {
-      // clips were added: the same address now has a longer base, and this journal named clips that we do not know yet
+      // clips were added: load the longer base, and then the whole journal, because this answer contained clips that are not loaded yet
       this.#length = journal.n
       this.loader.load().then(() => this.feed.restart(-1))
     }
     this.#showState()
     if (!hasChanged) return
     this.renderer.redraw("colours", "legend")
-    this.renderer.drawNow() // the page's own redraw after a label would keep the next frame waiting
+    this.renderer.drawNow() // do not wait for the next frame, which the page's own redraw would delay
     this.#passOn(journal.revision)
     this.columns.followLabels()
   }
 
-  /** Others have labelled: the page around the map hears of it by a run, unless one has come meanwhile. Never under somebody's hands. */
+  /** Others have labelled: asks for a run of the page around the map, unless one has come meanwhile. Never while it would disturb the person. */
   #passOn(revision) {
     this.#newest = Math.max(this.#newest, revision)
     if (this.#newsTimer || !this.link.data.listens) return

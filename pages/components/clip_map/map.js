@@ -1,11 +1,11 @@
 /**
- * The lasso map. Plotly has axes, mode bar, zoom and pan; canvases of ours beneath it draw points, lasso and box; our script tests the polygon.
- * It is mounted by the few lines of inline.js with every run of the page and keeps itself between runs: a run brings news, never a new map.
+ * The lasso map. Plotly provides axes, mode bar, zoom and pan; our canvases beneath it draw points, lasso and box; our script finds the clips in the polygon.
+ * inline.js calls `mount` with every run of the page. The map stays between runs: a run updates it, and never makes a new one.
  *
- * Up to Python go, by an Outbox, acts {kind: "selection", set, kept, passes, n, how, polygon}, {kind: "focus", position} and the commands of keys, {kind, …}.
- * Looking, hearing, zooming and other people's labels send nothing and run no script.
+ * Sends Python, by an Outbox, the messages {kind: "selection", set, kept, passes, n, how, polygon}, {kind: "focus", position} and the commands of keys, {kind, …}.
+ * Hovering, listening, zooming and other people's labels send nothing and run no script.
  *
- * Here the parts are only put together; each has its file and owns its fields. What a part needs it gets by its constructor, what it tells others goes by the acts given there.
+ * This file only connects the parts. Each part has its own file and owns its fields; it gets the parts it needs and the functions it may call (`acts`) by its constructor.
  * Test hooks: window.__hoverMap = {state(), pixel(position), colour(position)} of the map mounted last. See test_hooks.js.
  */
 import { BaseLoader } from "./base_loader.js"
@@ -33,15 +33,15 @@ import { helpSheet, Toolbar } from "./toolbar.js"
 import { unmounter } from "./unmount.js"
 import { Viewport } from "./viewport.js"
 
-const FIRST_SIZE = { width: 600, height: 400 } // of Plotly's part where the box has none yet
+const FIRST_SIZE = { width: 600, height: 400 } // of Plotly's part, before the box has a size
 
 const maps = new WeakMap() // by parentElement
 
-/** Mounts or updates the map in component.parentElement. Answers a function that takes it away. */
+/** Mounts or updates the map in component.parentElement. Returns a function that removes it. */
 export function mount(component) {
   const place = component.parentElement
   if (!maps.has(place)) {
-    // A server that came back with newer files brings a second copy of this module into the same page: its map gives way.
+    // After an update of the server, a second copy of this module may run in the same page: close the older copy's map.
     for (const older of place.querySelectorAll(":scope > .clip-map")) older.clipMap.close()
     maps.set(place, new ClipMap(place))
   }
@@ -51,8 +51,8 @@ export function mount(component) {
 
 class ClipMap {
   constructor(place) {
-    this.gone = new AbortController()
-    const { signal } = this.gone
+    this.closing = new AbortController()
+    const { signal } = this.closing
     const points = make("canvas"), overlay = make("canvas"), pointer = make("canvas"), axes = make("div.plotly")
     const box = make("div.plot", { tabindex: 0, "aria-label": "Map of the clips" })
     const element = this.element = make("div")
@@ -144,7 +144,7 @@ class ClipMap {
     place.append(element)
   }
 
-  /** A run of the page has come. */
+  /** Updates the map with the data of a run of the page. */
   update(component) {
     const before = this.link.update(component), { data } = this.link
     this.styleSheet = style(this.link.address(`${data.assets}map.css`).href, this.element)
@@ -165,7 +165,7 @@ class ClipMap {
     window.__hoverMap = this.hooks
   }
 
-  /** A map was loaded: each part takes it over, in this order. */
+  /** Passes a map that was loaded to all parts, in this order. */
   #open(clips, address, axes) {
     this.renderer.open(clips.n)
     this.selection.open(clips)
@@ -176,7 +176,7 @@ class ClipMap {
     this.renderer.redraw("colours", "legend", "overlay", "pointer")
   }
 
-  /** What a run asks for that holds for the clips that are loaded; `fresh` if they were loaded just now. */
+  /** Applies the data of a run that concern the loaded clips; `fresh` if they were just loaded. */
   #obey({ fresh }) {
     this.selection.obey({ fresh })
     this.columns.obey()
@@ -184,7 +184,7 @@ class ClipMap {
     this.renderer.redraw("pointer")
   }
 
-  /** What overlays.js draws over the points. */
+  /** The arguments of overlays.js, which draws over the points. */
   #overlays() {
     const { selection: { outline, focus }, columns: { ring, scales }, hover, montage, gestures } = this
     return {
@@ -194,7 +194,7 @@ class ClipMap {
   }
 
   close() {
-    this.gone.abort()
+    this.closing.abort()
     for (const part of [this.loader, this.live, this.hover, this.montage, this.selection, this.columns, this.lock, this.renderer, this.frame]) part.close()
     this.element.remove()
     if (window.__hoverMap === this.hooks) delete window.__hoverMap

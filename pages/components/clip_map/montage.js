@@ -1,13 +1,13 @@
-/** A short montage of a selection: some of its clips one after another, to hear whether it is pure. */
+/** A montage of a selection: plays some of its clips one after another, to check whether it is pure. */
 import { NOWHERE } from "./codec.js"
 
 export const MOST = 8
 const EACH_MS = 600
-const MOST_MEASURED = 100000 // of a larger selection each so-many-th clip can be among them
+const MOST_MEASURED = 100000 // of a larger selection only every n-th clip is considered
 
 /**
- * Up to `most` selected clips that lie far apart: the one in the middle, then each time the one that is farthest from all before (Gonzalez 1985).
- * Where that would be noise, it is at the border of a cloud. Clips without a place come last, as far as there is room.
+ * Up to `most` selected clips that lie far apart: the clip nearest to the middle, then each time the clip farthest from all before (Gonzalez 1985).
+ * Clips of another kind often lie at the border of a cloud. Clips without a place come last, if there is room.
  */
 export function spread({ n, selected, base: { places } }, most = MOST) {
   const here = [], nowhere = []
@@ -27,35 +27,35 @@ function farApart(clips, places, most) {
   const far = new Float64Array(clips.length)
   const away = (clip, x, y) => (places[2 * clip] - x) ** 2 + (places[2 * clip + 1] - y) ** 2
   clips.forEach((clip, at) => { far[at] = -away(clip, x, y) }) // the nearest to the middle is the first
-  const chosen = []
-  while (chosen.length < most) {
+  const result = []
+  while (result.length < most) {
     let best = 0
     for (let at = 1; at < far.length; at++) if (far[at] > far[best]) best = at
     const next = clips[best]
     clips.forEach((clip, at) => {
-      const there = away(clip, places[2 * next], places[2 * next + 1])
-      far[at] = chosen.length ? Math.min(far[at], there) : there
+      const distance = away(clip, places[2 * next], places[2 * next + 1])
+      far[at] = result.length ? Math.min(far[at], distance) : distance
     })
-    far[best] = -1 // also where all lie in one place, each is heard once
-    chosen.push(next)
+    far[best] = -1 // so that each is chosen once, also if all lie in one place
+    result.push(next)
   }
-  return chosen
+  return result
 }
 
-/** Plays clips one after another, 0.6 s each or as long as they are. Whatever else is played on the page ends it. */
+/** Plays clips one after another, up to 0.6 s each. Another sound on the page ends it. */
 export class Montage {
   /**
-   * @param {Sound} sound of its own: its listener has to call `followSound`
-   * @param address(clip) of its sound; @param onChange called whenever `clip` has changed
+   * @param {Sound} sound the montage's own: its listener must call `followSound`
+   * @param address(clip) → the address of its sound; @param onChange called when `clip` changes
    */
   constructor(sound, address, onChange) {
     Object.assign(this, { sound, address, onChange, clips: [], at: -1, sounds: false })
   }
 
-  /** The clip whose turn it is, or null. */
+  /** The clip that plays, or null. */
   get clip() { return this.clips[this.at] ?? null }
 
-  /** Which of how many that is, {at, of}, or null. */
+  /** Its number and the number of clips, {at, of}, or null. */
   get turn() { return this.clip === null ? null : { at: this.at, of: this.clips.length } }
 
   start(clips) {
@@ -73,7 +73,7 @@ export class Montage {
     this.onChange()
   }
 
-  /** Something has happened to the sound. */
+  /** Call this when the sound changes. */
   followSound() {
     if (!this.sounds || this.sound.audible) return
     if (this.sound.element.ended) this.#next() // shorter than its turn
@@ -88,7 +88,7 @@ export class Montage {
     this.onChange()
     await sound.play(this.address(clips[at]), clips[at])
     if (clips !== this.clips || at !== this.at) return
-    if (sound.playing === null && !sound.blocked) return this.#next() // one that cannot be played
+    if (sound.playing === null && !sound.blocked) return this.#next() // this clip cannot be played
     if (!sound.audible) return sound.element.ended ? this.#next() : this.stop()
     if (at === 0) sound.prefetch(clips.slice(1).map(this.address))
     this.sounds = true

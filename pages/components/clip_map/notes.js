@@ -1,8 +1,8 @@
-/** What a map has to say of itself: what it is not yet, and whom it does not show. No DOM. */
+/** The notes of a map: that it is only a first sketch, and which clips it does not show. No DOM. */
 
 /**
- * Sentences, the most important first.
- * @param {Clips} clips; @param {string|null} placeholder what to say of a map that is only a first look
+ * The notes as sentences, the most important first.
+ * @param {Clips} clips; @param {string|null} placeholder the sentence for a map that is only a first sketch
  * @param {{x, y}} axes titles of the axes
  */
 export function notesOf(clips, placeholder, axes) {

@@ -1,15 +1,15 @@
-/** What is drawn over the points: rings, the outline of the last lasso, focus, the point under the mouse, the brush. */
+/** The drawings over the points: rings, the outline of the last lasso, the focus, the point under the mouse, the brush. */
 import { drawScales } from "./axis_scales.js"
 import { cornersOf } from "./geometry.js"
 import { css } from "./paint.js"
 
 export const BRUSH_PX = 14
 
-/** A cleared canvas of the view's size whose unit is a CSS pixel; hidden if nothing will be drawn on it. */
+/** Clears a canvas and gives it the view's size, in CSS pixels; hides it if it stays empty. */
 function layer(canvas, view, empty) {
   const ratio = Math.min(devicePixelRatio || 1, 2)
   const width = Math.round(view.width * ratio), height = Math.round(view.height * ratio)
-  // Chromium under load can show an older picture where a canvas is cleared and nothing drawn after it
+  // under load, Chromium can show an older picture of a canvas that was cleared and stays empty
   canvas.style.visibility = empty ? "hidden" : ""
   if (canvas.width !== width) canvas.width = width
   if (canvas.height !== height) canvas.height = height
@@ -19,7 +19,7 @@ function layer(canvas, view, empty) {
   return context
 }
 
-/** Rings around `ring` [shape (n)], the faint `outline` of the last lasso and the `scales` of the axes: they change seldom. */
+/** Rings around `ring` [shape (n)], the faint `outline` of the last lasso and the `scales` of the axes, which change seldom. */
 export function drawOverlay(canvas, { view, theme, clips, pixel, radius, outline, ring, scales }) {
   const context = layer(canvas, view, !outline && !ring && scales.x === null && scales.y === null)
   if (outline) {
@@ -48,7 +48,7 @@ export function drawOverlay(canvas, { view, theme, clips, pixel, radius, outline
   drawScales(context, view, scales, theme)
 }
 
-/** The lasso or box of the hand: drawn over whatever the map shows just now. */
+/** The lasso or box that is being drawn. */
 function drawStroke(context, { stroke, view, theme }) {
   const corners = cornersOf(stroke)
   context.beginPath()
@@ -68,7 +68,7 @@ function drawStroke(context, { stroke, view, theme }) {
   context.strokeStyle = theme.accent
 }
 
-/** The clip in `focus`, the one under the mouse (stronger while it is `audible`), those that the brush `dabs`, the `brush` [x, y] and the `stroke` of a lasso: they change with every move. */
+/** The clip in `focus`, the one under the mouse (stronger while it is `audible`), the clips `dabs` that the brush has touched, the `brush` [x, y] and the `stroke` of a lasso, which change with every move. */
 export function drawPointer(canvas, { view, theme, clips, pixel, radius, focus, hover, audible, dabs, brush, stroke }) {
   const inFocus = Number.isInteger(focus) && focus >= 0 && focus < clips.n && clips.shown[focus]
   const context = layer(canvas, view, !(dabs || stroke || brush || inFocus || hover !== null))

@@ -1,23 +1,23 @@
-/** The map's line to the page: what the last run said, and what a person did, which goes up by an Outbox so that none of it is lost. */
+/** The map's link to Python: the data of the last run, and messages to Python, which an Outbox sends without loss. */
 import { siteRoot } from "./codec.js"
 
-const ONLY_THE_LAST = ["selection", "focus"] // of these that Python has not heard yet, only the last counts
+const ONLY_THE_LAST = ["selection", "focus"] // of these, only the last message that Python has not acknowledged is sent
 
 export class PageLink {
   component = null
 
-  /** What the last run said; null before the first. */
+  /** The data of the last run; null before the first. */
   data = null
 
   /** The address of the app. */
   root = null
 
-  /** @param {Outbox} outbox; @param rootOf answers the app's address */
+  /** @param {Outbox} outbox; @param rootOf returns the app's address */
   constructor(outbox, rootOf = siteRoot) {
     Object.assign(this, { outbox, rootOf })
   }
 
-  /** A run has come. Answers what the one before it said, null for the first. */
+  /** Call this with every run. Returns the data of the run before, null for the first. */
   update(component) {
     const before = this.data
     this.component = component
@@ -27,15 +27,15 @@ export class PageLink {
     return before
   }
 
-  /** Where something of the app is, by its path as Python says it. */
+  /** The address of something in the app, by its path relative to the root. */
   address(path) { return new URL(path, this.root) }
 
-  /** Where the "audio" or the "card" of a clip is. */
+  /** The address of the "audio" or the "card" of a clip. */
   clipAddress(clip, part) { return this.address(`${this.data.clips}${clip}/${part}`).href }
 
-  /** Tells Python. How a selection was made must not be lost to the filter that came after it. */
+  /** Sends a message to Python. A selection by a filter does not replace another selection, whose `how` Python must get. */
   say(act) {
-    const newer = before => before.kind === act.kind && ONLY_THE_LAST.includes(act.kind)
-    this.outbox.say(this.component, act, before => newer(before) && (act.how !== "filter" || before.how === "filter"))
+    const isOlder = before => before.kind === act.kind && ONLY_THE_LAST.includes(act.kind)
+    this.outbox.say(this.component, act, before => isOlder(before) && (act.how !== "filter" || before.how === "filter"))
   }
 }

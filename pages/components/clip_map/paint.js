@@ -1,14 +1,14 @@
 /**
  * Draws the points of the map: a small software rasteriser on a 2-D canvas.
- * A million points take some 50 ms on one core, where software WebGL takes seconds and a fill call for each point takes half a second.
- * Points are blended, so that dense places look dense. Order: unlabelled, labelled, then what is selected, on top.
+ * A million points take about 50 ms on one core; software WebGL takes seconds, and a fill call for each point half a second.
+ * Points are blended, so that dense places look dense. Order: unlabelled, labelled, then selected points on top.
  */
 
-const PAD = 24  // pixels around the picture, so that a point at its border needs no test for each pixel
-const EDGE = 18 // no stamp reaches further than this
+const PAD = 24  // pixels around the picture, so that no pixel of a point at the border needs a test
+const EDGE = 18 // greatest reach of a stamp
 const STRENGTHS = 8
 
-/** The view of the map: which piece of the plane fills a box of so many CSS pixels. North is up. */
+/** A view of the map: a rectangle of the plane that fills a box of CSS pixels. North is up. */
 export class View {
   constructor([x0, x1], [y0, y1], width, height) {
     Object.assign(this, { x0, x1, y0, y1, width, height })
@@ -19,7 +19,7 @@ export class View {
   toPlane(px, py) {
     return [this.x0 + px / this.width * (this.x1 - this.x0), this.y1 - py / this.height * (this.y1 - this.y0)]
   }
-  /** The ranges {x, y} that are seen when the plane was dragged by so many pixels. */
+  /** The ranges {x, y} after the plane was dragged by (dx, dy) pixels. */
   dragged(dx, dy) {
     const x = dx / this.width * (this.x1 - this.x0), y = dy / this.height * (this.y1 - this.y0)
     return { x: [this.x0 - x, this.x1 - x], y: [this.y0 + y, this.y1 + y] }
@@ -29,7 +29,7 @@ export class View {
   }
 }
 
-/** [red, green, blue] of any CSS colour; what the browser does not understand is `fallback`. */
+/** [red, green, blue] of any CSS colour, or of `fallback` if the browser does not know it. */
 export function colourOf(css, fallback) {
   const probe = document.createElement("canvas").getContext("2d", { willReadFrequently: true })
   probe.fillStyle = fallback
@@ -38,7 +38,7 @@ export function colourOf(css, fallback) {
   return [...probe.getImageData(0, 0, 1, 1).data.subarray(0, 3)]
 }
 
-/** {ground, ink} [red, green, blue] of the page on which an element of ours lies. */
+/** The colours {ground, ink} [red, green, blue] of the page at an element. */
 export function themeOf(element) {
   const style = getComputedStyle(element)
   const value = name => style.getPropertyValue(name).trim()
@@ -57,23 +57,23 @@ function luminance(colour) {
 }
 
 /**
- * A label's colour as it is shown, on map, legend, bar and list alike, so that it is seen on this ground: black labels exist, and so do dark themes.
- * Greys that would vanish change sides, because made a little lighter they would pass for unlabelled; other colours keep their hue.
+ * A label's colour as map, legend, bar and list show it: changed if it is too close to the ground, as black is on a dark theme.
+ * Greys then become nearly the ink, because a slightly lighter grey would look like unlabelled; other colours keep their hue.
  */
 export function legible(colour, theme) {
-  let shown = hex(colour)
+  let result = hex(colour)
   const ground = luminance(theme.ground)
   const contrast = () => {
-    const [low, high] = [luminance(shown), ground].sort((a, b) => a - b)
+    const [low, high] = [luminance(result), ground].sort((a, b) => a - b)
     return (high + 0.05) / (low + 0.05)
   }
-  if (contrast() < 1.7 && Math.max(...shown) - Math.min(...shown) < 24) return mix(shown, theme.ink, 0.95)
-  for (let step = 0; step < 8 && contrast() < 1.7; step++) shown = mix(shown, theme.ink, 0.15)
-  return shown
+  if (contrast() < 1.7 && Math.max(...result) - Math.min(...result) < 24) return mix(result, theme.ink, 0.95)
+  for (let step = 0; step < 8 && contrast() < 1.7; step++) result = mix(result, theme.ink, 0.15)
+  return result
 }
 
 export class Painter {
-  /** @param {HTMLCanvasElement} canvas what is seen */
+  /** @param {HTMLCanvasElement} canvas the visible canvas */
   constructor(canvas) {
     this.canvas = canvas
     this.context = canvas.getContext("2d", { alpha: false })
@@ -86,11 +86,11 @@ export class Painter {
   /**
    * Draws every shown clip.
    * @param clips the Clips; @param view the View; @param theme {ground, ink, grey} as [r, g, b]
-   * @param colours [shape (n), uint32 as 0xbbggrr]; @param ranks [shape (n), uint8] 0 not drawn, 1 unlabelled, 2 labelled, 3 and 4 the same selected
+   * @param colours [shape (n), uint32 as 0xbbggrr]; @param ranks [shape (n), uint8] 0 not drawn, 1 unlabelled, 2 labelled, 3 and 4 the same but selected
    * @param strengths [shape (n), uint8] from 1, faint, to 8, full; null: all full
    */
   paint(clips, view, theme, colours, ranks, strengths = null) {
-    const began = performance.now()
+    const start_ms = performance.now()
     const ratio = Math.min(window.devicePixelRatio || 1, 2)
     const width = Math.max(1, Math.round(view.width * ratio)), height = Math.max(1, Math.round(view.height * ratio))
     if (this.image?.width !== width + 2 * PAD || this.image?.height !== height + 2 * PAD) {
@@ -106,7 +106,7 @@ export class Painter {
     const { n, places, x0, x1, y0, y1 } = clips.base
     const scaleX = (x1 - x0) / 65534 * width / (view.x1 - view.x0), shiftX = (x0 - view.x0) * width / (view.x1 - view.x0) + PAD
     const scaleY = -(y1 - y0) / 65534 * height / (view.y1 - view.y0), shiftY = (view.y1 - y0) * height / (view.y1 - view.y0) + PAD
-    // how many points a window of this size would hold if all of the plane were as full
+    // the number of points that a window of this size would show at the mean density of the map
     const share = Math.min(1, Math.abs((view.x1 - view.x0) * (view.y1 - view.y0) / ((x1 - x0) * (y1 - y0) || 1)))
     const crowd = Math.max(1, n * share) * 600000 / Math.max(60000, view.width * view.height)
     const radius = clamp(6 - 1.2 * Math.log10(crowd / 100), 0.85, 4.8) * ratio
@@ -115,7 +115,7 @@ export class Painter {
     const rim = crowd < 15000 ? 0.8 * ratio : 0
     const some = clips.count > 0
     this.radius = radius / ratio
-    // where points cover each other many times over, blending alone shows one flat colour: count, and shade below
+    // points that cover each other many times blend into one flat colour: count them, and shade dense places below
     const shift = ratio > 1.5 ? 3 : 2, columns = (stride >> shift) + 2
     const crowds = steps === 1 ? new Uint16Array(columns * ((this.image.height >> shift) + 2)) : null
     const pixelOf = crowds && this.#pixelOf(clips.base, view, { scaleX, shiftX, scaleY, shiftY, stride, bottom: height + 2 * PAD - EDGE })
@@ -123,13 +123,13 @@ export class Painter {
     let drawn = 0
     for (let rank = 1; rank <= 4; rank++) {
       if (rank > 2 && !some) break
-      const chosen = rank > 2
-      const size = chosen && rim ? radius * 1.15 : radius
-      const alpha = chosen ? Math.min(1, strength * 1.5) : some ? strength * (crowds ? 0.17 : 0.28) : strength
-      const edge = rim && !(some && !chosen) ? rim : 0
+      const isSelected = rank > 2
+      const size = isSelected && rim ? radius * 1.15 : radius
+      const alpha = isSelected ? Math.min(1, strength * 1.5) : some ? strength * (crowds ? 0.17 : 0.28) : strength
+      const edge = rim && !(some && !isSelected) ? rim : 0
       const stamps = makeStamps(size, edge, steps, stride, alpha)
       if (crowds && !strengths) {
-        drawn += dots(pixels, pixelOf, ranks, rank, colours, stamps[0].body, chosen || !some ? crowds : null, stride, columns, shift)
+        drawn += dots(pixels, pixelOf, ranks, rank, colours, stamps[0].body, isSelected || !some ? crowds : null, stride, columns, shift)
         continue
       }
       const fainter = strengths && Array.from({ length: STRENGTHS + 1 }, (_, strength) => makeStamps(size, strength === STRENGTHS ? edge : 0, steps, stride, alpha * Math.max(0.08, strength / STRENGTHS)))
@@ -141,7 +141,7 @@ export class Painter {
         const left = x | 0, top = y | 0
         const stamp = (strengths ? fainter[strengths[clip]] : stamps)[steps === 1 ? 0 : ((y - top) * steps | 0) * steps + ((x - left) * steps | 0)]
         const at = top * stride + left
-        if (crowds && (chosen || !some)) crowds[(top >> shift) * columns + (left >> shift)]++
+        if (crowds && (isSelected || !some)) crowds[(top >> shift) * columns + (left >> shift)]++
         if (stamp.rim) blend(pixels, at, stamp.rim, ground)
         blend(pixels, at, stamp.body, colours[clip])
       }
@@ -151,10 +151,10 @@ export class Painter {
     this.painted = view
     this.drawn = drawn
     this.show(view)
-    this.took = performance.now() - began
+    this.took = performance.now() - start_ms
   }
 
-  /** Which pixel of the image each clip falls into, −1 for none. A label changes colours only: they are kept until the view changes. */
+  /** The pixel of each clip in the image, −1 for none. Labels change only colours, so the pixels are reused until the view changes. */
   #pixelOf(base, view, { scaleX, shiftX, scaleY, shiftY, stride, bottom }) {
     const { last } = this
     if (last?.base === base && last.stride === stride && view.same(last.view)) return last.pixels
@@ -168,7 +168,7 @@ export class Painter {
     return pixels
   }
 
-  /** Shows the last painting moved and scaled to another view: what panning shows until the next painting. */
+  /** Shows the last painting moved and scaled to another view, as panning does until the next painting. */
   show(view, theme) {
     const { canvas, context, raster, painted } = this
     if (!painted) return
@@ -185,7 +185,7 @@ export class Painter {
   }
 }
 
-/** Draws the clips of one rank with the one stamp that a crowd has, and counts them into `crowds`. Answers how many were drawn. */
+/** Draws the clips of one rank with the stamp for crowds, and counts them in `crowds`. Returns the number drawn. */
 function dots(pixels, pixelOf, ranks, rank, colours, stamp, crowds, stride, columns, shift) {
   const square = stamp.shares.length === 9, [corner, side, , , middle] = stamp.shares
   let drawn = 0
@@ -203,7 +203,7 @@ function dots(pixels, pixelOf, ranks, rank, colours, stamp, crowds, stride, colu
       blend(pixels, at, stamp, colour)
       continue
     }
-    // three by three, what a large crowd has: corners, sides and middle, each mixed once
+    // the stamp of a large crowd has three by three pixels: mix corners, sides and middle once each
     const redBlue = colour & 0xff00ff, green = colour & 0x00ff00
     const cornerRed = Math.imul(redBlue, corner), cornerGreen = Math.imul(green, corner), sideRed = Math.imul(redBlue, side), sideGreen = Math.imul(green, side)
     const above = at - stride, below = at + stride
@@ -220,7 +220,7 @@ function dots(pixels, pixelOf, ranks, rank, colours, stamp, crowds, stride, colu
   return drawn
 }
 
-/** Source over ground, red and blue in one multiplication: the colour comes multiplied by its share, of what was there `rest` of 256 stay. */
+/** Blends a colour over a pixel, red and blue in one multiplication. The colour is already multiplied by its share; `rest` of 256 parts of the pixel stay. */
 function put(pixels, where, redBlue, green, rest) {
   const under = pixels[where]
   pixels[where] = 0xff000000
@@ -233,7 +233,7 @@ const clamp = (value, low, high) => Math.min(high, Math.max(low, value))
 export const pack = ([r, g, b]) => b << 16 | g << 8 | r
 
 /**
- * Mixes up to 45 % of the ink into the pixels where more than `full` points lie in a cell, on a logarithmic scale: density goes on showing where colour is full.
+ * Mixes up to 45 % of the ink into cells with more than `full` points, on a logarithmic scale, so that density shows where the colour is already full.
  * @param crowds [shape (rows × columns), uint16] points for each cell of 2^shift pixels
  */
 function shade(pixels, stride, crowds, columns, shift, ink, full) {
@@ -272,7 +272,7 @@ function shade(pixels, stride, crowds, columns, shift, ink, full) {
   }
 }
 
-/** For each of steps × steps places within a pixel: which pixels a point touches, and how much. */
+/** For each of steps × steps places within a pixel: the pixels that a point touches, and by which share. */
 function makeStamps(radius, rim, steps, stride, alpha) {
   const stamps = []
   for (let row = 0; row < steps; row++) {
@@ -296,7 +296,7 @@ function disc(cx, cy, radius, stride, alpha) {
   return { offsets: Int32Array.from(offsets), shares: Int32Array.from(shares) }
 }
 
-/** A stamp in one colour over what is there. */
+/** Blends a stamp in one colour over the pixels. */
 function blend(pixels, at, { offsets, shares }, colour) {
   const redBlue = colour & 0xff00ff, green = colour & 0x00ff00
   for (let k = 0; k < offsets.length; k++) put(pixels, at + offsets[k], Math.imul(redBlue, shares[k]), Math.imul(green, shares[k]), 256 - shares[k])

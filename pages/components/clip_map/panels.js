@@ -1,16 +1,16 @@
-/** What stands around the map: counts, notes, legend and filters. */
+/** The panels around the map: counts, notes, legend and filters. */
 import { legendOf } from "./colours.js"
 import { make } from "./dom.js"
 import { BINS, Filters, Legend, Ramp, summaryOf } from "./legend.js"
 import { notesOf } from "./notes.js"
 
 export class Panels {
-  #legendKey = null // of the facet whose entries the legend has
+  #legendKey = null // key of the facet in the legend
 
   note = make("div.note")
 
   /**
-   * @param parts {box, in which the note stands; link; loader {clips}; columns; selection; renderer {theme}; toolbar}
+   * @param parts {box, which holds the note; link; loader {clips}; columns; selection; renderer {theme}; toolbar}
    */
   constructor({ box, link, loader, columns, selection, renderer, toolbar }) {
     Object.assign(this, { box, link, loader, columns, selection, renderer, toolbar })
@@ -25,14 +25,14 @@ export class Panels {
     })
   }
 
-  /** What the map is not yet, and whom it does not show. */
+  /** Shows the notes of the map. */
   showNotes() {
     const { columns } = this, { x, y } = columns.scales
     this.note.textContent = notesOf(this.loader.clips, this.link.data.placeholder, columns.titles).join("\n")
     this.box.classList.toggle("clip-map-scaled", x !== null || y !== null)
   }
 
-  /** Everything anew, after labels or filters have changed. */
+  /** Shows all panels again, after labels or filters have changed. */
   show() {
     const { loader: { clips }, columns, toolbar, legend, ramp } = this, { facet } = columns, { theme } = this.renderer
     toolbar.showSubsets([...clips.counts(clips.subset)].filter(([key]) => key >= 0 && key < 4).map(([, count]) => count), clips.subsetShown)

@@ -1,17 +1,17 @@
-/** Plotly's part of the map: axes, mode bar, zoom and pan, and which of lasso, box and pan the hand holds. No point of ours is in it. */
+/** Plotly's part of the map: axes, mode bar, zoom and pan, and the choice of lasso, box or pan. It does not draw the points. */
 
 let bundle = null
 
-/** Plotly's bundle, loaded once for the page; what failed is tried again when asked again. */
+/** Loads Plotly's bundle once for the page; after a failure the next call tries again. */
 export function loadPlotly(address) {
-  bundle ??= window.Plotly ? Promise.resolve(window.Plotly) : new Promise((done, failed) => {
+  bundle ??= window.Plotly ? Promise.resolve(window.Plotly) : new Promise((resolve, reject) => {
     const script = document.createElement("script")
     script.src = address
-    script.onload = () => done(window.Plotly)
+    script.onload = () => resolve(window.Plotly)
     script.onerror = () => {
       bundle = null
       script.remove()
-      failed(new Error("Plotly's script could not be loaded"))
+      reject(new Error("Plotly's script could not be loaded"))
     }
     document.head.append(script)
   })
@@ -30,13 +30,13 @@ export function whole({ x0, x1, y0, y1 }) {
 export class PlotlyFrame {
   /**
    * @param acts {show(range), home()}
-   * @param {GestureLock} lock whatever changes Plotly's layout waits for the hand
+   * @param {GestureLock} lock changes of Plotly's layout wait for the end of a gesture
    */
   constructor(element, acts, lock) {
     Object.assign(this, { element, acts, lock, dragmode: "lasso", ready: false })
   }
 
-  /** Shows a range {x, y}; from then on a hand can zoom and select. */
+  /** Shows a range {x, y}; after that the person can zoom and select. */
   async show(Plotly, range, { width, height }, theme) {
     const axis = ends => ({ range: [...ends], visible: false, showgrid: false, zeroline: false, autorange: false })
     const look = lookOf(theme)
@@ -47,12 +47,12 @@ export class PlotlyFrame {
     }
     const config = {
       scrollZoom: true, displaylogo: false, displayModeBar: true, doubleClick: false, responsive: false, showTips: false, showAxisDragHandles: false, showAxisRangeEntryBoxes: false,
-      // Plotly's own reset goes to where the drawing began, which after a visit to another page is a zoom
+      // Plotly's own reset returns to the first range, which is a zoom after a visit to another page
       modeBarButtons: [["lasso2d", "select2d", "pan2d"], ["zoomIn2d", "zoomOut2d", { name: "reset", title: "Zoom out to everything", icon: Plotly.Icons.home, click: () => this.acts.home() }]],
     }
-    // Plotly offers axes to drag only where there is a trace: one invisible point is enough
-    const bait = { type: "scatter", mode: "markers", x: [range.x[0]], y: [range.y[0]], marker: { opacity: 0, size: 1 }, hoverinfo: "skip", showlegend: false }
-    await Plotly.react(this.element, [bait], layout, config)
+    // Plotly lets axes be dragged only if there is a trace: one invisible point is enough
+    const trace = { type: "scatter", mode: "markers", x: [range.x[0]], y: [range.y[0]], marker: { opacity: 0, size: 1 }, hoverinfo: "skip", showlegend: false }
+    await Plotly.react(this.element, [trace], layout, config)
     this.Plotly = Plotly
     if (this.closed) return Plotly.purge(this.element)
     if (!this.ready) this.#listen()

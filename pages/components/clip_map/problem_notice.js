@@ -1,11 +1,11 @@
-/** A sentence over the map about what did not work, with one button. */
+/** An error message over the map, with one button. */
 import { make } from "./dom.js"
 
 export class ProblemNotice {
   element = make("div.problem", { role: "alert", hidden: "" })
 
-  show(sentence, word, act) {
-    this.element.replaceChildren(make("span", {}, `${sentence} `), make("button", { type: "button", click: act }, word))
+  show(sentence, action, act) {
+    this.element.replaceChildren(make("span", {}, `${sentence} `), make("button", { type: "button", click: act }, action))
     this.element.hidden = false
   }
 

@@ -1,17 +1,17 @@
 /**
- * Draws what has changed, with the next frame: the points, and over them two canvases of overlays.
- * While the hand draws, points and legend wait until it lets go: their time is the lasso's, and a legend that grows moves the map.
+ * Draws the layers that have changed, with the next frame: the points, and over them two canvases of overlays.
+ * During a gesture, points and legend wait: the lasso needs the time, and a legend that grows would move the map.
  */
 import { fillColours, fillRanks, strengthsOf } from "./colours.js"
 import { drawOverlay, drawPointer } from "./overlays.js"
 import { colourOf, css, mix, themeOf } from "./paint.js"
 
 const WAITING = ["legend", "colours", "ranks", "points"]
-const QUICK_MS = 30 // a painting that takes longer is shown moved and scaled until the map stands still
+const QUICK_MS = 30 // if a painting takes longer, the last one is moved and scaled until the map stands still
 const STILL_MS = 90
 
 export class Renderer {
-  #layers = {} // what has changed
+  #layers = {} // layers that have changed
   #frame = null
   #sharpen = null
   #closed = false
@@ -19,13 +19,13 @@ export class Renderer {
   /** How the page looks: {ground, ink, grey} [red, green, blue], accent any CSS colour. */
   theme = null
 
-  /** How many paintings there were, and when the last one was done (performance.now()). */
+  /** The number of paintings, and the end of the last one (performance.now()). */
   paints = 0
   paintedAt = null
 
   /**
-   * @param parts {painter, of the points; canvases {overlay, pointer}; loader {clips}; viewport {view, pixel}; lock}
-   * @param acts {facet() → what the colours show; overlays() → what overlays.js draws, with the `stroke` of the hand; count(stroke), a lasso is being drawn; panels(), show counts and legend; dress(theme)}
+   * @param parts {painter of the points; canvases {overlay, pointer}; loader {clips}; viewport {view, pixel}; lock}
+   * @param acts {facet() → the facet of the colours; overlays() → the arguments of overlays.js, with the `stroke` of a gesture; count(stroke), called while a lasso is drawn; panels(), shows counts and legend; dress(theme)}
    */
   constructor({ painter, canvases, loader, viewport, lock }, acts) {
     Object.assign(this, { painter, canvases, loader, viewport, lock, acts })
@@ -37,7 +37,7 @@ export class Renderer {
     this.ranks = new Uint8Array(n)
   }
 
-  /** Takes the page's colours over, if they have changed. */
+  /** Reads the page's colours, and draws again if they have changed. */
   readTheme(element) {
     const { ground, ink } = themeOf(element)
     const accent = css(colourOf(getComputedStyle(element).getPropertyValue("--st-primary-color").trim(), "#ff4b4b"))
@@ -48,7 +48,7 @@ export class Renderer {
     this.acts.dress(this.theme)
   }
 
-  /** Draws layers anew with the next frame: "colours" ⊃ "ranks" ⊃ "points"; "view" (may stay unsharp while it moves); "overlay"; "pointer"; "legend". */
+  /** Draws layers again with the next frame: "colours" includes "ranks", which includes "points"; "view" (blurred while it moves); "overlay"; "pointer"; "legend". */
   redraw(...layers) {
     for (const layer of layers) this.#layers[layer] = true
     this.#frame ??= requestAnimationFrame(() => {
@@ -57,14 +57,14 @@ export class Renderer {
     })
   }
 
-  /** Draws what has changed without waiting for a frame. */
+  /** Draws the changed layers without waiting for a frame. */
   drawNow() {
     cancelAnimationFrame(this.#frame)
     this.#frame = null
     this.#draw()
   }
 
-  /** Whether a layer is still to be drawn, and whether a frame is on its way. */
+  /** Whether a layer waits to be drawn, and whether a frame is requested. */
   waits(layer) { return Boolean(this.#layers[layer]) }
   get waitsForFrame() { return this.#frame !== null }
 

@@ -1,22 +1,22 @@
-/** What is selected and what is in focus: by lasso, box, click, brush, legend and filters; and what Python knows of it. No DOM. */
+/** The selection and the clip in focus: changed by lasso, box, click, brush, legend and filters, and reported to Python. No DOM. */
 import { decodeSet, encodeSet } from "./codec.js"
 import { cornersOf, findInPolygon } from "./geometry.js"
 
-const MOST_COUNTED = 200000 // while a lasso is drawn: beyond it an estimate does, so that no frame is late
-const REACH_PX = 12 // of a click
-const FILTER_MS = 320 // Python hears of filters so long after the last change, once
+const MOST_COUNTED = 200000 // clips to count while a lasso is drawn: of more it makes an estimate, so that no frame is late
+const REACH_PX = 12 // greatest distance of a click from its clip
+const FILTER_MS = 320 // after the last change of a filter, until Python is told
 
 export class Selection {
-  #mask = null // [shape (n)] for one selection at a time
-  #imposed = null // the selection of Python's that was taken over last, by its id
-  #greeted = false // whether Python and this map know of each other's selection
+  #mask = null // [shape (n)], reused for every selection
+  #imposed = null // id of the last selection taken over from Python
+  #greeted = false // whether Python and this map have compared their selections
   #timer = null
-  #undoClick = null // brings the filters back to before the last click
+  #undoClick = null // restores the filters as they were before the last click
 
-  /** What Python knows: {set, kept, passes}, encoded. Null while there is nothing to compare with. */
+  /** The selection as Python knows it: {set, kept, passes}, encoded. Null before the first. */
   report = null
 
-  /** The polygon of the last lasso [[x, y]], while the selection is what it enclosed. */
+  /** The polygon of the last lasso [[x, y]], as long as the selection is its clips. */
   outline = null
 
   /** The clip in focus, or null. */
@@ -24,23 +24,23 @@ export class Selection {
 
   /**
    * @param parts {link; loader {clips}; viewport {near}; renderer {redraw}; toolbar {showCount, showCatch}}
-   * @param acts {op() → how the legend selects; pans() → whether a drag moves the map; silence(), the selection is another one; leave(), what is under the mouse may be hidden; hear(clip)}
+   * @param acts {op() → how the legend selects; pans() → whether a drag moves the map; silence(), called when the selection changes; leave(), called when the clip under the mouse may be hidden; hear(clip)}
    */
   constructor({ link, loader, viewport, renderer, toolbar }, acts) {
     Object.assign(this, { link, loader, viewport, renderer, toolbar, acts })
   }
 
-  /** A map was loaded: what was selected stays. */
+  /** Call this when a map was loaded: the selection stays. */
   open(clips) {
     this.#mask = new Uint8Array(clips.n)
     this.report ??= { ...clips.report(), passes: this.link.data.narrowed ? "" : null }
     this.outline = null
   }
 
-  /** Another dataset comes. */
+  /** Call this before another dataset. */
   forget() { this.report = null }
 
-  /** What a run says of selection and focus: takes a new selection over, and asks for one that was lost. `fresh` if the map was loaded just now. */
+  /** Applies the data of a run: takes over a new selection, and asks for a lost one. `fresh` if the map was just loaded. */
   obey({ fresh }) {
     const { link: { data }, loader: { clips } } = this
     const isNew = data.select && data.select.id !== this.#imposed
@@ -51,18 +51,18 @@ export class Selection {
       this.renderer.redraw("ranks", "overlay")
       this.toolbar.showCount(clips.count, clips.placed)
     }
-    if (!this.#greeted && data.count && !clips.count) this.link.say({ kind: "lost" }) // a page that was left and came back
+    if (!this.#greeted && data.count && !clips.count) this.link.say({ kind: "lost" }) // the person has left the page and come back
     else if (fresh || isNew) this.reportChange()
     this.#greeted = true
   }
 
-  /** Takes over a selection from Python, which knows it as `chosen` of `set`; the filters have the last word. */
+  /** Takes over a selection from Python: `set` without filters, `chosen` with the filters that Python knows. The filters of the map decide. */
   #impose({ set, chosen, how }) {
     const { clips } = this.loader
-    const known = chosen ?? set
+    const filtered = chosen ?? set
     clips.impose(set, how)
     const again = encoded => encodeSet(decodeSet(encoded, clips.n))
-    this.report = { ...this.report, set: again(known), kept: chosen === null ? null : again(set) }
+    this.report = { ...this.report, set: again(filtered), kept: chosen === null ? null : again(set) }
   }
 
   setFocus(clip) { this.focus = clip }
@@ -74,7 +74,7 @@ export class Selection {
     this.link.say({ kind: "focus", position: clip })
   }
 
-  /** Shows how many clips lie in the lasso that is being drawn. */
+  /** Shows the number of clips in an unfinished lasso. */
   count(stroke) {
     const { clips } = this.loader
     const every = Math.ceil(clips.n / MOST_COUNTED)
@@ -82,7 +82,7 @@ export class Selection {
     this.toolbar.showCatch(count, stroke.kind === "select" ? "in the box" : "in the lasso", every > 1)
   }
 
-  /** Selects what a lasso or box encloses. */
+  /** Selects the clips in a lasso or box. */
   enclose(stroke) {
     const polygon = cornersOf(stroke), { op, kind } = stroke, { clips } = this.loader
     if (!clips) return
@@ -92,13 +92,13 @@ export class Selection {
     this.#change(kind === "select" ? "box" : "lasso", { polygon, op })
   }
 
-  /** Selects what a brush has touched. [shape (n)] */
+  /** Selects the clips that a brush has touched: `mask` [shape (n)]. */
   paint(mask, op) {
     this.loader.clips.choose(op, mask)
     this.#change("paint", { op })
   }
 
-  /** Selects the clip at a pixel, and hears it. Two clicks beside the points select nothing. */
+  /** Selects the clip at a pixel, and plays it. A double-click beside the points clears the selection. */
   click(px, py, { op, toggles, twice }) {
     const { clips } = this.loader
     const [clip = null] = this.viewport.near(px, py, REACH_PX, 1)
@@ -120,7 +120,7 @@ export class Selection {
     this.#change("clear")
   }
 
-  /** Selects the shown clips that are not selected. Answers whether there is a map. */
+  /** Selects the shown clips that are not selected. Returns whether there is a map. */
   invert() {
     const { clips } = this.loader
     if (!clips) return false
@@ -129,7 +129,7 @@ export class Selection {
     return true
   }
 
-  /** What an entry of a legend asks for: act "select", or "toggle", "isolate" or "free" of its facet. */
+  /** Carries out the act of a legend entry: "select", or "toggle", "isolate" or "free" of its facet. */
   legendAct(facet, value, act, event) {
     const { clips } = this.loader
     if (!clips || !facet) return
@@ -140,11 +140,11 @@ export class Selection {
     this.#change("legend")
   }
 
-  /** Changes what is shown; Python hears of it a little later, once. */
+  /** Changes a filter. Python is told after the last of several changes. */
   filter(change, event) {
     const { clips } = this.loader
     if (!clips) return
-    // the second click of a double-click starts from what was before the first
+    // the second click of a double-click starts from the filters before the first
     if (event?.detail > 1 && this.#undoClick) this.#undoClick()
     else this.#undoClick = clips.standing()
     clips.change(change)
@@ -154,7 +154,7 @@ export class Selection {
     this.#timer = setTimeout(() => this.reportChange(), FILTER_MS)
   }
 
-  /** Tells Python what is selected if filters, or another map, have changed that or what may be selected. */
+  /** Tells Python the selection, if filters or another map have changed it or the clips that pass. */
   reportChange() {
     clearTimeout(this.#timer)
     if (!this.loader.clips || !this.report) return
@@ -162,7 +162,7 @@ export class Selection {
     if (Object.keys(now).some(part => now[part] !== this.report[part])) this.#change("filter")
   }
 
-  /** Tells Python what is selected now, and draws it. */
+  /** Tells Python the selection, and draws it. */
   #change(how, more = {}) {
     const { clips } = this.loader
     clearTimeout(this.#timer)
@@ -172,10 +172,10 @@ export class Selection {
     this.report = clips.report()
     this.link.say({ kind: "selection", ...this.report, n: clips.count, how, ...more })
     this.toolbar.showCount(clips.count, clips.placed)
-    setTimeout(() => this.renderer.redraw("ranks", "overlay", "pointer")) // Streamlit sends what it was told in its next task: the server works while we paint
+    setTimeout(() => this.renderer.redraw("ranks", "overlay", "pointer")) // Streamlit sends the message in its next task: the server then works while we paint
   }
 
-  /** The clip in focus that leaves the selection is in focus no longer; Python does the same. One that was never in it stays under filters. */
+  /** Clears the focus if its clip leaves the selection, as Python does. A filter does not clear a clip that was never selected. */
   #dropFocus(how) {
     const { focus, loader: { clips } } = this
     if (Number.isInteger(focus) && !clips.selected[focus] && (how !== "filter" || clips.kept[focus])) this.focus = null

@@ -1,12 +1,12 @@
-/** Plays the clip under the mouse: one sound at a time, never two, and none that nobody asked for. */
+/** Plays clips for the map, one sound at a time, and fetches short sounds ahead. */
 
 import { addressOf, change, playback } from "./playback.js"
 
 const MOST_BYTES = 2_000_000 // longer sounds are streamed, not fetched ahead
-const MOST_KEPT = 48
+const MOST_AHEAD = 48 // sounds fetched ahead
 
 export class Sound {
-  /** @param onChange called whenever what is heard, or whether the browser lets us play, has changed */
+  /** @param onChange called when the playing clip changes, or whether the browser allows us to play */
   constructor(onChange) {
     this.onChange = onChange
     this.element = document.createElement("audio")
@@ -16,12 +16,12 @@ export class Sound {
     this.blocked = false
     this.ahead = new Map()
     this.element.volume = playback.volume
-    this.gone = new AbortController()
+    this.closing = new AbortController()
     addEventListener("hover-playback", () => {
       this.element.volume = playback.volume
       if (!playback.on) this.stop()
       this.onChange()
-    }, { signal: this.gone.signal })
+    }, { signal: this.closing.signal })
     this.element.addEventListener("playing", () => {
       if (this.counted !== this.turn) this.started++
       this.counted = this.turn
@@ -37,10 +37,10 @@ export class Sound {
 
   set(on, volume) { change({ on, volume }) }
 
-  /** Plays the sound at an address; whatever played before stops. Answers, when it is known, whether it is heard. */
-  async play(address, what) {
+  /** Plays the sound of `clip` at an address, instead of the one before. Resolves to whether it plays. */
+  async play(address, clip) {
     const turn = ++this.turn
-    this.playing = what
+    this.playing = clip
     this.element.dataset.clip = address
     address = addressOf(address)
     const blob = this.ahead.get(address)
@@ -63,14 +63,14 @@ export class Sound {
     if (this.playing === null) return
     this.playing = null
     this.element.pause()
-    // without this the browser goes on loading what nobody hears
+    // otherwise the browser goes on loading the sound
     this.element.removeAttribute("src")
     delete this.element.dataset.clip
     this.element.load()
     this.onChange()
   }
 
-  /** Fetches short sounds before they are asked for. */
+  /** Fetches short sounds ahead. */
   async prefetch(addresses) {
     this.fetching?.abort()
     const { signal } = this.fetching = new AbortController()
@@ -85,9 +85,9 @@ export class Sound {
           this.ahead.set(address, URL.createObjectURL(await answer.blob()))
         }
       } catch {
-        return // left meanwhile, or offline: the sound itself will say so
+        return // cancelled or offline: playing the sound reports it
       }
-      if (this.ahead.size > MOST_KEPT) this.#forget(this.ahead.keys().next().value)
+      if (this.ahead.size > MOST_AHEAD) this.#forget(this.ahead.keys().next().value)
     }
   }
 
@@ -98,7 +98,7 @@ export class Sound {
   }
 
   close() {
-    this.gone.abort()
+    this.closing.abort()
     this.stop()
     this.fetching?.abort()
     for (const address of [...this.ahead.keys()]) this.#forget(address)

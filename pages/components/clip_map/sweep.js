@@ -1,9 +1,9 @@
-/** Which points of a sweep are heard, and for how long: in the order in which the mouse passed them, each briefly, none before the one before it. No DOM. */
+/** A sweep: plays the points that the mouse passes, briefly and one after another. No DOM. */
 
-const LEAST_MS = 70 // so long each is heard while others wait
-const LONGEST_MS = 260 // so long the last one is heard
-const PATIENCE_MS = 1500 // a sound that has not come by then keeps nobody waiting
-const MOST_WAITING = 6 // what is heard must not lie far behind the mouse: beyond these the oldest are left out
+const LEAST_MS = 70 // playing time of each clip while others wait
+const LONGEST_MS = 260 // playing time of the last clip
+const PATIENCE_MS = 1500 // longest wait for a sound before the next one
+const MOST_WAITING = 6 // of more waiting clips the oldest are left out, so that the sound does not lag far behind the mouse
 
 export class Sweep {
   #waiting = []
@@ -12,19 +12,19 @@ export class Sweep {
   #timer = null
   #silence = null
 
-  /** @param play begins to play a clip, answers (as a promise) whether it sounds; @param stop ends what plays */
+  /** @param play starts a clip, and resolves to whether it plays; @param stop stops it */
   constructor(play, stop) {
     Object.assign(this, { play, stop })
   }
 
-  /** The mouse has come to a point. */
+  /** Call this when the mouse reaches a point. */
   pass(clip) {
     this.#waiting.push(clip)
     if (this.#waiting.length > MOST_WAITING) this.#waiting.shift()
     if (!this.#busy) this.#next()
   }
 
-  /** Forgets what has not been heard yet. */
+  /** Ends the sweep: clips that wait are not played. */
   end() {
     this.#turn++
     this.#waiting.length = 0
@@ -40,10 +40,10 @@ export class Sweep {
     clearTimeout(this.#silence)
     const turn = ++this.#turn
     this.#timer = setTimeout(() => this.#next(), PATIENCE_MS)
-    const sounds = await this.play(this.#waiting.shift())
+    const plays = await this.play(this.#waiting.shift())
     if (turn !== this.#turn) return
-    if (!sounds) return this.#next()
-    // from when it sounds, not from when it was asked for: it may come from far away
+    if (!plays) return this.#next()
+    // count from the start of the sound, not from the request: loading may take time
     clearTimeout(this.#timer)
     this.#timer = setTimeout(() => this.#next(), LEAST_MS)
     this.#silence = setTimeout(() => this.stop(), LONGEST_MS)

@@ -1,8 +1,8 @@
-/** What tests and benchmarks may ask of a map, as window.__hoverMap. Nothing of the app uses it. */
+/** Test hooks: the state of a map for tests and benchmarks, as window.__hoverMap. The app does not use them. */
 
 const MOST_COLOURS = 20000
 
-/** {of: what the map's parts hold, one object for the life of the map; state(); pixel(position) on the screen; colour(position) as it is shown, also while it is being written} */
+/** {of: fields of the map's parts, one object for the life of the map; state(); pixel(position) on the screen; colour(position) as it is shown, also before it is stored} */
 export function testHooks(map, box) {
   return { of: partsOf(map), state: () => stateOf(map), pixel: clip => onScreen(map, box, clip), colour: clip => colourNow(map, clip) }
 }
@@ -33,10 +33,10 @@ function partsOf({ link, loader, viewport, renderer, columns, selection, frame }
 }
 
 /**
- * n clips; painted, points in the last painting (0 before the first); paints, how many paintings; painted_at and paint_ms, its end
- * (performance.now()) and length; ready, Plotly listens; selected [positions]; zoom [x0, x1, y0, y1]; revision; live, the journal's state;
- * sounds_playing and sounds_started, under the mouse; montage, the clip whose turn it is; hover and focus, positions or null;
- * colours [#rrggbb or null by position] as written, up to 20,000 clips.
+ * n clips; painted, points in the last painting (0 before the first); paints, number of paintings; painted_at and paint_ms, end
+ * (performance.now()) and duration of the last one; ready, Plotly listens; selected [positions]; zoom [x0, x1, y0, y1]; revision; live, the journal's state;
+ * sounds_playing and sounds_started, under the mouse; montage, the clip that plays in a montage; hover and focus, positions or null;
+ * colours [#rrggbb or null by position] as stored, up to 20,000 clips.
  */
 function stateOf({ loader: { clips }, viewport: { view }, renderer, frame, live, hover, montage, selection }) {
   const selected = []
@@ -49,7 +49,7 @@ function stateOf({ loader: { clips }, viewport: { view }, renderer, frame, live,
   }
 }
 
-/** The label's own colour, also where a dark ground has it drawn lighter; null for an unlabelled clip. */
+/** The label's own colour, also if it is drawn lighter on a dark ground; null for an unlabelled clip. */
 function colourNow({ loader: { clips } }, clip) {
   return clips?.labels.get(clips.codes[clip])?.colour ?? null
 }

@@ -1,33 +1,33 @@
-/** The row above the map and the help sheet. Every text comes in by textContent: names and labels are hostile. */
+/** The toolbar above the map, and the help sheet. All texts are set by textContent, because names and labels come from outside. */
 import { SUBSETS } from "./clips.js"
 import { make } from "./dom.js"
 
 export const OPS = [
   ["new", "new", "The next lasso or click replaces the selection"],
-  ["add", "∪", "The next lasso or click adds to the selection (hold Shift)"],
-  ["and", "∩", "The next lasso or click keeps what is in both (hold Shift and Alt)"],
-  ["minus", "∖", "The next lasso or click takes away from the selection (hold Alt)"],
+  ["add", "∪ add", "The next lasso or click adds to the selection (hold Shift)"],
+  ["and", "∩ keep", "The next lasso or click keeps only the selected clips in it (hold Shift and Alt)"],
+  ["minus", "∖ remove", "The next lasso or click removes from the selection (hold Alt)"],
 ]
 
 const KEYS = [
   ["drag", "lasso, box or pan, as chosen at the top right"],
-  ["Shift · Alt · both", "add to · take from · intersect with the selection, as the buttons ∪ ∖ ∩ do; also for a click"],
-  ["click · Shift + click", "select one clip · add or take away one clip"],
+  ["Shift · Alt · both", "add to the selection · remove from it · keep only what is in both; also for a click"],
+  ["click · Shift + click", "select one clip · add or remove one clip"],
   ["mouse wheel · Ctrl + drag", "zoom · pan"],
   ["rest on a point", "hear it"],
   ["hold s and move", "sweep: hear every point on the way"],
   ["hold p and drag", "paint: select with a brush"],
   ["hold l and drag", "paint with the chosen label"],
-  ["1 – 9 · 0", "label the selection · take its labels away"],
+  ["1 – 9 · 0", "label the selection · remove its labels"],
   ["Enter", "label the selection with the chosen label"],
   ["u", "undo"],
   ["← →", "hear the previous or next clip of the selection"],
-  ["Space", "play the clip in focus, or else up to 8 of the selection, 0.6 s each; stop what plays"],
-  ["g · i", "grow by the nearest clips · invert"],
+  ["Space", "play the clip in focus, or else up to 8 of the selection, 0.6 s each; stop playing"],
+  ["g · i", "grow: add the nearest clips · invert the selection"],
   ["z", "zoom to the selection"],
-  ["m · b", "map only these · one map up"],
-  ["Esc", "stop hearing the selection; clear it, or drop the lasso under the hand; so does a double-click beside the points"],
-  ["legend: click · double-click · Shift + click", "hide or show · show alone · select all"],
+  ["m · b", "map only the selection · back to the map before"],
+  ["Esc", "stop playing the selection, cancel the lasso, or clear the selection (also by a double-click beside the points)"],
+  ["legend: click · double-click · Shift + click", "hide or show · show only this · select all"],
 ]
 
 const ICONS = {
@@ -43,19 +43,19 @@ function icon(name) {
   return svg
 }
 
-/** The row above the map. `acts` = {op, hear, invert, zoom, clear, subset, colourBy, filterBy, axes, sound, help}, called with what was chosen. */
+/** The toolbar. `acts` = {op, hear, invert, zoom, clear, subset, colourBy, filterBy, axes, sound, help} are called with the new choice. */
 export class Toolbar {
   constructor(acts) {
     this.acts = acts
     this.ops = new Map(OPS.map(([op, text, title]) => [op, make("button", { type: "button", title, "aria-label": title, click: () => acts.op(op) }, text)]))
     this.count = make("span.count", { "aria-live": "polite" })
-    this.hear = make("button.hear", { type: "button", title: "Hear up to 8 clips of the selection, 0.6 s each (Space)", click: () => acts.hear() }, "Hear it")
-    this.invert = make("button", { type: "button", title: "Select the clips that are shown and not selected (i)", click: () => acts.invert() }, "invert")
+    this.hear = make("button.hear", { type: "button", title: "Play up to 8 clips of the selection, 0.6 s each (Space)", click: () => acts.hear() }, "Hear it")
+    this.invert = make("button", { type: "button", title: "Select the shown clips that are not selected (i)", click: () => acts.invert() }, "invert")
     this.clear = make("button", { type: "button", title: "Select nothing (Esc)", click: () => acts.clear() }, "clear")
     this.zoom = make("button", { type: "button", title: "Zoom to the selection (z)", click: () => acts.zoom() }, "zoom to")
-    this.chips = SUBSETS.map((name, subset) => make("button", { type: "button", title: `Show or hide ${name}. Double-click: show it alone`, click: event => acts.subset(subset, event) }))
+    this.chips = SUBSETS.map((name, subset) => make("button", { type: "button", title: `Show or hide ${name}. Double-click: show only ${name}`, click: event => acts.subset(subset, event) }))
     this.subsets = make("div.group.chips", { role: "group", "aria-label": "Subsets shown" }, ...this.chips)
-    this.colour = make("select.colour", { title: "What the colours mean", "aria-label": "Colour by", change: () => acts.colourBy(this.colour.value) })
+    this.colour = make("select.colour", { title: "Choose what the colours show", "aria-label": "Colour by", change: () => acts.colourBy(this.colour.value) })
     this.filter = make("select.addfilter", { title: "Show only some clips", "aria-label": "Filter by", change: () => { acts.filterBy(this.filter.value); this.filter.value = "" } })
     const axis = name => make("select", { "aria-label": `${name} axis`, change: () => acts.axes(this.x.value, this.y.value) })
     this.x = axis("x")
@@ -81,7 +81,7 @@ export class Toolbar {
     for (const [name, button] of this.ops) button.setAttribute("aria-pressed", name === op)
   }
 
-  /** How many the hand has got so far; `where`: "in the lasso", "in the box" or "painted". */
+  /** Shows the number of clips in an unfinished gesture; `where`: "in the lasso", "in the box" or "painted". */
   showCatch(count, where, roughly = false) {
     this.count.textContent = `${roughly ? "≈ " : ""}${count.toLocaleString("en-US")} ${where}`
   }
@@ -92,14 +92,14 @@ export class Toolbar {
     this.hear.disabled = this.clear.disabled = this.zoom.disabled = !count
   }
 
-  /** Which clip of a montage has its turn, {at, of}; null: none. */
+  /** Shows which clip of a montage plays, {at, of}; null: none. */
   showMontage(turn) {
     this.hear.textContent = turn ? `${turn.at + 1} of ${turn.of}` : "Hear it"
   }
 
   showSubsets(counts, shown) {
     this.subsets.hidden = counts.filter(Boolean).length < 2 && shown.every(Boolean)
-    const alone = shown.filter(Boolean).length === 1 // stays in sight also when its last clip has gone
+    const alone = shown.filter(Boolean).length === 1 // stays visible also without clips
     this.chips.forEach((chip, subset) => {
       chip.textContent = `${SUBSETS[subset]} ${counts[subset].toLocaleString("en-US")}`
       chip.setAttribute("aria-pressed", shown[subset])
@@ -107,7 +107,7 @@ export class Toolbar {
     })
   }
 
-  /** What there is to colour and filter by, [{key, title}], beside label and subset. */
+  /** Shows the columns to colour and filter by, [{key, title}], besides label and subset. */
   showColumns(columns, by) {
     const names = JSON.stringify(columns)
     if (names !== this.columns) {
@@ -124,7 +124,7 @@ export class Toolbar {
     this.colour.value = by
   }
 
-  /** Which axes can be chosen, [{key, title}], and which are; without a choice nothing. */
+  /** Shows the menus of axes, [{key, title}], with the current choice; hidden if there is no choice. */
   showAxes(axes, choice) {
     this.axes.hidden = axes.length < 3
     const names = JSON.stringify(axes)
@@ -139,7 +139,7 @@ export class Toolbar {
   showSound(on, volume) {
     if (this.soundOn !== on) this.sound.replaceChildren(icon(on ? "sound" : "silent"))
     this.soundOn = on
-    this.sound.title = on ? "Points are heard under the mouse. Click: silence" : "Silent. Click: hear points under the mouse"
+    this.sound.title = on ? "Points under the mouse are played. Click to switch the sound off" : "The sound is off. Click to play points under the mouse"
     this.sound.setAttribute("aria-pressed", on)
     this.volume.value = volume
   }
@@ -148,7 +148,7 @@ export class Toolbar {
     const names = people.map(person => String(person.name))
     const who = names.slice(0, 2).join(", ") + (names.length > 2 ? ` +${names.length - 2}` : "")
     this.live.textContent = state === "live" ? who || "live" : { offline: "offline", refused: "signed out", writing: "writing" }[state] ?? "…"
-    this.live.title = { live: ["Labels of others appear by themselves", ...names].join("\n"), offline: "The server does not answer; trying again", refused: "The server refuses: sign in again", writing: "Your labels are being written" }[state] ?? ""
+    this.live.title = { live: ["Labels of others appear by themselves", ...names].join("\n"), offline: "The server does not answer. Trying again", refused: "The server refuses access. Sign in again", writing: "Your labels are being stored" }[state] ?? ""
     this.live.dataset.state = state ?? "waiting"
   }
 }

@@ -1,19 +1,19 @@
 /**
- * Which piece of the map is seen, in a box of which size, and which clips lie near a place in it.
- * A zoom is remembered by the map's address: whoever comes back to a map finds it.
+ * The visible part of the map, the size of its box, and the clips near a point of it.
+ * The zoom of each map is remembered by the map's address, for when the person comes back.
  */
 import { extentOf, Grid } from "./geometry.js"
 import { View } from "./paint.js"
 import { whole } from "./plotly_frame.js"
 
 const LEAST_HEIGHT_PX = 420
-const zooms = new Map() // by address of the base: the ranges to come back to
+const zooms = new Map() // ranges by address of the base
 
 export class Viewport {
-  /** Pixels of the page that the map is high; null: it ends where the window ends. */
+  /** Height of the map in CSS pixels; null: down to the end of the window. */
   height = null
 
-  /** The ranges {x, y} that are shown; null before the first map. */
+  /** The visible ranges {x, y}; null before the first map. */
   range = null
 
   /** The View of that range in a box of this size; null before there is one. */
@@ -24,14 +24,14 @@ export class Viewport {
   #zoomKey = null
 
   /**
-   * @param parts {element, the whole map; box, what of it the points are drawn in; loader {clips}; frame {goTo(range), resize(size)}; lock, sizes wait for the hand}
-   * @param acts {move(), another range is shown; resize(), another size}
+   * @param parts {element, the whole map; box, the part with the points; loader {clips}; frame {goTo(range), resize(size)}; lock, changes of size wait for the end of a gesture}
+   * @param acts {move(), called when the range changes; resize(), called when the size changes}
    */
   constructor({ element, box, loader, frame, lock }, acts) {
     Object.assign(this, { element, box, loader, frame, lock, acts })
   }
 
-  /** Follows the sizes of window and box. */
+  /** Follows changes of the size of window and box. */
   watch(signal) {
     addEventListener("resize", () => this.resize(), { signal })
     const observer = new ResizeObserver(() => this.resize())
@@ -63,7 +63,7 @@ export class Viewport {
     if (!clips?.count) return
     let [x0, x1, y0, y1] = extentOf(clips.base, clip => clips.selected[clip] && clips.shown[clip])
     if (x0 > x1) return
-    // one clip alone has no size: show a twentieth of the map around it
+    // a single clip has no extent: show a twentieth of the map around it
     const leastX = (clips.base.x1 - clips.base.x0) / 40, leastY = (clips.base.y1 - clips.base.y0) / 40
     if (x1 - x0 < leastX) { x0 -= leastX; x1 += leastX }
     if (y1 - y0 < leastY) { y0 -= leastY; y1 += leastY }
@@ -78,7 +78,7 @@ export class Viewport {
     })
   }
 
-  /** Window or box may have another size. */
+  /** Window or box may have changed their size. */
   resize() {
     this.lock.run("size", () => {
       this.#fill()
@@ -96,7 +96,7 @@ export class Viewport {
     this.element.style.setProperty("--clip-map-height", `${Math.max(LEAST_HEIGHT_PX, Math.floor(innerHeight - Math.min(top, innerHeight / 2) - 16))}px`)
   }
 
-  /** Takes the box's size over: what is drawn has it from now on, until the next time. */
+  /** Reads the size of the box, which all drawings then use until the next call. */
   #measure() {
     const { clientWidth: width, clientHeight: height } = this.box
     this.#size = width && height ? { width, height } : null
@@ -126,10 +126,10 @@ export class Viewport {
     this.grid.around(...this.#steps(px, py), radius, visit)
   }
 
-  /** The clips in cells, made when first asked for. */
+  /** The clips in a grid of cells, built when first needed. */
   get grid() { return this.#grid ??= new Grid(this.loader.clips.base) }
 
-  /** The places of clips have changed. */
+  /** Call this when the places of clips have changed. */
   forgetGrid() { this.#grid = null }
 
   #steps(px, py) {
@@ -140,7 +140,7 @@ export class Viewport {
   }
 }
 
-/** By what a zoom is remembered: the address of a base without the number of clips on it, which may grow. */
+/** The key of a remembered zoom: the address of a base without its number of clips, which may grow. */
 function zoomKey(address) {
   const map = new URL(address)
   map.searchParams.delete("clips")

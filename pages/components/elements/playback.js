@@ -1,20 +1,20 @@
 /**
- * How everything on the page is heard. One sound at a time: whatever starts, also a player of Streamlit's, silences the rest.
- * Whether points are heard under the mouse, volume, speed and even loudness are one choice for map, lists and players, kept in this browser.
+ * Playback on the whole page. One sound at a time: a player that starts, also one of Streamlit's, pauses all others.
+ * The settings (sound under the mouse, volume, speed, even loudness) hold for map, lists and players, and are stored in this browser.
  */
 const KEY = "hover.map.sound"
 const CLIP_AUDIO = /\/clips\/[^/]+\/\d+\/audio$/
 
-/** What was chosen: {on, volume 0 to 1, rate, level}. Change it by `change`. */
+/** The settings {on, volume 0 to 1, rate, level}. Change them by `change`. */
 export const playback = window.__hoverPlayback ??= listen({ on: true, volume: 0.8, rate: 1, level: false, ...recall() })
 
-/** Chooses otherwise, here and in every player. */
-export function change(news) {
-  Object.assign(playback, news)
+/** Changes settings, also in every player on the page. */
+export function change(settings) {
+  Object.assign(playback, settings)
   try {
     localStorage.setItem(KEY, JSON.stringify(playback))
   } catch {
-    // storage may be forbidden: then the choice holds until the page is left
+    // storage may be forbidden: the settings then last until the page is closed
   }
   for (const audio of players()) {
     audio.playbackRate = playback.rate
@@ -23,25 +23,25 @@ export function change(news) {
   dispatchEvent(new Event("hover-playback"))
 }
 
-/** The address of a clip's sound as it is to be heard: with even loudness if that is chosen. */
+/** The address from which to play a clip's sound: with even loudness, if that setting is on. */
 export function addressOf(address) {
   return playback.level && CLIP_AUDIO.test(address) ? `${address}?level=1` : address
 }
 
-/** Which clip a player plays, as the address of its sound without its loudness; empty if it is none of ours. */
+/** The clip of a player, as the address of its sound without the loudness; empty if it does not play a clip. */
 export function clipOf(audio) {
   const address = audio.dataset.clip || (audio.currentSrc || audio.src).split("?")[0]
   return CLIP_AUDIO.test(address) ? address : ""
 }
 
-/** The player that sounds just now, or null. */
+/** The player that is playing now, or null. */
 export function playingAudio() {
   return players().find(audio => !audio.paused && !audio.ended) ?? null
 }
 
 const players = () => [...document.querySelectorAll("audio")]
 
-function listen(chosen) {
+function listen(settings) {
   document.addEventListener("play", event => {
     for (const other of document.querySelectorAll("audio, video")) if (other !== event.target && !other.paused) other.pause()
   }, true)
@@ -51,17 +51,17 @@ function listen(chosen) {
     audio.playbackRate = audio.defaultPlaybackRate = playback.rate
     setLevel(audio)
   }, true)
-  return chosen
+  return settings
 }
 
-/** Swaps the sound of a clip for the one with the loudness that is chosen; it goes on where it was. */
+/** Makes a player use the sound with the loudness of the settings; it continues at the same time. */
 function setLevel(audio) {
   const [address, query] = audio.src.split("?")
   if (!CLIP_AUDIO.test(address) || (query === "level=1") === playback.level) return
   const { currentTime, paused } = audio
   audio.src = addressOf(address)
   audio.currentTime = currentTime
-  if (!paused) audio.play().catch(() => {}) // whoever plays it next says what is wrong with it
+  if (!paused) audio.play().catch(() => {}) // the next attempt to play it reports the problem
 }
 
 function recall() {

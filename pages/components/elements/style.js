@@ -1,19 +1,19 @@
-/** The style sheet of an element: loaded once for the page, and nothing is seen of the element before it is there. */
-const loaded = new Map() // by address
+/** Style sheets of elements: each is loaded once for the page, and its element stays hidden until then. */
+const sheets = new Map() // by address
 
-/** Loads the sheet at an address; hides `element` until it has come, or failed. Resolves then. */
+/** Loads the sheet at an address and hides `element` until it is loaded, or has failed. The promise resolves then. */
 export function style(address, element) {
-  if (!loaded.has(address)) {
+  if (!sheets.has(address)) {
     const link = Object.assign(document.createElement("link"), { rel: "stylesheet", href: address })
     const sheet = { done: false }
-    sheet.coming = new Promise(done => { link.onload = link.onerror = done }).then(() => { sheet.done = true })
-    loaded.set(address, sheet)
+    sheet.loaded = new Promise(done => { link.onload = link.onerror = done }).then(() => { sheet.done = true })
+    sheets.set(address, sheet)
     document.head.append(link)
   }
-  const sheet = loaded.get(address)
+  const sheet = sheets.get(address)
   if (!sheet.done) {
     element.style.visibility = "hidden"
-    sheet.coming.then(() => { element.style.visibility = "" })
+    sheet.loaded.then(() => { element.style.visibility = "" })
   }
-  return sheet.coming
+  return sheet.loaded
 }

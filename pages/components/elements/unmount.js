@@ -1,15 +1,15 @@
 /**
- * What `mount` answers: Streamlit calls it when the element goes away; and also, when two runs follow each other closely, for a call that a
- * later one has overtaken. Then the element stands in its place still, and stays: else it would be built anew, or be missing until the next run.
+ * The function that `mount` returns. Streamlit calls it when the element is removed, but also, when two runs follow each other closely, for the
+ * earlier of two calls of `mount`. In that case the element is still in the page and must stay: otherwise it would be built again, or be missing until the next run.
  *
- * @param mounted the elements of this kind by their place: a WeakMap
- * @param close takes `mounted.get(place)` away
+ * @param elements the elements of this kind by their place: a WeakMap
+ * @param close removes the element of `place`
  */
-export function unmounter(mounted, place, close) {
-  const element = mounted.get(place)
+export function unmounter(elements, place, close) {
+  const element = elements.get(place)
   return () => {
-    if (place.isConnected || mounted.get(place) !== element) return
-    mounted.delete(place)
+    if (place.isConnected || elements.get(place) !== element) return
+    elements.delete(place)
     close(element)
   }
 }

@@ -1,7 +1,7 @@
-"""The form of an invite on a page of Streamlit's: on Community Cloud, whose shell shows no page but that.
+"""The sign-in form inside a Streamlit page, for Community Cloud, whose shell can show no other page.
 
-It posts to its own address, as the plain form does elsewhere, and so gets a cookie that scripts cannot read. Where the
-host does not pass that on, or drops the cookie, it hands the name to Python, and the sign-in lasts as long as the tab.
+Like the plain form, it posts to its own address, and so gets a cookie that scripts cannot read. If the host does not
+pass that on, or drops the cookie, it sends the name to Python, and the sign-in lasts as long as the tab.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ FOLDER = Path(__file__).parent
 
 
 def join_form(token: str, *, key: str) -> str | None:
-    """Draw the form; the name that was given where no cookie could be had, else None."""
+    """Draw the form. Returns the name that was entered if no cookie could be set, else None."""
     answer = _element()(key=key, data={"token": token}, height="content", on_name_change=_ignore)
     name = getattr(answer, "name", None)
     return name if isinstance(name, str) else None
@@ -28,4 +28,4 @@ def _element() -> Any:
 
 
 def _ignore() -> None:
-    """Streamlit keeps a value in the result only if a callback is named for it."""
+    """Streamlit keeps a value in the result only if a callback is passed for it."""

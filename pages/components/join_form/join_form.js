@@ -1,7 +1,7 @@
 export default function ({ data, parentElement, setTriggerValue }) {
   const form = parentElement.querySelector("form")
   const alert = form.querySelector("[role=alert]")
-  // an answer of ours leads back here without the token; a host that passes no form on gives another
+  // our server redirects to this address without the token; a host that does not pass forms on does not
   const post = fields => fetch(location.href, { method: "POST", body: new URLSearchParams(fields) }).catch(() => null)
 
   form.onsubmit = async event => {
@@ -11,10 +11,10 @@ export default function ({ data, parentElement, setTriggerValue }) {
     const answer = await post({ t: data.token, name })
     if (answer?.status === 400) {
       const page = new DOMParser().parseFromString(await answer.text(), "text/html")
-      alert.textContent = page.querySelector("main p")?.textContent ?? "That did not work."
+      alert.textContent = page.querySelector("main p")?.textContent ?? "Signing in failed."
       return
     }
-    // asked once more without the token: only a cookie that came through leads back
+    // post again without the token: the server redirects only if the cookie has arrived
     if (answer?.redirected && (await post({}))?.redirected) {
       const here = new URL(location.href)
       here.searchParams.delete("t")

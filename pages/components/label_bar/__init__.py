@@ -1,4 +1,4 @@
-"""The known labels as buttons with their fixed colours and their keys."""
+"""The label bar: the labels of a dataset as buttons, with their fixed colours and their keys."""
 
 from __future__ import annotations
 
@@ -12,13 +12,21 @@ from hover_core.workspace.dataset import Dataset
 from pages.components.label_keys import label_keys
 from pages.server import assets
 
-MOST = 60  # more than this are found in the box below
+MOST = 60  # buttons; the box below the bar finds all labels
 
 
 def label_bar(dataset: Dataset, chosen: str, *, key: str, keys: bool = True) -> str:
-    """Draw the bar with `chosen` lit; the label that was clicked in this run, or an empty text.
+    """Draw the bar with the label `chosen` highlighted.
 
-    `keys` says whether there is a map whose keys give labels.
+    Parameters
+    ----------
+    keys
+        Whether to show the keys on the map that give the labels.
+
+    Returns
+    -------
+    str
+        The label that was clicked in this run, or an empty text.
     """
     names = dataset.state().names
     key_of = {code: number for number, code in enumerate(label_keys(names), 1)} if keys else {}
@@ -27,9 +35,9 @@ def label_bar(dataset: Dataset, chosen: str, *, key: str, keys: bool = True) -> 
         "labels": [[name, colour(code), key_of.get(code)] for code, name in enumerate(names[:MOST])],
         "chosen": chosen,
     }
-    came = _element()(key=key, data=data, height="content", on_choose_change=_ignore)
-    picked = str(json.loads(came.choose).get("name", "")) if came.choose else ""
-    return picked if picked in names else ""
+    result = _element()(key=key, data=data, height="content", on_choose_change=_ignore)
+    name = str(json.loads(result.choose).get("name", "")) if result.choose else ""
+    return name if name in names else ""
 
 
 @st.cache_resource
@@ -38,4 +46,4 @@ def _element() -> Any:
 
 
 def _ignore() -> None:
-    """Streamlit keeps a trigger in the result only if a callback is named for it."""
+    """Streamlit keeps a trigger in the result only if a callback is passed for it."""

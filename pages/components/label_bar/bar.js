@@ -1,4 +1,4 @@
-/** The known labels as buttons with their colours and keys. Up to Python goes one trigger, "choose" (JSON {name, nonce}). */
+/** The labels as buttons with their colours and keys. Sends Python one trigger, "choose" (JSON {name, nonce}). */
 import { unmounter } from "./unmount.js"
 import { css, legible, themeOf } from "./paint.js"
 import { style } from "./style.js"
@@ -20,13 +20,13 @@ export function mount(component, root) {
   }
   style(new URL(`${data.assets}bar.css`, root).href, bar)
   const theme = themeOf(bar)
-  const told = JSON.stringify([data.labels, data.chosen, theme])
-  const held = bar.contains(document.activeElement) ? document.activeElement.dataset.name : null
-  if (bar.dataset.told !== told) bar.replaceChildren(...data.labels.map(([name, colour, key]) => button(bar, name, css(legible(colour, theme)), key, data.chosen)))
-  bar.dataset.told = told
+  const content = JSON.stringify([data.labels, data.chosen, theme])
+  const focused = bar.contains(document.activeElement) ? document.activeElement.dataset.name : null
+  if (bar.dataset.content !== content) bar.replaceChildren(...data.labels.map(([name, colour, key]) => button(bar, name, css(legible(colour, theme)), key, data.chosen)))
+  bar.dataset.content = content
   bar.component = component
-  // whoever chose by the keyboard goes on from there
-  if (held !== null && !bar.contains(document.activeElement)) [...bar.children].find(one => one.dataset.name === held)?.focus()
+  // keep the focus on a label that was chosen by the keyboard
+  if (focused !== null && !bar.contains(document.activeElement)) [...bar.children].find(one => one.dataset.name === focused)?.focus()
   return unmounter(bars, place, bar => bar.remove())
 }
 
@@ -39,14 +39,14 @@ function button(bar, name, colour, key, chosen) {
   const dot = document.createElement("i")
   dot.style.background = colour
   const word = document.createElement("span")
-  word.textContent = name // somebody else's word: text, never markup
+  word.textContent = name // text from outside: never markup
   one.append(dot, word)
   if (key) {
-    const shown = document.createElement("kbd")
-    shown.textContent = String(key)
-    one.append(shown)
+    const hint = document.createElement("kbd")
+    hint.textContent = String(key)
+    one.append(hint)
   }
-  one.title = key ? `${name} (key ${key} labels at once)` : name
+  one.title = key ? `${name} (key ${key} labels the selection)` : name
   one.addEventListener("click", () => {
     bar.component.setTriggerValue("choose", JSON.stringify({ name, nonce: Math.random().toString(36).slice(2) }))
   })

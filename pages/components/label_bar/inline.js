@@ -1,8 +1,8 @@
-// The few lines Streamlit sends with every run; the bar itself comes, once, from the hashed address in data.assets.
+// Streamlit sends this script with every run. It loads the bar once, from the hashed address in data.assets.
 export default async function (component) {
   const script = document.querySelector('script[type="module"][src*="static/js/index"]')
   const root = script ? script.src.split("static/js/index")[0] : new URL(".", location.href).href
-  // while the script is on its way a later run may call as well, and must not be overtaken by this one
+  // while the script loads, a later run may call this as well: only the latest call mounts
   const place = component.parentElement, turn = place.hoverTurn = (place.hoverTurn ?? 0) + 1
   const element = await import(root + component.data.assets + "bar.js")
   if (turn === place.hoverTurn) return element.mount(component, root)

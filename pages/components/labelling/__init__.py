@@ -1,1 +1,1 @@
-"""Labelling: what one person has before them (`state`), what they do (`actions`, `asking`), hits and their player."""
+"""Labelling: one person's state (`state`), their actions (`actions`, `asking`), the panel of hits and their player."""

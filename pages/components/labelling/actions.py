@@ -1,4 +1,4 @@
-"""What a person does with a selection on Label: each function here is a button or a key.
+"""Actions on a selection on Label: each public function belongs to a button or a key.
 
 All writes go through `do`.
 """
@@ -23,10 +23,21 @@ T = TypeVar("T")
 
 
 def do(labelling: LabellingState, act: str, write: Callable[[Dataset, str], T], say: Callable[[T], None]) -> bool:
-    """Write once, and say what was done; return whether it was written.
+    """Write once, then report it.
 
-    `write` gets the dataset and the token of `act`, which is the same until a write with it has succeeded: a click
-    that is retried counts once. `say` gets what `write` returned. A refusal is shown as a sentence.
+    Parameters
+    ----------
+    act
+        The kind of action. Its token stays the same until a write has succeeded, so a retried click counts once.
+    write
+        Called with the dataset and the token of `act`.
+    say
+        Called with the result of `write`.
+
+    Returns
+    -------
+    bool
+        Whether it was written. If not, `labelling.problem` says why.
     """
 
     def run(dataset: Dataset) -> None:
@@ -42,7 +53,9 @@ def apply(labelling: LabellingState, label: str) -> None:
     labelling.attempts += 1
     selection = labelling.selection
     if label and len(selection):
-        _annotate(labelling, "label", selection.positions, label, how=selection.how, known="All {} were “{}” already.")
+        _annotate(
+            labelling, "label", selection.positions, label, how=selection.how, unchanged="All {} were “{}” already."
+        )
 
 
 def patch(labelling: LabellingState, position: int, label: str) -> None:
@@ -51,35 +64,35 @@ def patch(labelling: LabellingState, position: int, label: str) -> None:
 
 
 def _annotate(
-    labelling: LabellingState, act: str, positions: Positions, label: str, *, how: str, known: str = ""
+    labelling: LabellingState, act: str, positions: Positions, label: str, *, how: str, unchanged: str = ""
 ) -> None:
-    """Label some clips; `known` is what to say if all of them had the label."""
+    """Label some clips. `unchanged` is the message if all of them had the label already."""
 
     def write(dataset: Dataset, token: str) -> tuple[WriteResult, str]:
         also = _near_duplicates(labelling, dataset, positions)
         return dataset.annotate(positions, label, how=how, near_duplicates=labelling.near_duplicates, token=token), also
 
     def say(outcome: tuple[WriteResult, str]) -> None:
-        written, also = outcome
-        if written.batch_id is None:
-            labelling.message = known.format(f"{written.left:,}", plain(label))
+        result, also = outcome
+        if result.batch_id is None:
+            labelling.message = unchanged.format(f"{result.left:,}", plain(label))
             return
-        labelling.record([written.batch_id], f"{written.changed:,} × “{label}”")
-        clips = f"{written.changed:,}" if act == "label" else count_of(written.changed, "clip")
+        labelling.record([result.batch_id], f"{result.changed:,} × “{label}”")
+        clips = f"{result.changed:,}" if act == "label" else count_of(result.changed, "clip")
         labelling.message = f"Labelled {clips} as “{plain(label)}”{also}. {labelling.undo_hint}"
 
     do(labelling, act, write, say)
 
 
 def _near_duplicates(labelling: LabellingState, dataset: Dataset, positions: Positions) -> str:
-    """What to say of the near-duplicates that get the label as well."""
+    """The part of the message about near-duplicates that get the label as well; empty if there are none."""
     groups = dataset.near_duplicates() if labelling.near_duplicates else None
-    also = 0 if groups is None else len(groups.of(positions))
-    return f", {count_of(also, 'near-duplicate')} among them" if also else ""
+    count = 0 if groups is None else len(groups.of(positions))
+    return f", {count_of(count, 'near-duplicate')} among them" if count else ""
 
 
 def clear_labels(labelling: LabellingState) -> None:
-    """Leave the selection without labels."""
+    """Remove the labels of the selection."""
     selection = labelling.selection
     if not len(selection):
         return
@@ -89,12 +102,12 @@ def clear_labels(labelling: LabellingState) -> None:
             selection.positions, how=selection.how, near_duplicates=labelling.near_duplicates, token=token
         )
 
-    def say(written: WriteResult) -> None:
-        if written.batch_id is None:
+    def say(result: WriteResult) -> None:
+        if result.batch_id is None:
             labelling.message = "None of these has a label."
             return
-        labelling.record([written.batch_id], f"{written.changed:,} × “no label”")
-        labelling.message = f"{count_of(written.changed, 'clip')} without a label now. {labelling.undo_hint}"
+        labelling.record([result.batch_id], f"{result.changed:,} × “no label”")
+        labelling.message = f"Removed the label of {count_of(result.changed, 'clip')}. {labelling.undo_hint}"
 
     do(labelling, "clear", write, say)
 
@@ -105,24 +118,24 @@ def commit(labelling: LabellingState, subset: str) -> None:
     def write(dataset: Dataset, token: str) -> WriteResult:
         return dataset.commit(labelling.selection.positions, subset, token=token)
 
-    def say(written: WriteResult) -> None:
-        if written.batch_id is None:
-            labelling.message = "None of these is a labelled raw clip any more: nothing was moved."
+    def say(result: WriteResult) -> None:
+        if result.batch_id is None:
+            labelling.message = "Nothing was moved: none of these clips is raw and labelled any more."
             return
-        labelling.record([written.batch_id], f"{written.changed:,} moved to {subset}")
-        labelling.message = f"Moved {count_of(written.changed, 'clip')} to {subset}. {labelling.undo_hint}"
+        labelling.record([result.batch_id], f"{result.changed:,} moved to {subset}")
+        labelling.message = f"Moved {count_of(result.changed, 'clip')} to {subset}. {labelling.undo_hint}"
 
     do(labelling, "commit", write, say)
 
 
 def apply_kept(labelling: LabellingState, label: str) -> None:
-    """Label the hits that were kept while they were played: as heard what was heard, the rest as found by search."""
+    """Label the hits that were kept in the player: with how `heard` if they were heard, else with `search`."""
     row = labelling.search.row if labelling.search is not None else None
     if row is None or not (label and row.kept):
         return
     outcomes: list[WriteResult] = []
-    for how, wanted in (("heard", True), ("search", False)):
-        positions = [position for position, heard in row.kept.items() if heard is wanted]
+    for how, by_ear in (("heard", True), ("search", False)):
+        positions = [position for position, heard in row.kept.items() if heard is by_ear]
         if not positions:
             continue
         if not do(labelling, f"kept {how}", _annotation(labelling, positions, label, how), outcomes.append):
@@ -130,8 +143,8 @@ def apply_kept(labelling: LabellingState, label: str) -> None:
         row.done.update(positions)
         for position in positions:
             del row.kept[position]
-    changed = sum(written.changed for written in outcomes)
-    batch_ids = [written.batch_id for written in outcomes if written.batch_id is not None]
+    changed = sum(result.changed for result in outcomes)
+    batch_ids = [result.batch_id for result in outcomes if result.batch_id is not None]
     if batch_ids:
         labelling.record(batch_ids, f"{changed:,} × “{label}”")
         labelling.message = f"Labelled {changed:,} as “{plain(label)}”. {labelling.undo_hint}"
@@ -149,7 +162,7 @@ def _annotation(
 
 
 def undo(labelling: LabellingState) -> None:
-    """Take back the newest act of this sitting; after a reload, this person's newest labels or move."""
+    """Undo the newest action of this tab; after a reload, this person's newest labels or move."""
     if not labelling.history:
         _undo_last(labelling)
         return
@@ -158,7 +171,7 @@ def undo(labelling: LabellingState) -> None:
     for batch_id in reversed(batch_ids):
         if not do(labelling, f"undo {batch_id}", _inverse(batch_id), outcomes.append):
             return
-    _say_undone(labelling, note, sum(written.left for written in outcomes))
+    _say_undone(labelling, note, sum(result.left for result in outcomes))
 
 
 def _inverse(batch_id: int) -> Callable[[Dataset, str], WriteResult]:
@@ -166,12 +179,12 @@ def _inverse(batch_id: int) -> Callable[[Dataset, str], WriteResult]:
 
 
 def _undo_last(labelling: LabellingState) -> None:
-    def say(undone: tuple[Batch, WriteResult] | None) -> None:
-        if undone is None:
-            labelling.message = "There is nothing of yours left to undo here."
+    def say(outcome: tuple[Batch, WriteResult] | None) -> None:
+        if outcome is None:
+            labelling.message = "You have nothing left to undo in this dataset."
             return
-        batch, written = undone
-        _say_undone(labelling, f"{batch.size:,} × “{batch.note}”", written.left)
+        batch, result = outcome
+        _say_undone(labelling, f"{batch.size:,} × “{batch.note}”", result.left)
 
     do(
         labelling,
@@ -181,14 +194,14 @@ def _undo_last(labelling: LabellingState) -> None:
     )
 
 
-def _say_undone(labelling: LabellingState, note: str, left: int) -> None:
-    stay = f" {left:,} have been changed again since and stay." if left else ""
-    labelling.message = f"Taken back: {plain(note)}.{stay}"
+def _say_undone(labelling: LabellingState, note: str, remaining: int) -> None:
+    rest = f" {remaining:,} have been changed again since then and stay." if remaining else ""
+    labelling.message = f"Undone: {plain(note)}.{rest}"
     labelling.stale = True
 
 
 def grow(labelling: LabellingState) -> None:
-    """Add the clips nearest to what is selected, of those that the map shows."""
+    """Add the clips nearest to the selection, out of those that the map shows."""
     selection = labelling.selection
 
     def add(dataset: Dataset) -> None:
@@ -199,7 +212,7 @@ def grow(labelling: LabellingState) -> None:
 
 
 def map_only(labelling: LabellingState) -> None:
-    """Start a map of just the selection, a part of the map that is looked at."""
+    """Start a map of the selection only, as a part of the current map."""
 
     def start(dataset: Dataset) -> None:
         trail = labelling.trail

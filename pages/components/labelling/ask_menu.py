@@ -1,4 +1,4 @@
-"""Every way to ask on Label, behind one button: by clips, a stretch, a file, the microphone, an address, words."""
+"""The search menu on Label: search by clips, a stretch of a clip, a file, the microphone, an address, or words."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ SOUND_FILES = ["wav", "flac", "ogg", "opus", "mp3", "aiff", "aif", "m4a", "aac",
 
 
 def entry(dataset: Dataset, labelling: LabellingState) -> None:
-    """A small button that opens every way to ask; what has no answer is said there while it is open."""
-    # another key closes it: after a sound was given the hits are what a person wants to see
-    turn = 0 if labelling.search is None or labelling.search.sought is None else labelling.search.id
+    """Draw the button that opens the search menu. While the menu is open, it also shows why a search failed."""
+    # a new key closes the menu: after a search by sound, the person wants to see the hits
+    turn = 0 if labelling.search is None or labelling.search.query is None else labelling.search.id
     box = st.popover(
         "Search", icon=":material/search:", key=f"label.search.{turn}", help="By ear, or by words", on_change="rerun"
     )
     with box:
-        with st.container():  # a place of its own: what comes and goes there moves nothing else
+        with st.container():  # its own container: messages that come and go do not move other elements
             if box.open:
                 explain_no_answer(labelling)
         by_ear, by_words = st.tabs(["By ear", "By words"], key=f"label.ways.{turn}")
         with by_ear:
             _by_ear(dataset, labelling, turn)
         with by_words:
-            # which columns there are takes reading them all: not before somebody looks
+            # listing the columns reads them all: only when the menu is open
             _by_words(dataset, labelling, _table_columns(dataset) if box.open or _asks_for_column() else [])
 
 
 def explain_no_answer(labelling: LabellingState) -> None:
-    """Say once why what was asked has no answer, and offer what the owner can do about it."""
+    """Show once why the last search failed, with a button if the owner can allow its address."""
     if labelling.no_answer:
         st.error(labelling.no_answer)
         labelling.no_answer = ""
@@ -57,7 +57,7 @@ def explain_no_answer(labelling: LabellingState) -> None:
 
 def _by_ear(dataset: Dataset, labelling: LabellingState, turn: int) -> None:
     amount = len(labelling.selection)
-    # new ones after each question: a microphone that comes back with an old recording says that it is broken
+    # new keys after each search: a microphone that is drawn again with an old recording shows an error
     microphone, file = f"label.ask_by_microphone.{labelling.questions}", f"label.file.{labelling.questions}"
     address = f"label.url.{turn}"
     with st.container(horizontal=True):
@@ -72,23 +72,23 @@ def _by_ear(dataset: Dataset, labelling: LabellingState, turn: int) -> None:
             f"Like the {amount:,} selected" if amount else "Like the selected",
             key="label.like_selected",
             disabled=not 0 < amount <= MOST_QUERY_CLIPS,
-            help=f"1 to {MOST_QUERY_CLIPS} clips, by their mean or by the nearest to any of them",
+            help=f"1 to {MOST_QUERY_CLIPS} clips: by their mean, or by the nearest of them",
             on_click=asking.ask,
             args=(
                 labelling,
                 labelling.selection.positions[:MOST_QUERY_CLIPS].tolist(),
-            ),  # with more it cannot be clicked
+            ),  # with more, the button is disabled
         )
 
     def ask_by_microphone() -> None:
-        given = st.session_state[microphone]
-        if given is not None:
-            asking.ask_sound(labelling, given.getvalue(), "Like **what the microphone heard**")
+        recording = st.session_state[microphone]
+        if recording is not None:
+            asking.ask_sound(labelling, recording.getvalue(), "Like **your recording**")
 
     def ask_by_upload() -> None:
-        given = st.session_state[file]
-        if given is not None:
-            asking.ask_sound(labelling, given.getvalue(), f"Like the file **{plain(given.name)}**")
+        upload = st.session_state[file]
+        if upload is not None:
+            asking.ask_sound(labelling, upload.getvalue(), f"Like the file **{plain(upload.name)}**")
 
     def ask_by_address() -> None:
         url = st.session_state[address].strip()
@@ -103,8 +103,8 @@ def _by_ear(dataset: Dataset, labelling: LabellingState, turn: int) -> None:
     st.text_input("An address", placeholder="https://…", key=address, on_change=ask_by_address)
     if not owner:
         minutes = MOST_SOUND_BYTES // (2 * RATE * 60)
-        address_of = "public" if dataset.by.blind else "that of a clip of this dataset, or public"
-        st.caption(f"A sound has at most {most} MB ({minutes} minutes of the microphone). An address is {address_of}.")
+        kinds = "must be public" if dataset.by.blind else "must be public, or belong to a clip of this dataset"
+        st.caption(f"A sound has at most {most} MB ({minutes} minutes of the microphone). An address {kinds}.")
     if labelling.selection.focus is not None:
         _stretch(dataset, labelling, labelling.selection.focus)
 
@@ -131,7 +131,7 @@ def _asks_for_column() -> bool:
     return bool(st.session_state.get("label.words_in"))
 
 
-def _by_words(dataset: Dataset, labelling: LabellingState, columns_there: list[str]) -> None:
+def _by_words(dataset: Dataset, labelling: LabellingState, columns: list[str]) -> None:
     def ask() -> None:
         text = st.session_state["label.words"].strip()
         words = TextFilter(
@@ -146,24 +146,24 @@ def _by_words(dataset: Dataset, labelling: LabellingState, columns_there: list[s
     st.text_input("Text", key="label.words", placeholder=f"part of {name}a label, a cell …", on_change=ask)
     st.selectbox(
         "In",
-        ["", *dict.fromkeys([*own_texts(dataset), *columns_there])],
+        ["", *dict.fromkeys([*own_texts(dataset), *columns])],
         format_func=lambda name: name or "anything",
         key="label.words_in",
         on_change=ask,
     )
     with st.container(horizontal=True):
         st.toggle("Regular expression", key="label.words_regex", on_change=ask)
-        st.toggle("Without it", key="label.words_without", on_change=ask)
-    st.caption("Alone, or among the hits of a sound.")
+        st.toggle("Hits must not contain it", key="label.words_without", on_change=ask)
+    st.caption("Searches all clips, or the hits of a search by sound.")
 
 
 def _table_columns(dataset: Dataset) -> list[str]:
-    keys = (offered["key"] for offered in facets.available_facets(dataset))
+    keys = (facet["key"] for facet in facets.available_facets(dataset))
     return [key.removeprefix("table:") for key in keys if key.startswith("table:")]
 
 
 def more_like_focus(labelling: LabellingState) -> None:
-    """A button that asks for the clips most like the one in focus."""
+    """Draw a button that searches for the clips most similar to the clip in focus."""
     focus, search = labelling.selection.focus, labelling.search
     if focus is not None and (search is None or search.clips != (focus,)):
         st.button(

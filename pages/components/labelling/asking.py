@@ -1,4 +1,4 @@
-"""Questions on Label, by ear or by words, and what a person makes of the hits. Nothing here writes labels."""
+"""Searches on Label, by ear or by words, and verdicts on their hits. Nothing here writes labels."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pages.components.text import count_of, plain
 
 
 def ask(labelling: LabellingState, positions: Sequence[int]) -> None:
-    """Look for the clips that sound like these."""
+    """Search for clips that sound like these."""
     clips = [int(position) for position in positions]
 
     def find(dataset: Dataset) -> None:
@@ -35,7 +35,7 @@ def ask(labelling: LabellingState, positions: Sequence[int]) -> None:
 
 
 def ask_sound(labelling: LabellingState, query: str | bytes | Stretch, title: str) -> None:
-    """Look for the clips that sound like a URL, a file, what the microphone heard, or a stretch of a clip."""
+    """Search for clips that sound like a URL, a file, a recording of the microphone, or a stretch of a clip."""
 
     def find(dataset: Dataset) -> None:
         labelling.questions += 1
@@ -51,7 +51,7 @@ def ask_sound(labelling: LabellingState, query: str | bytes | Stretch, title: st
 
 
 def allow(labelling: LabellingState, private: PrivateQuery) -> None:
-    """Let this dataset fetch from the address that was refused, and ask again."""
+    """Let this dataset fetch from the address that was refused, and search again."""
 
     def change(dataset: Dataset) -> None:
         allowed = {*dataset.row.settings.get("allowed_hosts", []), private.host_port}
@@ -62,7 +62,7 @@ def allow(labelling: LabellingState, private: PrivateQuery) -> None:
 
 
 def _refuse(labelling: LabellingState, error: RefusedHost, private: PrivateQuery) -> None:
-    """The owner asked for an address that is not public: where the app is on this machine, they may allow it."""
+    """Report an address that is not public. If the app runs on this machine, the owner may allow it."""
     if error.redirected:  # the server chose the address, not the person
         _say_no_answer(labelling, private.title, str(error))
     elif not error.operator_only and private_hosts.by_a_click(private.host_port):
@@ -72,19 +72,19 @@ def _refuse(labelling: LabellingState, error: RefusedHost, private: PrivateQuery
 
 
 def _say_no_answer(labelling: LabellingState, title: str, why: str) -> None:
-    """Say it beside the hits of the question before, which stay, and could pass for an answer."""
+    """Report a search that failed. The hits of the search before stay, so the message says whose they are."""
     search = labelling.search
-    stay = "" if search is None else f" The hits are still those of: {search.in_words()}."
-    labelling.no_answer = f"{title}: {plain(why.removesuffix('.'))}.{stay}"
+    whose = "" if search is None else f" These are still the hits of: {search.in_words()}."
+    labelling.no_answer = f"{title}: {plain(why.removesuffix('.'))}.{whose}"
 
 
 def _words(labelling: LabellingState) -> TextFilter | None:
-    """The words stay when another sound is asked for."""
+    """The words of the open search, which also apply to the next search by sound."""
     return labelling.search.words if labelling.search is not None else None
 
 
 def ask_words(labelling: LabellingState, words: TextFilter | None) -> None:
-    """Look for text, alone or among the hits of the search that is open; None takes the words off."""
+    """Search for text in all clips, or among the hits of the open search by sound; None removes the words."""
 
     def find(dataset: Dataset) -> None:
         if words is not None:
@@ -93,7 +93,7 @@ def ask_words(labelling: LabellingState, words: TextFilter | None) -> None:
             except HoverError as error:
                 _say_no_answer(labelling, f"With “{plain(words.text)}”", str(error))
                 return
-        if labelling.search is not None and labelling.search.sought is not None:
+        if labelling.search is not None and labelling.search.query is not None:
             labelling.search.words = words
         else:
             labelling.search = None if words is None else Search("By words", words=words)
@@ -107,25 +107,25 @@ def close_search(labelling: LabellingState) -> None:
 
 
 def judge(labelling: LabellingState, position: int, thumb: int) -> None:
-    """A hit is (1), or is not (-1), what is meant."""
+    """Make a hit an example (1) or a counterexample (-1) of the sound searched for."""
     if labelling.search is not None:
         labelling.search.judge(position, thumb)
 
 
 def take(labelling: LabellingState, hits: Positions, *, mode: str = "replace") -> None:
-    """Select what a search found; or add it, or keep only what is in both, or take it out."""
+    """Select the hits (`replace`), or combine them with the selection (`add`, `both`, `without`)."""
     selection = labelling.selection
     selection.select(combine(selection.unfiltered, hits).get(mode, np.sort(hits)), "search", tell_map=True)
 
 
 def play_in_a_row(labelling: LabellingState, hits: Positions) -> None:
-    """Start to play hits one after the other."""
+    """Start the review player with these hits."""
     if labelling.search is not None:
         labelling.search.row = HitQueue([int(position) for position in hits])
 
 
 def decide(labelling: LabellingState, position: int, verdict: str, heard: bool, at: int) -> None:
-    """`keep`, `drop`, `skip` or `undo` a clip that is played in a row; `at` is the place where the row goes on."""
+    """`keep`, `drop`, `skip` or `undo` a hit in the review player; `at` is the index of the hit that plays next."""
     search = labelling.search
     row = search.row if search is not None else None
     if search is None or row is None or position not in row.positions:

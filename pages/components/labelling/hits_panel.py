@@ -1,4 +1,4 @@
-"""The hits of a search on Label, ranked: a second way to gather clips beside the lasso."""
+"""The panel with the ranked hits of a search on Label, from which a person can select clips."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hover_core.workspace.dataset import Dataset
 from pages.components.clip_list import ClipAction, clip_list
 from pages.components.labelling import actions, asking, rerank
 from pages.components.labelling.query import MOST_HITS, Search, TextFilter, combine
-from pages.components.labelling.review_player import hands_free
+from pages.components.labelling.review_player import review_player
 from pages.components.labelling.state import LabellingState
 from pages.components.text import count_of, plain
 from pages.components.threshold import slider_value, threshold
@@ -25,13 +25,13 @@ LIST_ROWS = 10
 MOST_IN_A_ROW = 200
 MODES = {
     "add": "Add these to the selection",
-    "both": "Keep only these of the selection",
-    "without": "Take these out of the selection",
+    "both": "Keep only selected clips that are hits",
+    "without": "Remove these from the selection",
 }
 
 
 def show_selected(labelling: LabellingState) -> None:
-    """Turn the panel from the hits to what was just selected; the search stays open."""
+    """Switch the panel from the hits to the new selection. The search stays open."""
     if labelling.search is not None:
         st.session_state[_shown_key(labelling.search)] = "selected"
 
@@ -41,12 +41,12 @@ def _shown_key(search: Search) -> str:
 
 
 def is_shown(labelling: LabellingState) -> bool:
-    """Whether the panel shows the hits of a search; while there is one, a control to go to the selection and back."""
+    """Whether the panel shows hits. While a search is open, draws the control that switches to the selection."""
     if labelling.search is None:
         return False
     st.session_state.setdefault(_shown_key(labelling.search), "similar")
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center"):
-        shown = st.segmented_control(
+        tab = st.segmented_control(
             "Clips",
             ["selected", "similar"],
             format_func={"selected": "Selected", "similar": "Hits"}.__getitem__,
@@ -62,46 +62,53 @@ def is_shown(labelling: LabellingState) -> bool:
             on_click=asking.close_search,
             args=(labelling,),
         )
-    return shown == "similar"
+    return tab == "similar"
 
 
 def map_ring(dataset: Dataset, labelling: LabellingState) -> tuple[Positions | None, NDArray[np.float32] | None]:
-    """Which points the map marks as hits, None without a search; and their scores, None where only words asked."""
+    """The hits that the map marks, and their scores.
+
+    Returns
+    -------
+    tuple
+        Positions [shape=(k,), int64], or None without a search; scores [shape=(k,), float32], or None for a search by
+        words only.
+    """
     if labelling.search is None:
         return None, None
     try:
         hits = _current_ranking(dataset, labelling, labelling.search)
-    except HoverError:  # the panel says it
+    except HoverError:  # the panel shows the error
         return None, None
-    scored = labelling.search.sought is not None and bool(np.isfinite(hits.scores).all())
+    scored = labelling.search.query is not None and bool(np.isfinite(hits.scores).all())
     return hits.positions, hits.scores if scored else None
 
 
 def search_panel(dataset: Dataset, labelling: LabellingState) -> ClipAction | None:
-    """The hits, ranked, with their cosine; returns what was done with one of them."""
+    """Draw the ranked hits with their cosine; return the action of this run on one of them, if any."""
     search = labelling.search
-    assert search is not None  # only drawn for a question
-    hits, wrong = None, ""
+    assert search is not None  # drawn only while a search is open
+    hits, problem = None, ""
     try:
         hits = _current_ranking(dataset, labelling, search)
     except HoverError as error:
-        wrong = str(error)
+        problem = str(error)
     with st.container(horizontal=True, horizontal_alignment="distribute", vertical_alignment="center", gap="small"):
-        st.markdown(_question_text(search) + _how(hits), width="content")
+        st.markdown(_question_text(search) + _order_note(hits), width="content")
         if search.words is not None:
-            _wordless(labelling, search.words)
+            _remove_words_button(labelling, search.words)
         if search.sound:
-            st.audio(search.sound, format="audio/wav", alt="What was asked", width=180)
+            st.audio(search.sound, format="audio/wav", alt="The sound of the search", width=180)
     if search.row is not None:
         _in_a_row(dataset, labelling, search)
         return None
-    _how_many(dataset, labelling, search)
+    _draw_amount(dataset, labelling, search)
     if hits is None:
-        st.error(plain(wrong))
+        st.error(plain(problem))
         return None
-    _acts(dataset, labelling, search, hits)
+    _draw_actions(dataset, labelling, search, hits)
     if not len(hits):
-        st.info(_nobody(search, among=_among(labelling) is not None))
+        st.info(_no_hits(search, among=_among(labelling) is not None))
         return None
     pages = -(-len(hits) // LIST_ROWS)
     key = f"label.hits_page.{search.id}"
@@ -111,10 +118,10 @@ def search_panel(dataset: Dataset, labelling: LabellingState) -> ClipAction | No
         dataset,
         hits.positions[part],
         key="label.hit_list",
-        scores=None if search.sought is None else hits.scores[part],
-        closer_than=None if search.sought is None else hits.closer_than[part],
+        scores=None if search.query is None else hits.scores[part],
+        closer_than=None if search.query is None else hits.closer_than[part],
         distances=None if hits.distances is None else hits.distances[part],
-        thumbs=None if search.sought is None else [search.thumb(int(p)) for p in hits.positions[part]],
+        thumbs=None if search.query is None else [search.thumb(int(p)) for p in hits.positions[part]],
         focus=labelling.selection.focus,
     )
     if pages > 1:
@@ -122,12 +129,12 @@ def search_panel(dataset: Dataset, labelling: LabellingState) -> ClipAction | No
     return act
 
 
-def _nobody(search: Search, *, among: bool) -> str:
-    """What to do where no clip answers."""
-    ways = ["move the slider"] if search.sought is not None else []
-    ways += ["take the words off" if search.sought is not None else "ask with other words"] if search.words else []
-    ways += ["look among all clips"] if among else []
-    return f"No clip answers. {' or '.join(ways).capitalize()}."
+def _no_hits(search: Search, *, among: bool) -> str:
+    """The sentence for a search without hits, which says what to do next."""
+    ways = ["move the slider"] if search.query is not None else []
+    ways += ["remove the words" if search.query is not None else "search for other words"] if search.words else []
+    ways += ["search among all clips"] if among else []
+    return f"No hits. {' or '.join(ways).capitalize()}."
 
 
 def _question_text(search: Search) -> str:
@@ -136,17 +143,17 @@ def _question_text(search: Search) -> str:
     return f"{search.title} · :material/thumb_up: {len(search.like)} :material/thumb_down: {len(search.unlike)}"
 
 
-def _how(hits: Ranking | None) -> str:
-    """What else than the cosine the order of the hits is by; the cosines beside them then go up and down."""
+def _order_note(hits: Ranking | None) -> str:
+    """A note that the hits are ordered by DTW. The cosines beside them are then not in order."""
     if hits is None or hits.distances is None:
         return ""
     return f" · compared frame by frame, {hits.reranked_s * 1000:.1f} ms"
 
 
-def _wordless(labelling: LabellingState, words: TextFilter) -> None:
-    """The words that hits have to have, with a cross that takes them off."""
+def _remove_words_button(labelling: LabellingState, words: TextFilter) -> None:
+    """Draw the words that hits must contain, as a button that removes them."""
 
-    def take_off() -> None:
+    def remove() -> None:
         st.session_state["label.words"] = ""
         asking.ask_words(labelling, None)
 
@@ -155,13 +162,13 @@ def _wordless(labelling: LabellingState, words: TextFilter) -> None:
         icon=":material/close:",
         type="tertiary",
         key="label.wordless",
-        help="Take the words off",
-        on_click=take_off,
+        help="Remove the words",
+        on_click=remove,
     )
 
 
-def _how_many(dataset: Dataset, labelling: LabellingState, search: Search) -> None:
-    if search.sought is None:
+def _draw_amount(dataset: Dataset, labelling: LabellingState, search: Search) -> None:
+    if search.query is None:
         return
     with st.container(horizontal=True, vertical_alignment="center"):
         st.segmented_control(
@@ -172,7 +179,7 @@ def _how_many(dataset: Dataset, labelling: LabellingState, search: Search) -> No
             required=True,
             key="label.cut_by",
             label_visibility="collapsed",
-            help="The nearest so many, or all whose cosine is above a threshold",
+            help="A fixed number of the nearest clips, or all clips with a cosine above a threshold",
         )
         if st.session_state.get("label.cut_by", "first") == "first":
             st.slider("Most similar clips", 5, MOST_HITS, 50, 5, key="label.k", label_visibility="collapsed")
@@ -180,17 +187,17 @@ def _how_many(dataset: Dataset, labelling: LabellingState, search: Search) -> No
             threshold("Cosine above", start=_initial_threshold(dataset, labelling, search), key=_cut_key(search))
 
 
-def _acts(dataset: Dataset, labelling: LabellingState, search: Search, hits: Ranking) -> None:
-    """What can be done with all hits, in one row."""
-    shown = len(labelling.selection.visible(hits.positions))
-    hidden = len(hits) - shown
+def _draw_actions(dataset: Dataset, labelling: LabellingState, search: Search, hits: Ranking) -> None:
+    """Draw the buttons for all hits, in one row."""
+    visible_count = len(labelling.selection.visible(hits.positions))
+    hidden_count = len(hits) - visible_count
     with st.container(horizontal=True, vertical_alignment="center", gap="small"):
         st.button(
-            f"Select these {shown:,}",
+            f"Select these {visible_count:,}",
             icon=":material/select_all:",
             key="label.hits",
-            disabled=not shown,
-            help=f"The filters of the map hide {count_of(hidden, 'hit')} more." if hidden else None,
+            disabled=not visible_count,
+            help=f"The filters of the map hide another {count_of(hidden_count, 'hit')}." if hidden_count else None,
             on_click=asking.take,
             args=(labelling, hits.positions),
         )
@@ -199,21 +206,21 @@ def _acts(dataset: Dataset, labelling: LabellingState, search: Search, hits: Ran
             icon=":material/headphones:",
             key="label.row",
             disabled=not len(hits),
-            help="Hands-free: each hit after the other; ↑ keep, ↓ drop, ← undo, → skip, Enter labels what was kept",
+            help="Plays one hit after another. Keys: ↑ keep, ↓ drop, ← undo, → skip, Enter labels the kept hits",
             on_click=asking.play_in_a_row,
             args=(labelling, hits.positions[:MOST_IN_A_ROW]),
         )
-        with st.popover("", icon=":material/tune:", help="How hits are found, and joined with the selection"):
+        with st.popover("", icon=":material/tune:", help="How hits are ranked, and combined with the selection"):
             _draw_tuning(dataset, labelling, search, hits)
 
 
 def _draw_tuning(dataset: Dataset, labelling: LabellingState, search: Search, hits: Ranking) -> None:
-    if search.sought is not None and len(search.sought) > 1:
-        st.toggle("Nearest to any of them, not to their mean", key="label.nearest")
+    if search.query is not None and len(search.query) > 1:
+        st.toggle("Nearest to any query clip, not to their mean", key="label.nearest")
     if len(labelling.selection):
-        st.toggle("Only among the selected", key="label.among")
-        for mode, then in combine(labelling.selection.positions, labelling.selection.visible(hits.positions)).items():
-            name = f"{MODES[mode]} → {len(then):,}"
+        st.toggle("Search only in the selection", key="label.among")
+        for mode, result in combine(labelling.selection.positions, labelling.selection.visible(hits.positions)).items():
+            name = f"{MODES[mode]} → {len(result):,}"
             st.button(
                 name,
                 key=f"label.take.{mode}",
@@ -226,59 +233,59 @@ def _draw_tuning(dataset: Dataset, labelling: LabellingState, search: Search, hi
         def forget() -> None:
             search.like, search.unlike = [], []
 
-        st.button("Forget the thumbs", key="label.forget", on_click=forget)
+        st.button("Remove the thumbs", key="label.forget", on_click=forget)
     how = {
         "cosine": "by the cosine of their vectors",
-        "centres": "by the cosine, moved by your thumbs",
+        "centres": "by the cosine, shifted by your thumbs",
         "model": "by a linear model of your thumbs",
         "words": "by words, in the order of the table",
     }[hits.by]
-    again = f", and anew frame by frame in {hits.reranked_s * 1000:.1f} ms" if hits.distances is not None else ""
+    again = f", and again frame by frame in {hits.reranked_s * 1000:.1f} ms" if hits.distances is not None else ""
     among = count_of(hits.of, "clip")
-    st.caption(f"Ranked {how}, among {among}, in {hits.took_s * 1000:.1f} ms{again}.{_voice(dataset, search)}")
-    if search.sought is not None:
+    st.caption(f"Ranked {how}, among {among}, in {hits.took_s * 1000:.1f} ms{again}.{_group_note(dataset, search)}")
+    if search.query is not None:
         rerank.controls(dataset)
 
 
-def _voice(dataset: Dataset, search: Search) -> str:
-    """What to say of a sound that nobody knows the group of, where groups are taken out of the search."""
-    if search.sought is None or None not in search.sought.groups or not corpus.is_per_group(dataset.store, dataset.id):
+def _group_note(dataset: Dataset, search: Search) -> str:
+    """A note for a sound of unknown group, if the search leaves out group differences."""
+    if search.query is None or None not in search.query.groups or not corpus.is_per_group(dataset.store, dataset.id):
         return ""
-    named = dataset.row.settings.get("group_column") if dataset.visible().group else ""
-    group = plain(str(named or "group"))
+    column = dataset.row.settings.get("group_column") if dataset.visible().group else ""
+    group = plain(str(column or "group"))
     return (
-        f" What each {group} has in common is taken out of the clips; out of a sound from elsewhere only as much of it "
-        "as one sound tells: a stretch of a clip, or an address of the table, is compared better."
+        f" Search leaves out {group} differences. The {group} of this sound is not known, so only part of its "
+        "difference can be left out: a stretch of a clip, or an address of the table, is compared better."
     )
 
 
 def _in_a_row(dataset: Dataset, labelling: LabellingState, search: Search) -> None:
     row = search.row
-    assert row is not None  # only drawn for one
-    hands_free(dataset, labelling, row, key="label.hands_free")
-    label, kept = labelling.label, len(row.kept)
+    assert row is not None  # the caller has checked it
+    review_player(dataset, labelling, row, key="label.review_player")
+    label, kept_count = labelling.label, len(row.kept)
 
     def end() -> None:
         search.row = None
 
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
-            f"Label {kept:,} kept as “{plain(label)}”" if label and kept else "Label what was kept",
+            f"Label {kept_count:,} kept as “{plain(label)}”" if label and kept_count else "Label the kept hits",
             key="label.kept",
             icon=":material/label:",
-            disabled=not (label and kept),
-            help="Choose a label above" if not label else "Enter",
+            disabled=not (label and kept_count),
+            help="Choose a label above." if not label else "Enter",
             on_click=actions.apply_kept,
             args=(labelling, label),
         )
-        st.button("To the list", key="label.row_end", on_click=end)
+        st.button("Back to the list", key="label.row_end", on_click=end)
 
 
 def _current_ranking(dataset: Dataset, labelling: LabellingState, search: Search) -> Ranking:
-    above = search.sought is not None and st.session_state.get("label.cut_by") == "above"
+    above = search.query is not None and st.session_state.get("label.cut_by") == "above"
     return search.ranking(
         dataset,
-        k=None if above or search.sought is None else _first(),
+        k=None if above or search.query is None else _first(),
         at_least=slider_value(_cut_key(search), _initial_threshold(dataset, labelling, search)) if above else None,
         nearest=bool(st.session_state.get("label.nearest")),
         rerank=rerank.rerank_choice(dataset),
@@ -287,11 +294,11 @@ def _current_ranking(dataset: Dataset, labelling: LabellingState, search: Search
 
 
 def _initial_threshold(dataset: Dataset, labelling: LabellingState, search: Search) -> float:
-    """Where the threshold of a question begins: as many answer as when the first so many were asked for."""
+    """The initial threshold of a search, at which it has as many hits as the slider for the number of hits says."""
     if search.cut is None:
         try:
             hits = search.ranking(dataset, k=_first(), among=_among(labelling))
-        except HoverError:  # the panel says it
+        except HoverError:  # the panel shows the error
             return 0.0
         lowest = float(hits.scores.min()) if len(hits) else 0.0
         search.cut = min(1.0, max(0.0, math.floor(100 * lowest) / 100))
@@ -299,7 +306,7 @@ def _initial_threshold(dataset: Dataset, labelling: LabellingState, search: Sear
 
 
 def _cut_key(search: Search) -> str:
-    """A slider for each question: what is near differs between them."""
+    """The key of the threshold slider: one for each search, because their cosines differ."""
     return f"label.cut.{search.id}"
 
 

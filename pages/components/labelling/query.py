@@ -1,4 +1,4 @@
-"""What one person searches for on Label, by ear or by words, and what they made of the hits; none of it of record."""
+"""One person's search on Label, by ear or by words, and their verdicts on the hits. None of it is stored."""
 
 from __future__ import annotations
 
@@ -18,7 +18,13 @@ _ids = count(1)
 
 
 def combine(selection: Positions, hits: Positions) -> dict[str, Positions]:
-    """What hits and a selection give together, by the way they are joined."""
+    """Hits combined with a selection, by the way of combining.
+
+    Examples
+    --------
+    >>> combine(np.array([1, 2]), np.array([2, 3]))["both"]
+    array([2])
+    """
     return {
         "add": np.union1d(selection, hits),
         "both": np.intersect1d(selection, hits),
@@ -28,7 +34,7 @@ def combine(selection: Positions, hits: Positions) -> dict[str, Positions]:
 
 @dataclass
 class TextFilter:
-    """Text that hits must have, or must not have."""
+    """Text that hits must contain, or must not contain."""
 
     text: str
     column: str = ""
@@ -38,43 +44,43 @@ class TextFilter:
 
 @dataclass
 class HitQueue:
-    """Hits that are played one after the other: what was decided of each, and which were truly heard."""
+    """Hits that are played one after another, with the decision about each, and which were really heard."""
 
     positions: list[int]
     kept: dict[int, bool] = field(default_factory=dict)  # clip → whether it was heard
     dropped: set[int] = field(default_factory=set)
-    done: set[int] = field(default_factory=set)  # labelled from here already
+    done: set[int] = field(default_factory=set)  # already labelled by this player
     at: int = 0
 
 
 @dataclass
 class Search:
-    """One question. `title` is Markdown; without `prepare_query` it asks for words alone."""
+    """One search. `title` is Markdown. Without `query` it searches for words only."""
 
     title: str
-    sought: PreparedQuery | None = None
-    sound: bytes = b""  # the query as WAV, if it is no clip
+    query: PreparedQuery | None = None
+    sound: bytes = b""  # the sound of the query as WAV, unless it is a clip
     clips: tuple[int, ...] = ()
     words: TextFilter | None = None
     like: list[int] = field(default_factory=list)
     unlike: list[int] = field(default_factory=list)
     row: HitQueue | None = None
-    cut: float | None = None  # the score at which its threshold began, once somebody looked at that
+    cut: float | None = None  # the initial score of its threshold slider, once that was drawn
     id: int = field(default_factory=lambda: next(_ids))
-    _found: tuple[tuple[Any, ...], Ranking] | None = None
+    _last: tuple[tuple[Any, ...], Ranking] | None = None  # the settings and hits of the last run
 
     def in_words(self) -> str:
-        """The question in a few words, as Markdown."""
-        if self.sought is None and self.words is not None:
+        """The search in a few words, as Markdown."""
+        if self.query is None and self.words is not None:
             return f"“{plain(self.words.text)}”"
         return self.title
 
     def thumb(self, position: int) -> int:
-        """1 if the clip is an example of what is meant, -1 if it is one of what is not, else 0."""
+        """1 for an example (thumb up), -1 for a counterexample (thumb down), else 0."""
         return (position in self.like) - (position in self.unlike)
 
     def judge(self, position: int, thumb: int) -> None:
-        """Take a clip as an example; the same again takes it back."""
+        """Make a clip an example (1) or a counterexample (-1); the same thumb again removes it."""
         before = self.thumb(position)
         self.like = [other for other in self.like if other != position]
         self.unlike = [other for other in self.unlike if other != position]
@@ -91,9 +97,25 @@ class Search:
         rerank: str | None = None,
         among: Positions | None = None,
     ) -> Ranking:
-        """The hits; asked again only if the question, the vectors or the words they are found by have changed.
+        """The hits. They are computed again only if the search, the vectors or the searched texts have changed.
 
-        Raises as `find`.
+        Parameters
+        ----------
+        k
+            Number of hits at most; None for all.
+        at_least
+            Lowest cosine of a hit.
+        nearest
+            Rank by the nearest of several query clips, not by their mean.
+        rerank
+            `"dtw"` to rank the first hits again frame by frame.
+        among
+            Positions to search in [shape=(n,), int64]; None for all clips.
+
+        Raises
+        ------
+        HoverError
+            As `hover_core.analysis.search.find` and `match_text`.
         """
         words_in = () if self.words is None else (dataset.state().revision, dataset.visible())
         version = (*words_in, dataset.clips_revision)
@@ -102,10 +124,10 @@ class Search:
         index_version = dataset.indexes.version(dataset.id, dataset.vectorizer_key)
         thumbs = tuple(self.like), tuple(self.unlike)
         key = (k, at_least, nearest, rerank, among_key, words, thumbs, version, index_version)
-        if self._found is not None and self._found[0] == key:
-            return self._found[1]
+        if self._last is not None and self._last[0] == key:
+            return self._last[1]
         ranking = self._ranking(dataset, k, at_least, nearest, rerank, among)
-        self._found = key, ranking
+        self._last = key, ranking
         return ranking
 
     def _ranking(
@@ -121,14 +143,14 @@ class Search:
         if self.words is not None:
             mask = match_text(dataset, **vars(self.words))
         if among is not None:
-            chosen = np.zeros(dataset.state().size, bool)
-            chosen[among] = True
-            mask = chosen if mask is None else mask & chosen
-        if self.sought is None:  # words alone rank nothing: clip order
-            found = np.flatnonzero(mask if mask is not None else np.zeros(0, bool))[:k]
-            nothing = np.zeros(len(found), np.float32)
-            return Ranking(found, nothing, nothing, dataset.state().size, by="words")
-        if rerank and self.sound and not self.sought.frames:
-            self.sought = with_frames(dataset, self.sought, [self.sound])
+            inside = np.zeros(dataset.state().size, bool)
+            inside[among] = True
+            mask = inside if mask is None else mask & inside
+        if self.query is None:  # words have no ranking: clip order
+            positions = np.flatnonzero(mask if mask is not None else np.zeros(0, bool))[:k]
+            zeros = np.zeros(len(positions), np.float32)
+            return Ranking(positions, zeros, zeros, dataset.state().size, by="words")
+        if rerank and self.sound and not self.query.frames:
+            self.query = with_frames(dataset, self.query, [self.sound])
         options: dict[str, Any] = {"nearest": nearest, "rerank": rerank, "among": mask, "at_least": at_least}
-        return find(dataset, self.sought, k, like=self.like, unlike=self.unlike, **options)
+        return find(dataset, self.query, k, like=self.like, unlike=self.unlike, **options)

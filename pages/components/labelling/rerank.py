@@ -1,4 +1,4 @@
-"""The switch that orders hits anew by dynamic time warping: what it costs, whom it helps, and what the labels say."""
+"""The switch that ranks hits again by dynamic time warping (DTW), with its cost, its use, and a test on the labels."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SWITCH = "label.rerank"
 
 
 def rerank_choice(dataset: Dataset) -> str | None:
-    """What to re-rank by in this run: only once the comparison would begin at once, so that no page waits for it."""
+    """The way to rank again in this run: `"dtw"` if it is on and compiled, else None, so that no page waits for it."""
     if not st.session_state.get(_SWITCH) or not has_sequences(dataset):
         return None
     dtw.warm()
@@ -25,7 +25,7 @@ def rerank_choice(dataset: Dataset) -> str | None:
 
 
 def controls(dataset: Dataset) -> None:
-    """The switch; before there are sequences, what they cost and a button that has them made."""
+    """Draw the switch; before there are sequences, their cost and a button that makes them."""
     job = queue.tend(dataset)
     if job is not None and job.running and job.kind == "sequences":
         _under_way(dataset.id)
@@ -40,7 +40,7 @@ def _switch(dataset: Dataset) -> None:
     st.toggle(
         "Compare frame by frame (DTW)",
         key=_SWITCH,
-        help=f"The first {dtw.CANDIDATES} hits are ordered anew, by how they go on and the cosine.",
+        help=f"The first {dtw.CANDIDATES} hits are ranked again, by how they change over time and by the cosine.",
     )
     st.caption("Helps words and calls; hurts steady sounds such as rain, engines, hum.")
     if st.session_state.get(_SWITCH) and not dtw.is_warm():
@@ -48,35 +48,35 @@ def _switch(dataset: Dataset) -> None:
     key = f"label.advice.{dataset.id}"
 
     def ask() -> None:
-        asked = session.still(dataset.id)
-        if asked is None:
+        opened = session.still(dataset.id)
+        if opened is None:
             return
         try:
-            st.session_state[key] = rerank_advice(asked) or "There are too few labels to tell: 20 clips, two labels."
+            st.session_state[key] = rerank_advice(opened) or "Too few labels: this needs 20 clips with two labels."
         except HoverError as error:
             st.session_state[key] = plain(str(error))
 
-    found = st.session_state.get(key)
-    st.button("Would it help here?", key="label.advise", on_click=ask, help="Asks the labels that there are")
-    if isinstance(found, Advice):
-        better = found.reranked - found.plain
+    advice = st.session_state.get(key)
+    st.button("Would it help here?", key="label.advise", on_click=ask, help="Tests it on the labelled clips")
+    if isinstance(advice, Advice):
+        better = advice.reranked - advice.plain
         words = "switch it on" if better > 0.01 else "leave it off" if better < -0.01 else "it makes no difference"
         st.caption(
-            f"Of the ten nearest to {count_of(found.asked, 'labelled clip')}, {found.plain:.0%} have the same label, "
-            f"and {found.reranked:.0%} frame by frame: **{words}** ({found.took_s:.1f} s)."
+            f"Of the ten clips nearest to each of {count_of(advice.asked, 'labelled clip')}, {advice.plain:.0%} have "
+            f"the same label; frame by frame, {advice.reranked:.0%}: **{words}** ({advice.took_s:.1f} s)."
         )
-    elif found:
-        st.caption(found)
+    elif advice:
+        st.caption(advice)
 
 
 def _offer(dataset: Dataset) -> None:
     size = dataset.row.size
-    stored, kept = size * dtw.BYTES_A_CLIP / 1e6, size * dtw.MOST_MEMORY_A_CLIP / 1e6
-    cost = f"{count_of(size, 'clip')} take {stored:,.0f} MB on disk and at most {kept:,.0f} MB of memory"
+    disk_mb, memory_mb = size * dtw.BYTES_A_CLIP / 1e6, size * dtw.MOST_MEMORY_A_CLIP / 1e6
+    cost = f"{count_of(size, 'clip')} take {disk_mb:,.0f} MB on disk and at most {memory_mb:,.0f} MB of memory"
     st.markdown("**Compare frame by frame (DTW)**")
     st.caption(f"Helps words and calls; hurts steady sounds such as rain, engines, hum. {cost}.")
     if session.person().role != OWNER:
-        st.caption("The owner can have it prepared.")
+        st.caption("The owner of this dataset can prepare it.")
         return
 
     def start() -> None:
@@ -101,8 +101,8 @@ def _under_way(dataset_id: str) -> None:
     if dataset is None or job is None or not job.running or job.kind != "sequences":
         st.rerun()
     done, total = job.progress.get("done", 0), job.progress.get("total", 0)
-    left = job.progress.get("left_s")
-    words = f"{done:,} of {total:,} clips" + (f", {left:,.0f} s left" if left else "")
+    left_s = job.progress.get("left_s")
+    words = f"{done:,} of {total:,} clips" + (f", {left_s:,.0f} s left" if left_s else "")
     st.progress(min(1.0, done / total) if total else 0.0, f"Preparing to compare frame by frame: {words}")
     if dataset.by.role == OWNER:
         st.button("Stop", key="label.sequences_stop", on_click=queue.cancel, args=(dataset,))
@@ -112,4 +112,4 @@ def _under_way(dataset_id: str) -> None:
 def _show_warm_up() -> None:
     if dtw.is_warm():
         st.rerun()
-    st.caption("Getting ready to compare …")
+    st.caption("Preparing the comparison …")

@@ -1,4 +1,4 @@
-"""What one person has before them on Label. None of it is of record: labels are, and `actions` writes those."""
+"""The state of one person's Label page. None of it is stored; labels are stored, by `actions`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pages.components.text import plain
 
 @dataclass(frozen=True)
 class PrivateQuery:
-    """A question that leads to this machine or its network, which the owner may allow. `title` is Markdown."""
+    """A search whose address is on this machine or its network, which the owner may allow. `title` is Markdown."""
 
     host_port: str
     query: str | bytes | Stretch
@@ -35,32 +35,33 @@ class LabellingState:
     selection: Selection = field(default_factory=Selection)
     trail: MapTrail = field(default_factory=MapTrail)
     search: Search | None = None
-    questions: int = 0  # how many sounds this person has asked with, also in vain
-    private_query: PrivateQuery | None = None  # the last question, if it waits for the owner's permission
-    no_answer: str = ""  # why the last question has no answer
-    near_duplicates: bool = False  # near-duplicates of what is labelled get the label too
+    questions: int = 0  # number of searches by sound, also those that failed
+    private_query: PrivateQuery | None = None  # the last search, if it waits for the owner's permission
+    no_answer: str = ""  # why the last search failed
+    near_duplicates: bool = False  # label the near-duplicates of a clip too
     label: str = ""  # the label that the button will give
-    attempts: int = 0  # to label, also those that were refused
+    attempts: int = 0  # number of attempts to label, also those that were refused
     grow_by: int = 20  # how many of the nearest clips `grow` adds
-    history: list[tuple[list[int], str]] = field(default_factory=list)  # batches of each act here, the newest act last
-    message: str = ""  # what was done
+    history: list[tuple[list[int], str]] = field(
+        default_factory=list
+    )  # batches of each action in this tab, the newest last
+    message: str = ""  # the result of the last action
     problem: str = ""
     classic: bool = False  # the map is the classic one, which has no keys
-    stale: bool = False  # the frame's counts are older than what was written
+    stale: bool = False  # the counts in the frame are out of date
 
     def dataset(self) -> Dataset | None:
         """The dataset, opened for the person who is here now, or None if they may not label it (any more)."""
         return session.still(self.dataset_id)
 
     def attempt(self, act: Callable[[Dataset], None]) -> bool:
-        """Run `act` with the dataset and return whether it was done; if it was refused, `problem` says why.
+        """Run `act` with the dataset and return whether it succeeded; if it was refused, `problem` says why.
 
-        Each time it is asked anew who is here: an invite that was revoked a moment ago writes nothing, also from a
-        tab that is still open.
+        The person is checked each time: after an invite is revoked, a tab that is still open cannot write.
         """
         dataset = self.dataset()
         if dataset is None:
-            self.problem = "You are not signed in any more: nothing was written."
+            self.problem = "You are no longer signed in. Nothing was changed."
             return False
         try:
             act(dataset)
@@ -70,11 +71,11 @@ class LabellingState:
         return True
 
     def record(self, batch_ids: list[int], note: str) -> None:
-        """Remember what an act wrote, so that undo takes back all of it; `note` says what that was."""
+        """Remember the batches of an action, so that undo reverts all of them; `note` describes the action."""
         self.history.append((batch_ids, note))
         self.stale = True
 
     @property
     def undo_hint(self) -> str:
-        """How to take an act back, as a sentence."""
-        return "“Undo” takes it back." if self.classic else "Undo with u."
+        """A sentence that says how to undo."""
+        return "“Undo” reverts this." if self.classic else "Undo with u."

@@ -1,4 +1,4 @@
-"""The spectrogram of one clip, large, with the play head of whatever plays it, and how it is heard: speed, loudness."""
+"""The large spectrogram of one clip, with a play head, and controls for speed and loudness."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pages.server import assets
 
 
 def spectrogram(dataset: Dataset, position: int, *, key: str) -> None:
-    """Draw the clip at `position`. Its head follows every player of the page that plays this clip."""
+    """Draw the clip at `position`. The play head follows every player on the page that plays this clip."""
     name, url = dataset.names([position])[position]
     data = {
         "assets": assets.folder(),

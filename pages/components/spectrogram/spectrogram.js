@@ -1,6 +1,6 @@
 /**
- * The spectrogram of the clip in focus. Its play head follows whichever player on the page plays this clip: the map, a list, or Streamlit's own.
- * Speed and even loudness hold for all of them. Nothing of this tells Python anything.
+ * The spectrogram of the clip in focus. Its play head follows any player on the page that plays this clip: of the map, a list, or Streamlit.
+ * Speed and even loudness hold for all of them. Sends nothing to Python.
  */
 import { unmounter } from "./unmount.js"
 import { style } from "./style.js"
@@ -20,8 +20,8 @@ export function mount(component, root) {
 
 class Spectrogram {
   constructor(place) {
-    this.gone = new AbortController()
-    const { signal } = this.gone
+    this.closing = new AbortController()
+    const { signal } = this.closing
     this.element = make("div", "clip-spectrogram")
     this.play = make("button", "play", "▶")
     this.name = make("span", "name")
@@ -33,7 +33,7 @@ class Spectrogram {
     const level = make("label", "level")
     this.level = make("input", "")
     this.level.type = "checkbox"
-    level.title = "Play every clip at the same loudness, to compare quiet and loud ones"
+    level.title = "Play all clips at the same loudness, to compare quiet and loud clips"
     level.append(this.level, " even loudness")
     this.picture = make("div", "picture")
     this.image = make("img", "")
@@ -41,7 +41,7 @@ class Spectrogram {
     this.image.draggable = false
     this.head = make("i", "head")
     this.problem = make("p", "problem")
-    this.audio = make("audio", "") // plays where no player of Streamlit's has this clip
+    this.audio = make("audio", "") // used if no player of Streamlit's has this clip
     this.picture.append(this.image, this.head, this.problem)
     const above = make("div", "row")
     above.append(this.play, this.name, this.time, this.rate, level)
@@ -54,8 +54,8 @@ class Spectrogram {
     this.image.addEventListener("load", () => this.#say(""))
     this.image.addEventListener("error", () => this.#explain())
     for (const name of ["play", "playing", "pause", "ended", "seeked", "loadedmetadata", "emptied"]) document.addEventListener(name, () => this.#follow(), { signal, capture: true })
-    addEventListener("hover-playback", () => this.#chosen(), { signal })
-    this.#chosen()
+    addEventListener("hover-playback", () => this.#showSettings(), { signal })
+    this.#showSettings()
     place.append(this.element)
   }
 
@@ -76,7 +76,7 @@ class Spectrogram {
     this.#follow()
   }
 
-  /** The player that has this clip: the one that sounds, else Streamlit's, else our own. */
+  /** The player with this clip: the one that is playing, else Streamlit's, else another of ours, or null. */
   #player() {
     const all = [...document.querySelectorAll("audio")].filter(audio => clipOf(audio) === this.sound)
     return all.find(audio => !audio.paused) ?? all.find(audio => audio.closest("[data-testid=stAudio]")) ?? all[0] ?? null
@@ -101,36 +101,36 @@ class Spectrogram {
     this.#toggle(Math.min(1, Math.max(0, (event.clientX - left) / width)))
   }
 
-  /** Moves the head with every frame while something plays this clip. */
+  /** Moves the play head with every frame while a player plays this clip. */
   #follow() {
     cancelAnimationFrame(this.frame)
     const player = this.#player(), playing = Boolean(player && !player.paused && !player.ended)
-    const known = player && Number.isFinite(player.duration) && player.duration > 0
-    const share = known ? player.currentTime / player.duration : 0
+    const isKnown = player && Number.isFinite(player.duration) && player.duration > 0
+    const share = isKnown ? player.currentTime / player.duration : 0
     this.head.style.left = `${share * 100}%`
     this.head.hidden = !playing && !share
     this.play.textContent = playing ? "■" : "▶"
     this.play.title = playing ? "Stop (Space)" : "Play (Space)"
     this.play.setAttribute("aria-label", playing ? "Stop" : "Play")
-    this.time.textContent = known ? `${player.currentTime.toFixed(1)} / ${player.duration.toFixed(1)} s` : ""
+    this.time.textContent = isKnown ? `${player.currentTime.toFixed(1)} / ${player.duration.toFixed(1)} s` : ""
     if (playing) this.frame = requestAnimationFrame(() => this.#follow())
   }
 
-  #chosen() {
+  #showSettings() {
     this.rate.value = RATES.includes(playback.rate) ? playback.rate : 1
     this.level.checked = playback.level
     this.audio.volume = playback.volume
   }
 
-  /** Why there is no picture: the card of the clip says it. */
+  /** Shows why there is no picture or sound, from the card of the clip. */
   async #explain() {
     const { clip } = this
-    this.#say("This clip has no sound that could be drawn or played.")
+    this.#say("The sound of this clip cannot be shown or played.")
     try {
-      const card = await (await fetch(`${clip}card`, { signal: this.gone.signal })).json()
+      const card = await (await fetch(`${clip}card`, { signal: this.closing.signal })).json()
       if (card.problem && clip === this.clip) this.#say(card.problem)
     } catch {
-      // the sentence above stands
+      // keep the sentence above
     }
   }
 
@@ -141,7 +141,7 @@ class Spectrogram {
   }
 
   close() {
-    this.gone.abort()
+    this.closing.abort()
     cancelAnimationFrame(this.frame)
     this.audio.pause()
     this.element.remove()
@@ -151,7 +151,7 @@ class Spectrogram {
 function make(tag, className, text) {
   const element = document.createElement(tag)
   if (className) element.className = className
-  if (text !== undefined) element.textContent = text // names are somebody else's: text, never markup
+  if (text !== undefined) element.textContent = text // names come from outside: text, never markup
   if (tag === "button") element.type = "button"
   return element
 }

@@ -1,4 +1,4 @@
-"""Hits played one after the other, judged by keys: nobody has to look, or to touch the mouse."""
+"""The review player: plays hits one after another, judged by keys, without looking or touching the mouse."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from pages.server import assets
 _VERDICTS = ("keep", "drop", "skip", "undo")
 
 
-def hands_free(dataset: Dataset, labelling: LabellingState, row: HitQueue, *, key: str) -> None:
-    """Draw the player of a row. What is decided is taken over before the run, in the order in which it was done."""
-    named = dataset.names(row.positions)
-    rows = [[position, named[position][0]] for position in row.positions]
+def review_player(dataset: Dataset, labelling: LabellingState, row: HitQueue, *, key: str) -> None:
+    """Draw the player of a row of hits. Decisions are applied before the run, in their order."""
+    names = dataset.names(row.positions)
+    rows = [[position, names[position][0]] for position in row.positions]
     data = {
         "assets": assets.folder(),
         "clips": f"clips/{dataset.id}/",
@@ -47,7 +47,7 @@ def _take_over(labelling: LabellingState, key: str) -> None:
             labelling.label = label_given(names, act.get("index")) or labelling.label
             actions.apply_kept(labelling, labelling.label)
             if not labelling.label:
-                labelling.problem = "Choose a label first: nothing was written."
+                labelling.problem = "Choose a label first. Nothing was labelled."
         elif kind == "take back":
             actions.undo(labelling)
         elif kind == "end" and labelling.search is not None:
@@ -56,4 +56,6 @@ def _take_over(labelling: LabellingState, key: str) -> None:
 
 @st.cache_resource
 def _element() -> Any:
-    return st.components.v2.component("hands_free", js=assets.inline("labelling/review_player"), isolate_styles=False)
+    return st.components.v2.component(
+        "review_player", js=assets.inline("labelling/review_player"), isolate_styles=False
+    )

@@ -1,8 +1,8 @@
-/** A row of clips that are judged one after the other: where it is, what was decided, what can be undone. Knows no page. */
+/** A row of clips that are judged one after another: the current clip, the decisions, and undo. No DOM. */
 
-export const ENOUGH_S = 0.5 // a clip counts as heard after so long, or after half of it
+export const ENOUGH_S = 0.5 // a clip counts as heard after this time, or after half of it
 
-/** Whether a sound was truly heard: half a second of it, or half of it, or all. */
+/** Whether a sound counts as heard: half a second of it, half of it, or all of it. */
 export function isHeard(played_s, duration_s, ended) {
   if (ended) return true
   const enough = duration_s > 0 ? Math.min(ENOUGH_S, duration_s / 2) : ENOUGH_S
@@ -10,7 +10,7 @@ export function isHeard(played_s, duration_s, ended) {
 }
 
 export class Row {
-  /** @param {number[]} positions  @param {{at?: number, kept?: number[], dropped?: number[]}} [before] what was decided already */
+  /** @param {number[]} positions  @param {{at?: number, kept?: number[], dropped?: number[]}} [before] earlier decisions */
   constructor(positions, { at = 0, kept = [], dropped = [] } = {}) {
     this.positions = positions
     this.at = Math.min(at, positions.length)
@@ -18,7 +18,7 @@ export class Row {
     this.past = []
   }
 
-  /** The clip that is on, or null at the end. */
+  /** The current clip, or null at the end. */
   get now() {
     return this.positions[this.at] ?? null
   }
@@ -28,10 +28,10 @@ export class Row {
   }
 
   count(verdict) {
-    return [...this.verdicts.values()].filter(found => found === verdict).length
+    return [...this.verdicts.values()].filter(other => other === verdict).length
   }
 
-  /** Decides about the clip that is on, and goes to the next: `keep`, `drop` or `skip`. The act for Python, or null at the end. */
+  /** Decides about the current clip (`keep`, `drop` or `skip`) and goes to the next. Returns the message for Python, or null at the end. */
   decide(verdict, heard) {
     const clip = this.now
     if (clip === null) return null
@@ -42,19 +42,19 @@ export class Row {
     return { kind: verdict, position: clip, heard, at: this.at }
   }
 
-  /** Goes on without a decision. */
+  /** Goes to the next clip without a decision. */
   pass() {
     if (this.now === null) return
     this.past.push([this.now, this.verdicts.get(this.now)])
     this.at += 1
   }
 
-  /** Takes the newest step back. The act for Python, or null if there is nothing to take back. */
+  /** Undoes the last step. Returns the message for Python, or null if there is nothing to undo. */
   undo() {
     const step = this.past.pop()
     if (!step) {
       if (!this.at) return null
-      this.at -= 1 // a row that was taken up again
+      this.at -= 1 // a row that was continued: its earlier steps are not known
       this.verdicts.delete(this.now)
       return { kind: "undo", position: this.now, heard: false, at: this.at }
     }
@@ -65,7 +65,7 @@ export class Row {
     return before ? { kind: before, position: clip, heard: false, at: this.at } : { kind: "undo", position: clip, heard: false, at: this.at }
   }
 
-  /** What was kept has been labelled: it is decided no longer. */
+  /** The kept clips have been labelled: their decisions are removed. */
   labelled() {
     for (const [clip, verdict] of this.verdicts) if (verdict === "keep") this.verdicts.delete(clip)
   }

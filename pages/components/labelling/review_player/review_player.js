@@ -1,6 +1,6 @@
 /**
- * Plays hits one after the other; keys decide. Up to Python go, by an Outbox, acts
- * {kind: "keep" | "drop" | "skip" | "undo", position, heard, at}, {kind: "label", index: its code, -1 for the chosen one}, {kind: "take back"} and {kind: "end"}. Playing on sends nothing.
+ * The review player: plays hits one after another, and keys decide about each. Sends Python, by an Outbox, the messages
+ * {kind: "keep" | "drop" | "skip" | "undo", position, heard, at}, {kind: "label", index: its code, -1 for the chosen one}, {kind: "take back"} and {kind: "end"}. Playing sends nothing.
  */
 import { unmounter } from "./unmount.js"
 import { Outbox } from "./outbox.js"
@@ -8,8 +8,8 @@ import { Row, isHeard } from "./row.js"
 import { addressOf, playback } from "./playback.js"
 
 const players = new WeakMap() // by parentElement
-const PAUSE_MS = 700 // between a clip and the next: time for a late key
-const MOST_S = 10 // of a clip; the rest is heard with the space bar
+const PAUSE_MS = 700 // between two clips: time for a late key
+const MOST_S = 10 // of each clip
 const KEYS = { ArrowUp: "keep", ArrowDown: "drop", ArrowLeft: "undo", ArrowRight: "skip", " ": "again", Enter: "label", u: "take back", Escape: "end" }
 const BUTTONS = [["undo", "←", "Undo"], ["drop", "↓", "Drop"], ["again", "␣", "Again"], ["keep", "↑", "Keep"], ["skip", "→", "Skip"]]
 
@@ -17,16 +17,16 @@ const BUTTONS = [["undo", "←", "Undo"], ["drop", "↓", "Drop"], ["again", "�
 export function mount(component, root) {
   const place = component.parentElement
   let player = players.get(place)
-  if (!player) players.set(place, player = new HandsFree(place))
+  if (!player) players.set(place, player = new ReviewPlayer(place))
   player.update(component, root)
   return unmounter(players, place, player => player.close())
 }
 
-class HandsFree {
+class ReviewPlayer {
   constructor(place) {
     this.outbox = new Outbox()
-    this.gone = new AbortController()
-    this.element = make("section", "hands-free")
+    this.closing = new AbortController()
+    this.element = make("section", "review-player")
     this.element.tabIndex = -1
     this.element.setAttribute("aria-label", "Hits in a row")
     this.where = make("p", "where")
@@ -43,9 +43,9 @@ class HandsFree {
     this.tally.setAttribute("role", "status")
     this.audio = make("audio", "")
     this.element.append(this.where, this.name, this.outline, this.keys, this.tally, this.audio)
-    this.audio.addEventListener("timeupdate", () => this.#moved())
-    this.audio.addEventListener("ended", () => this.#ended())
-    document.addEventListener("keydown", event => this.#key(event), { capture: true, signal: this.gone.signal })
+    this.audio.addEventListener("timeupdate", () => this.#showProgress())
+    this.audio.addEventListener("ended", () => this.#playNextSoon())
+    document.addEventListener("keydown", event => this.#key(event), { capture: true, signal: this.closing.signal })
     place.append(this.element)
   }
 
@@ -54,15 +54,15 @@ class HandsFree {
     this.component = component
     this.root = root
     this.outbox.acknowledge(component, data.heard)
-    if (!document.querySelector("link[data-hands-free]")) {
+    if (!document.querySelector("link[data-review-player]")) {
       const link = make("link", "")
-      Object.assign(link, { rel: "stylesheet", href: new URL(`${data.assets}hands_free.css`, root).href })
-      link.dataset.handsFree = ""
+      Object.assign(link, { rel: "stylesheet", href: new URL(`${data.assets}review_player.css`, root).href })
+      link.dataset.reviewPlayer = ""
       document.head.append(link)
     }
-    const told = JSON.stringify(data.rows)
-    if (told !== this.told) {
-      this.told = told
+    const rowsKey = JSON.stringify(data.rows)
+    if (rowsKey !== this.rowsKey) {
+      this.rowsKey = rowsKey
       this.names = new Map(data.rows)
       this.row = new Row(data.rows.map(([position]) => position), data)
       this.element.focus({ preventScroll: true })
@@ -78,7 +78,7 @@ class HandsFree {
     if (event.ctrlKey || event.metaKey || event.altKey || !this.element.isConnected) return
     const target = event.target
     if (target.closest?.("input, textarea, select, [contenteditable=true], [role=slider], [role=combobox]")) return
-    // a button that was reached by the keyboard is pressed by it
+    // Enter and Space press a button that was focused by the keyboard
     if ((event.key === "Enter" || event.key === " ") && target.closest?.("button, a, [role=button]") && target.matches(":focus-visible")) return
     const index = /^[1-9]$/.test(event.key) ? this.component.data.keys[event.key - 1] : -1
     const kind = KEYS[event.key] ?? (index >= 0 ? "label" : null)
@@ -97,13 +97,13 @@ class HandsFree {
     }
     if (kind === "take back") return void this.outbox.say(this.component, { kind })
     if (kind === "label") return void this.outbox.say(this.component, { kind: "label", index })
-    const act = kind === "undo" ? this.row.undo() : this.row.decide(kind, this.#heard())
+    const act = kind === "undo" ? this.row.undo() : this.row.decide(kind, this.#isHeard())
     if (!act) return
     this.outbox.say(this.component, act)
     this.#play()
   }
 
-  #heard() {
+  #isHeard() {
     return this.sounding === this.row.now && isHeard(this.audio.currentTime, this.audio.duration, this.over)
   }
 
@@ -132,7 +132,7 @@ class HandsFree {
     if (next !== null && next !== undefined) fetch(addressOf(this.#address(next, "audio"))).catch(() => null) // so that it starts at once
   }
 
-  #ended() {
+  #playNextSoon() {
     this.over = true
     clearTimeout(this.timer)
     this.timer = setTimeout(() => this.#pass(), PAUSE_MS)
@@ -144,12 +144,12 @@ class HandsFree {
     this.#play()
   }
 
-  #moved() {
+  #showProgress() {
     const share = this.audio.duration ? this.audio.currentTime / this.audio.duration : 0
     this.outline.style.setProperty("--played", `${share * 100}%`)
     if (this.audio.currentTime > MOST_S && !this.audio.paused) {
       this.audio.pause()
-      this.#ended()
+      this.#playNextSoon()
     }
   }
 
@@ -158,9 +158,9 @@ class HandsFree {
     const clip = row.now
     const verdict = clip === null ? "" : row.verdicts.get(clip)
     this.where.textContent = clip === null ? `All ${row.positions.length} played` : `${row.at + 1} of ${row.positions.length}`
-    this.name.textContent = clip === null ? "↑ what you kept can be labelled now, ← goes back" : this.names.get(clip) ?? ""
+    this.name.textContent = clip === null ? "Label the kept hits now, or go back with ←" : this.names.get(clip) ?? ""
     this.element.dataset.verdict = verdict ?? ""
-    this.tally.textContent = `${row.count("keep")} kept · ${row.count("drop")} dropped · Enter labels what was kept · Esc ends`
+    this.tally.textContent = `${row.count("keep")} kept · ${row.count("drop")} dropped · Enter labels the kept hits · Esc ends`
     this.element.dataset.at = row.at
   }
 
@@ -188,7 +188,7 @@ class HandsFree {
   }
 
   close() {
-    this.gone.abort()
+    this.closing.abort()
     clearTimeout(this.timer)
     this.audio.pause()
     this.element.remove()
@@ -198,7 +198,7 @@ class HandsFree {
 function make(tag, className, text) {
   const element = document.createElement(tag)
   if (className) element.className = className
-  if (text !== undefined) element.textContent = text // names are somebody else's: text, never markup
+  if (text !== undefined) element.textContent = text // names come from outside: text, never markup
   if (tag === "button") element.type = "button"
   return element
 }
