@@ -7,7 +7,6 @@ Nothing in `hover_core` imports it.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +19,7 @@ from hover_core.data.clips import SUBSETS
 from hover_core.data.credentials import mask_credentials
 from hover_core.data.names import clean
 from hover_core.errors import SoundError, TableError
-from hover_core.exchange import imported_vectors
+from hover_core.exchange import imported_vectors, notebook_table
 from hover_core.exchange.imported_vectors import Source
 from hover_core.numerics.reducers import Progress, Reducer
 from hover_core.store import vector_rows
@@ -69,9 +68,10 @@ class SupervisableAudioDataset(Dataset):
         raw_labels: str | None = None,
         store: Store | None = None,
     ) -> SupervisableAudioDataset:
-        """A dataset of the clips in a table; the same clips again open the same dataset, with all its labels.
+        """A dataset of the clips in a table; the same clips again, and more, open the same dataset with all its labels.
 
-        For a clip that the dataset has already nothing changes: the table overwrites neither its label nor its subset.
+        New clips and columns are added. Where the table says something else of a clip than it said last time, its label
+        or its subset, that is followed; otherwise what people did since stays. One printed line says what was done.
 
         Parameters
         ----------
@@ -79,7 +79,8 @@ class SupervisableAudioDataset(Dataset):
             One row a clip. `feature_key` holds its URL, `label_key` its label (empty or `ABSTAIN`: none), `SUBSET` its
             subset (raw, train, dev or test; without that column all are raw).
         name
-            Name of the dataset; by default it is derived from the ids of the clips.
+            Name of the dataset. Without one it is the notebook's dataset that holds most of these clips, if it holds
+            at least half of them or they are at least half of its own; else a new one.
         raw_labels
             `keep` the labels of raw rows, or set them aside as `reference`. By default they are set aside, as hover
             does, unless the table says who gave them (it is an export of ours).
@@ -104,20 +105,27 @@ class SupervisableAudioDataset(Dataset):
             reasons = "; ".join(f"row {bad.row - 2}: {bad.reason}" for bad in draft.refused[:10])
             no_clips = "1 row is no clip" if len(draft.refused) == 1 else f"{len(draft.refused):,} rows are no clips"
             raise TableError(f"{no_clips}: {reasons}")
-        names = hashlib.sha256("".join(sorted(clip.clip_id for clip in draft.clips)).encode()).hexdigest()
-        name = clean(name or "") or f"notebook {names[:8]}"
-        same_name_ids = [row.id for row in datasets.store.datasets(archived=True) if row.name == name]
-        dataset = cls(
-            datasets,
-            same_name_ids[0] if same_name_ids else datasets.new(name).id,
-            feature_key=feature_key,
-            label_key=label_key,
-        )
+        options = {"raw_labels": raw_labels, "local_folder": True}
+        dataset_id = notebook_table.dataset_for(datasets, clean(name or ""), table, columns, draft, options)
+        dataset = cls(datasets, dataset_id, feature_key=feature_key, label_key=label_key)
         intake = dataset.plan(table, columns, raw_labels=raw_labels, local_folder=True)
-        existing_ids = set(dataset.clips()["clip_id"])
-        intake.clips = [clip for clip in intake.clips if clip.clip_id not in existing_ids]
-        dataset.add(intake)  # even without new clips: it records what the columns hold
+        notebook_table.leave_out_what_was_said_before(dataset, intake)
+        added = dataset.add(intake)  # even without new clips: it records what the columns hold
+        types = {str(column): str(kind) for column, kind in zip(df.columns, df.dtypes, strict=True)}
+        dataset.change_settings(column_types={**dataset.row.settings.get("column_types", {}), **types})
+        print(notebook_table.outcome(dataset, added, len(intake.duplicates)))
         return dataset
+
+    def __repr__(self) -> str:
+        counts = np.bincount(self.state().subset, minlength=len(SUBSETS)).tolist()
+        subsets = ", ".join(f"{count:,} {name}" for name, count in zip(SUBSETS, counts, strict=True) if count)
+        labelled = int((self.state().label >= 0).sum())
+        key, maps = self.vectorizer_key, len(self.embeddings())
+        vectors = len(vector_rows.vectorized_positions(self.store, self.id, key)) if key else 0
+        return (
+            f"<{type(self).__name__} “{self.name}”: {sum(counts):,} clips ({subsets or 'none'}), {labelled:,} labelled,"
+            f" {vectors:,} vectors{f' “{key}”' if key else ''}, {maps} map{'' if maps == 1 else 's'}>"
+        )
 
     @property
     def dfs(self) -> dict[str, pd.DataFrame]:
@@ -126,7 +134,8 @@ class SupervisableAudioDataset(Dataset):
         return {name: whole[whole["SUBSET"] == name].reset_index(drop=True) for name in SUBSETS}
 
     def to_pandas(self) -> pd.DataFrame:
-        """All clips in clip order: address, label, SUBSET, the other columns, and the coordinates of the newest map."""
+        """All clips in clip order: address, label, SUBSET, the other columns with the types that they came in, id,
+        position, reference, and the coordinates of the newest map."""
         import pandas as pd
 
         clips, state = self.clips(), self.state()
@@ -137,9 +146,14 @@ class SupervisableAudioDataset(Dataset):
                 "SUBSET": np.array(SUBSETS, dtype=object)[state.subset],
             }
         )
+        types = self.row.settings.get("column_types", {})
         for column in dict.fromkeys(key for extra in clips["extra"] for key in extra):
             if column not in frame:
-                frame[column] = [extra.get(column, "") for extra in clips["extra"]]
+                cells = [extra.get(column, "") for extra in clips["extra"]]
+                frame[column] = notebook_table.with_type(cells, types.get(column, ""))
+        for column, values in (("id", clips["clip_id"]), ("position", clips.index), ("reference", clips["reference"])):
+            if column not in frame:  # a column of the table has the name first
+                frame[column] = values.to_numpy()
         embedding = self.embedding()
         if embedding is not None:
             points = self.coordinates(embedding)

@@ -224,6 +224,13 @@ def extras(store: Store, dataset_id: str) -> dict[str, list[str]]:
     return {name: [str(parsed[cell].get(name, "")) for cell in texts] for name in columns}
 
 
+def has_own_ids(store: Store, dataset_id: str) -> bool:
+    """Whether any clip is named by an id of its table."""
+    with store.read() as connection:
+        query = text("SELECT 1 FROM clips WHERE dataset_id = :d AND own_id != '' LIMIT 1")
+        return connection.execute(query, {"d": dataset_id}).first() is not None
+
+
 def has_reference(store: Store, dataset_id: str) -> bool:
     """Whether any clip has a reference, a label that was set aside when its table was added."""
     with store.read() as connection:

@@ -16,6 +16,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import bindparam, text
 
 from hover_core.data.annotations import Batch
@@ -215,6 +217,20 @@ class Journal:
             for position, name in connection.execute(text(query), {"d": dataset_id, "size": size}):
                 labels[position] = name
         return labels
+
+    def imported_subsets(self, dataset_id: str, size: int) -> NDArray[np.int8]:
+        """Where a table put each of the first `size` clips last, also if undone; as in `SUBSETS`. [shape=(size,)]"""
+        came = text("SELECT position, subset FROM clips WHERE dataset_id = :d AND position < :size")
+        moved = text(
+            "SELECT m.position, m.subset FROM moves m JOIN batches b ON b.id = m.batch_id WHERE b.dataset_id = :d "
+            "AND b.kind = 'move' AND b.note = 'table' AND m.position < :size ORDER BY b.revision, b.id"
+        )
+        subsets = np.zeros(size, np.int8)
+        with self.store.read() as connection:
+            for query in (came, moved):
+                for position, subset in connection.execute(query, {"d": dataset_id, "size": size}):
+                    subsets[position] = subset
+        return subsets
 
     def people(self, dataset_id: str) -> tuple[str, ...]:
         """The names of all annotators, also of imported labels, in the order of their first batch."""

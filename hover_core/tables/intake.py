@@ -31,8 +31,9 @@ SYNONYMS: Final[dict[str, tuple[str, ...]]] = {
     "group": ("speaker", "speaker_id", "client_id", "src_file", "recording"),
     "start": ("start_s", "start_offset_s"),
     "end": ("end_s", "end_offset_s"),
-    "own_id": ("id", "clip_id"),
 }
+# What only a table of ours has: there an id names a clip.
+_EXPORT: Final = frozenset(("id", "audio", "SUBSET", "label", "annotator", "annotated_at", "how"))
 _PRIORITY: Final = {name: rank for rank, name in enumerate(("raw", "train", "dev", "test"))}
 _LIKE_AN_ADDRESS: Final = re.compile(
     r"^(https?|s3|gs|hf)://|^(local|demo):|\.(wav|flac|ogg|oga|opus|mp3|aiff?|au|m4a|mp4|webm)(\?|$)", re.IGNORECASE
@@ -80,6 +81,7 @@ class Intake:
     raw_labels: int = 0  # clips that are raw and have a label in the table, whatever becomes of it
     disagreeing: int = 0  # duplicates whose label is another than that of the clip that counts
     group_column: str = ""  # which of the columns that are kept the groups are from
+    own_ids: str = "with stretch"  # what an id of the table names: see `plan_intake`
     roles: dict[str, str] = field(default_factory=dict)  # column → what it was chosen as, a field of `Columns`
 
     def labelled_count(self) -> int:
@@ -94,7 +96,7 @@ def guess_columns(names: Sequence[str]) -> Columns:
         by_lower.setdefault(name.strip().lower(), name)
     found: dict[str, str] = {}
     for wanted in (part.name for part in fields(Columns) if part.name not in ("pattern", "time_unit")):
-        candidates = ("audio",) if wanted == "audio" else () if wanted == "own_id" else (wanted,)
+        candidates = (wanted,) if wanted != "own_id" else ("id",) if set(names) >= _EXPORT else ()
         for word in (*candidates, *SYNONYMS.get(wanted, ())):
             if word in by_lower and by_lower[word] not in found.values():
                 found[wanted] = by_lower[word]
@@ -158,7 +160,7 @@ def plan_intake(
     cells = RowCells(table)
     clips = _read_clips(cells, columns, base_url, local_folder, identity, own_ids)
     sources = _read_sources(cells, columns, clips.labels) if keep_sources else {}
-    intake = Intake(subset_given=bool(columns.subset))
+    intake = Intake(subset_given=bool(columns.subset), own_ids=own_ids)
     addresses = cells.column(columns.audio)
     intake.refused = [
         *table.refused,
@@ -166,7 +168,7 @@ def plan_intake(
     ]
     intake.refused.sort(key=lambda refusal: refusal.row)
     good = np.setdiff1d(np.arange(cells.size), np.fromiter(cells.reasons, np.int64, len(cells.reasons)))
-    clips.extras = extra_texts(_kept_columns(cells), np.arange(cells.size))
+    clips.extras = extra_texts(_kept_columns(cells, columns), np.arange(cells.size))
     clips = clips.take(good)
     subset_words = cells.stripped(columns.subset)
     unsaid = {place for place, row in enumerate(good.tolist()) if not subset_words[row]} if columns.subset else set()
@@ -204,7 +206,7 @@ def _read_clips(
     clip_ids, own = _clip_ids(cells, urls, stretches, own, identity, alone=own_ids == "alone")
     return ClipTable(
         clip_ids, urls, start_s, end_s, groups, np.array(subsets, np.int8), labels, references, own,
-        extra_names=[name for name, _, _ in _kept_columns(cells)],
+        extra_names=[name for name, _, _ in _kept_columns(cells, columns)],
     )  # fmt: skip
 
 
@@ -268,10 +270,25 @@ def _read_sources(cells: RowCells, columns: Columns, labels: list[str]) -> dict[
     return sources
 
 
-def _kept_columns(cells: RowCells) -> list[tuple[str, list[str], bool]]:
-    """The columns that are kept as they came; of ours only cells that are not empty, for those we make ourselves."""
-    others = [(name, cells.column(name), False) for name in cells.names if name not in OUR_COLUMNS]
-    return others + [(name, cells.column(name), True) for name in cells.names if name in _KEPT_OF_OURS]
+def _kept_columns(cells: RowCells, columns: Columns) -> list[tuple[str, list[str], bool]]:
+    """The columns that are kept as they came: name, cells, and whether an empty cell is left out.
+
+    In a table of ours the columns that we write ourselves come again from the clips. In another table such a name may
+    mean something else (`id` counts rows, `label` is one of two): what was chosen as nothing is kept under a name of
+    its own.
+    """
+    kept = [(name, cells.column(name), False) for name in cells.names if name not in OUR_COLUMNS]
+    kept += [(name, cells.column(name), True) for name in cells.names if name in _KEPT_OF_OURS]
+    if not set(cells.names) >= _EXPORT:
+        chosen = {*vars(columns).values(), *_KEPT_OF_OURS}
+        others = [name for name in cells.names if name in OUR_COLUMNS and name not in chosen]
+        kept += [(own_name(name), cells.column(name), True) for name in others if any(cells.column(name))]
+    return kept
+
+
+def own_name(name: str) -> str:
+    """What a column of a table is called that has the name of one of ours and means something else."""
+    return f"{name} (table)"
 
 
 def _merge_duplicates(

@@ -85,8 +85,10 @@ def add(
             transaction.take_in_new()
         if len(new) or columns_added:
             changes: dict[str, Any] = {"clips_revision": transaction.revision}
-            if intake.group_column and new_positions and new_positions[0] == 0:  # the first clips name the groups
-                changes["group_column"] = intake.group_column
+            if new_positions and new_positions[0] == 0:  # the first clips settle what names groups and clips
+                changes |= {"group_column": intake.group_column} if intake.group_column else {}
+                changes["own_ids"] = intake.own_ids
+                changes["own_id_column"] = next((name for name, role in intake.roles.items() if role == "own_id"), "")
             resources.store.set_settings(connection, dataset_id, changes)
         moved = _move(transaction, clips, intake.unsaid, at, token) if intake.subset_given and known else 0
         entries = [

@@ -182,8 +182,31 @@ class Dataset:
     def plan(self, table: rows.RawTable, columns: Columns, **options: Any) -> Intake:
         """A plan for adding a table; nothing is written. Options, errors and result are those of `plan_intake`."""
         identity = self.row.settings.get("identity", "full")
+        columns = replace(columns, own_id=columns.own_id or self._own_id_column(table))
         keeps = self.by.role == OWNER and self.row.size == 0
-        return plan_intake(table, columns, identity=identity, keep_sources=keeps, **options)
+        return plan_intake(table, columns, identity=identity, keep_sources=keeps, own_ids=self.own_ids, **options)
+
+    @property
+    def own_ids(self) -> str:
+        """What an id of a table names in this dataset: a clip `with stretch`, or the clip `alone` (before 0.1.0)."""
+        rule = self.row.settings.get("own_ids")
+        if rule is None:
+            rule = "alone" if self.row.size and clip_rows.has_own_ids(self.store, self.id) else "with stretch"
+        return str(rule)
+
+    def _own_id_column(self, table: rows.RawTable) -> str:
+        """The column of a table whose ids name clips of this dataset already; empty where there is none.
+
+        The column that was chosen when its clips came; in a dataset that was made before columns were recorded, the
+        one that was taken then.
+        """
+        settings = self.row.settings
+        names = [str(name) for name in table.frame.columns]
+        if settings.get("own_id_column"):
+            return str(settings["own_id_column"]) if settings["own_id_column"] in names else ""
+        if self.own_ids != "alone":
+            return ""
+        return next((name for name in names if name.strip().lower() in ("id", "clip_id")), "")
 
     def forecast(self, intake: Intake) -> AddForecast:
         """What `add` would change in clips that the dataset has already; nothing is written."""

@@ -1,6 +1,7 @@
 """What goes out comes in again."""
 
 import json
+from dataclasses import replace
 
 import pandas as pd
 import pytest
@@ -24,9 +25,10 @@ http://h/4.wav,test,,,,,,"a\rb",+x
 """
 
 
-def add(dataset, data, name="t.csv", **options):
+def add(dataset, data, name="t.csv", *, own_id="", **options):
     table = foreign_files.read_table(data, name)
-    return dataset.add(dataset.plan(table, intake.guess_columns(list(table.frame.columns)), **options))
+    columns = intake.guess_columns(list(table.frame.columns))
+    return dataset.add(dataset.plan(table, replace(columns, own_id=own_id or columns.own_id), **options))
 
 
 @pytest.fixture
@@ -176,7 +178,7 @@ def test_a_way_that_there_is_not_is_refused(worked_on):
 
 def test_a_password_that_was_stored_once_does_not_go_out_and_the_clip_stays_the_same(datasets, hover_data):
     dataset = datasets.new("before")
-    add(dataset, b"id,url,label\n,https://h/1.wav,dog\ntake:1@ulm,https://h/2.wav?to=me@h,\n")
+    add(dataset, b"id,url,label\n,https://h/1.wav,dog\ntake:1@ulm,https://h/2.wav?to=me@h,\n", own_id="id")
     with dataset.store.write() as connection:  # as tables were read before
         connection.execute(
             text("UPDATE clips SET url = :u, extra = :e WHERE dataset_id = :d AND position = 0"),

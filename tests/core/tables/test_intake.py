@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import unicodedata
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -22,9 +23,10 @@ def table(data: str | bytes, name: str = "clips.csv") -> RawTable:
     return read_table(data.encode() if isinstance(data, str) else data, name)
 
 
-def intake(data: str, **options):
+def intake(data: str, *, own_id: str = "", **options):
     read = table(data)
-    return plan_intake(read, guess_columns(list(read.frame.columns)), **options)
+    columns = guess_columns(list(read.frame.columns))
+    return plan_intake(read, replace(columns, own_id=own_id or columns.own_id), **options)
 
 
 def rows(read: RawTable) -> list[list[str]]:
@@ -142,7 +144,7 @@ def test_the_column_of_addresses_is_known_by_its_cells_if_not_by_its_name(data, 
 
 
 def test_an_id_given_to_two_addresses_is_said_to_be():
-    [twice] = intake("id,url\na,http://h/1\na,http://h/2\n").duplicates
+    [twice] = intake("id,url\na,http://h/1\na,http://h/2\n", own_id="id").duplicates
 
     assert twice.reason == "same id as row 2, with another address"
 
@@ -207,7 +209,9 @@ def test_a_data_frame_is_read_by_place_whatever_its_index_types_and_names():
 
 
 @pytest.mark.parametrize(("names", "guess"), [
-    (["id", "audio", "SUBSET", "label", "group"], Columns("audio", "label", "SUBSET", "group", own_id="id")),
+    (["id", "audio", "SUBSET", "label", "group"], Columns("audio", "label", "SUBSET", "group")),
+    (["id", "audio", "SUBSET", "label", "annotator", "annotated_at", "how"],
+     Columns("audio", "label", "SUBSET", own_id="id", annotator="annotator", annotated_at="annotated_at", how="how")),
     (["filename", "fold", "target", "category", "esc10", "src_file", "take"],
      Columns("filename", "category", group="src_file")),
     (["client_id", "path", "sentence"], Columns("path", group="client_id")),
@@ -303,7 +307,7 @@ def test_a_base_address_with_a_password_is_refused():
 
 
 def test_the_id_of_a_row_is_no_address_with_a_password():
-    found = intake("id,url\nhttps://me:s3cret@h/1.wav,https://h/1.wav\nme@h,https://h/2.wav\n")
+    found = intake("id,url\nhttps://me:s3cret@h/1.wav,https://h/1.wav\nme@h,https://h/2.wav\n", own_id="id")
 
     assert [(bad.row, bad.reason.split(":")[0]) for bad in found.refused] == [
         (2, "the id contains the user name or password of an address")
@@ -356,11 +360,32 @@ def test_a_senseless_stretch_is_refused(start, end, reason):
     assert reason in intake(f"url,start,end\nhttp://h/1,{start},{end}\n").refused[0].reason
 
 
-def test_the_tables_own_ids_make_the_clip_ids():
-    first, second = intake("id,url\n007,http://h/1\n7,http://h/1\n").clips
+def test_ids_of_a_table_name_clips_where_that_was_chosen():
+    first, second = intake("id,url\n007,http://h/1\n7,http://h/1\n", own_id="id").clips
 
     assert (first.own_id, second.own_id) == ("007", "7")
     assert first.clip_id != second.clip_id
+
+
+def test_an_id_that_counts_rows_names_no_clip():
+    monday = intake("id,url,label\n1,http://h/dog1.wav,dog\n2,http://h/dog2.wav,dog\n").clips
+    tuesday = intake("id,url,label\n1,http://h/rain1.wav,rain\n2,http://h/rain2.wav,rain\n").clips
+
+    assert len({clip.clip_id for clip in [*monday, *tuesday]}) == 4
+    assert [clip.own_id for clip in tuesday] == ["", ""]
+    assert tuesday[0].extra == {"url": "http://h/rain1.wav", "id (table)": "1"}  # an `id` of ours goes out beside it
+
+
+def test_stretches_with_one_id_are_clips_of_their_own():
+    three = intake("id,url,start,end\nr1,http://h/1,0,2\nr1,http://h/1,2,4\nr1,http://h/1,,\n", own_id="id")
+
+    assert (len(three.clips), three.duplicates) == (3, [])
+
+
+def test_in_a_dataset_of_before_an_id_alone_names_a_clip():
+    stretches = "id,url,start,end\nr1,http://h/1,0,2\nr1,http://h/1,2,4\n"
+
+    assert len(intake(stretches, own_id="id", own_ids="alone").clips) == 1
 
 
 @pytest.mark.parametrize("bad", ["\x00", "\ud800"])

@@ -17,6 +17,7 @@ from hover_core.store import vector_rows
 from hover_core.store.database import Store
 from hover_core.tables import foreign_files
 from hover_core.tables import intake as tables
+from hover_core.tables.rows import frame_table
 from hover_core.workspace.dataset import Dataset
 from hover_core.workspace.datasets import Datasets
 
@@ -26,7 +27,7 @@ READS = {
     "row", "name", "state", "clips", "batches", "plan", "proposed_split", "vectors", "failures", "vectorizer_key",
     "embeddings", "embedding", "coordinates", "index", "near", "clips_revision",
     "near_duplicates", "has_groups", "names", "sounds", "offered_labels",
-    "titles", "visible",
+    "titles", "visible", "own_ids",
 }  # fmt: skip
 ANNOTATOR_WRITES = {
     "annotate": lambda dataset: dataset.annotate([0], "dog", how="lasso"),
@@ -347,7 +348,7 @@ def test_a_map_of_test_clips_alone_is_refused(dataset):
     vectorized(dataset)
     dataset.split({"test": 1})
 
-    with pytest.raises(Refused, match="fitted on raw, train and dev"):
+    with pytest.raises(Refused, match="no clip of raw, train or dev has a vector"):
         maps.embed(dataset, "v", "pca")
 
 
@@ -401,7 +402,9 @@ def test_a_table_becomes_four_frames(from_pandas):
     dfs = from_pandas(guide_table()).dfs
 
     assert {name: len(frame) for name, frame in dfs.items()} == {"raw": 2, "train": 1, "dev": 1, "test": 2}
-    assert dfs["train"].to_dict("records") == [{"audio": "http://h/2.wav", "label": "dog", "SUBSET": "train"}]
+    assert dfs["train"].drop(columns="id").to_dict("records") == [
+        {"audio": "http://h/2.wav", "label": "dog", "SUBSET": "train", "position": 2, "reference": ""}
+    ]
     assert dfs["raw"]["label"].tolist() == ["", ""]
 
 
@@ -414,6 +417,62 @@ def test_opening_the_same_table_again_keeps_what_people_did_since(from_pandas):
     assert again.id == first.id
     assert again.to_pandas()["label"].tolist() == ["cow", "cow", "cow", "cat", "dog", "cat"]
     assert again.to_pandas()["SUBSET"].tolist() == ["train", "raw", "train", "dev", "test", "test"]
+
+
+def test_a_table_that_grew_opens_the_same_dataset_and_adds_what_is_new(from_pandas, capsys):
+    first = from_pandas(guide_table(5))
+    first.annotate([0], "cow", how="lasso")
+    capsys.readouterr()
+    again = from_pandas(guide_table(6))
+
+    assert again.id == first.id
+    assert again.to_pandas()["label"].tolist() == ["cow", "", "dog", "cat", "dog", "cat"]
+    assert capsys.readouterr().out == f"“{first.name}”: 1 clips added, 5 known already, 1 labels imported\n"
+
+
+def test_what_a_table_says_anew_is_followed_and_what_it_said_before_is_not(from_pandas):
+    table = guide_table()
+    first = from_pandas(table)
+    first.annotate([2, 3], "cow", how="lasso")
+    table.loc[3, "label"] = "horse"
+    table.loc[4, "SUBSET"] = "train"
+    table["loudness"] = range(6)
+    whole = from_pandas(table).to_pandas()
+
+    assert whole["label"].tolist() == ["", "", "cow", "horse", "dog", "cat"]
+    assert whole["SUBSET"].tolist() == ["raw", "raw", "train", "dev", "train", "test"]
+    assert whole["loudness"].tolist() == [0, 1, 2, 3, 4, 5]
+    again = from_pandas(table)
+    again.commit([0], "test")
+    assert from_pandas(table).to_pandas()["SUBSET"].tolist()[4] == "train"
+
+
+def test_a_table_of_other_clips_opens_another_dataset(from_pandas):
+    other = guide_table()
+    other["audio"] = other["audio"].str.replace("http://h/", "http://other/")
+
+    assert from_pandas(other).id != from_pandas(guide_table()).id
+
+
+def test_a_dataset_says_what_it_holds(from_pandas):
+    dataset = from_pandas(guide_table(), name="animals")
+
+    assert repr(dataset) == (
+        "<SupervisableAudioDataset “animals”: 6 clips (2 raw, 1 train, 1 dev, 2 test), 4 labelled, 0 vectors, 0 maps>"
+    )
+
+
+def test_ids_of_a_dataset_that_was_made_with_them_name_its_clips_later_too(tmp_path):
+    datasets = Datasets(Store(f"sqlite:///{tmp_path}/ids.sqlite"))
+    dataset = datasets.new("ids")
+    columns = tables.Columns("url", own_id="key")
+    first = frame_table(pd.DataFrame({"key": ["a", "b"], "url": ["http://h/1", "http://h/2"]}))
+    moved = frame_table(pd.DataFrame({"key": ["a", "c"], "url": ["http://new/1", "http://h/3"]}))
+    dataset.add(dataset.plan(first, columns))
+    added = dataset.add(dataset.plan(moved, tables.Columns("url")))
+
+    assert (added.new, added.known) == (1, 1)
+    datasets.close()
 
 
 def test_new_clips_under_the_same_name_are_added(from_pandas):
@@ -437,7 +496,7 @@ def test_columns_may_have_any_name_type_and_index(from_pandas):
 
     assert whole["recording"].tolist() == ["http://h/1", "http://h/2"]
     assert whole["class"].tolist() == ["1", "2"]
-    assert whole["5"].tolist() == ["1.5", "2"]
+    assert whole["5"].tolist() == [1.5, 2.0]
 
 
 def test_rows_that_are_no_clips_are_named_by_their_place(from_pandas):
