@@ -1,1 +1,1 @@
-"""Sound files decoded in limited processes: segments, recordings, resampling, summaries, segmentation."""
+"""Sound files decoded in limited processes: pieces, recordings, resampling, summaries, segmentation."""

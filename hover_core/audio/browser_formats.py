@@ -1,6 +1,6 @@
-"""Which sound files every current browser plays as they are, judged by their first bytes.
+"""Sound files that every current browser plays as they are, recognised by their first bytes.
 
-What is none of these is played as 16-bit WAV, made once and kept in the cache.
+All others are converted to 16-bit WAV, once, and kept in the cache.
 """
 
 from __future__ import annotations
@@ -8,23 +8,29 @@ from __future__ import annotations
 import struct
 from typing import Final
 
-HEAD: Final = 128  # bytes that `mime` wants to see
+HEAD: Final = 128  # bytes that `mime` needs
 _RATES: Final = range(8_000, 96_001)  # Hz
 
 
 def mime(start: bytes, *, webkit: bool = False) -> str:
-    """The MIME type of a sound that browsers play, from its first bytes; empty if it is none of those.
+    """The MIME type of a sound file that browsers play, from its first bytes; empty for all other files.
 
-    WAV of 8 or 16 bits, FLAC of up to 24, both with one or two channels at 8 to 96 kHz; Ogg Vorbis and Opus; MP3.
-    `webkit`: for Safari and all browsers on iPhones, which play Ogg only in their newest versions.
+    Browsers play WAV of 8 or 16 bits and FLAC of up to 24, both with one or two channels at 8 to 96 kHz; Ogg Vorbis and
+    Opus; MP3. With `webkit` Ogg is left out: Safari, and all browsers on iPhones, play it only in their newest
+    versions.
+
+    Examples
+    --------
+    >>> mime(b"ID3"), mime(b"%PDF-1.7")
+    ('audio/mpeg', '')
     """
     if start[:4] == b"RIFF" and start[8:16] == b"WAVEfmt " and len(start) >= 36:
         form, channels, rate, _, _, bits = struct.unpack("<HHIIHH", start[20:36])
         plays = form == 1 and channels in (1, 2) and bits in (8, 16) and rate in _RATES
         return "audio/wav" if plays else ""
     if start[:4] == b"fLaC" and len(start) >= 26:
-        packed = int.from_bytes(start[18:22], "big")  # 20 bits rate, 3 channels - 1, 5 bits a sample - 1
-        rate, channels, bits = packed >> 12, (packed >> 9 & 7) + 1, (packed >> 4 & 31) + 1
+        bit_fields = int.from_bytes(start[18:22], "big")  # 20 bits rate, 3 channels - 1, 5 bits a sample - 1
+        rate, channels, bits = bit_fields >> 12, (bit_fields >> 9 & 7) + 1, (bit_fields >> 4 & 31) + 1
         return "audio/flac" if rate in _RATES and channels <= 2 and bits in (8, 16, 24) else ""
     if start[:4] == b"OggS":
         return "audio/ogg" if not webkit and (b"\x01vorbis" in start or b"OpusHead" in start) else ""
@@ -34,5 +40,11 @@ def mime(start: bytes, *, webkit: bool = False) -> str:
 
 
 def is_webkit(user_agent: str) -> bool:
-    """Whether this is Safari, or one of the browsers that are Safari inside (all on an iPhone)."""
+    """Whether a User-Agent header comes from Safari or a browser built on its engine (all on an iPhone are).
+
+    Examples
+    --------
+    >>> is_webkit("Mozilla/5.0 (iPhone; CPU iPhone OS 17_0) AppleWebKit/605.1.15 Version/17.0 Safari/604.1")
+    True
+    """
     return "AppleWebKit/" in user_agent and "Chrome/" not in user_agent and "Chromium/" not in user_agent

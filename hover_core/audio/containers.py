@@ -1,8 +1,8 @@
 """Sound in containers that libsndfile does not know: m4a/AAC, video, webm, wma, amr, through PyAV (FFmpeg's libraries).
 
-An optional extra (`pip install av`); without it `open_sound` raises a sentence that says so. Runs only in
-the limited children, and of FFmpeg only what is named here: the demuxer is chosen by the file's first bytes, never
-guessed (playlists could open other files), nothing but the given bytes can be opened, and only decoders of sound are.
+An optional extra (`pip install av`); without it `open_sound` raises an error that says so. It runs only in decoder
+processes, and uses only the parts of FFmpeg that are listed here: the demuxer is chosen by the file's first bytes and
+never guessed (a playlist could open other files), no other file can be opened, and only decoders of sound are allowed.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ _NAMES: Final = {
     "mpegts": "an MPEG stream",
     "mpeg": "an MPEG stream",
 }
-_SEEKABLE: Final = ("mov", "matroska")  # they have exact times; the others are decoded from their beginning
-_ROLL_S: Final = 0.2  # codecs need what came before: AAC a frame, Opus 80 ms
-_UNKNOWN: Final = 1 << 62
+_SEEKABLE: Final = ("mov", "matroska")  # containers with exact times; others are decoded from their beginning
+_ROLL_S: Final = 0.2  # codecs need the sound before: AAC a frame, Opus 80 ms
+_UNKNOWN: Final = 1 << 62  # samples
 
 
 class DamagedSound(Exception):
@@ -36,7 +36,13 @@ class DamagedSound(Exception):
 
 
 def kind(head: bytes) -> str | None:
-    """FFmpeg's name of the container that starts like this, or None if it is none of those that are read here."""
+    """FFmpeg's name of the container that starts with these bytes, or None if this module does not read it.
+
+    Examples
+    --------
+    >>> kind(b"....ftypM4A "), kind(b"RIFF....WAVE")
+    ('mov', None)
+    """
     if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide"):
         return "mov"
     if head[:2] in (b"\xff\xf1", b"\xff\xf9", b"\xff\xf0", b"\xff\xf8"):
@@ -58,7 +64,7 @@ def kind(head: bytes) -> str | None:
 
 
 def is_installed() -> bool:
-    """Whether PyAV is there."""
+    """Whether PyAV is installed."""
     from importlib.util import find_spec
 
     return find_spec("av") is not None
@@ -70,7 +76,7 @@ def open_sound(file: IO[bytes], container: str) -> ContainerFile:
     Raises
     ------
     DecodeError
-        PyAV is not installed, or there is no sound in it.
+        PyAV is not installed; or the file is damaged, has no sound track, or one that cannot be decoded.
     """
     name = _NAMES[container]
     if not is_installed():
@@ -81,7 +87,7 @@ def open_sound(file: IO[bytes], container: str) -> ContainerFile:
 
 
 class ContainerFile:
-    """What `soundfile.SoundFile` answers, as far as `recording.Recording` asks it."""
+    """The part of the interface of `soundfile.SoundFile` that `recording.Recording` uses."""
 
     def __init__(self, file: IO[bytes], container: str, name: str) -> None:
         import av
@@ -120,7 +126,7 @@ class ContainerFile:
             raise DecodeError("there are no samples in it")
         self.samplerate: int = first.sample_rate
         self.channels: int = first.layout.nb_channels
-        self.frames = _UNKNOWN  # what a header says is not exact: the samples are counted
+        self.frames = _UNKNOWN  # headers are not exact: the samples are counted
         self.format = name.upper()
         self.subtype: str = self._track.codec_context.name
         self._time_of_first, self._samples_of_first = self._time(first), int(first.samples)
@@ -141,12 +147,14 @@ class ContainerFile:
         return self._position
 
     def seek(self, frame: int) -> None:
-        """Go to a sample; exact but for Vorbis in Matroska (1 ms).
+        """Go to sample number `frame`; exact except for Vorbis in Matroska (1 ms).
 
         Raises
         ------
-        Broken
-            That cannot be done here: the next sample is the first one.
+        DamagedSound
+            The file cannot seek there. The next sample to be read is the first one.
+        DecodeError
+            The file cannot be read again from its beginning.
         """
         if frame == self._position == 0:
             return
@@ -165,15 +173,15 @@ class ContainerFile:
     def _seek_frame(self, frame: int) -> bool:
         seconds = max(0.0, frame / self.samplerate - _ROLL_S)
         self._jump(seconds)
-        for found in self._frames:
-            at = self._time(found)
+        for audio_frame in self._frames:
+            at = self._time(audio_frame)
             if at is None:
                 return False
-            at = self._snap(at - self._start, found.samples)
+            at = self._snap(at - self._start, audio_frame.samples)
             if at > frame:
                 return False
-            if at + found.samples > frame:
-                self._rest = self._values(found)[frame - at :]
+            if at + audio_frame.samples > frame:
+                self._rest = self._values(audio_frame)[frame - at :]
                 self._position, self._over = frame, False
                 return True
         self._rest, self._position, self._over = self._rest[:0], frame, True
@@ -194,39 +202,39 @@ class ContainerFile:
         self._frames = self._decode_next()
 
     def _snap(self, at: int, samples: int) -> int:
-        """Matroska counts in milliseconds: where all frames are as long as this one, it begins at a multiple."""
+        """The exact start of a frame: Matroska rounds to milliseconds; frames of one length start at its multiples."""
         exact = self._samples_of_first + round((at - self._samples_of_first) / samples) * samples
         return exact if abs(exact - at) <= self.samplerate / 1000 else at
 
     def read(self, frames: int = -1, *, dtype: str = "float32", out: Any = None) -> Any:
-        """The next samples, into `out` [shape=(n, channels), float32]; fewer at the end."""
+        """The next samples, into `out` if given [shape=(n, channels), float32]; fewer at the end of the sound."""
         import numpy as np
 
         if out is None:
             out = np.empty((max(frames, 0), self.channels), dtype)
-        filled = 0
-        while filled < len(out):
+        count = 0
+        while count < len(out):
             if not len(self._rest) and not self._next():
                 break
-            part = self._rest[: len(out) - filled]
-            out[filled : filled + len(part)] = part
+            part = self._rest[: len(out) - count]
+            out[count : count + len(part)] = part
             self._rest = self._rest[len(part) :]
-            filled += len(part)
-        self._position += filled
-        return out[:filled]
+            count += len(part)
+        self._position += count
+        return out[:count]
 
     def _next(self) -> bool:
         if self._over:
             return False
         try:
-            found = next(self._frames, None)
-        except self._failure:  # what was decoded so far counts
-            found = None
-        same = found is not None and (found.sample_rate, found.layout.nb_channels) == (self.samplerate, self.channels)
+            frame = next(self._frames, None)
+        except self._failure:  # the sound ends here; everything before is kept
+            frame = None
+        same = frame is not None and (frame.sample_rate, frame.layout.nb_channels) == (self.samplerate, self.channels)
         if not same:
             self._over = True
             return False
-        self._rest = self._values(found)
+        self._rest = self._values(frame)
         return True
 
     def _decode_next(self) -> Any:
@@ -234,12 +242,12 @@ class ContainerFile:
             try:
                 yield from packet.decode()
             except self._failure:
-                if packet.size == 0:  # what drains the decoder at the end
+                if packet.size == 0:  # this packet drains the decoder at the end
                     return
-                # one damaged packet is a gap of milliseconds: players go on too
+                # a damaged packet is a gap of milliseconds: players skip it too
 
     def _time(self, frame: Any) -> int | None:
-        """Where a frame begins, in samples."""
+        """The start of a frame [samples], or None if the file does not say it."""
         if frame.pts is None or frame.time_base is None:
             return None
         return round(frame.pts * frame.time_base * frame.sample_rate)

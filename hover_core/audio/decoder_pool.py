@@ -1,20 +1,20 @@
-"""Bytes → waveform → vector, in child processes with limits.
+"""Bytes → waveform → vector, in decoder processes with limits.
 
 A sound file from a stranger is a program for a decoder: a FLAC of 164 kB unfolds to 5 GB, and codecs in C have bugs. So
-no foreign byte is decoded in the process that holds the data base. `DecoderPool` keeps a few children (`python -m
-hover_core.audio.decoder_worker`), each with limits on memory, computing time and files, an empty environment, and a
-wall clock that the parent watches. They talk over pipes in JSON headers and raw buffers; nothing is unpickled, and what
-a child answers is checked like any other outside data.
+no foreign byte is decoded in the process that holds the database. `DecoderPool` keeps a few decoder processes (`python
+-m hover_core.audio.decoder_worker`), each with limits on memory, computing time and files, an empty environment, and a
+wall clock that the parent watches. They talk over pipes in JSON headers and raw buffers; nothing is unpickled, and
+answers are checked like any other outside data.
 
-One bad clip costs one clip: when a child dies, its unanswered clips are asked again one by one, and only the one
-that kills the fresh child too is blamed.
+One bad clip costs one clip: when a decoder process dies, its unanswered clips are sent again one by one, and only a
+clip that kills a fresh process too gets an error.
 
-Decoding is libsndfile (WAV, FLAC, Ogg, Opus, MP3, AIFF and more); what it does not know (m4a, video) is PyAV, if
-that is installed. Sound is streamed in blocks: to mono by the mean over channels and by soxr HQ to the vectorizer's
-rate, equal to `librosa.load`.
+libsndfile decodes WAV, FLAC, Ogg, Opus, MP3, AIFF and more; PyAV, if installed, decodes other formats (m4a, video).
+Sound is streamed in blocks: to mono by the mean over channels, and to the vectorizer's rate by soxr HQ, equal to
+`librosa.load`.
 
-On Linux all limits hold. macOS ignores the one on memory, Windows knows none of them: there the wall clock, the longest
-duration and the streaming itself stand in.
+On Linux all limits hold. macOS ignores the limit on memory, Windows has none of them: there the wall clock, the longest
+duration and the streaming itself take their place.
 """
 
 from __future__ import annotations
@@ -35,23 +35,29 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _GROUP_PIECES = 32
-_ANSWERS_BYTES = 48_000  # what the answers to a group may take at most, so that a pipe of 64 kB holds them
+_ANSWERS_BYTES = 48_000  # of the answers to a group at most, so that they fit into a pipe of 64 kB
 
 
 class DecoderPool:
-    """Children that decode; one pool for all threads.
+    """Decoder processes; one pool serves all threads.
 
     Parameters
     ----------
-    workers : number of children; by default one per core that this process may use. They start when they are needed.
+    workers : number of processes; by default one per core that this process may use. They start when they are needed.
     limits : see `DecodeLimits`.
+
+    Raises
+    ------
+    ValueError
+        `workers` is less than 1.
 
     Examples
     --------
-    >>> with DecoderPool() as pool:                                         # doctest: +SKIP
-    ...     [heard] = workers.vectorize([Piece(Path("dog.wav"))], "segments")
-    ...     heard.vector.shape, heard.duration_s
-    ((140,), 0.43)
+    >>> second_of_silence = wav_header(16_000, 8_000, 1) + bytes(16_000)
+    >>> with DecoderPool(workers=1) as pool:
+    ...     [clip] = pool.vectorize([Piece(second_of_silence)], "segments")
+    >>> clip.vector.shape, clip.duration_s
+    ((140,), 1.0)
     """
 
     def __init__(self, *, workers: int | None = None, limits: DecodeLimits | None = None) -> None:
@@ -65,127 +71,146 @@ class DecoderPool:
         self._decoding_s = self._computing_s = 0.0
 
     def vectorize(self, pieces: Sequence[Piece], vectorizer_key: str) -> list[DecodedClip | DecodeError]:
-        """One answer per piece, in order: what was heard, or why nothing was.
+        """The decoded clip of each piece, in order, or the error that says why there is none.
 
-        Blocks until a child is free. The caller bounds the batch (by bytes: 1 to 16 MB are good sizes).
+        Blocks until a decoder process is free. The caller bounds the batch (1 to 16 MB are good sizes).
 
         Raises
         ------
         Refused
             There is no such vectorizer, or it cannot be used on this machine.
         SoundError
-            No child can be started.
+            No decoder process can be started, or the pool is closed.
         """
         from hover_core.vectorizers.registry import get
 
         vectorizer = get(vectorizer_key)
         vectorizer.prepare()
         answers: list[DecodedClip | DecodeError] = []
-        left: list[Piece] = []
+        unanswered: list[Piece] = []
         try:
-            self._hear(pieces, vectorizer.key, vectorizer.dimensions, answers)
+            self._vectorize_groups(pieces, vectorizer.key, vectorizer.dimensions, answers)
         except ChildDied as death:
             if len(pieces) == 1 and death.over_limit:
                 return [DecodeError(self._reason(death))]
-            left = list(pieces[len(answers) :])
-        for piece in left:
+            unanswered = list(pieces[len(answers) :])
+        for piece in unanswered:
             try:
-                self._hear([piece], vectorizer.key, vectorizer.dimensions, answers)
+                self._vectorize_groups([piece], vectorizer.key, vectorizer.dimensions, answers)
             except ChildDied as death:
                 answers.append(DecodeError(self._reason(death)))
         return answers
 
     def wav(self, piece: Piece, *, sample_rate: int | None = None) -> bytes:
-        """The clip as 16-bit PCM WAV, which every browser plays.
+        """The clip as a file of 16-bit PCM WAV, which every browser plays.
 
-        One or two channels are kept, more are mixed to one. Without `sample_rate` [Hz] the recording's own is kept
-        between 8,000 and 96,000 Hz; what lies outside goes to 8,000 or 48,000 Hz, because browsers refuse it.
+        One or two channels are kept, more are mixed to one. Without `sample_rate` [Hz] the rate of the recording is
+        kept if it lies between 8,000 and 96,000 Hz; lower ones become 8,000, higher ones 48,000, because browsers
+        refuse them.
 
         Raises
         ------
         DecodeError
-            No sound, or more than `max_wav_bytes`.
+            The clip cannot be decoded, or is larger than `max_wav_bytes`.
+        SoundError
+            No decoder process can be started, or the pool is closed.
         """
         parts: list[bytes] = []
-        answer, _ = self._surely(piece, {"op": "wav", "rate": sample_rate}, parts)
+        answer, _ = self._ask(piece, {"op": "wav", "rate": sample_rate}, parts)
         return wav_header(sum(map(len, parts)), int(answer["rate"]), int(answer["channels"])) + b"".join(parts)
 
     def peaks(self, piece: Piece, *, n: int = 96) -> NDArray[np.uint8]:
-        """Outline of the waveform [shape=(n,), uint8]: largest amplitude in each n-th of the clip, 255 at its loudest.
+        """The outline of the waveform: the largest amplitude in each n-th of the clip. [shape=(n,), uint8]
+
+        The loudest value is 255.
 
         Raises
         ------
+        ValueError
+            `n` is less than 1 or more than 10,000.
         DecodeError
-            No sound.
+            The clip cannot be decoded.
+        SoundError
+            No decoder process can be started, or the pool is closed.
         """
         import numpy as np
 
         if not 1 <= n <= 10_000:
             raise ValueError(f"n={n} must lie between 1 and 10,000")
-        _, buffer = self._surely(piece, {"op": "peaks", "n": n})
+        _, buffer = self._ask(piece, {"op": "peaks", "n": n})
         if len(buffer) != n:
             raise DecodeError("the decoder's answer cannot be read")
         return np.frombuffer(buffer, np.uint8).copy()
 
     def spectrogram(self, piece: Piece, *, width: int = 600, height: int = 110) -> NDArray[np.uint8]:
-        """Loudness over time and frequency [shape=(height, width), uint8]: 255 at the loudest, 0 at 80 dB below it.
+        """Loudness over frequency and time: 255 at the loudest, 0 at 80 dB below it. [shape=(height, width), uint8]
 
-        The first row is 8 kHz, the last 0 Hz, both linear.
+        The first row is 8 kHz, the last 0 Hz; rows are linear in Hz, values linear in dB.
 
         Raises
         ------
+        ValueError
+            `width` is not between 1 and 4,000, or `height` not between 1 and 257.
         DecodeError
-            No sound.
+            The clip cannot be decoded.
+        SoundError
+            No decoder process can be started, or the pool is closed.
         """
         import numpy as np
 
         if not (1 <= width <= 4_000 and 1 <= height <= 257):
             raise ValueError(f"width={width} must lie between 1 and 4,000, height={height} between 1 and 257")
-        _, buffer = self._surely(piece, {"op": "spectrogram", "width": width, "height": height})
+        _, buffer = self._ask(piece, {"op": "spectrogram", "width": width, "height": height})
         if len(buffer) != width * height:
             raise DecodeError("the decoder's answer cannot be read")
         return np.frombuffer(buffer, np.uint8).reshape(height, width).copy()
 
     def loudness(self, piece: Piece, *, step_s: float = 0.01) -> tuple[float, NDArray[np.float32]]:
-        """Seconds of the clip, and its mean power in each `step_s` in dB below full scale. [shape=(n,), float32]
+        """The duration of the clip [seconds], and the mean power of each `step_s`. [shape=(n,), float32, dBFS]
 
         Raises
         ------
+        ValueError
+            `step_s` is not between 0.005 and 60.
         DecodeError
-            No sound.
+            The clip cannot be decoded.
+        SoundError
+            No decoder process can be started, or the pool is closed.
         """
         import numpy as np
 
         if not 0.005 <= step_s <= 60:
             raise ValueError(f"step_s={step_s} must lie between 0.005 and 60")
-        answer, buffer = self._surely(piece, {"op": "loudness", "step": step_s})
+        answer, buffer = self._ask(piece, {"op": "loudness", "step": step_s})
         return float(answer["duration"]), np.frombuffer(buffer, np.float32).copy()
 
     def probe(self, piece: Piece, *, counted: bool = False) -> Probe:
-        """Duration in seconds, sample rate in Hz, channels and format of the recording (not of `[start_s, end_s)`).
+        """Duration, sample rate, channels and format of the whole recording (not of `[start_s, end_s)`).
 
-        From the header, where there is one that tells: a file cut off in its middle may promise more than it holds.
-        With `counted` a header is believed only if the last sample that it promises is there.
+        The duration is the header's, if it has one; a file that was cut off may be shorter. With `counted` the header
+        counts only if the last sample that it promises is there; otherwise the samples are counted.
 
         Raises
         ------
         DecodeError
-            Not a sound file.
+            It is not a sound file that can be read.
+        SoundError
+            No decoder process can be started, or the pool is closed.
         """
-        answer, _ = self._surely(piece, {"op": "probe", "counted": counted})
+        answer, _ = self._ask(piece, {"op": "probe", "counted": counted})
         return Probe(float(answer["duration"]), int(answer["rate"]), int(answer["channels"]), str(answer["format"]))
 
     def time_spent(self) -> DecodingTime:
-        """What the children have taken so far, summed over them."""
+        """The time that the decoder processes have spent so far, summed over them."""
         starting_s, at_work_s = self._pool.time_spent()
         return DecodingTime(starting_s, self._decoding_s, self._computing_s, at_work_s)
 
     def pids(self) -> list[int]:
-        """Process ids of the living children, for measuring."""
+        """Process ids of the living decoder processes, for measurements."""
         return [child.process.pid for child in self._pool.children()]
 
     def close(self) -> None:
-        """Ends the children. What they were working on ends with an error."""
+        """End the decoder processes; requests under way end with an error."""
         self._pool.close()
 
     def __enter__(self) -> DecoderPool:
@@ -205,13 +230,13 @@ class DecoderPool:
 
     # -- conversation -----------------------------------------------------------------------------------------------
 
-    def _hear(
+    def _vectorize_groups(
         self, pieces: Sequence[Piece], key: str, dimensions: int, answers: list[DecodedClip | DecodeError]
     ) -> None:
-        """Append the answers to `pieces`, as many as there are before the child dies.
+        """Append the answers to `pieces`; if the decoder process dies, those that came before.
 
-        Two groups are under way: the child never waits for us, and the answers to one fit into the pipe, so that child
-        and parent cannot both wait for the other to read.
+        Two groups are under way, so that the decoder process never waits for its parent. The answers to one group fit
+        into the pipe, so that the two cannot both wait for the other to read.
         """
         most = max(1, min(_GROUP_PIECES, _ANSWERS_BYTES // (4 * dimensions + 100)))
         groups: list[range] = []
@@ -223,27 +248,29 @@ class DecoderPool:
                 first, size = number, 0
             size += length
         groups.append(range(first, len(pieces)))
-        begun = len(answers)
+        before = len(answers)
         child = self._take()
         try:
             for turn in range(len(groups) + 1):
                 if turn < len(groups):
                     child.send([_group([pieces[number] for number in groups[turn]], key)])
-                while turn > 0 and len(answers) - begun < groups[turn - 1].stop:
+                while turn > 0 and len(answers) - before < groups[turn - 1].stop:
                     header, buffer = child.receive()
                     self._note(header)
-                    found = _read_answer(header, buffer, dimensions)
-                    if not 0 < len(found) <= groups[turn - 1].stop - (len(answers) - begun):
+                    results = _read_answer(header, buffer, dimensions)
+                    if not 0 < len(results) <= groups[turn - 1].stop - (len(answers) - before):
                         child.kill()
                         raise ChildDied("answer")
-                    answers += found
+                    answers += results
         finally:
             self._pool.give(child)
 
-    def _one(self, piece: Piece, ask: dict[str, Any], parts: list[bytes] | None = None) -> tuple[dict[str, Any], bytes]:
+    def _ask_once(
+        self, piece: Piece, request: dict[str, Any], parts: list[bytes] | None = None
+    ) -> tuple[dict[str, Any], bytes]:
         child = self._take()
         try:
-            child.send([_message(piece, ask)])
+            child.send([_message(piece, request)])
             size = 0
             while True:
                 answer, buffer = child.receive()
@@ -257,18 +284,18 @@ class DecoderPool:
         finally:
             self._pool.give(child)
 
-    def _surely(
-        self, piece: Piece, ask: dict[str, Any], parts: list[bytes] | None = None
+    def _ask(
+        self, piece: Piece, request: dict[str, Any], parts: list[bytes] | None = None
     ) -> tuple[dict[str, Any], bytes]:
         try:
-            answer, buffer = self._one(piece, ask, parts)
+            answer, buffer = self._ask_once(piece, request, parts)
         except ChildDied as death:
             if death.over_limit:
                 raise DecodeError(self._reason(death)) from death
             if parts is not None:
                 parts.clear()
             try:
-                answer, buffer = self._one(piece, ask, parts)
+                answer, buffer = self._ask_once(piece, request, parts)
             except ChildDied as again:
                 raise DecodeError(self._reason(again)) from again
         if "error" in answer:
@@ -284,7 +311,7 @@ class DecoderPool:
             raise SoundError(f"no decoding process can be started: {error}") from error
 
     def _reason(self, death: ChildDied) -> str:
-        """Why a clip has no sound, in words, if a child died of it."""
+        """The reason why a clip cannot be decoded, from the way in which the decoder process died."""
         if death.how == "time":
             return f"not decoded within {self._limits.wall_s:g} s"
         if death.how == "computing":
@@ -296,8 +323,8 @@ class DecoderPool:
         return "the decoder's answer cannot be read"
 
 
-def _message(piece: Piece, ask: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
-    header = {**ask, "start": piece.start_s, "end": piece.end_s}
+def _message(piece: Piece, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
+    header = {**request, "start": piece.start_s, "end": piece.end_s}
     if isinstance(piece.data, bytes):
         return header, piece.data
     header["path"] = os.path.abspath(piece.data)
@@ -305,41 +332,41 @@ def _message(piece: Piece, ask: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
 
 
 def _group(pieces: Sequence[Piece], key: str) -> tuple[dict[str, Any], bytes]:
-    """One question about many pieces: `[bytes, start, end, path]` of each, and their bytes in a row."""
-    listed: list[tuple[int, float | None, float | None, str | None]] = []
+    """One request for many pieces: a header with `[bytes, start, end, path]` of each, and all their bytes in a row."""
+    entries: list[tuple[int, float | None, float | None, str | None]] = []
     data: list[bytes] = []
     for piece in pieces:
         if isinstance(piece.data, bytes):
-            listed.append((len(piece.data), piece.start_s, piece.end_s, None))
+            entries.append((len(piece.data), piece.start_s, piece.end_s, None))
             data.append(piece.data)
         else:
-            listed.append((0, piece.start_s, piece.end_s, os.path.abspath(piece.data)))
-    return {"op": "vectorize", "key": key, "pieces": listed}, b"".join(data)
+            entries.append((0, piece.start_s, piece.end_s, os.path.abspath(piece.data)))
+    return {"op": "vectorize", "key": key, "pieces": entries}, b"".join(data)
 
 
 def _read_answer(header: dict[str, Any], buffer: bytes, dimensions: int) -> list[DecodedClip | DecodeError]:
-    """An answer about some pieces: of each `[seconds, Hz]`, or why there is no vector; and the vectors in a row."""
+    """The answer of a decoder process to a group: `[seconds, Hz]` or an error for each piece; vectors in a row."""
     import numpy as np
 
-    said = header.get("answers")
-    if not isinstance(said, list):
+    entries = header.get("answers")
+    if not isinstance(entries, list):
         return []
-    good = sum(not isinstance(one, str) for one in said)
+    good = sum(not isinstance(entry, str) for entry in entries)
     if len(buffer) != 4 * dimensions * good:
-        return [DecodeError("the decoder's answer cannot be read") for _ in said]
+        return [DecodeError("the decoder's answer cannot be read") for _ in entries]
     vectors = np.frombuffer(buffer, np.float32).reshape(good, dimensions)
     finite = np.isfinite(vectors).min(axis=1, initial=True).tolist()
-    found: list[DecodedClip | DecodeError] = []
+    results: list[DecodedClip | DecodeError] = []
     row = 0
-    for one in said:
-        if isinstance(one, str):
-            found.append(DecodeError(one))
+    for entry in entries:
+        if isinstance(entry, str):
+            results.append(DecodeError(entry))
             continue
         try:
-            seconds, rate = one
-            heard = DecodedClip(vectors[row], float(seconds), int(rate))
+            seconds, rate = entry
+            clip = DecodedClip(vectors[row], float(seconds), int(rate))
         except (TypeError, ValueError, OverflowError):
-            heard = None
-        found.append(heard if heard and finite[row] else DecodeError("the decoder's answer cannot be read"))
+            clip = None
+        results.append(clip if clip and finite[row] else DecodeError("the decoder's answer cannot be read"))
         row += 1
-    return found
+    return results

@@ -1,8 +1,7 @@
-"""The child of `hover_core.audio.decoder_pool`: answers questions about sound within limits, over pipes, and knows
-nothing else.
+"""The decoder process: decodes sound within limits, answers over pipes, and knows nothing else.
 
-`python -m hover_core.audio.decoder_worker` is started by `decoder_pool.DecoderPool` only. It gets a header in JSON and
-raw bytes, and its answers have the same form.
+`decoder_pool.DecoderPool` starts it as `python -m hover_core.audio.decoder_worker`. Requests and answers have the same
+form: a header in JSON and raw bytes.
 """
 
 from __future__ import annotations
@@ -19,13 +18,13 @@ from hover_core.errors import DecodeError
 from hover_core.sandbox.confinement import ParentChannel, allow_memory, confine, renew_cpu
 from hover_core.sandbox.pool import MOST_BUFFER
 
-_FLUSH_S = 0.02
+_FLUSH_S = 0.02  # answers of a group are sent at least this often
 _MOST_ROOM = 1_000_000_000  # bytes of address space that the packages of one vectorizer may take
-T = TypeVar("T")
+T = TypeVar("T")  # the result of an act on a recording
 
 
 class Vectorized(NamedTuple):
-    """A vector, seconds and Hz of the clip, and the seconds that it took to decode it and to compute the vector."""
+    """A vector [float32], duration and rate [Hz] of the clip, and the time to decode it and to compute the vector."""
 
     vector: bytes
     duration_s: float
@@ -35,7 +34,7 @@ class Vectorized(NamedTuple):
 
 
 class _DecoderWorker:
-    """Answers questions about sound, in the child."""
+    """Answers requests, in the decoder process."""
 
     def __init__(self, limits: DecodeLimits, memory_bytes: int) -> None:
         self._limits = limits
@@ -45,7 +44,7 @@ class _DecoderWorker:
         self._vectorizers: dict[str, Any] = {}
 
     def answer(self, header: dict[str, Any], data: bytes, send: Any) -> None:
-        """Calls send(header, buffer), once, or for "wav" several times."""
+        """Answer a request by `send(header, buffer)`: once, or several times for "wav"."""
         self._with_recording(header.get("path"), data, lambda recording: self._answer(recording, header, data, send))
 
     def vector(self, path: str | None, data: bytes, start_s: Any, end_s: Any, key: str) -> Vectorized:
@@ -53,7 +52,7 @@ class _DecoderWorker:
         return self._with_recording(path, data, lambda recording: self._vectorize(recording, start_s, end_s, key))
 
     def _with_recording(self, path: str | None, data: bytes, act: Callable[[Recording], T]) -> T:
-        """What `act` makes of the recording, which is opened anew if its file does not go where it should."""
+        """The result of `act` on the recording; the file is opened anew if it cannot seek any more."""
         try:
             with self._recordings.open(path, data) as recording:
                 return act(recording)
@@ -87,28 +86,28 @@ class _DecoderWorker:
         vectorizer = self._vectorizers.get(key) or self._vectorizers.setdefault(key, self._load(key))
         stream = vectorizer.stream()
         frames = 0
-        computing_s, begun = 0.0, time.perf_counter()
+        computing_s, start_at = 0.0, time.perf_counter()
 
-        def counted() -> Iterator[Any]:
+        def count_frames() -> Iterator[Any]:
             nonlocal frames
             for block in recording.mono(start_s, end_s):
                 frames += len(block)
                 yield block
 
-        for block in self._resamplers.stream(counted(), recording.rate, vectorizer.sample_rate, 1):
-            pushed = time.perf_counter()
+        for block in self._resamplers.stream(count_frames(), recording.rate, vectorizer.sample_rate, 1):
+            push_at = time.perf_counter()
             stream.push(block)
-            computing_s += time.perf_counter() - pushed
-        finishing = time.perf_counter()
+            computing_s += time.perf_counter() - push_at
+        finish_at = time.perf_counter()
         vector = stream.finish()
-        ended = time.perf_counter()
-        computing_s += ended - finishing
+        end_at = time.perf_counter()
+        computing_s += end_at - finish_at
         return Vectorized(
-            vector.tobytes(), frames / recording.rate, recording.rate, ended - begun - computing_s, computing_s
+            vector.tobytes(), frames / recording.rate, recording.rate, end_at - start_at - computing_s, computing_s
         )
 
     def _load(self, key: str) -> Any:
-        """The vectorizer of a key. The packages that it imports count for none of the clip's limits but the clock."""
+        """The vectorizer of a key. Of the clip's limits only the wall clock counts while it imports its packages."""
         from hover_core.vectorizers.registry import get
 
         vectorizer = get(key)
@@ -122,19 +121,19 @@ class _DecoderWorker:
                 renew_cpu(self._limits.cpu_s)
         return vectorizer
 
-    def _wav(self, recording: Recording, start_s: Any, end_s: Any, wanted: int | None, send: Any) -> None:
+    def _wav(self, recording: Recording, start_s: Any, end_s: Any, target_rate: int | None, send: Any) -> None:
         import numpy as np
 
         channels = recording.channels if recording.channels <= 2 else 1
         own = recording.rate
-        rate = wanted or (8_000 if own < 8_000 else 48_000 if own > 96_000 else own)
+        rate = target_rate or (8_000 if own < 8_000 else 48_000 if own > 96_000 else own)
 
-        def kept() -> Iterator[Any]:
+        def channel_blocks() -> Iterator[Any]:
             for block in recording.blocks(start_s, end_s):
                 yield sane(block) if channels == 2 else mono(block)[:, np.newaxis]
 
         size = 0
-        for block in self._resamplers.stream(kept(), own, rate, channels):
+        for block in self._resamplers.stream(channel_blocks(), own, rate, channels):
             size += 2 * block.size
             if size > self._limits.max_wav_bytes:
                 seconds = self._limits.max_wav_bytes / (2 * channels * rate)
@@ -163,7 +162,7 @@ def _main() -> None:
         from hover_core.vectorizers.registry import of_packages
 
         memory_bytes = limits.memory_bytes + onnx.room_bytes()
-        ear = _DecoderWorker(limits, memory_bytes)
+        worker = _DecoderWorker(limits, memory_bytes)
         import numpy as np
 
         for vectorizer in VECTORIZERS:  # their constants, before the limits
@@ -185,9 +184,9 @@ def _main() -> None:
             break
         header, size = question
         if header["op"] == "vectorize":
-            alive = _answer_all(ear, header, source, send, sink, limits)
+            alive = _answer_all(worker, header, source, send, sink, limits)
         else:
-            alive = _answer_one(ear, header, source, size, send, limits)
+            alive = _answer_one(worker, header, source, size, send, limits)
             sink.flush()
         if not alive:
             break
@@ -195,11 +194,11 @@ def _main() -> None:
 
 
 def _answer_one(
-    ear: _DecoderWorker, header: dict[str, Any], source: IO[bytes], size: int, send: Any, limits: DecodeLimits
+    worker: _DecoderWorker, header: dict[str, Any], source: IO[bytes], size: int, send: Any, limits: DecodeLimits
 ) -> bool:
-    """Answer a question about one sound. Returns whether this process can go on."""
+    """Answer a request about one clip. Returns whether this process can go on."""
     try:
-        ear.answer(header, source.read(size), send)
+        worker.answer(header, source.read(size), send)
     except MemoryError:
         send({"error": _too_much(limits), "last": 1}, b"")
         return False
@@ -209,40 +208,40 @@ def _answer_one(
 
 
 def _answer_all(
-    ear: _DecoderWorker, header: dict[str, Any], source: IO[bytes], send: Any, sink: IO[bytes], limits: DecodeLimits
+    worker: _DecoderWorker, header: dict[str, Any], source: IO[bytes], send: Any, sink: IO[bytes], limits: DecodeLimits
 ) -> bool:
-    """Vectorize the pieces of a group; what takes long is answered at once, the rest together."""
+    """Vectorize the pieces of a group and send answers every 0.02 s. Returns whether this process can go on."""
     answers: list[tuple[float, int] | str] = []
     vectors: list[bytes] = []
     decoding_s = computing_s = 0.0
     alive = True
-    flushed = time.monotonic()
+    flush_at = time.monotonic()
     for number, (length, start_s, end_s, path) in enumerate(header["pieces"], start=1):
         try:
-            found = ear.vector(path, source.read(length), start_s, end_s, header["key"])
-            answers.append((found.duration_s, found.rate))
-            vectors.append(found.vector)
-            decoding_s += found.decoding_s
-            computing_s += found.computing_s
+            result = worker.vector(path, source.read(length), start_s, end_s, header["key"])
+            answers.append((result.duration_s, result.rate))
+            vectors.append(result.vector)
+            decoding_s += result.decoding_s
+            computing_s += result.computing_s
         except MemoryError:
             answers.append(_too_much(limits))
             alive = False
         except Exception as error:
             answers.append(_why(error))
-        if number == len(header["pieces"]) or not alive or time.monotonic() - flushed > _FLUSH_S:
+        if number == len(header["pieces"]) or not alive or time.monotonic() - flush_at > _FLUSH_S:
             answer = {"answers": answers, "decoding": decoding_s, "computing": computing_s}
             send(answer if alive else {**answer, "last": 1}, b"".join(vectors))
             sink.flush()
             if not alive:
                 return False
             answers, vectors, decoding_s, computing_s = [], [], 0.0, 0.0
-            flushed = time.monotonic()
+            flush_at = time.monotonic()
             renew_cpu(limits.cpu_s)
     return True
 
 
 def _too_much(limits: DecodeLimits) -> str:
-    # Libraries may be in any state after a failed allocation: whoever says this makes room for a fresh child.
+    # Libraries may be in any state after a failed allocation: this process ends, and a fresh one takes its place.
     return f"needs more than {limits.memory_bytes / 1e6:.0f} MB of memory"
 
 

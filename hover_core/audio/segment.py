@@ -1,4 +1,4 @@
-"""Values that cross the pipe to a decoder process: a segment of a recording, what was heard, limits."""
+"""Values that cross the pipe to a decoder process: pieces of recordings, decoded clips, limits."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class Piece:
 
     Parameters
     ----------
-    data : the bytes of the recording, or a file that holds them (a large one then never travels through the pipe).
-    start_s, end_s : seconds; None is the beginning and the end.
+    data : the bytes of the recording, or its file (so that large ones do not travel through the pipe).
+    start_s, end_s : seconds into the recording; None for its beginning and end.
     """
 
     data: bytes | Path
@@ -33,7 +33,7 @@ class DecodedClip:
     Attributes
     ----------
     vector : [shape=(d,), float32, finite]
-    duration_s : seconds of the clip, counted, not declared.
+    duration_s : seconds of the clip, from its samples and not from a header.
     sample_rate : Hz of the recording.
     """
 
@@ -43,7 +43,7 @@ class DecodedClip:
 
 
 class Probe(NamedTuple):
-    """What the header of a recording says."""
+    """Duration [seconds], sample rate [Hz], channels and format of a recording, from its header."""
 
     duration_s: float
     sample_rate: int
@@ -52,7 +52,7 @@ class Probe(NamedTuple):
 
 
 class DecodingTime(NamedTuple):
-    """Seconds that children took to start, to decode, to compute vectors, and had something to do at all."""
+    """Seconds that decoder processes spent starting, decoding, computing vectors, and at work in all."""
 
     starting_s: float
     decoding_s: float
@@ -62,12 +62,12 @@ class DecodingTime(NamedTuple):
 
 @dataclass(frozen=True)
 class DecodeLimits:
-    """Bounds for one clip.
+    """Limits for one clip.
 
     Parameters
     ----------
-    memory_bytes : address space of a child beyond what it has after its imports (about 200 MB, of which 60 MB are
-        resident). Clips are streamed, so this is for the bytes of the recording and for what a damaged header asks for.
+    memory_bytes : address space of a decoder process beyond that after its imports (about 200 MB, of which 60 MB are
+        resident). Clips are streamed, so this is for the bytes of the recording and the demands of damaged headers.
     cpu_s, wall_s : seconds of computing, and seconds on the clock.
     max_duration_s : longest clip, in seconds.
     max_wav_bytes : largest answer of `DecoderPool.wav`.

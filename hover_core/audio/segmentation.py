@@ -1,4 +1,4 @@
-"""Where a long recording is cut into clips: every so many seconds, or in its pauses. Numbers only, no files."""
+"""Cuts a long recording into clips: at equal steps, or in its pauses. Numbers only, no files."""
 
 from __future__ import annotations
 
@@ -13,29 +13,30 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 WAYS: Final = ("fixed", "pauses")
-STEP_S: Final = 0.01  # seconds that one value of loudness stands for
+STEP_S: Final = 0.01  # seconds for each value of loudness
 MOST_CLIPS: Final = 100_000  # of one recording
-_MARGIN_S: Final = 0.05  # kept of a pause on either side of a sound
+_MARGIN_S: Final = 0.05  # seconds of a pause that are kept on either side of a sound
 _SILENCE_DB: Final = -90.0  # below the last bit of 16
 
 
 @dataclass(frozen=True)
 class Cut:
-    """How recordings are cut.
+    """The way in which recordings are cut.
 
     Parameters
     ----------
-    way : `fixed` is every `length_s` seconds; `pauses` is where the sound is quiet.
-    length_s : length of a clip in seconds; with `pauses` the longest, and what is longer is cut where it is quietest.
-    overlap_s : seconds that a clip shares with the next one, 0 or more and less than `length_s`; only for `fixed`.
-    pause_s : with `pauses`, seconds of quiet that part two clips.
-    quiet_db : with `pauses`, quiet is what lies so many decibels below the loudest moment of the recording.
-    shortest_s : with `pauses`, sounds shorter than this are no clips.
+    way : `fixed` cuts into clips of `length_s` seconds, `pauses` where the sound is quiet.
+    length_s : length of a clip [seconds, 0.1 to 3600]; with `pauses` the longest: longer sounds are cut where they are
+        quietest.
+    overlap_s : seconds that a clip shares with the next [0 to 0.95 × `length_s`]; only for `fixed`.
+    pause_s : with `pauses`, the shortest quiet that separates two clips [seconds, 0.02 to 60].
+    quiet_db : with `pauses`, sound this far below the loudest moment of the recording is quiet [dB, 1 to 90].
+    shortest_s : with `pauses`, shorter sounds are left out [seconds, 0 to 3600].
 
     Raises
     ------
     Refused
-        A number lies outside its range.
+        The way is unknown, or a number lies outside its range.
     """
 
     way: str = "fixed"
@@ -65,15 +66,15 @@ class Cut:
 
 
 def every(duration_s: float, cut: Cut) -> list[tuple[float, float]]:
-    """Stretches `[start, end)` in seconds of clips of one length; nothing of the recording is left out.
+    """The clips `[start, end)` [seconds] of equal length that cover a recording of `duration_s`.
 
-    The last clip ends with the recording. If it would bring less than a quarter of a length that is new, the clip
-    before it ends there instead.
+    The last clip ends with the recording. If less than a quarter of a length is left for it, the clip before ends
+    there instead.
 
     Raises
     ------
     Refused
-        They are more than `MOST_CLIPS`.
+        There would be more than `MOST_CLIPS`.
 
     Examples
     --------
@@ -82,31 +83,39 @@ def every(duration_s: float, cut: Cut) -> list[tuple[float, float]]:
     """
     step = cut.length_s - cut.overlap_s
     _few_enough(duration_s / step)
-    found: list[tuple[float, float]] = []
+    stretches: list[tuple[float, float]] = []
     number = 0
-    while not found or found[-1][1] < duration_s:
+    while not stretches or stretches[-1][1] < duration_s:
         start = number * step
         end = min(start + cut.length_s, duration_s)
-        if found and end - found[-1][1] < cut.length_s / 4 and end >= duration_s:
-            found[-1] = (found[-1][0], duration_s)
+        if stretches and end - stretches[-1][1] < cut.length_s / 4 and end >= duration_s:
+            stretches[-1] = (stretches[-1][0], duration_s)
             break
-        found.append((start, end))
+        stretches.append((start, end))
         number += 1
-    return [(_rounded(start), _rounded(end)) for start, end in found]
+    return [(_rounded(start), _rounded(end)) for start, end in stretches]
 
 
 def at_pauses(loudness_db: NDArray[np.float32], duration_s: float, cut: Cut) -> list[tuple[float, float]]:
-    """Stretches `[start, end)` in seconds of the sounds between pauses, with a twentieth of a second around each.
+    """The sounds `[start, end)` [seconds] between pauses, with a twentieth of a second around each.
 
     Parameters
     ----------
-    loudness_db : [shape=(n,), float32] one value each `STEP_S`, dB below full scale.
-    duration_s : seconds of the recording.
+    loudness_db : one value for each `STEP_S`, as `DecoderPool.loudness` measures them
+        [shape=(n,), float32, dBFS].
+    duration_s : duration of the recording [seconds].
 
     Raises
     ------
     Refused
-        They are more than `MOST_CLIPS`.
+        There would be more than `MOST_CLIPS`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> loudness_db = np.repeat(np.float32([-10, -80, -10]), 50)
+    >>> at_pauses(loudness_db, 1.5, Cut("pauses"))
+    [(0.0, 0.55), (0.95, 1.5)]
     """
     import numpy as np
 
@@ -118,25 +127,25 @@ def at_pauses(loudness_db: NDArray[np.float32], duration_s: float, cut: Cut) -> 
     pause = max(1, round(cut.pause_s / STEP_S))
     parts = firsts[1:] - lasts[:-1] >= pause
     firsts, lasts = firsts[np.concatenate([[True], parts])], lasts[np.concatenate([parts, [True]])]
-    lasting = lasts - firsts >= cut.shortest_s / STEP_S
-    firsts, lasts = firsts[lasting], lasts[lasting]
+    long_enough = lasts - firsts >= cut.shortest_s / STEP_S
+    firsts, lasts = firsts[long_enough], lasts[long_enough]
     margin = round(_MARGIN_S / STEP_S)
     room = np.concatenate([[2 * margin], firsts[1:] - lasts[:-1], [2 * margin]]) // 2
     starts = np.maximum(firsts - np.minimum(margin, room[:-1]), 0)
     ends = np.minimum(lasts + np.minimum(margin, room[1:]), len(loudness_db))
     _few_enough(len(starts) + float((ends - starts).sum()) * STEP_S / cut.length_s)
-    found: list[tuple[float, float]] = []
+    stretches: list[tuple[float, float]] = []
     longest = max(2, round(cut.length_s / STEP_S))
     for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
         while end - start > longest:
             half = start + longest // 2
-            # of two equal moments the later one: an even sound is cut into clips that are as long as they may be
+            # of equally quiet moments the last: clips of an even sound are as long as possible
             window = loudness_db[half : start + longest + 1]
             at = half + len(window) - 1 - int(np.argmin(window[::-1]))
-            found.append((start * STEP_S, at * STEP_S))
+            stretches.append((start * STEP_S, at * STEP_S))
             start = at
-        found.append((start * STEP_S, min(end * STEP_S, duration_s)))
-    return [(_rounded(start), _rounded(end)) for start, end in found]
+        stretches.append((start * STEP_S, min(end * STEP_S, duration_s)))
+    return [(_rounded(start), _rounded(end)) for start, end in stretches]
 
 
 def _few_enough(clips: float) -> None:

@@ -1,6 +1,7 @@
-"""What a clip looks like: outline, loudness and spectrogram of a recording, or of a stretch of it.
+"""Pictures of a clip: outline, loudness and spectrogram of a recording, or of `[start_s, end_s)` of it.
 
-Runs in the limited children only (`hover_core.audio.decoder_worker`); clips of any length pass in bounded memory.
+Runs only in decoder processes (`hover_core.audio.decoder_worker`), in bounded memory for clips of any length. All
+functions raise the errors of `Recording.blocks`.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ _FLOOR = 1e-12  # -120 dB
 
 
 def peaks(recording: Recording, start_s: Any, end_s: Any, n: int) -> bytes:
-    """Largest amplitude in each n-th of the clip, 255 at its loudest. [shape=(n,), uint8]"""
+    """The largest amplitude in each n-th of the clip, 255 at its loudest: bytes of [shape=(n,), uint8]."""
     import numpy as np
 
-    # One value a frame at first; neighbours are merged as the clip turns out to be long.
+    # One value for each sample at first; neighbours are merged when the clip turns out to be long.
     values = np.zeros(0, np.float32)
     rest = np.zeros(0, np.float32)
     step = 1
@@ -42,32 +43,35 @@ def peaks(recording: Recording, start_s: Any, end_s: Any, n: int) -> bytes:
 
 
 def loudness(recording: Recording, start_s: Any, end_s: Any, step_s: float) -> tuple[float, bytes]:
-    """Seconds in all, and the mean power of each `step_s` in dB below full scale. [shape=(n,), float32]"""
+    """The duration [seconds], and the mean power of each `step_s`: bytes of [shape=(n,), float32, dBFS]."""
     import numpy as np
 
     step = max(1.0, step_s * recording.rate)  # not always a whole number of samples
-    found: list[Any] = []
+    powers: list[Any] = []
     rest = np.zeros(0, np.float32)
-    heard = done = 0
+    samples = steps = 0
     for block in recording.mono(start_s, end_s):
-        heard += len(block)
+        samples += len(block)
         rest = np.concatenate([rest, block])
-        edges = np.rint(np.arange(done, int(heard / step) + 1) * step).astype(np.int64)
+        edges = np.rint(np.arange(steps, int(samples / step) + 1) * step).astype(np.int64)
         if len(edges) > 1:
             power = rest[: edges[-1] - edges[0]].astype(np.float64) ** 2
-            found.append(np.add.reduceat(power, edges[:-1] - edges[0]) / np.diff(edges))
+            powers.append(np.add.reduceat(power, edges[:-1] - edges[0]) / np.diff(edges))
             rest = rest[edges[-1] - edges[0] :]
-            done += len(edges) - 1
+            steps += len(edges) - 1
     if len(rest):
-        found.append(np.mean(rest.astype(np.float64) ** 2, keepdims=True))
-    decibels = 10 * np.log10(np.maximum(np.concatenate(found), _FLOOR))
-    return heard / recording.rate, decibels.astype(np.float32).tobytes()
+        powers.append(np.mean(rest.astype(np.float64) ** 2, keepdims=True))
+    decibels = 10 * np.log10(np.maximum(np.concatenate(powers), _FLOOR))
+    return samples / recording.rate, decibels.astype(np.float32).tobytes()
 
 
 def spectrogram(
     recording: Recording, resamplers: Resamplers, start_s: Any, end_s: Any, width: int, height: int
 ) -> bytes:
-    """Rows from high to low frequency, 0 to 8 kHz, columns in time; 255 at the loudest, 0 at 80 dB below."""
+    """Loudness over frequency and time, 255 at the loudest, 0 at 80 dB below: bytes of [shape=(height, width), uint8].
+
+    Rows go from 8 kHz down to 0 Hz, columns from the start of the clip to its end.
+    """
     import numpy as np
     import scipy.fft
 
@@ -76,7 +80,7 @@ def spectrogram(
     blocks = (mono(block)[:, np.newaxis] for block in recording.blocks(start_s, end_s))
     columns = np.zeros((0, frame // 2 + 1), np.float32)
     rest = np.zeros(frame // 2, np.float32)  # the first column is centred on the first sample
-    merged = 1  # frames in a column so far: neighbours are merged as the clip turns out to be long
+    frames_a_column = 1  # neighbours are merged when the clip turns out to be long
     loose: list[Any] = []
     for block in resamplers.stream(blocks, recording.rate, 16_000, 1):
         rest = np.concatenate([rest, block[:, 0]])
@@ -85,15 +89,15 @@ def spectrogram(
             power = np.abs(scipy.fft.rfft(frames * window, axis=1)) ** 2
             rest = rest[len(frames) * hop :]
             loose.extend(power)
-            whole = len(loose) // merged * merged
-            fresh = np.array(loose[:whole], np.float32).reshape(-1, merged, power.shape[1]).mean(axis=1)
+            whole = len(loose) // frames_a_column * frames_a_column
+            fresh = np.array(loose[:whole], np.float32).reshape(-1, frames_a_column, power.shape[1]).mean(axis=1)
             loose = loose[whole:]
             columns = np.concatenate([columns, fresh])
             while len(columns) >= 4 * width:
                 even = len(columns) // 2 * 2
-                loose = [column for column in columns[even:] for _ in range(merged)] + loose
+                loose = [column for column in columns[even:] for _ in range(frames_a_column)] + loose
                 columns = columns[:even].reshape(-1, 2, columns.shape[1]).mean(axis=1)
-                merged *= 2
+                frames_a_column *= 2
     tail = np.pad(rest, (0, frame - len(rest)))
     loose.append(np.abs(scipy.fft.rfft(tail * window)) ** 2)
     columns = np.concatenate([columns, np.array(loose, np.float32).mean(axis=0)[np.newaxis]])

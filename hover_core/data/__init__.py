@@ -1,1 +1,1 @@
-"""Values that everything else speaks of: clips, annotations, people, colours, the clock."""
+"""Values that all other folders use: clips, annotations, people, colours, the clock."""

@@ -1,6 +1,6 @@
-"""A clip is the piece that gets labelled: one URL, optionally the stretch `[start, end)` of it.
+"""A clip is the piece that gets labelled: one URL, optionally `[start, end)` seconds of it.
 
-Its `clip_id` never changes once written, so that the same table twice adds nothing.
+Its `clip_id` never changes once stored, so that adding the same table twice adds nothing.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ IDENTITIES: Final = {
     "path": "the path alone (files that moved to another host)",
 }
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
-_QUERY: Final = re.compile(r"\?.*|[#;&][^#;&]*=.*", re.DOTALL)  # also one that was encoded with the path
-_MOST_ENCODED: Final = 5  # times that one address is wrapped in another
+_QUERY: Final = re.compile(r"\?.*|[#;&][^#;&]*=.*", re.DOTALL)  # also a query that was encoded with the path
+_MOST_ENCODED: Final = 5  # levels of addresses within addresses
 
 
 @dataclass(frozen=True)
 class Clip:
-    """One clip as a table gives it. `start_s` and `end_s` are seconds into the recording."""
+    """One clip of a table. `start_s` and `end_s` are seconds into the recording; None for its start and end."""
 
     clip_id: str
     url: str
@@ -50,6 +50,11 @@ def subset_named(word: str) -> str:
     ------
     TableError
         `word` is no subset.
+
+    Examples
+    --------
+    >>> subset_named("Validation"), subset_named("")
+    ('dev', 'raw')
     """
     name = clean(word).lower()
     name = SUBSET_SYNONYMS.get(name, name)
@@ -61,7 +66,13 @@ def subset_named(word: str) -> str:
 def normal_url(url: str, identity: str = "full") -> str:
     """`url` in normal form: scheme and host in lower case, no default port, no fragment.
 
-    `identity` says which parts name the sound: one of `IDENTITIES`.
+    `identity` is one of `IDENTITIES`: the parts of the address that identify the sound. Addresses other than http and
+    https are returned as they are.
+
+    Examples
+    --------
+    >>> normal_url("HTTPS://Example.org:443/a.wav?sig=1#t", "no-query")
+    'https://example.org/a.wav'
     """
     parts = urlsplit(url.strip())
     scheme = parts.scheme.lower()
@@ -90,7 +101,13 @@ def clip_id(
     own_id: str = "",
     identity: str = "full",
 ) -> str:
-    """20 hex digits that name a clip for ever: of the table's own id, else of the URL; and of start and end."""
+    """The permanent id of a clip: a hash of the table's own id, or else of the URL, and of start and end [seconds].
+
+    Examples
+    --------
+    >>> clip_id("https://example.org/a.wav") == clip_id("HTTPS://EXAMPLE.org:443/a.wav")
+    True
+    """
     start, end = seconds_text(start_s), seconds_text(end_s)
     if own_id:
         return hashed(f"id\n{own_id}\n{start}\n{end}" if start or end else f"id\n{own_id}")
@@ -103,7 +120,13 @@ def hashed(name: str) -> str:
 
 
 def clip_name(url: str, start_s: float | None = None, end_s: float | None = None) -> str:
-    """What a person calls a clip: the last part of its address, and its stretch."""
+    """The name of a clip for people: the last part of its address, and its start and end.
+
+    Examples
+    --------
+    >>> clip_name("https://example.org/dawn.wav", 1.5, 4)
+    'dawn.wav 1.5–4 s'
+    """
     try:
         path = urlsplit(url).path or without_credentials(url)
     except ValueError:  # a bracket that begins no IPv6 address
@@ -113,16 +136,22 @@ def clip_name(url: str, start_s: float | None = None, end_s: float | None = None
 
 
 def stretch_name(start_s: float | None, end_s: float | None) -> str:
-    """What follows the name of a clip that is a stretch; empty for a whole recording."""
+    """Start and end as a suffix to the name of a clip; empty for a whole recording.
+
+    Examples
+    --------
+    >>> stretch_name(None, 4)
+    ' 0–4 s'
+    """
     if start_s is None and end_s is None:
         return ""
     return f" {seconds_text(start_s) or '0'}–{seconds_text(end_s) or 'end'} s"
 
 
 def file_name(url: str) -> str:
-    """The last part of an address's path and nothing else of it: no host, folder, user, query or signature.
+    """The last part of an address's path, without host, folder, user, query or signature.
 
-    Also of an address that carries another one, percent-encoded. Empty where the path names no file.
+    If the path contains another address, percent-encoded, the last part of that one. Empty if the path names no file.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""The time that is written down: ISO 8601, UTC, microseconds."""
+"""The form of all stored times: ISO 8601, UTC, microseconds."""
 
 from __future__ import annotations
 
@@ -6,5 +6,5 @@ from datetime import UTC, datetime
 
 
 def now() -> str:
-    """This moment in UTC, ISO 8601 with microseconds: sorts as text."""
+    """The current time in UTC, ISO 8601 with microseconds, so that times sort as text."""
     return datetime.now(UTC).isoformat(timespec="microseconds")

@@ -19,5 +19,11 @@ COLOURS: Final = tuple(_PUBLISHED.split())
 
 
 def colour(code: int) -> str:
-    """The colour of the label with this code, as `#rrggbb`; the same for ever."""
+    """The colour `#rrggbb` of the label with this code (0 or more); it never changes. Colours repeat after the last.
+
+    Examples
+    --------
+    >>> colour(0)
+    '#e69f00'
+    """
     return COLOURS[code % len(COLOURS)]

@@ -1,6 +1,6 @@
-"""Who is here: the owner, and annotators who came by an invite.
+"""People: the owner, and annotators who came by an invite.
 
-A person is what every write asks for; hiding a page is not a lock, `allow` is.
+Every write takes a `Person` and calls `allow`; a hidden page is no protection.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from hover_core.errors import NotAllowed
 
 OWNER: Final = "owner"
 ANNOTATOR: Final = "annotator"
-MOST_SOUND_BYTES: Final = 20 << 20  # of a sound that an annotator asks with
+MOST_SOUND_BYTES: Final = 20 << 20  # of a sound that an annotator may search with
 
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody who may do something. An annotator belongs to one dataset; the owner to all.
+    """A person with a role. An annotator belongs to one dataset, the owner to all.
 
-    Whoever is `blind` sees their own labels and nobody else's.
+    A `blind` annotator sees only their own labels.
     """
 
     name: str
@@ -30,18 +30,25 @@ class Person:
     blind: bool = False
 
     def may(self, act: str, dataset_id: str | None = None) -> bool:
-        """Whether this person may `act`: `label` (listen, label, undo their own) or `own` (everything else)."""
+        """Whether this person may do an act: `label` (listen, label, undo their own labels) or `own` (everything else).
+
+        Examples
+        --------
+        >>> person = Person("Anna", ANNOTATOR, dataset_id="birds")
+        >>> person.may("label", "birds"), person.may("own", "birds")
+        (True, False)
+        """
         if self.role == OWNER:
             return True
         return act == "label" and dataset_id is not None and dataset_id == self.dataset_id
 
     def allow(self, act: str, dataset_id: str | None = None) -> None:
-        """Return if this person may `act`, else raise.
+        """Raise unless this person `may` do an act.
 
         Raises
         ------
         NotAllowed
-            The person's role or dataset does not permit it.
+            The act is not allowed to this person in this dataset.
         """
         if not self.may(act, dataset_id):
             what = (
@@ -55,7 +62,7 @@ LOCAL_OWNER: Final = Person("owner", OWNER)
 
 @dataclass(frozen=True)
 class Invite:
-    """A link that lets somebody in, good until it expires or is revoked, for any number of devices."""
+    """A link by which an annotator signs in, on any number of devices, until it expires or is revoked."""
 
     id: int
     dataset_id: str
@@ -68,15 +75,15 @@ class Invite:
     blind: bool = False
 
     def good(self, at: str) -> bool:
-        """Whether the invite still lets people in at the time `at` (ISO 8601, UTC)."""
+        """Whether the invite is valid at the time `at` (ISO 8601, UTC): not revoked, and not expired."""
         return not self.revoked_at and (not self.expires_at or at < self.expires_at)
 
 
 def new_token() -> str:
-    """A secret that cannot be guessed: 256 bits, safe in a URL."""
+    """A new random secret of 256 bits, safe in a URL."""
     return secrets.token_urlsafe(32)
 
 
 def digest(token: str) -> str:
-    """What is kept of a secret: its SHA-256. A copy of the database opens nothing."""
+    """The SHA-256 of a secret, which is stored in its place: a copy of the database lets nobody in."""
     return hashlib.sha256(token.encode()).hexdigest()

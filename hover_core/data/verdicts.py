@@ -1,8 +1,8 @@
-"""What an annotation says about a label, what that does to the label of a clip, and what an undo appends.
+"""Verdicts: the effect of an annotation on the label of a clip, and the annotations that an undo appends.
 
-A label of a clip is replayed twice: for everybody, and for one annotator who works blind, from their own annotations
-alone. Both replays, the write of an annotation and its undo ask the tables and functions here; nothing else knows what
-a verdict does. Everything is columns of numbers: a verdict travels as its `number`, a label as its code.
+Labels are replayed twice: for everybody, and for one annotator who works blind, from their own annotations alone. Both
+replays, the write of an annotation and its undo use the tables and functions here; no other module knows the effect of
+a verdict. Annotations are columns of numbers: a verdict is its `number`, a label its code.
 """
 
 from __future__ import annotations
@@ -18,24 +18,30 @@ from numpy.typing import NDArray
 from hover_core.data.annotations import UNLABELLED
 from hover_core.data.arrays import Positions
 
-_UNKNOWN: Final = UNLABELLED - 1  # where a batch left a clip alone: equals no label and no lack of one
+_UNKNOWN: Final = UNLABELLED - 1  # a clip that a batch did not change: different from every label and from none
 
 
 class Verdict(StrEnum):
-    """What one annotation says. The strings stand in the database and never change."""
+    """The statement of one annotation about a label. The strings are in the database and never change."""
 
     YES = "yes"  # the clip has this label
     NO = "no"  # the clip does not have this label; another label that it carries stays
     UNSURE = "unsure"  # the annotator cannot tell whether the clip has this label
-    WITHDRAWN = "withdrawn"  # a yes counts no longer: the label that the clip carried ends
+    WITHDRAWN = "withdrawn"  # a yes counts no longer: the label of the clip ends
     NO_WITHDRAWN = "no withdrawn"  # a no counts no longer
     UNSURE_WITHDRAWN = "unsure withdrawn"  # an unsure counts no longer
-    CLEARED = "cleared"  # gone from the view of an annotator who works blind, while somebody else's label stands
+    CLEARED = "cleared"  # no label in the view of a blind annotator, while somebody else's label stays
     CLEARED_WITHDRAWN = "cleared withdrawn"  # a cleared counts no longer
 
     @property
     def inverse(self) -> Verdict:
-        """The verdict that takes this one back; its own inverse is this one."""
+        """The verdict that takes this one back; its inverse is this one.
+
+        Examples
+        --------
+        >>> Verdict.NO.inverse.value
+        'no withdrawn'
+        """
         return _INVERSE[self]
 
     @property
@@ -59,11 +65,11 @@ ANSWERS: Final = (Verdict.YES, Verdict.NO, Verdict.UNSURE)  # what an annotator 
 
 
 class Effect(IntEnum):
-    """What an annotation does to the label that a clip carries. Within a batch the smaller number comes first."""
+    """The effect of an annotation on the label of a clip. Within a batch smaller numbers are applied first."""
 
     KEEP = 0  # nothing
     END_SAME = 1  # end the label that the annotation names, and no other
-    END = 2  # end whatever label there is
+    END = 2  # end any label
     GIVE = 3  # give the label that the annotation names, in place of any other
 
 
@@ -74,10 +80,10 @@ def _effects(of: Mapping[Verdict, Effect]) -> NDArray[np.int8]:
 
 
 # The effect of each verdict, by its number. [shape=(8,)]
-# For everybody only two verdicts count: where a no or a clear ends a label, the same batch says so by a `WITHDRAWN`.
+# For everybody only two verdicts count: where a no or a clear ends a label, the same batch has a `WITHDRAWN` as well.
 EVERYBODY: Final = _effects({Verdict.YES: Effect.GIVE, Verdict.WITHDRAWN: Effect.END})
-# For one annotator alone a verdict counts by itself: a `WITHDRAWN` beside it may be about somebody else's label. What
-# an undo appends is not read there (the batch that it takes back is left out), so that it has no effect.
+# For one annotator alone a verdict counts by itself: a `WITHDRAWN` beside it may be about somebody else's label. The
+# annotations of an undo are not replayed there (the batch that it takes back is left out), so they have no effect.
 ALONE: Final = _effects(
     {Verdict.YES: Effect.GIVE, Verdict.NO: Effect.END_SAME, Verdict.WITHDRAWN: Effect.END, Verdict.CLEARED: Effect.END}
 )
@@ -87,12 +93,12 @@ INVERSES.flags.writeable = False
 
 @dataclass(frozen=True, eq=False)
 class Annotations:
-    """Annotations as columns. [each shape=(n,)]"""
+    """Annotations as columns. [each shape=(n,), integers]"""
 
     position: Positions
     verdict: NDArray[Any]  # numbers of verdicts
-    code: NDArray[Any]  # of the label that each is about
-    source: NDArray[Any]  # the batch that says who gave it, when and how
+    code: NDArray[Any]  # codes of their labels
+    source: NDArray[Any]  # ids of their batches, which say who, when and how
 
     def __len__(self) -> int:
         return len(self.position)
@@ -108,21 +114,26 @@ def apply(
     code: NDArray[Any] | int,
     given_by: NDArray[Any] | int,
 ) -> tuple[NDArray[Any], NDArray[Any]]:
-    """The label and source of a clip after an annotation; for arrays, of each clip after its own.
+    """The label and source of a clip after an annotation; with arrays, of each clip after its own annotation.
 
     Parameters
     ----------
     label, source
         The code of the label that the clip carries, -1 for none, and the batch that gave it, 0 for none. [shape=(n,)]
     effect
-        What the annotation does: its verdict, looked up in `EVERYBODY` or `ALONE`. [shape=(n,)]
+        The effect of the annotation: its verdict, looked up in `EVERYBODY` or `ALONE`. [shape=(n,)]
     code, given_by
-        The label that the annotation is about, and its source. [shape=(n,)]
+        The label of the annotation, and its source. [shape=(n,)]
 
     Returns
     -------
     tuple
         `label` and `source` afterwards. [each shape=(n,)]
+
+    Examples
+    --------
+    >>> [int(value) for value in apply(3, 7, Effect.END_SAME, 3, 9)]  # a no to label 3
+    [-1, 0]
     """
     gives = np.equal(effect, Effect.GIVE)
     ends = np.equal(effect, Effect.END) | (np.equal(effect, Effect.END_SAME) & np.equal(label, code))
@@ -135,14 +146,15 @@ def apply(
 def still_current(
     batch: Annotations, label: NDArray[Any], source: NDArray[Any], effects: NDArray[np.int8]
 ) -> NDArray[np.bool_]:
-    """Which annotations of a batch still show: their clip carries what the batch left it with.
+    """Whether each annotation of a batch still counts: its clip has the label that the batch gave or ended.
 
     Parameters
     ----------
     batch
         The annotations of one batch, in any order.
     label, source
-        What every clip of the dataset carries now: code, -1 for none, and batch, 0 for none. [shape=(clips,)]
+        The label and source of every clip of the dataset now: code, -1 for none, and batch, 0 for none.
+        [shape=(clips,)]
     effects
         `EVERYBODY` or `ALONE`. [shape=(8,)]
 
@@ -161,20 +173,20 @@ def still_current(
 
 
 def inverse_batch(batch: Annotations, label: NDArray[Any], source: NDArray[Any], *, undone: bool) -> Annotations:
-    """What an undo of a batch appends: the inverse of each of its annotations that can be taken back.
+    """The annotations that an undo of a batch appends: the inverse of each that can be taken back.
 
-    What gave or ended a label is taken back where that still shows; a clip that changed later keeps the later change.
-    What has no effect on a label (a no, an unsure, a cleared) is taken back once.
+    An annotation that gave or ended a label is taken back if it is `still_current`; a clip that changed later keeps the
+    later change. An annotation without an effect on a label (a no, an unsure, a cleared) is taken back once.
 
     Parameters
     ----------
     batch
         The annotations of one batch, in any order.
     label, source
-        What every clip of the dataset carries now, for everybody: code, -1 for none, and batch, 0 for none.
+        The label and source of every clip of the dataset now, for everybody: code, -1 for none, and batch, 0 for none.
         [shape=(clips,)]
     undone
-        Whether an undo of this batch stands already.
+        Whether this batch has been undone already.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""The demo that ships with the library: 600 generated clips and the table that names them."""
+"""The demo that ships with the library: 600 generated clips and their table."""
 
 from pathlib import Path
 

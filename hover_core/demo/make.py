@@ -1,15 +1,15 @@
-"""Makes the demo clips and their table: spoken digits, and four kinds of sound that nobody speaks.
+"""Makes the demo clips and their table: spoken digits, and four kinds of other sounds.
 
     python -m hover_core.demo.make
 
-writes `clips/*.ogg` and `demo.csv` anew, beside this file. It needs `espeak-ng` and `sox` on the machine; using the
-demo needs neither, because what this writes is committed. Every clip has a random generator of its own, seeded by
-`SEED` and by what the clip is: the same versions of espeak-ng and sox write the same bytes, and a further voice or
-source leaves the sound of all other clips as it was (their file names and subsets are dealt anew).
+writes `clips/*.ogg` and `demo.csv` again, beside this file. It needs `espeak-ng` and `sox`; the demo itself needs
+neither, because its files are committed. Every clip has its own random generator, seeded by `SEED` and by the clip's
+speaker, label and take: the same versions of espeak-ng and sox write the same bytes, and another voice or source does
+not change the sound of other clips (only their file names and subsets).
 
 The table has the form of the guide's: every row has a label, half the rows are raw. `speaker` is the group: the voice
-of a digit, the source (`bell-a` … `bell-f`) of any other sound. The subsets are dealt by label and *not* by speaker,
-so the same voice is in train and in test; splitting again by speaker shows what that is worth.
+of a digit, the source (`bell-a` … `bell-f`) of any other sound. Clips are assigned to subsets by label and *not* by
+speaker, so the same voice is in train and in test; a new split by speaker shows the difference.
 """
 
 import csv
@@ -28,7 +28,7 @@ RATE_HZ = 16_000
 SHORTEST_S, LONGEST_S = 0.3, 1.5
 PEAK_DB = -3.0  # of the loudest clips; the others are up to QUIETER_DB below
 QUIETER_DB = 4.0
-MEAN_DB = -17.0  # no clip is louder than this on average, or a siren after a bell would hurt
+MEAN_DB = -17.0  # highest mean power of a clip: without it a siren after a bell would hurt
 
 DIGITS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 VOICES = (
@@ -48,14 +48,14 @@ VOICES = (
 TAKES_PER_DIGIT = 4
 SOURCES = "abcdef"
 TAKES_PER_SOURCE = 5
-DEALT = ("raw", "train", "raw", "dev", "raw", "train", "raw", "test")  # 300, 150, 75, 75 of 600
+SUBSETS_IN_TURN = ("raw", "train", "raw", "dev", "raw", "train", "raw", "test")  # 300, 150, 75, 75 of 600
 
-Sound = np.ndarray  # mono at RATE_HZ [shape=(n,), float64]
+Sound = np.ndarray  # mono, at RATE_HZ [shape=(n,), float64]
 
 
 @dataclass(frozen=True)
 class ClipSpec:
-    """One clip to be made."""
+    """The description of one clip; `speaker` is its voice or source, `kind` is `speech` or `sound`."""
 
     label: str
     speaker: str
@@ -64,7 +64,15 @@ class ClipSpec:
 
 
 def main() -> None:
-    """Write all clips and the table."""
+    """Write all clips and the table.
+
+    Raises
+    ------
+    FileNotFoundError
+        `espeak-ng` or `sox` is not installed.
+    subprocess.CalledProcessError
+        One of them fails.
+    """
     FOLDER.mkdir(exist_ok=True)
     for old in FOLDER.glob("*.ogg"):
         old.unlink()
@@ -105,13 +113,13 @@ def _clip_list() -> list[ClipSpec]:
 
 
 def _subsets(clips: list[ClipSpec]) -> list[str]:
-    """The subset of every clip: shuffled within its label, then dealt like cards, label after label."""
+    """The subset of every clip: clips are shuffled within their label, then get subsets in turn, label after label."""
     rng = np.random.default_rng(SEED + 1)
     shuffled = rng.permutation(len(clips))
     by_label = sorted(shuffled, key=lambda position: clips[position].label)
     subsets = [""] * len(clips)
     for turn, position in enumerate(by_label):
-        subsets[position] = DEALT[turn % len(DEALT)]
+        subsets[position] = SUBSETS_IN_TURN[turn % len(SUBSETS_IN_TURN)]
     return subsets
 
 
@@ -140,7 +148,7 @@ def _generator(name: str) -> np.random.Generator:
 
 
 def _speak(word: str, voice: str, take: int, rng: np.random.Generator) -> Sound:
-    # A band of speed for each take, so that no two takes of a word by a voice come out the same.
+    # A range of speeds for each take, so that no two takes of a word by one voice are the same.
     words_per_minute = 100 + 20 * take + int(rng.integers(0, 12))
     pitch = int(rng.integers(30, 71))
     while True:
@@ -151,37 +159,37 @@ def _speak(word: str, voice: str, take: int, rng: np.random.Generator) -> Sound:
 
 
 def _espeak(word: str, voice: str, words_per_minute: int, pitch: int) -> Sound:
-    said = subprocess.run(
+    speech = subprocess.run(
         ["espeak-ng", "-v", voice, "-s", str(words_per_minute), "-p", str(pitch), "--stdout", word],
         check=True,
         capture_output=True,
     ).stdout
-    # --ignore-length: espeak-ng streams, and so cannot know the length that it writes into the header
+    # --ignore-length: espeak-ng streams, so the length in its header is wrong
     raw = ["-t", "raw", "-e", "floating-point", "-b", "32", "-c", "1"]
     resampled = subprocess.run(
         ["sox", "-R", "-V1", "-t", "wav", "--ignore-length", "-", *raw, "-", "rate", str(RATE_HZ)],
         check=True,
         capture_output=True,
-        input=said,
+        input=speech,
     ).stdout
     return np.frombuffer(resampled, "<f4").astype(np.float64)
 
 
 def _trim(sound: Sound, floor_db: float = -40.0, margin_s: float = 0.02) -> Sound:
-    """Without the silence at both ends: what is `floor_db` below the peak, up to a margin."""
+    """`sound` without the silence at both ends (more than `floor_db` below the peak), but for a margin."""
     loud = np.flatnonzero(np.abs(sound) > _amplitude(floor_db) * np.abs(sound).max())
     margin = int(margin_s * RATE_HZ)
     return sound[max(loud[0] - margin, 0) : loud[-1] + margin]
 
 
-# Sounds that nobody speaks. Each takes two generators: the source's, which is the same for all of its takes and
-# decides what it is, and the take's, which decides how it sounds this time.
+# Other sounds. Each takes two generators: one of the source, which is the same for all of its takes and fixes its
+# character, and one of the take, which varies it.
 
 
 def _siren(source: np.random.Generator, take: np.random.Generator) -> Sound:
-    """A tone that climbs and falls, with a few harmonics."""
+    """A tone that rises and falls, with a few harmonics."""
     low_hz, span, sweeps_hz = source.uniform(450, 800), source.uniform(1.4, 2.2), source.uniform(1.2, 4.5)
-    roundness = source.uniform(0.5, 6)  # 0.5: as good as a sine; 6: jumps between two tones
+    roundness = source.uniform(0.5, 6)  # 0.5: nearly a sine; 6: jumps between two tones
     harmonics = source.uniform(0.1, 0.6, size=4)
 
     t = _time(take, 0.8, 1.4)
@@ -194,7 +202,7 @@ def _siren(source: np.random.Generator, take: np.random.Generator) -> Sound:
 
 
 def _rain(source: np.random.Generator, take: np.random.Generator) -> Sound:
-    """A hiss, and drops: short bursts of the same noise."""
+    """A hiss with drops, which are short bursts of the same noise."""
     centre_hz, octaves = source.uniform(1200, 4500), source.uniform(0.7, 1.6)
     drops_per_s, drop_s = source.uniform(15, 90), source.uniform(0.003, 0.012)
     hiss = source.uniform(0.1, 0.4)
@@ -211,13 +219,13 @@ def _rain(source: np.random.Generator, take: np.random.Generator) -> Sound:
 
 
 def _bell(source: np.random.Generator, take: np.random.Generator) -> Sound:
-    """One stroke: inharmonic partials, the high ones die first."""
+    """One stroke: inharmonic partials, of which the high ones decay first."""
     strike_hz, decay_s = source.uniform(250, 900), source.uniform(0.25, 0.8)
     ratios = np.array([0.5, 1, 1.19, 1.5, 2, 2.51, 2.66, 3.01, 4.17, 5.43]) * source.uniform(0.97, 1.03, size=10)
     strengths = source.uniform(0.2, 1, size=10)
 
     t = _time(take, 0.8, 1.5)
-    hardness = take.uniform(0.4, 1.4)  # a hard clapper wakes the high partials
+    hardness = take.uniform(0.4, 1.4)  # a hard clapper excites the high partials
     bell = np.zeros_like(t)
     for ratio, strength in zip(ratios, strengths, strict=True):
         partial = np.sin(2 * np.pi * strike_hz * ratio * t + take.uniform(0, 2 * np.pi))
@@ -257,7 +265,7 @@ OTHER_SOUNDS: dict[str, Callable[[np.random.Generator, np.random.Generator], Sou
 
 
 def _time(take: np.random.Generator, shortest_s: float, longest_s: float) -> np.ndarray:
-    """The time of every frame of a new sound [s]."""
+    """The times of the samples of a new sound. [shape=(n,), float64, seconds]"""
     return np.arange(int(take.uniform(shortest_s, longest_s) * RATE_HZ)) / RATE_HZ
 
 
@@ -268,7 +276,7 @@ def _filter(sound: Sound, gain: Callable[[np.ndarray], np.ndarray]) -> Sound:
 
 
 def _fade(sound: Sound, fade_s: float = 0.005) -> Sound:
-    """`sound` without a click at either end."""
+    """`sound` faded in and out, so that it does not click."""
     ramp = np.linspace(0, 1, int(fade_s * RATE_HZ))
     shape = np.ones(len(sound))
     shape[: len(ramp)] = ramp
@@ -278,7 +286,7 @@ def _fade(sound: Sound, fade_s: float = 0.005) -> Sound:
 
 def _write(name: str, sound: Sound) -> None:
     raw = ["-t", "raw", "-e", "floating-point", "-b", "32", "-c", "1", "-r", str(RATE_HZ)]
-    # -R: the same serial number in the Ogg pages every time. -C 2: about 40 kbit/s. An empty comment: no advertising.
+    # -R: the same serial number in the Ogg pages each time. -C 2: about 40 kbit/s. An empty comment replaces sox's own.
     subprocess.run(
         ["sox", "-R", "-D", "-V1", *raw, "-", "-C", "2", "--comment", "", str(FOLDER / name)],
         check=True,

@@ -1,1 +1,1 @@
-"""Bytes behind an address: the guard, HTTP, buckets, the disk cache of sound."""
+"""Fetches the bytes of a URL: the guard against private addresses, HTTP, buckets, the cache of sound on disk."""

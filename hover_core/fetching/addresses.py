@@ -1,4 +1,4 @@
-"""What a URL asks for, and which internet addresses nobody but the operator may connect to."""
+"""The request that a URL stands for, and the internet addresses that only the operator may allow."""
 
 from __future__ import annotations
 
@@ -46,15 +46,15 @@ _IPV6_REFUSED = tuple(
     )
 )
 
-# What the owner of a dataset may allow besides public addresses: this machine and its network.
+# Besides public addresses the owner of a dataset may allow these: this machine and its network.
 _AT_HOME = tuple(
     ipaddress.ip_network(network)
     for network in (
         "127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "::1/128", "fc00::/7",
     )
 )  # fmt: skip
-# Among them those where clouds hand out the credentials of a machine. The other ones (169.254.169.254 of nearly all,
-# 169.254.170.2 and .23 of Amazon's containers, 168.63.129.16 of Azure, fe80::a9fe:a9fe of OpenStack) are not at home.
+# But not these, where clouds hand out the credentials of a machine. Others (169.254.169.254 of nearly all clouds,
+# 169.254.170.2 and .23 of Amazon's containers, 168.63.129.16 of Azure, fe80::a9fe:a9fe of OpenStack) are not above.
 _METADATA = tuple(
     ipaddress.ip_network(network)
     for network in (
@@ -78,7 +78,7 @@ _HOST = re.compile(r"[a-z0-9]([a-z0-9_.-]*[a-z0-9_.-])?\Z").match
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One request: where to connect, and what to ask for there."""
+    """One request: the server, and the path to get from it."""
 
     url: str
     scheme: str
@@ -92,13 +92,25 @@ class Target:
 
 
 def target_of(url: str, redirected: bool = False) -> Target:
-    """What a URL asks for. Raises FetchError if it is not an address that we fetch."""
+    """The request for a URL.
+
+    Raises
+    ------
+    FetchError
+        It is no http or https URL, contains a user name or password, or names no valid server.
+
+    Examples
+    --------
+    >>> target = target_of("https://Example.org/a b.wav#t=3")
+    >>> target.host, target.port, target.path
+    ('example.org', 443, '/a%20b.wav')
+    """
     url = url.strip()
     if _CONTROL(url):
         raise FetchError("the address contains control characters")
     end = re.search("[/?#]", url[8:])  # behind the longer of http:// and https://
     server, rest = (url[: 8 + end.start()], url[8 + end.start() :]) if end else (url, "")
-    place = _place(server)
+    place = _server_of(server)
     path, mark, query = rest.partition("#")[0].partition("?")
     path = (path or "/") + (mark + query if query else "")
     if not _PLAIN_TARGET(path):
@@ -116,7 +128,7 @@ def target_of(url: str, redirected: bool = False) -> Target:
 
 
 class _Server(NamedTuple):
-    """A server, as an address names it."""
+    """The server part of a URL."""
 
     scheme: str
     host: str
@@ -126,7 +138,7 @@ class _Server(NamedTuple):
 
 
 @functools.lru_cache(maxsize=1024)
-def _place(server: str) -> _Server:
+def _server_of(server: str) -> _Server:
     try:
         parts = urllib.parse.urlsplit(server)
         port = parts.port
@@ -134,15 +146,15 @@ def _place(server: str) -> _Server:
     except ValueError as error:
         raise FetchError("the address cannot be read as a URL") from error
     if parts.scheme not in ("http", "https"):
-        named = f"{parts.scheme}://" if "://" in server else "an address without http://"
-        raise FetchError(f"only http:// and https:// addresses are fetched, not {named}")
+        prefix = f"{parts.scheme}://" if "://" in server else "an address without http://"
+        raise FetchError(f"only http:// and https:// addresses are fetched, not {prefix}")
     if "@" in parts.netloc or "\\" in parts.netloc:
         raise FetchError(REFUSED)
     if port == 0:
         raise FetchError("port 0 cannot be fetched from")
     port = port or (443 if parts.scheme == "https" else 80)
-    host, written = _ascii_host(host), host
-    host_port = f"[{written}]:{port}" if ":" in written else f"{written}:{port}"
+    host, host_in_url = _ascii_host(host), host
+    host_port = f"[{host_in_url}]:{port}" if ":" in host_in_url else f"{host_in_url}:{port}"
     return _Server(parts.scheme, host, port, host_port, (parts.scheme, host_port))
 
 
@@ -166,7 +178,13 @@ def _ascii_host(host: str) -> str:
 
 @functools.lru_cache(maxsize=4096)
 def refusal(address: str) -> str | None:
-    """Why nobody but the operator may connect to this address, or None."""
+    """The reason why only the operator may allow this internet address, or None for a public one.
+
+    Examples
+    --------
+    >>> refusal("192.168.1.20"), refusal("8.8.8.8")
+    ('is in a private network', None)
+    """
     try:
         ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -182,17 +200,22 @@ def refusal(address: str) -> str | None:
     elif ip.is_private or ip.is_link_local or ip.is_site_local:
         return "is in a private network"
     elif ip not in _IPV6_GLOBAL or any(ip in network for network in _IPV6_REFUSED):
-        # Outside 2000::/3 lie also v4-mapped, v4-compatible and NAT64 addresses, which lead to any IPv4 address.
+        # v4-mapped, v4-compatible and NAT64 addresses, which lead to any IPv4 address, also lie outside 2000::/3.
         return "is a reserved address"
     return None if ip.is_global and not ip.is_reserved else "is a reserved address"
 
 
 @functools.lru_cache(maxsize=4096)
 def refusal_to_owners(host: str, address: str) -> str | None:
-    """Why not even the owner of a dataset may allow this address of a host (only the operator can), or None.
+    """The reason why the owner of a dataset may not allow this address of a host (the operator may), or None.
 
-    An owner may allow this machine and private networks, and no server that hands out a cloud's credentials: a table
-    of addresses, or whoever shares the screen, could ask the owner for that click.
+    An owner may allow this machine and private networks, but no server that hands out a cloud's credentials: a
+    stranger's table could lead the owner to that click.
+
+    Examples
+    --------
+    >>> refusal_to_owners("nas.local", "192.168.1.20"), refusal_to_owners("x.example", "169.254.169.254")
+    (None, "may be a cloud's metadata server")
     """
     if host.rstrip(".").lower() in _METADATA_NAMES:
         return "is the name of a cloud's metadata server"
@@ -200,7 +223,7 @@ def refusal_to_owners(host: str, address: str) -> str | None:
     if why is None or why == "is not an internet address":
         return why
     ip = ipaddress.ip_address(address.partition("%")[0])
-    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:  # the connection goes to that one
+    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:  # the connection goes to the IPv4 address
         ip = ip.ipv4_mapped
     if ip.is_link_local or str(ip) == "168.63.129.16" or any(ip in network for network in _METADATA):
         return "may be a cloud's metadata server"

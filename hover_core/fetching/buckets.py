@@ -1,11 +1,11 @@
 """`s3://`, `gs://` and `hf://` → an https address, and the headers that open it.
 
-What the clouds' own libraries do well stays theirs: finding credentials, refreshing them, signing, naming regions. The
-bytes then come through `fetch` like all others, with its guard, its limits and its deadline.
+The clouds' own libraries find and refresh credentials, sign requests and look up regions. `Fetcher` then fetches the
+bytes like all others, with its guard, its limits and its deadline.
 
 A bucket is read without credentials unless a `Source` of the operator covers it: a table must not use the credentials
-that happen to lie on a machine. A source with no `options` uses just those (`AWS_PROFILE`, an instance's role, what
-`gcloud` left, `HF_TOKEN`, …).
+that happen to be on a machine. A source without `options` uses these (`AWS_PROFILE`, an instance's role, those of
+`gcloud`, `HF_TOKEN`, …).
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from hover_core.errors import FetchError
 from hover_core.sources import Source, closest_source
 
 PACKAGES: Final = {"s3": "s3fs", "gs": "gcsfs", "hf": "huggingface_hub"}
-_SIGNED_S: Final = 900
+_SIGNED_S: Final = 900  # seconds that a signed address is valid
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]").search
 _BUCKET = re.compile(r"[a-z0-9][a-z0-9._-]{1,221}")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,95}")
 
 
 class FileAddress(NamedTuple):
-    """Where the bytes of a bucket's file are."""
+    """The https address and headers for a file in a bucket."""
 
     url: str
     headers: dict[str, str]
-    where: str  # in words, for a failure
+    where: str  # the bucket in words, for error messages
 
 
 def unreadable(url: str) -> str:
-    """Why an address in a bucket cannot be fetched on this machine, or an empty text."""
+    """The reason why an address in a bucket cannot be fetched on this machine; empty if it can."""
     scheme = url.partition("://")[0].lower()
     package = PACKAGES[scheme]
     if importlib.util.find_spec(package) is None:
@@ -50,34 +50,34 @@ def unreadable(url: str) -> str:
 
 
 class Buckets:
-    """The file systems behind the buckets, each opened when it is first needed. Safe for threads."""
+    """The clouds' file systems, each opened when it is first needed. Safe for threads."""
 
     def __init__(self, sources: Sequence[Source] = ()) -> None:
         self._sources = [s for s in sources if any(place.scheme in PACKAGES for place in s.places)]
-        self._opened: dict[tuple[str, str], Any] = {}
+        self._systems: dict[tuple[str, str], Any] = {}
         self._lock = threading.Lock()
 
     def endpoints(self) -> set[str]:
-        """The `host:port` of the services that the operator names: they may be private addresses."""
-        found = set()
+        """The `host:port` of the services in the operator's sources, which may be private addresses."""
+        endpoints = set()
         for source in self._sources:
             options = json.loads(source.options)
             inner = options.get("client_kwargs")
-            for given in (options, inner if isinstance(inner, dict) else {}):
+            for group in (options, inner if isinstance(inner, dict) else {}):
                 for name in ("endpoint_url", "endpoint"):
-                    parts = urllib.parse.urlsplit(str(given.get(name) or ""))
+                    parts = urllib.parse.urlsplit(str(group.get(name) or ""))
                     if parts.hostname:
                         host = f"[{parts.hostname}]" if ":" in parts.hostname else parts.hostname
-                        found.add(f"{host}:{parts.port or (443 if parts.scheme == 'https' else 80)}")
-        return found
+                        endpoints.add(f"{host}:{parts.port or (443 if parts.scheme == 'https' else 80)}")
+        return endpoints
 
     def address(self, url: str) -> FileAddress:
-        """Where the file is, for the next minutes. May ask the cloud's service for a token or a region.
+        """The https address of a file, valid for some minutes. It may ask the cloud for a token or a region.
 
         Raises
         ------
         FetchError
-            The address is none, the package is missing, or there are no credentials where a source promises some.
+            The address names no file, the package is missing, or the source's credentials do not open the bucket.
         """
         scheme, bucket, key = _parts(url)
         if importlib.util.find_spec(PACKAGES[scheme]) is None:
@@ -85,24 +85,24 @@ class Buckets:
         source = closest_source(self._sources, scheme, bucket, f"/{key}")
         where = f" ({scheme}://{bucket}" + (")" if source else ", read without credentials: no source names it)")
         try:
-            found, headers = _ADDRESS[scheme](self._open(scheme, source), bucket, key)
+            location, headers = _ADDRESS[scheme](self._open(scheme, source), bucket, key)
         except FetchError:
             raise
-        except Exception as error:  # each library has its own errors, and their words may hold what is secret
+        except Exception as error:  # each library has its own errors, and their messages may contain secrets
             kind = type(error).__name__
             raise FetchError(f"{scheme}://{bucket} cannot be opened with what its source gives ({kind})") from None
-        return FileAddress(found, headers, where)
+        return FileAddress(location, headers, where)
 
     def _open(self, scheme: str, source: Source | None) -> Any:
         key = (scheme, source.name if source else "")
         with self._lock:
-            if key not in self._opened:
-                self._opened[key] = _OPEN[scheme](json.loads(source.options) if source else None)
-            return self._opened[key]
+            if key not in self._systems:
+                self._systems[key] = _OPEN[scheme](json.loads(source.options) if source else None)
+            return self._systems[key]
 
 
 def _parts(url: str) -> tuple[str, str, str]:
-    """Scheme, bucket and key. An `hf` bucket is `datasets`, `spaces` or an organisation."""
+    """Scheme, bucket and key of an address. The bucket of `hf` is `datasets`, `spaces` or an organisation."""
     scheme, _, rest = url.strip().partition("://")
     scheme = scheme.lower()
     bucket, _, key = rest.partition("/")
@@ -132,10 +132,10 @@ _LIKE: Final = {
 def _open_s3(options: dict[str, Any] | None) -> Any:
     import fsspec
 
-    # A signature for the wrong region is refused, and those of the old kind are refused by the newer regions.
-    given = {"anon": options is None, "cache_regions": True, **_plain(options)}
-    given["config_kwargs"] = {"signature_version": "s3v4", **given.get("config_kwargs", {})}
-    return fsspec.filesystem("s3", **given)
+    # A signature for the wrong region is refused, and newer regions refuse signatures of the old kind.
+    arguments = {"anon": options is None, "cache_regions": True, **_plain(options)}
+    arguments["config_kwargs"] = {"signature_version": "s3v4", **arguments.get("config_kwargs", {})}
+    return fsspec.filesystem("s3", **arguments)
 
 
 def _at_s3(system: Any, bucket: str, key: str) -> tuple[str, dict[str, str]]:
@@ -145,8 +145,8 @@ def _at_s3(system: Any, bucket: str, key: str) -> tuple[str, dict[str, str]]:
 def _open_gs(options: dict[str, Any] | None) -> Any:
     import fsspec
 
-    given = {"token": "anon"} if options is None else _plain(options)
-    return fsspec.filesystem("gs", **{"project": "", "access": "read_only", **given})
+    credentials = {"token": "anon"} if options is None else _plain(options)
+    return fsspec.filesystem("gs", **{"project": "", "access": "read_only", **credentials})
 
 
 def _at_gs(system: Any, bucket: str, key: str) -> tuple[str, dict[str, str]]:
@@ -166,23 +166,23 @@ def _at_hf(system: Any, bucket: str, key: str) -> tuple[str, dict[str, str]]:
     import huggingface_hub
 
     try:
-        parsed = huggingface_hub.parse_hf_uri(f"hf://{bucket}/{key}")
+        uri = huggingface_hub.parse_hf_uri(f"hf://{bucket}/{key}")
     except ValueError as error:
         raise FetchError(f"this names no file: it looks like {_LIKE['hf']}") from error
-    if not parsed.path_in_repo or parsed.type not in ("model", "dataset", "space"):
+    if not uri.path_in_repo or uri.type not in ("model", "dataset", "space"):
         raise FetchError(f"this names no file: it looks like {_LIKE['hf']}")
     url = huggingface_hub.hf_hub_url(
-        parsed.id,
-        parsed.path_in_repo,
-        repo_type=parsed.type,
-        revision=parsed.revision,
+        uri.id,
+        uri.path_in_repo,
+        repo_type=uri.type,
+        revision=uri.revision,
         endpoint=system["endpoint"],
     )
     return url, {"Authorization": f"Bearer {system['token']}"} if system["token"] else {}
 
 
 def _plain(options: dict[str, Any] | None) -> dict[str, Any]:
-    # an instance of our own: fsspec would hand out one that other code has opened with the same options
+    # a new instance: fsspec would return one that other code has opened with the same options
     return {**(options or {}), "skip_instance_cache": True, "use_listings_cache": False}
 
 

@@ -1,15 +1,14 @@
-"""URL → bytes, from servers that nobody vouches for.
+"""URL → bytes, from untrusted servers.
 
-A table of URLs is text that a stranger may have written, and this process often sits inside a network that the stranger
-cannot reach. So every address that a name resolves to is judged (see `transport`), the connection goes to exactly that
-address, and every redirect is judged again. What an operator wants nevertheless, such as `python -m http.server` on the
-same laptop, is allowed by its exact `host:port`.
+A stranger may have written a table of URLs, and this process often runs inside a network that the stranger cannot
+reach. So every address that a name resolves to is checked (see `transport`), the connection goes to exactly that
+address, and every redirect is checked again. An operator can allow private servers, such as `python -m http.server` on
+the same laptop, by their exact `host:port`.
 
-Promises: at most `max_bytes`, never longer than `total_s` per URL (also against a server that sends one byte a second,
-and while a body is unpacked), no body that is silently short, no proxies and netrc, cookies only within one chain of
-redirects, and messages without the query of a URL, because that is where presigned URLs carry their signature.
-Credentials are sent only where a `Source` of the operator covers the very address that is asked, so after a redirect to
-another host, port, scheme or path not any more.
+Promises: at most `max_bytes`; at most `total_s` for a URL (also if a server sends a byte a second, and while a body is
+unpacked); no body that is silently short; no proxies and no netrc; cookies only within one chain of redirects; messages
+without the query of a URL, because presigned URLs carry their signature there. Credentials are sent only to an address
+that a `Source` of the operator covers, so not after a redirect to another host, port, scheme or path.
 """
 
 from __future__ import annotations
@@ -54,36 +53,39 @@ from hover_core.sources import BUCKET_SCHEMES, Source, closest_source
 __all__ = ["FetchLimits", "Fetcher", "RefusedHost"]
 
 _REDIRECTS: Final = frozenset({300, 301, 302, 303, 307, 308})
-_TIMES_COMPRESSED: Final = 2
+_TIMES_COMPRESSED: Final = 2  # at most
 _UNPACKED: Final = frozenset({"gzip", "x-gzip", "deflate"})
 _COMPRESSED: Final = frozenset({"br", "zstd", "compress", "x-compress", "dcb", "dcz"})
 _BLOCK: Final = 1 << 20
-_PIECE: Final = 1 << 14  # of a compressed body: zlib copies what is left of a piece after each member of it
+_PIECE: Final = 1 << 14  # of a compressed body: zlib copies the rest of a piece after each member in it
 _SMALL: Final = 1 << 16  # bodies of redirects and failures that are read so that the connection can be kept
 _RANGE: Final = re.compile(r"bytes\s+0-(\d+)/(\d+|\*)", re.IGNORECASE).fullmatch
 _RETRY_AFTER_CAP_S: Final = 10.0
 
 
 class Fetcher:
-    """Fetches URLs; one for all threads (some 64), with kept-alive connections.
+    """Fetches URLs over kept-alive connections; one fetcher serves all threads (some 64).
 
     Parameters
     ----------
     allowed_hosts : `host:port` strings of the operator, compared with the URL's host and port as written (lower case,
         default ports filled in): `"localhost:8000"` does not allow `"127.0.0.1:8000"`.
-    dataset_hosts : the same, as the owner of a dataset allowed them: only as far as they lead to this machine or a
-        private network, and never to a server that hands out a cloud's credentials.
+    dataset_hosts : the same of the owner of a dataset: they may lead to this machine or a private network, but not to
+        a server that hands out a cloud's credentials.
     folders : scheme → folder: with `{"demo": folder}`, `demo:seven_3.ogg` is the file `seven_3.ogg` below the folder.
-    sources : what opens private sound, by its address; see `hover_core.sources`. Buckets need an optional package each.
+    sources : credentials for private sound, by address; see `hover_core.sources`. Each kind of bucket needs an
+        optional package.
     limits : see `FetchLimits`.
     resolver : called as `socket.getaddrinfo(host, port, type=SOCK_STREAM)`.
-    pool : kept-alive connections per host; with fewer than there are threads, each burst of answers hangs some up.
-    tls : for https; by default the certificates that this system trusts.
+    pool : kept-alive connections per host; with fewer than threads, each burst of answers closes some.
+    tls : context for https; by default with the certificates that this system trusts.
 
     Examples
     --------
-    >>> with Fetcher(allowed_hosts=["127.0.0.1:8000"]) as fetcher:   # doctest: +SKIP
-    ...     data = fetcher.fetch("http://127.0.0.1:8000/seven_3.wav")
+    >>> from hover_core.demo import FOLDER
+    >>> with Fetcher(allowed_hosts=["127.0.0.1:8000"], folders={"demo": FOLDER}) as fetcher:
+    ...     fetcher.fetch("demo:d0000.ogg")[:4]
+    b'OggS'
     """
 
     def __init__(
@@ -102,47 +104,47 @@ class Fetcher:
         self._buckets = Buckets(self._sources)
         self._folders = {scheme.lower(): Path(folder) for scheme, folder in (folders or {}).items()}
         self._limits = limits = limits or FetchLimits()
-        allowed = {host_port.strip().lower() for host_port in allowed_hosts} | self._buckets.endpoints()
+        by_operator = {host_port.strip().lower() for host_port in allowed_hosts} | self._buckets.endpoints()
         by_owner = {host_port.strip().lower() for host_port in dataset_hosts}
-        self._transport = Transport(allowed, by_owner, resolver, limits, pool, tls)
+        self._transport = Transport(by_operator, by_owner, resolver, limits, pool, tls)
         self._closed = threading.Event()
 
     def fetch(self, url: str, through: Through = "session") -> bytes:
-        """The bytes behind a URL.
+        """The bytes of a URL.
 
         Parameters
         ----------
-        through : "session" of `requests`, or the "pool" that it stands on where thousands of small sounds are fetched:
-            that takes 0.2 ms less of our CPU for each. What is judged, limited and followed is the same.
+        through : "session" of `requests`, or the "pool" under it for thousands of small sounds: that takes 0.2 ms less
+            CPU for each. Checks, limits and redirects are the same.
 
         Raises
         ------
         RefusedHost
             The URL, or a redirect of it, leads to an address that only the operator may allow.
         FetchError
-            Anything else. The message says what is wrong in words, without the URL: the caller knows it.
+            All other failures. The message gives the reason without the URL, which the caller knows.
         """
         scheme = url.partition(":")[0].strip().lower()
         if scheme in self._folders:
             return self._read(self._folders[scheme], url.strip()[len(scheme) + 1 :])
-        errand = FetchAttempt(self._limits)
-        target = self._in_bucket(url, errand) if scheme in BUCKET_SCHEMES else self._with_source(target_of(url))
-        for attempt in range(1, self._limits.tries + 1):
+        attempt = FetchAttempt(self._limits)
+        target = self._in_bucket(url, attempt) if scheme in BUCKET_SCHEMES else self._with_source(target_of(url))
+        for try_number in range(1, self._limits.tries + 1):
             if self._closed.is_set():
                 raise FetchError("fetching was stopped")
             try:
-                return self._follow(target, errand, through)
+                return self._follow(target, attempt, through)
             except TryAgain as again:
                 pause = again.pause_s
                 if pause is None:
-                    pause = 0.2 * 3 ** (attempt - 1) * random.uniform(0.75, 1.25)
-                if attempt == self._limits.tries or time.monotonic() + pause >= errand.deadline:
+                    pause = 0.2 * 3 ** (try_number - 1) * random.uniform(0.75, 1.25)
+                if try_number == self._limits.tries or time.monotonic() + pause >= attempt.deadline:
                     raise FetchError(str(again)) from again
                 self._closed.wait(pause)
         raise FetchError(f"tries={self._limits.tries} must be at least 1")
 
     def close(self) -> None:
-        """Closes kept-alive connections and ends pauses; running fetches end with a FetchError or their bytes."""
+        """Close kept-alive connections and end pauses; fetches under way end with their bytes or a FetchError."""
         self._closed.set()
         self._transport.close()
 
@@ -162,7 +164,7 @@ class Fetcher:
             raise FetchError(f"there is no file {name!r} in the folder") from error
         if not path.is_relative_to(root):
             raise FetchError(f"{name!r} lies outside the folder")
-        # NONBLOCK: opening a fifo must not wait for a writer. NOFOLLOW: the path was resolved, a link now is a swap.
+        # NONBLOCK: do not wait for the writer of a fifo. NOFOLLOW: the path is resolved, so a link now is a swap.
         flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
         try:
             descriptor = os.open(path, flags)
@@ -185,7 +187,7 @@ class Fetcher:
     # -- private sound ----------------------------------------------------------------------------------------------
 
     def _with_source(self, target: Target) -> Target:
-        """The target with what the operator's source for its address adds to the request, if there is one."""
+        """The target with the headers and query of the operator's source for its address, if there is one."""
         path, _, query = target.path.partition("?")
         source = closest_source(self._sources, target.scheme, target.host_port, path) if self._sources else None
         if source is None:
@@ -196,62 +198,62 @@ class Fetcher:
             path = target.path
         return replace(target, path=path, secret=source.headers)
 
-    def _in_bucket(self, url: str, errand: FetchAttempt) -> Target:
-        box = meanwhile(lambda: self._buckets.address(url), errand)
+    def _in_bucket(self, url: str, attempt: FetchAttempt) -> Target:
+        box = meanwhile(lambda: self._buckets.address(url), attempt)
         if not box:
-            errand.left_s(0)
+            attempt.left_s(0)
         if isinstance(box[0], Exception):
             raise box[0]
-        errand.bucket = box[0].where
+        attempt.bucket = box[0].where
         return replace(target_of(box[0].url), secret=tuple(box[0].headers.items()))
 
     # -- http -------------------------------------------------------------------------------------------------------
 
-    def _follow(self, target: Target, errand: FetchAttempt, through: Through) -> bytes:
-        cookies: RequestsCookieJar | None = None  # of this chain of redirects, and forgotten with it
-        asked = set()
+    def _follow(self, target: Target, attempt: FetchAttempt, through: Through) -> bytes:
+        cookies: RequestsCookieJar | None = None  # of this chain of redirects only
+        targets = set()
         for _ in range(self._limits.redirects + 1):
-            errand.target = target
-            errand.where = f" (after a redirect to {target.host})" if target.redirected else errand.bucket
-            asked.add((target.origin, target.path))
-            answer = self._transport.get(errand, cookies, through)
+            attempt.target = target
+            attempt.where = f" (after a redirect to {target.host})" if target.redirected else attempt.bucket
+            targets.add((target.origin, target.path))
+            answer = self._transport.get(attempt, cookies, through)
             try:
                 location = answer.headers.get("Location") if answer.status in _REDIRECTS else None
                 if not location:
-                    return self._body(answer, errand)
+                    return self._body(answer, attempt)
                 if "Set-Cookie" in answer.headers:
                     cookies = RequestsCookieJar() if cookies is None else cookies
                     keep_cookies(cookies, target, answer)
                 _read_if_small(answer)
             except (HTTPError, OSError, http.client.HTTPException, ValueError) as error:
-                raise failure(error, errand) from error
+                raise failure(error, attempt) from error
             finally:
-                answer.close()  # unless it was read to its end: then its connection is kept already
+                answer.close()  # an answer that was read to its end has returned its connection already
                 answer.release_conn()
-            target = self._next(target, location, errand)
-        circle = ", which go in a circle" if len(asked) <= self._limits.redirects else ""
+            target = self._next(target, location, attempt)
+        circle = ", which go in a circle" if len(targets) <= self._limits.redirects else ""
         raise FetchError(f"more than {self._limits.redirects} redirects{circle}")
 
-    def _next(self, target: Target, location: str, errand: FetchAttempt) -> Target:
-        """What a redirect asks for, with the credentials that this very address may get."""
+    def _next(self, target: Target, location: str, attempt: FetchAttempt) -> Target:
+        """The target of a redirect, with the credentials for its address."""
         try:
             location = location.encode("latin-1", "replace").decode("utf-8", "replace")
             url = urllib.parse.urljoin(target.url, location)
         except ValueError as error:
             raise FetchError("the server redirects to an address that cannot be read as a URL") from error
         following = target_of(url, redirected=True)
-        if not errand.bucket:
+        if not attempt.bucket:
             return self._with_source(following)
-        # a bucket's service that moves the file within itself
+        # the service of a bucket may redirect within itself
         return replace(following, secret=target.secret) if following.origin == target.origin else following
 
-    def _body(self, answer: urllib3.BaseHTTPResponse, errand: FetchAttempt) -> bytes:
-        self._insist(answer, errand)
+    def _body(self, answer: urllib3.BaseHTTPResponse, attempt: FetchAttempt) -> bytes:
+        self._insist(answer, attempt)
         codings = [coding.strip().lower() for coding in answer.headers.get("Content-Encoding", "").split(",")]
-        if unasked := _COMPRESSED.intersection(codings):
-            name = min(unasked)
+        if unwanted := _COMPRESSED.intersection(codings):
+            name = min(unwanted)
             raise FetchError(f"the server sends the file compressed ({name}), though it was asked not to")
-        codings = [coding for coding in codings if coding in _UNPACKED]  # others, like "UTF-8" or "none", are none
+        codings = [coding for coding in codings if coding in _UNPACKED]  # others ("UTF-8", "none") do not compress
         if len(codings) > _TIMES_COMPRESSED:
             raise FetchError(f"the server sends the file compressed {len(codings)} times over")
         pieces = self._pieces(answer, _PIECE if codings else _BLOCK)
@@ -262,26 +264,26 @@ class Fetcher:
             body += piece
             if len(body) > self._limits.max_bytes:
                 raise too_large(self._limits)
-            errand.left_s(0)
+            attempt.left_s(0)
         return bytes(body)
 
-    def _insist(self, answer: urllib3.BaseHTTPResponse, errand: FetchAttempt) -> None:
-        """Raises unless the answer holds the whole file."""
+    def _insist(self, answer: urllib3.BaseHTTPResponse, attempt: FetchAttempt) -> None:
+        """Raise a FetchError unless the answer holds the whole file."""
         status = answer.status
         part = _RANGE(answer.headers.get("Content-Range", "").strip()) if status == 206 else None
         if part and part[2] not in ("*", str(int(part[1]) + 1)):
             what = f"the server sent {int(part[1]) + 1:,} of {int(part[2]):,} bytes, though it was asked for all"
-            raise FetchError(what + errand.where)
+            raise FetchError(what + attempt.where)
         if status in (200, 203) or part:
             return
         _read_if_small(answer)
-        message = f"HTTP {status}{_status_reason(status)}{errand.where}"
+        message = f"HTTP {status}{_status_reason(status)}{attempt.where}"
         if status in (408, 425, 429) or status >= 500:
             raise TryAgain(message, _retry_after(answer.headers.get("Retry-After")))
         raise FetchError(message)
 
     def _pieces(self, answer: urllib3.BaseHTTPResponse, most: int) -> Iterator[bytes]:
-        """The body as it was sent, in pieces of at most so many bytes."""
+        """The body as sent, still compressed, in pieces of at most `most` bytes."""
         expected = answer.length_remaining  # None: chunked, or until the connection closes
         if expected is not None and expected > self._limits.max_bytes:
             raise too_large(self._limits)
@@ -303,7 +305,7 @@ def _read_if_small(answer: urllib3.BaseHTTPResponse) -> None:
 
 
 def _decompress(pieces: Iterator[bytes], coding: str) -> Iterator[bytes]:
-    """Undoes a compression that we did not ask for: of each piece what comes out, at most a megabyte at a time."""
+    """The pieces of a body without a compression that was not requested, at most a megabyte at a time."""
     engine = None
     try:
         for piece in pieces:
@@ -322,7 +324,7 @@ def _decompress(pieces: Iterator[bytes], coding: str) -> Iterator[bytes]:
 
 
 def _wbits(coding: str, first: int) -> int:
-    """How zlib is to read: gzip and zlib tell themselves apart; some servers call bare deflate by the same name."""
+    """The `wbits` for zlib. 47 recognises gzip and zlib; some servers send raw deflate, which needs -15."""
     return -15 if coding == "deflate" and first != 0x1F and first & 15 != 8 else 47
 
 

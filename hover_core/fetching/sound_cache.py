@@ -1,10 +1,10 @@
-"""Fetched sound on disk, addressed by its SHA-256 and bounded in bytes: the least recently used goes first.
+"""A cache of fetched sound on disk, by SHA-256 and bounded in bytes: the least recently used is deleted first.
 
-Listening keeps working when a URL is slow, private or expired. Losing the whole folder loses nothing but time.
+With it, listening keeps working when a URL is slow, private or expired. A lost folder costs only time.
 
-A large sound is a file. Small ones lie together in one SQLite file, many written in one transaction: to create a file
-takes 0.3 to 1.3 ms, *measured*, more than to turn a spoken word into a vector, and a million files are a burden for
-every backup. A small sound becomes a file when somebody asks for its path.
+A large sound is a file. Small ones are in one SQLite file, the pack, many written in one transaction: creating a file
+takes 0.3 to 1.3 ms, *measured*, more than turning a spoken word into a vector, and a million files are a burden for
+every backup. A small sound becomes a file when its path is needed.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-SMALL_BYTES: Final = 1 << 18
+SMALL_BYTES: Final = 1 << 18  # sounds up to this size go into the pack
 _NAME = re.compile(r"[0-9a-f]{64}(\.[a-z0-9.-]{1,60})?")
-_PENDING_BYTES: Final = 1 << 20
-_PENDING_S: Final = 1.0
+_PENDING_BYTES: Final = 1 << 20  # and …
+_PENDING_S: Final = 1.0  # … seconds after which pending sounds are written
 _WAIT_S: Final = 30.0  # for another process that writes
-_DELETED_AT_ONCE: Final = 1000
+_DELETED_AT_ONCE: Final = 1000  # rows in one transaction
 _PACK: Final = "small.sqlite"
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS kept (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, size INTEGER NOT NULL,
@@ -43,23 +43,24 @@ class SoundCache:
     Parameters
     ----------
     folder
-        Made if it is missing.
+        Created if it is missing.
     max_bytes
-        The sounds are brought below this after every so many writes.
+        Sounds are deleted beyond this size, each time a twentieth of it has been written.
     packed
-        Whether small sounds lie together. Not for a folder that other machines share: SQLite's lock is for one.
+        Whether small sounds go into the pack; False for a folder that machines share, because SQLite's lock holds on
+        one machine only.
     """
 
     def __init__(self, folder: Path, *, max_bytes: int, packed: bool = True) -> None:
         self.folder = folder
         self.max_bytes = max_bytes
-        self._packed = packed
-        self._written = 0
-        self._lock = threading.Lock()  # of what is pending
+        self._has_pack = packed
+        self._growth = 0
+        self._lock = threading.Lock()  # of the pending sounds
         self._pending: dict[str, bytes] = {}
         self._writing: dict[str, bytes] = {}
         self._pending_bytes = 0
-        self._used: set[str] = set()
+        self._recent: set[str] = set()
         self._timer: threading.Timer | None = None
         self._pack_lock = threading.Lock()  # of the connection; taken before the other
         self._pack: sqlite3.Connection | None = None
@@ -67,15 +68,29 @@ class SoundCache:
         folder.mkdir(parents=True, exist_ok=True)
 
     def put(self, data: bytes) -> str:
-        """Keep `data`; return its SHA-256 as 64 hex digits. A disk that takes no more is an OSError."""
+        """Store a sound and return its SHA-256 as 64 hex digits.
+
+        Raises
+        ------
+        OSError
+            The disk is full or cannot be written to.
+        """
         sha256 = hashlib.sha256(data).hexdigest()
         self.put_named(sha256, data)
         return sha256
 
     def put_named(self, name: str, data: bytes) -> None:
-        """Keep something derived from a sound under `sha256.suffix`."""
+        """Store data derived from a sound under the name `sha256.suffix`.
+
+        Raises
+        ------
+        ValueError
+            The name has another form.
+        OSError
+            The disk is full or cannot be written to.
+        """
         path = self._path(name)
-        if not self._packed or len(data) > SMALL_BYTES:
+        if not self._has_pack or len(data) > SMALL_BYTES:
             self._to_file(path, data)
             return
         with self._lock:
@@ -93,7 +108,7 @@ class SoundCache:
             self.flush()
 
     def get(self, name: str) -> bytes | Path | None:
-        """A kept sound, as bytes if it is small and as a file if not; asking counts as use."""
+        """The stored sound of this name: bytes if it is in the pack, else its file; or None. Counts as a use."""
         path = self._path(name)
         with self._lock:
             data = self._pending.get(name, self._writing.get(name))
@@ -106,36 +121,36 @@ class SoundCache:
         return path
 
     def read(self, name: str) -> bytes | None:
-        """The bytes of a kept sound, or None; asking counts as use."""
-        found = self.get(name)
-        return found.read_bytes() if isinstance(found, Path) else found
+        """The bytes of the stored sound of this name, or None. Counts as a use."""
+        sound = self.get(name)
+        return sound.read_bytes() if isinstance(sound, Path) else sound
 
     def path(self, name: str) -> Path | None:
-        """A kept sound as a file, or None; asking counts as use."""
-        found = self.get(name)
-        if isinstance(found, bytes):
+        """The file of the stored sound of this name, or None. Counts as a use."""
+        sound = self.get(name)
+        if isinstance(sound, bytes):
             path = self._path(name)
-            self._to_file(path, found)
+            self._to_file(path, sound)
             return path
-        return found
+        return sound
 
     def flush(self) -> None:
-        """Write what was put; until then only this process knows it, and at most for a second."""
+        """Write pending sounds, which only this process can read until then. This happens by itself after a second."""
         with self._pack_lock:
             with self._lock:
                 self._writing, self._pending = self._pending, {}
                 size, self._pending_bytes = self._pending_bytes, 0
-                used, self._used = self._used, set()
+                recent, self._recent = self._recent, set()
             try:
-                if self._writing or used:
-                    self._change(functools.partial(_add, sounds=self._writing, used=used))
+                if self._writing or recent:
+                    self._change(functools.partial(_add, sounds=self._writing, recent=recent))
             finally:
                 with self._lock:
                     self._writing = {}
         self._count_growth(size)
 
     def close(self) -> None:
-        """Write what was put, and let go of the file. Small sounds are not kept any more."""
+        """Write pending sounds and close the pack. Small sounds are not stored after this."""
         with self._lock:
             self._closed = True
             timer, self._timer = self._timer, None
@@ -148,34 +163,35 @@ class SoundCache:
                 self._pack = None
 
     def shrink(self) -> None:
-        """Delete the least recently used sounds until all together are below the bound."""
+        """Delete the least recently used sounds until all together take at most `max_bytes`."""
         files: list[tuple[float, int, Path]] = []
         for path in self.folder.glob("*/*"):
             try:
-                found = path.stat()
+                status = path.stat()
             except FileNotFoundError:  # another process has deleted it
                 continue
-            files.append((found.st_mtime, found.st_size, path))
+            files.append((status.st_mtime, status.st_size, path))
         files.sort()
         total = sum(size for _, size, _ in files)
-        if not self._packed:
+        if not self._has_pack:
             self._delete(files, total - self.max_bytes)
             return
         with self._pack_lock:
-            [(packed,)] = self._ask("SELECT coalesce(sum(size), 0) FROM kept")
-            if total + packed <= self.max_bytes:
+            [(pack_bytes,)] = self._ask("SELECT coalesce(sum(size), 0) FROM kept")
+            if total + pack_bytes <= self.max_bytes:
                 return
             rows = self._ask("SELECT used, size, id FROM kept ORDER BY used")
-        deleted = self._delete(heapq.merge(files, rows, key=lambda sound: sound[0]), total + packed - self.max_bytes)
-        for start in range(0, len(deleted), _DELETED_AT_ONCE):
+        oldest_first = heapq.merge(files, rows, key=lambda sound: sound[0])
+        row_ids = self._delete(oldest_first, total + pack_bytes - self.max_bytes)
+        for start in range(0, len(row_ids), _DELETED_AT_ONCE):
             with self._pack_lock:
-                self._change(functools.partial(_forget, ids=deleted[start : start + _DELETED_AT_ONCE]))
+                self._change(functools.partial(_forget, ids=row_ids[start : start + _DELETED_AT_ONCE]))
 
     # -- files ---------------------------------------------------------------------------------------------------------
 
     def _path(self, name: str) -> Path:
         if not _NAME.fullmatch(name):
-            raise ValueError(f"{name!r} is no name of a kept sound: 64 hex digits and an optional suffix")
+            raise ValueError(f"name={name!r} must be 64 hex digits and an optional suffix")
         return self.folder / name[:2] / name
 
     def _to_file(self, path: Path, data: bytes) -> None:
@@ -193,7 +209,7 @@ class SoundCache:
         self._count_growth(len(data))
 
     def _delete(self, sounds: Iterable[tuple[float, int, Any]], excess: int) -> list[int]:
-        """Delete files in turn until `excess` bytes are gone; the ids of the rows among them are for the caller."""
+        """Delete files in turn until `excess` bytes are gone. Returns the ids of rows, which the caller deletes."""
         ids = []
         for _, size, place in sounds:
             if excess <= 0:
@@ -207,10 +223,10 @@ class SoundCache:
 
     def _count_growth(self, size: int) -> None:
         with self._lock:
-            self._written += size
-            if self._written < self.max_bytes // 20:
+            self._growth += size
+            if self._growth < self.max_bytes // 20:
                 return
-            self._written = 0
+            self._growth = 0
         self.shrink()
 
     # -- the pack ------------------------------------------------------------------------------------------------------
@@ -218,39 +234,39 @@ class SoundCache:
     def _flush_late(self) -> None:
         with self._lock:
             self._timer = None
-        # in a thread of its own: a full disk is told to the next one who puts something that is written at once
+        # this thread has no caller: the next `put` that writes at once raises the error of a full disk
         with contextlib.suppress(OSError):
             self.flush()
 
     def _from_pack(self, name: str) -> bytes | None:
-        if not self._packed or self._closed:
+        if not self._has_pack or self._closed:
             return None
         with self._pack_lock:
             rows = self._ask("SELECT data FROM sounds JOIN kept USING (id) WHERE name = ?", name)
         if not rows:
             return None
         with self._lock:
-            self._used.add(name)
-            many = len(self._used) > 1000
+            self._recent.add(name)
+            many = len(self._recent) > 1000
         if many:
             self.flush()
         return bytes(rows[0][0])
 
-    def _ask(self, query: str, *given: str) -> list[Any]:
+    def _ask(self, query: str, *parameters: str) -> list[Any]:
         try:
-            return self._connect().execute(query, given).fetchall()
+            return self._connect().execute(query, parameters).fetchall()
         except sqlite3.Error as error:
-            # What cannot be read is not there: it is fetched again, and whoever then puts it learns why.
+            # Sound that cannot be read counts as missing: it is fetched again, and the next `put` raises the error.
             self._let_go(error)
             return []
 
     def _change(self, change: Callable[[sqlite3.Connection], None]) -> None:
-        """Change the pack; it is opened anew if its file is gone, and begun anew if it is damaged.
+        """Change the pack; it is opened again if its file is gone, and replaced if it is damaged.
 
         Raises
         ------
         OSError
-            The disk is full or does not let us write.
+            The disk is full or cannot be written to.
         """
         for again in (True, False):
             try:
@@ -269,7 +285,7 @@ class SoundCache:
             self.folder.mkdir(parents=True, exist_ok=True)
             place = self.folder / _PACK
             self._pack = sqlite3.connect(place, timeout=_WAIT_S, isolation_level=None, check_same_thread=False)
-            # without the disk's acknowledgement: a computer that loses its power loses sounds, and those come again
+            # synchronous=OFF: a computer that loses its power loses sounds, which are fetched again
             for pragma in ("auto_vacuum=INCREMENTAL", "journal_mode=WAL", "synchronous=OFF"):
                 self._pack.execute(f"PRAGMA {pragma}").fetchall()
             self._pack.executescript(_SCHEMA)
@@ -285,17 +301,18 @@ class SoundCache:
                 (self.folder / f"{_PACK}{end}").unlink(missing_ok=True)
 
 
-def _add(pack: sqlite3.Connection, sounds: Mapping[str, bytes], used: Iterable[str]) -> None:
+def _add(pack: sqlite3.Connection, sounds: Mapping[str, bytes], recent: Iterable[str]) -> None:
     now = time.time()
     for name, data in sounds.items():
-        new = pack.execute("INSERT OR IGNORE INTO kept (name, size, used) VALUES (?, ?, ?)", (name, len(data), now))
-        if new.rowcount:
-            pack.execute("INSERT INTO sounds (id, data) VALUES (?, ?)", (new.lastrowid, data))
-    pack.executemany("UPDATE kept SET used = ? WHERE name = ?", [(now, name) for name in used])
+        row = (name, len(data), now)
+        cursor = pack.execute("INSERT OR IGNORE INTO kept (name, size, used) VALUES (?, ?, ?)", row)
+        if cursor.rowcount:
+            pack.execute("INSERT INTO sounds (id, data) VALUES (?, ?)", (cursor.lastrowid, data))
+    pack.executemany("UPDATE kept SET used = ? WHERE name = ?", [(now, name) for name in recent])
 
 
 def _forget(pack: sqlite3.Connection, ids: Iterable[int]) -> None:
     rows = [(id_,) for id_ in ids]
     pack.executemany("DELETE FROM kept WHERE id = ?", rows)
     pack.executemany("DELETE FROM sounds WHERE id = ?", rows)
-    pack.execute("PRAGMA incremental_vacuum").fetchall()  # what becomes free goes back to the disk
+    pack.execute("PRAGMA incremental_vacuum").fetchall()  # returns free pages to the disk

@@ -1,13 +1,12 @@
-"""One HTTP request to an address that was judged, and never beyond the deadline.
+"""One HTTP request to a checked address, within the deadline.
 
-HTTP is `requests` and the urllib3 pools that it stands on. What is added here is the guard: every address that a name
-resolves to is judged, the connection goes to exactly the judged address (a second look-up could answer differently)
-while SNI, Host and the certificate keep the name, and each piece of an answer is waited for no longer than is left of
-the whole time. A time-out of urllib3 begins anew with every piece, so it does not hold against a server that sends one
-byte a second.
+HTTP itself is `requests` and its urllib3 pools. This module adds the guard: every address that a name resolves to is
+checked; the connection goes to exactly that address (a second look-up could answer differently), while SNI, Host and
+certificate keep the name; and no piece of an answer may take longer than the rest of the total time. A time-out of
+urllib3 starts again with every piece, so it does not help against a server that sends one byte a second.
 
-`Transport.get` returns the head of an answer; redirects, bodies and tries are the business of `fetch`. Where thousands
-of small sounds are fetched the pool is asked without the session; both go through the same connections.
+`Transport.get` returns the head of an answer; `Fetcher` follows redirects, reads bodies and tries again. For thousands
+of small sounds the pool is used without the session; both share the same connections.
 """
 
 from __future__ import annotations
@@ -47,18 +46,18 @@ _HEADERS: Final = {
 }
 _NO_RETRIES: Final = urllib3.Retry(False)
 _MOST_HEAD: Final = 1 << 19  # bytes before the body: status, headers, interim answers
-_MOST_INTERIM: Final = 10  # answers like "103 Early Hints" before the one that counts
+_MOST_INTERIM: Final = 10  # answers like "103 Early Hints" before the final one
 _MOST_OPEN: Final = 256  # pools and sockets of one fetcher: 10,000 hosts must not use up the file descriptors
 _ADDRESS_LIFE_S: Final = 30.0
 
 
 @dataclass(frozen=True)
 class FetchLimits:
-    """Bounds for one URL.
+    """Limits for one URL.
 
     Parameters
     ----------
-    max_bytes : largest body, as received and also after decompression.
+    max_bytes : largest body, both as received and after decompression.
     connect_s, read_s : seconds for one connection, and between two pieces of an answer.
     total_s : seconds for the URL in all: redirects, tries and pauses included.
     redirects : redirects followed in one try.
@@ -74,7 +73,7 @@ class FetchLimits:
 
 
 class TryAgain(FetchError):
-    """A failure that another try may mend."""
+    """A failure that another try may resolve, after `pause_s` seconds if the server says so."""
 
     def __init__(self, message: str, pause_s: float | None = None) -> None:
         super().__init__(message)
@@ -82,51 +81,57 @@ class TryAgain(FetchError):
 
 
 class FetchAttempt:
-    """One `fetch`: its limits, until when it may take, and which address it asks at the moment."""
+    """One call of `Fetcher.fetch`: its limits, its deadline, and its current target."""
 
     def __init__(self, limits: FetchLimits) -> None:
         self.limits = limits
         self.deadline = time.monotonic() + limits.total_s
         self.target: Target
-        self.bucket = ""  # that the URL names, in words
-        self.where = ""  # for the end of a message: which server failed, if the URL does not say it
+        self.bucket = ""  # the bucket of the URL in words, if it has one
+        self.where = ""  # for the end of a message: the server that failed, if the URL does not name it
 
     def left_s(self, most: float) -> float:
-        """Seconds that are left, at most so many. Raises FetchError when there are none."""
-        left = self.deadline - time.monotonic()
-        if left <= 0:
+        """Seconds until the deadline, at most `most`.
+
+        Raises
+        ------
+        FetchError
+            The deadline is over.
+        """
+        remaining_s = self.deadline - time.monotonic()
+        if remaining_s <= 0:
             raise FetchError(f"not finished after {self.limits.total_s:g} s{self.where}")
-        return min(most, left)
+        return min(most, remaining_s)
 
 
 class _StaleConnection(Exception):
-    """The server closed a kept-alive connection before it saw the request: no fault of the URL."""
+    """The server closed a kept-alive connection before it saw the request; the URL is not at fault."""
 
 
 class _BodyStream(io.RawIOBase):
-    """The bytes of an answer as they come, each within the errand's time, and not without end."""
+    """The bytes of an answer as they come, within the deadline of the attempt and a bound on their number."""
 
-    def __init__(self, raw: Any, sock: socket.socket, errand: FetchAttempt) -> None:
-        self._raw, self._sock, self._errand = raw, sock, errand
+    def __init__(self, raw: Any, sock: socket.socket, attempt: FetchAttempt) -> None:
+        self._raw, self._sock, self._attempt = raw, sock, attempt
         self.room = _MOST_HEAD
         self.in_head = True
-        self.ended = False
+        self.at_end = False
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        errand = self._errand
-        self._sock.settimeout(errand.left_s(errand.limits.read_s))
+        attempt = self._attempt
+        self._sock.settimeout(attempt.left_s(attempt.limits.read_s))
         try:
             count: int = self._raw.readinto(buffer)
         except TimeoutError as error:
-            errand.left_s(0)
-            raise TryAgain(f"the server sent nothing for {errand.limits.read_s:g} s{errand.where}") from error
-        self.ended = not count
+            attempt.left_s(0)
+            raise TryAgain(f"the server sent nothing for {attempt.limits.read_s:g} s{attempt.where}") from error
+        self.at_end = not count
         self.room -= count
         if self.room < 0:
-            raise http.client.HTTPException("a head without end") if self.in_head else too_large(errand.limits)
+            raise http.client.HTTPException("a head without end") if self.in_head else too_large(attempt.limits)
         return count
 
     def close(self) -> None:
@@ -135,30 +140,30 @@ class _BodyStream(io.RawIOBase):
 
 
 class _Response(http.client.HTTPResponse):
-    """An answer that is read from `_BodyStream`."""
+    """An answer that is read through `_BodyStream`."""
 
-    def __init__(self, errand: FetchAttempt, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, attempt: FetchAttempt, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
         super().__init__(sock, *args, **kwargs)
-        self._most = errand.limits.max_bytes
-        self._pieces = _BodyStream(self.fp.detach(), sock, errand)
+        self._most = attempt.limits.max_bytes
+        self._pieces = _BodyStream(self.fp.detach(), sock, attempt)
         self.fp = io.BufferedReader(self._pieces)
 
     def begin(self) -> None:
         for _ in range(_MOST_INTERIM):
             super().begin()
-            if self._pieces.ended:  # http.client takes that for the end of the head
+            if self._pieces.at_end:  # http.client takes the end of the stream for the end of the head
                 raise http.client.IncompleteRead(b"")
             if not 100 <= self.status < 200:
                 break
-            self.headers = None  # type: ignore[assignment]  # http.client passes over "100 Continue" alone
+            self.headers = None  # type: ignore[assignment]  # http.client skips only "100 Continue"
         else:
             raise http.client.HTTPException("only interim answers")
         self._pieces.in_head = False
-        self._pieces.room = self._most + self._most // 8 + _MOST_HEAD  # with the marks between chunks
+        self._pieces.room = self._most + self._most // 8 + _MOST_HEAD  # and the marks between chunks
 
 
 class _GuardedConnection(HTTPConnection):
-    """A connection to a judged address of its host."""
+    """A connection to a checked address of its host."""
 
     def __init__(self, *args: Any, transport: Transport, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -166,26 +171,26 @@ class _GuardedConnection(HTTPConnection):
         self._answers = 0  # since it was opened
 
     def connect(self) -> None:
-        errand = self._transport.errand
+        attempt = self._transport.attempt
         try:
             super().connect()
         except ssl.SSLCertVerificationError as error:
-            message = f"the certificate of {self.host} is not valid ({error.verify_message}){errand.where}"
+            message = f"the certificate of {self.host} is not valid ({error.verify_message}){attempt.where}"
             raise FetchError(message) from error
         except TimeoutError as error:
-            errand.left_s(0)
-            message = f"the server did not answer within {errand.limits.connect_s:g} s{errand.where}"
+            attempt.left_s(0)
+            message = f"the server did not answer within {attempt.limits.connect_s:g} s{attempt.where}"
             raise TryAgain(message) from error
         except (OSError, ValueError) as error:
             what = "has no service there" if isinstance(error, ConnectionRefusedError) else "cannot be reached"
-            raise TryAgain(f"{errand.target.host_port} {what} ({_words(error)}){errand.where}") from error
+            raise TryAgain(f"{attempt.target.host_port} {what} ({_words(error)}){attempt.where}") from error
 
     def _new_conn(self) -> socket.socket:
         transport = self._transport
-        errand = transport.errand
+        attempt = transport.attempt
         failure: OSError | None = None
-        for family, address in transport.addresses(errand):
-            timeout_s = errand.left_s(errand.limits.connect_s)
+        for family, address in transport.addresses(attempt):
+            timeout_s = attempt.left_s(attempt.limits.connect_s)
             sock = socket.socket(family, socket.SOCK_STREAM)
             try:
                 sock.settimeout(timeout_s)
@@ -200,12 +205,12 @@ class _GuardedConnection(HTTPConnection):
         raise failure or OSError(errno.EADDRNOTAVAIL, "no address")
 
     def putrequest(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:
-        # `url` is what urllib3 may write into its log; the query, which may open private sound, is not in it.
-        super().putrequest(method, self._transport.errand.target.path, *args, **kwargs)
+        # urllib3 may log `url`, so it lacks the query, which may open private sound; here the full path is sent.
+        super().putrequest(method, self._transport.attempt.target.path, *args, **kwargs)
 
     def getresponse(self) -> Any:
         reused = self._answers > 0  # http.client closes the connection before it raises
-        self.response_class = functools.partial(_Response, self._transport.errand)  # type: ignore[assignment]
+        self.response_class = functools.partial(_Response, self._transport.attempt)  # type: ignore[assignment]
         try:
             response = super().getresponse()
         except (OSError, http.client.BadStatusLine) as error:
@@ -222,7 +227,7 @@ class _GuardedConnection(HTTPConnection):
 
 
 class _GuardedTLSConnection(_GuardedConnection, HTTPSConnection):
-    """The same with TLS, whose certificate is checked for the name."""
+    """A `_GuardedConnection` with TLS, whose certificate is checked for the name."""
 
 
 class _Pool(urllib3.HTTPConnectionPool):
@@ -234,7 +239,7 @@ class _TLSPool(urllib3.HTTPSConnectionPool):
 
 
 class _Session(requests.Session):
-    """Follows nothing and keeps nothing."""
+    """A session of `requests` without redirects, cookies, proxies and netrc."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -242,13 +247,13 @@ class _Session(requests.Session):
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))
 
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """None: `requests` would read and unpack the whole body of a redirect, to say where it leads."""
+        """None: otherwise `requests` would read and unpack the whole body of a redirect."""
 
 
 class Transport(HTTPAdapter):
     """Connections of one fetcher, for all its threads.
 
-    It is the adapter of a `requests.Session`; what that says about proxies, time-outs and certificates changes nothing.
+    It is the adapter of a `requests.Session`, whose settings for proxies, time-outs and certificates have no effect.
     The parameters are those of a `Fetcher`.
     """
 
@@ -261,12 +266,12 @@ class Transport(HTTPAdapter):
         pool: int,
         tls: ssl.SSLContext | None,
     ) -> None:
-        self._allowed = frozenset(allowed_hosts)
-        self._allowed_by_owner = frozenset(dataset_hosts)
+        self._operator_hosts = frozenset(allowed_hosts)
+        self._owner_hosts = frozenset(dataset_hosts)
         self._resolver = resolver
         self._limits = limits
         self._tls = tls
-        self._here = threading.local()  # the errand of a thread
+        self._here = threading.local()  # the attempt of each thread
         self._lock = threading.Lock()
         self._addresses: dict[str, tuple[float, list[tuple[int, Any]]]] = {}
         self._open: weakref.WeakSet[_GuardedConnection] = weakref.WeakSet()
@@ -276,7 +281,7 @@ class Transport(HTTPAdapter):
         self._session.mount("https://", self)
 
     def init_poolmanager(self, connections: int, maxsize: int, block: bool = False, **pool_kwargs: Any) -> None:
-        """Pools of guarded connections."""
+        """Create the pools of guarded connections; called by `HTTPAdapter`."""
         timeout = urllib3.Timeout(connect=self._limits.connect_s, read=self._limits.read_s)
         self.poolmanager = urllib3.PoolManager(
             connections, maxsize=maxsize, block=block, timeout=timeout, transport=self, **pool_kwargs
@@ -284,19 +289,19 @@ class Transport(HTTPAdapter):
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
 
     def get(
-        self, errand: FetchAttempt, cookies: RequestsCookieJar | None, through: Through
+        self, attempt: FetchAttempt, cookies: RequestsCookieJar | None, through: Through
     ) -> urllib3.BaseHTTPResponse:
-        """The answer to a GET of the errand's target, its head read and its body not.
+        """The answer to a GET of the attempt's target; its head is read, its body is not.
 
         Raises
         ------
         RefusedHost
             The target's name leads to an address that only the operator may allow.
         FetchError
-            Anything else; `TryAgain` where another try may help.
+            All other failures; `TryAgain` if another try may help.
         """
-        self._here.errand = errand
-        target = errand.target
+        self._here.attempt = attempt
+        target = attempt.target
         secret = {name.lower() for name, _ in target.secret}
         headers = {name: value for name, value in _HEADERS.items() if name.lower() not in secret}
         headers |= {name: value.strip(" \t") for name, value in target.secret}
@@ -309,18 +314,18 @@ class Transport(HTTPAdapter):
         except requests.RequestException as error:
             raise FetchError("the address cannot be read as a URL") from error
         except (HTTPError, OSError, http.client.HTTPException, ValueError) as error:
-            raise failure(error, errand) from error
+            raise failure(error, attempt) from error
 
     def send(self, request: requests.PreparedRequest, *args: Any, **kwargs: Any) -> requests.Response:
-        """The session's way to the pool."""
+        """Send a request of the session through the pool; called by `requests`."""
         return self.build_response(request, self._ask(request.headers))
 
     def _ask(self, headers: Mapping[str, str]) -> urllib3.BaseHTTPResponse:
-        target = self.errand.target
+        target = self.attempt.target
         context = {**self.poolmanager.connection_pool_kw, "scheme": target.scheme, "host": target.host}
         if target.scheme == "https":
             context["ssl_context"] = self._context()
-        # By the host as written: what is allowed under one spelling says nothing about another.
+        # By the host as written: permission for one spelling does not extend to another.
         pool = self.poolmanager.connection_from_pool_key(target.origin, {**context, "port": target.port})
         while True:
             try:
@@ -336,16 +341,16 @@ class Transport(HTTPAdapter):
                     enforce_content_length=False,
                 )
             except _StaleConnection:
-                continue  # each takes a connection away; the one that is opened at last is not stale
+                continue  # each removes a connection; the new one after the last is not stale
 
     @property
-    def errand(self) -> FetchAttempt:
-        """What this thread is about."""
-        errand: FetchAttempt = self._here.errand
-        return errand
+    def attempt(self) -> FetchAttempt:
+        """The attempt of this thread."""
+        attempt: FetchAttempt = self._here.attempt
+        return attempt
 
     def count_connection(self, connection: _GuardedConnection) -> None:
-        """Count a connection; where there are too many, the idle ones are closed."""
+        """Count a new connection; if there are too many, idle ones are closed."""
         with self._lock:
             crowded = sum(other.sock is not None for other in self._open) >= _MOST_OPEN
             self._open.add(connection)
@@ -356,69 +361,79 @@ class Transport(HTTPAdapter):
         with self._lock:
             if self._tls is None:
                 self._tls = ssl.create_default_context()
-                if not self._tls.cert_store_stats()["x509_ca"]:  # python.org's Python for macOS comes without
+                if not self._tls.cert_store_stats()["x509_ca"]:  # python.org's Python for macOS has none
                     self._tls.load_verify_locations(requests.utils.DEFAULT_CA_BUNDLE_PATH)
             return self._tls
 
     # -- addresses --------------------------------------------------------------------------------------------------
 
-    def addresses(self, errand: FetchAttempt) -> list[tuple[int, Any]]:
-        """Addresses of the target's host, [(family, sockaddr)], every one of them judged."""
-        target = errand.target
-        known = self._addresses.get(target.host_port)
-        if known and known[0] > time.monotonic():
-            return known[1]
-        box = meanwhile(lambda: self._resolver(target.host, target.port, type=socket.SOCK_STREAM), errand)
+    def addresses(self, attempt: FetchAttempt) -> list[tuple[int, Any]]:
+        """The addresses of the target's host, all checked, as (family, sockaddr).
+
+        Raises
+        ------
+        RefusedHost
+            One of them needs a permission that the target does not have.
+        FetchError
+            The name has no address; `TryAgain` if the look-up failed for the moment.
+        """
+        target = attempt.target
+        entry = self._addresses.get(target.host_port)
+        if entry and entry[0] > time.monotonic():
+            return entry[1]
+        box = meanwhile(lambda: self._resolver(target.host, target.port, type=socket.SOCK_STREAM), attempt)
         if not box:
-            raise FetchError(f"nobody answered within {self._limits.total_s:g} s where {target.host} is")
+            raise FetchError(f"the name {target.host} could not be looked up within {self._limits.total_s:g} s")
         if isinstance(box[0], socket.gaierror) and box[0].errno == socket.EAI_AGAIN:
             raise TryAgain(f"the name {target.host} cannot be looked up at the moment") from box[0]
         if isinstance(box[0], Exception) or not box[0]:
             cause = box[0] if isinstance(box[0], Exception) else None
             raise FetchError(f"there is no server with the name {target.host}") from cause
-        resolved = [(family, address) for family, _, _, _, address in box[0]]
-        if target.host_port not in self._allowed:
-            # One bad address among good ones is enough: who controls the name controls which one comes first.
-            locked = next(filter(None, (refusal_to_owners(target.host, address[0]) for _, address in resolved)), None)
-            if target.host_port in self._allowed_by_owner:
-                why = locked
+        addresses = [(family, address) for family, _, _, _, address in box[0]]
+        if target.host_port not in self._operator_hosts:
+            # One bad address among good ones is enough: the owner of the name decides which one comes first.
+            owner_refusal = next(
+                filter(None, (refusal_to_owners(target.host, address[0]) for _, address in addresses)), None
+            )
+            if target.host_port in self._owner_hosts:
+                why = owner_refusal
             else:
-                why = next(filter(None, (refusal(address[0]) for _, address in resolved)), None)
+                why = next(filter(None, (refusal(address[0]) for _, address in addresses)), None)
             if why:
-                _refuse(target, locked or why, operator_only=locked is not None)
+                _refuse(target, owner_refusal or why, operator_only=owner_refusal is not None)
         with self._lock:
             if len(self._addresses) > 10_000:
                 self._addresses.clear()
-            self._addresses[target.host_port] = (time.monotonic() + _ADDRESS_LIFE_S, resolved)
-        return resolved
+            self._addresses[target.host_port] = (time.monotonic() + _ADDRESS_LIFE_S, addresses)
+        return addresses
 
 
 def keep_cookies(jar: RequestsCookieJar, target: Target, answer: urllib3.BaseHTTPResponse) -> None:
-    """Put what an answer sets into the jar of its chain of redirects."""
+    """Put the cookies of an answer into the jar of its chain of redirects."""
     extract_cookies_to_jar(jar, requests.Request("GET", _public_url(target)).prepare(), answer)
 
 
-def meanwhile(ask: Callable[[], Any], errand: FetchAttempt) -> list[Any]:
-    """What `ask` returned or raised, or nothing when the errand's time is over first.
+def meanwhile(ask: Callable[[], Any], attempt: FetchAttempt) -> list[Any]:
+    """A list of what `ask` returned or raised; empty if the deadline of the attempt came first.
 
-    It knows no time-out itself, so a thread does it and we stop waiting.
+    `ask` runs in a thread because it has no time-out; after the deadline its result is ignored.
     """
     box: list[Any] = []
 
     def work() -> None:
         try:
             box.append(ask())
-        except Exception as error:  # handed to the waiting thread, which judges it
+        except Exception as error:  # the waiting thread raises it or not
             box.append(error)
 
     thread = threading.Thread(target=work, name="hover-ask", daemon=True)
     thread.start()
-    thread.join(max(0.0, errand.deadline - time.monotonic()))
+    thread.join(max(0.0, attempt.deadline - time.monotonic()))
     return box
 
 
-def failure(error: Exception, errand: FetchAttempt) -> FetchError:
-    """In words, what broke off a request or an answer."""
+def failure(error: Exception, attempt: FetchAttempt) -> FetchError:
+    """The error for a request or an answer that broke off, in words."""
     cause = error.args[-1] if isinstance(error, ProtocolError | SSLError) and error.args else error
     if isinstance(cause, http.client.IncompleteRead):
         what = "the connection ended before the file did"
@@ -426,11 +441,11 @@ def failure(error: Exception, errand: FetchAttempt) -> FetchError:
         what = f"the connection was lost ({_words(cause)})"
     else:
         what = "the server's answer is not HTTP"
-    return TryAgain(what + errand.where)
+    return TryAgain(what + attempt.where)
 
 
 def too_large(limits: FetchLimits) -> FetchError:
-    """The failure of a body beyond `max_bytes`."""
+    """The error for a body beyond `max_bytes`."""
     size = limits.max_bytes
     return FetchError(f"larger than {size / 1e6:g} MB" if size >= 100_000 else f"larger than {size:,} bytes")
 
@@ -439,14 +454,14 @@ def _refuse(target: Target, why: str, *, operator_only: bool) -> NoReturn:
     if target.redirected:
         message = f"the server redirects to {target.host_port}, which {why}"
     elif operator_only:
-        message = f"{target.host_port} {why}: only whoever runs this app can allow it (HOVER_ALLOWED_HOSTS)"
+        message = f"{target.host_port} {why}: only the operator of this app can allow it (HOVER_ALLOWED_HOSTS)"
     else:
         message = f"{target.host_port} {why}: allow it (allowed_hosts or HOVER_ALLOWED_HOSTS) if that is meant"
     raise RefusedHost(message, target.host_port, target.redirected, operator_only=operator_only)
 
 
 def _public_url(target: Target) -> str:
-    """The address without its query, in ASCII: for cookies, and for what others may log."""
+    """The address without its query, in ASCII: for cookies, and for libraries that may log it."""
     host = f"[{target.host}]" if ":" in target.host else target.host
     return f"{target.scheme}://{host}:{target.port}{target.path.partition('?')[0]}"
 

@@ -1,4 +1,4 @@
-"""Which clips to listen to first, so that few listens say most.
+"""Choices of the clips to listen to first, so that a few annotations teach a classifier most.
 
 `medoids` needs nothing but vectors: the most typical clip of each cluster. `least_sure` needs a model: clips between
 two labels. On spoken digits a hundred medoids teach a classifier as much as several hundred clips drawn at random
@@ -16,26 +16,34 @@ from hover_core.data.arrays import Floats
 from hover_core.numerics import neighbours
 
 Rows = NDArray[np.int64]
-_SAMPLE: Final = 50_000  # rows that the clusters are looked for in
-_ROUNDS: Final = 25
+_SAMPLE: Final = 50_000  # rows at most that k-means looks at
+_ROUNDS: Final = 25  # of k-means at most
 
 
 def medoids(vectors: Floats, k: int, *, seed: int = 0) -> Rows:
-    """The rows nearest to the centres of `k` clusters, those of the largest clusters first. [shape=(min(k, n),)]
+    """The rows nearest to the centres of `k` clusters, largest clusters first. [shape=(min(k, n),), int64]
+
+    The clusters are those of k-means from a k-means++ start: Arthur, Vassilvitskii. SODA 2007.
 
     Parameters
     ----------
     vectors
-        Made comparable (`scale.Scale.standardise`). [shape=(n, d), float32]
+        Standardised vectors (`standardize.Scale.standardise`). [shape=(n, d), float32]
     k
-        How many, at least 1.
-
-    Clusters are found by k-means from a k-means++ start: Arthur, Vassilvitskii. SODA 2007.
+        Number of clusters, at least 1.
+    seed
+        The same seed gives the same rows.
 
     Raises
     ------
     ValueError
         `k` is less than 1.
+
+    Examples
+    --------
+    >>> vectors = np.array([[0, 0], [0, 1], [0, 2], [9, 9]], np.float32)
+    >>> medoids(vectors, 2).tolist()
+    [1, 3]
     """
     if k < 1:
         raise ValueError(f"k={k} must be at least 1")
@@ -46,28 +54,46 @@ def medoids(vectors: Floats, k: int, *, seed: int = 0) -> Rows:
 
     draw = np.random.default_rng(seed)
     sample = np.sort(draw.permutation(n)[: max(_SAMPLE, k)])
-    found = KMeans(k, n_init=1, max_iter=_ROUNDS, random_state=seed).fit(vectors[sample])
-    centres = found.cluster_centers_.astype(np.float32)
-    order = np.argsort(-np.bincount(found.labels_, minlength=k), kind="stable")
-    # several nearest each: two centres may have the same nearest clip
+    clusters = KMeans(k, n_init=1, max_iter=_ROUNDS, random_state=seed).fit(vectors[sample])
+    centres = clusters.cluster_centers_.astype(np.float32)
+    order = np.argsort(-np.bincount(clusters.labels_, minlength=k), kind="stable")
+    # several candidates each: two centres may have the same nearest clip
     near, _ = neighbours.nearest(centres[order], vectors, min(8, n), "distance")
-    chosen: dict[int, None] = {}
+    medoid_rows: dict[int, None] = {}
     for candidates in near:
-        free = [int(row) for row in candidates if int(row) not in chosen]
+        free = [int(row) for row in candidates if int(row) not in medoid_rows]
         if free:
-            chosen[free[0]] = None
-    rest = (int(row) for row in draw.permutation(n) if int(row) not in chosen)
-    while len(chosen) < k:
-        chosen[next(rest)] = None
-    return np.array(list(chosen), np.int64)
+            medoid_rows[free[0]] = None
+    rest = (int(row) for row in draw.permutation(n) if int(row) not in medoid_rows)
+    while len(medoid_rows) < k:
+        medoid_rows[next(rest)] = None
+    return np.array(list(medoid_rows), np.int64)
 
 
 def least_sure(probabilities: NDArray[np.float64], k: int, *, leave_out: Rows | None = None) -> Rows:
-    """The `k` rows whose two likeliest labels are nearest to each other, the least sure first.
+    """The `k` rows whose two likeliest labels have the closest probabilities, the least sure first.
 
-    `probabilities` is one row a clip and one column a label [shape=(n, labels)]; `leave_out` rows do not answer.
+    This is margin sampling: Scheffer, Decomain, Wrobel. Active hidden Markov models for information extraction. IDA
+    2001.
 
-    Scheffer, Decomain, Wrobel. Active hidden Markov models for information extraction. IDA 2001 (margin sampling).
+    Parameters
+    ----------
+    probabilities
+        One row for each clip, one column for each label. [shape=(n, labels), float64, 0 to 1]
+    k
+        Number of rows; fewer are returned where fewer are left.
+    leave_out
+        Rows that are not returned. [shape=(m,), int64]
+
+    Returns
+    -------
+    np.ndarray
+        [shape=(at most k,), int64]
+
+    Examples
+    --------
+    >>> least_sure(np.array([[0.9, 0.1], [0.5, 0.5], [0.3, 0.7]]), 2).tolist()
+    [1, 2]
     """
     if probabilities.shape[1] < 2:
         margin = np.ones(len(probabilities))

@@ -1,7 +1,7 @@
-"""How two sounds move: their MFCC sequences aligned by dynamic time warping, frame by frame.
+"""The course of two sounds compared: their MFCC sequences aligned by dynamic time warping, frame by frame.
 
-A vector says what is in a clip; a sequence says in which order. That tells words apart and confuses steady sounds, so
-it only re-ranks, and only where somebody asks for it.
+A vector describes a clip as a whole; a sequence keeps the order of its sounds. Order tells words apart but confuses
+steady sounds, so this module only re-ranks the answers of a search, and only on request.
 """
 
 from __future__ import annotations
@@ -21,38 +21,39 @@ from hover_core.vectorizers.mfcc import FRAME_COEFFICIENTS, FRAMES, MOST_FRAMES
 COEFFICIENTS: Final = FRAME_COEFFICIENTS
 BAND: Final = 10  # frames
 KEY: Final = FRAMES.key
-BYTES_A_CLIP: Final = 4 * FRAMES.dimensions  # as they are stored
-MOST_MEMORY_A_CLIP: Final = 2 * MOST_FRAMES * COEFFICIENTS  # of a long clip; short ones take as much as they have
-CANDIDATES: Final = 200  # how many of the nearest by cosine are compared frame by frame
+BYTES_A_CLIP: Final = 4 * FRAMES.dimensions  # in the database
+MOST_MEMORY_A_CLIP: Final = 2 * MOST_FRAMES * COEFFICIENTS  # bytes, of a long clip; a short one takes less
+CANDIDATES: Final = 200  # of the nearest clips by cosine, so many are compared frame by frame
 
 
 class Sequences:
-    """The sequences of a corpus, the mean of each clip taken out, one after the other in half precision.
+    """The MFCC sequences of a corpus, minus the mean of each clip, one after the other in half precision.
 
     Parameters
     ----------
     positions
-        Which clip each row is, rising. [shape=(n,)]
-    packed
-        As `vectorizers.FRAMES` gives them: how many frames, then the frames. [shape=(n, 1201), float32]
+        The clip of each row, rising. [shape=(n,), int64]
+    vectors
+        Rows as `vectorizers.mfcc.FRAMES` computes them: the number of frames, then the frames.
+        [shape=(n, 1201), float32]
     """
 
-    def __init__(self, positions: Positions, packed: Floats) -> None:
+    def __init__(self, positions: Positions, vectors: Floats) -> None:
         self.positions = positions
-        self.counts = packed[:, 0].astype(np.int64) if len(packed) else np.zeros(0, np.int64)
+        self.counts = vectors[:, 0].astype(np.int64) if len(vectors) else np.zeros(0, np.int64)
         self.starts = np.concatenate([[0], np.cumsum(self.counts)[:-1]]).astype(np.int64)[: len(self.counts)]
         self.frames: NDArray[np.float16] = np.empty((int(self.counts.sum()), COEFFICIENTS), np.float16)
-        for row in range(len(packed)):
+        for row in range(len(vectors)):
             start, count = self.starts[row], self.counts[row]
-            self.frames[start : start + count] = unpack(packed[row])
+            self.frames[start : start + count] = unpack(vectors[row])
 
     @property
     def nbytes(self) -> int:
-        """What they take in memory."""
+        """The memory that the sequences take. [bytes]"""
         return int(self.frames.nbytes)
 
     def of(self, position: int) -> Floats | None:
-        """The sequence of a clip [shape=(frames, COEFFICIENTS)], or None if it has none."""
+        """The sequence of a clip [shape=(frames, COEFFICIENTS), float32], or None if it has none."""
         row = int(np.searchsorted(self.positions, position))
         if row >= len(self.positions) or self.positions[row] != position:
             return None
@@ -60,50 +61,80 @@ class Sequences:
         return self.frames[start : start + self.counts[row]].astype(np.float32)
 
     def distances(self, query: Floats, positions: Positions) -> Floats:
-        """How far each clip is from a sequence [shape=(n, COEFFICIENTS)]: the mean distance of aligned frames.
+        """The distance of each clip from a query sequence: the mean distance of aligned frames.
 
-        [shape=(m,), float32]; NaN for a clip without a sequence.
+        Parameters
+        ----------
+        query
+            A sequence as `unpack` returns it. [shape=(frames, COEFFICIENTS), float32]
+        positions
+            The clips to compare. [shape=(m,), int64]
+
+        Returns
+        -------
+        np.ndarray
+            NaN for a clip without a sequence. [shape=(m,), float32]
         """
         out = np.full(len(positions), np.nan, np.float32)
         if not len(self.positions) or not len(query):
             return out
         rows = np.minimum(np.searchsorted(self.positions, positions), len(self.positions) - 1)
-        known = np.flatnonzero(self.positions[rows] == positions)
-        rows = rows[known]
-        found = np.empty(len(rows), np.float32)
+        present = np.flatnonzero(self.positions[rows] == positions)
+        rows = rows[present]
+        values = np.empty(len(rows), np.float32)
         query, bits = np.ascontiguousarray(query, np.float32), self.frames.view(np.uint16)
         starts, counts, warp = self.starts[rows], self.counts[rows], kernel()
 
         def compare(part: slice) -> None:
-            warp(query, bits, starts[part], counts[part], BAND, found[part])
+            warp(query, bits, starts[part], counts[part], BAND, values[part])
 
         half = len(rows) // 2
-        beside = _beside().submit(compare, slice(half))  # compiled code: both run at once
+        first_half = _second_thread().submit(compare, slice(half))  # compiled code: both run at once
         compare(slice(half, None))
-        beside.result()
-        out[known] = found
+        first_half.result()
+        out[present] = values
         return out
 
 
-def unpack(packed: Floats) -> Floats:
-    """One packed sequence [shape=(1201,)] as frames without their mean. [shape=(frames, COEFFICIENTS)]"""
-    count = int(packed[0])
-    frames = packed[1 : 1 + count * COEFFICIENTS].reshape(count, COEFFICIENTS)
+def unpack(vector: Floats) -> Floats:
+    """The frames of one stored row [shape=(1201,), float32], minus their mean. [shape=(frames, COEFFICIENTS), float32]
+
+    Examples
+    --------
+    >>> row = np.zeros(1 + MOST_FRAMES * COEFFICIENTS, np.float32)
+    >>> row[0] = 3
+    >>> unpack(row).shape
+    (3, 12)
+    """
+    count = int(vector[0])
+    frames = vector[1 : 1 + count * COEFFICIENTS].reshape(count, COEFFICIENTS)
     return np.asarray(frames - frames.mean(axis=0), np.float32)
 
 
 def rerank(scores: Floats, distances: Floats) -> Positions:
-    """The order in which clips answer when both count: cosines [shape=(m,)], best first, and their distances.
+    """The order of clips by cosine and DTW distance together, best first. [shape=(m,), int64]
 
-    Each in units of its own spread, the distance twice. On spoken digits that is better than either alone, and it hurts
-    steady sounds less than the distance alone (`python -m tests.benchmarks S2`). Clips without a distance stay behind
-    those that have one, in their order.
+    Both are divided by their own standard deviation, and the distance counts twice. On spoken digits this is better
+    than either alone, and it hurts steady sounds less than the distance alone (`python -m tests.benchmarks S2`).
+
+    Parameters
+    ----------
+    scores
+        Cosines, best first. [shape=(m,), float32]
+    distances
+        As `Sequences.distances` returns them; clips with NaN keep their order and come last. [shape=(m,), float32]
+
+    Examples
+    --------
+    >>> scores = np.array([0.9, 0.8, 0.7], np.float32)
+    >>> rerank(scores, np.array([3.0, 1.0, np.nan], np.float32)).tolist()
+    [1, 0, 2]
     """
-    known = np.isfinite(distances)
-    if known.sum() < 2:
+    has_distance = np.isfinite(distances)
+    if has_distance.sum() < 2:
         return np.arange(len(scores))
     merit = np.full(len(scores), -np.inf)
-    merit[known] = _standardise(scores[known]) - 2 * _standardise(distances[known])
+    merit[has_distance] = _standardise(scores[has_distance]) - 2 * _standardise(distances[has_distance])
     return np.argsort(-merit, kind="stable").astype(np.int64)
 
 
@@ -114,15 +145,17 @@ def _standardise(values: Floats) -> NDArray[np.float64]:
 
 @functools.cache
 def kernel() -> Callable[..., None]:
-    """The compiled comparison. The first time in a process it takes numba's import, and once on a machine its
-    compiler; `warm` does both beforehand, in the background."""
+    """The compiled comparison, `dtw_kernel.warp`.
+
+    The first call in a process imports numba; the first on a machine compiles. `warm` does both in the background.
+    """
     from hover_core.numerics import dtw_kernel
 
     return dtw_kernel.warp
 
 
 @functools.cache
-def _beside() -> ThreadPoolExecutor:
+def _second_thread() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(1, "hover-dtw-half")
 
 
@@ -131,7 +164,7 @@ _warm_lock = threading.Lock()
 
 
 def warm() -> None:
-    """Have the kernel ready soon; returns at once."""
+    """Load the kernel in a background thread; returns at once."""
     global _warming
     with _warm_lock:
         if _warming is None:
@@ -140,5 +173,5 @@ def warm() -> None:
 
 
 def is_warm() -> bool:
-    """Whether a comparison would begin at once."""
+    """Whether the kernel is loaded, so that a comparison begins at once."""
     return kernel.cache_info().currsize > 0

@@ -1,4 +1,4 @@
-"""Dynamic time warping of one sequence with many, compiled. Importing this takes numba; `dtw` does so when it must.
+"""Dynamic time warping of one sequence with many, compiled. It imports numba, so `dtw` imports it only when needed.
 
 Sakoe, Chiba. Dynamic programming algorithm optimization for spoken word recognition. IEEE Trans. ASSP 26, 1978:
 symmetric steps (a diagonal one counts twice), a band around the diagonal, the sum divided by both lengths.
@@ -17,11 +17,12 @@ import numpy as np
     fastmath={"nsz", "arcp", "contract", "afn", "reassoc"},  # all but those that would make infinity undefined
 )
 def warp(query, halves, starts, counts, band, out):  # type: ignore[no-untyped-def]
-    """Write into `out` [shape=(m,)] the distance of `query` [shape=(n, d)] to each sequence in `halves`.
+    """Write into `out` [shape=(m,), float32] the distance of `query` [shape=(n, d), float32] to each stored sequence.
 
-    Those are the bits of half-precision numbers [shape=(frames, d)]; sequence k has `counts[k]` frames from `starts[k]`
-    on. What depends on nothing to its left is done for a whole row of the band at once, in loops that the compiler
-    turns into vector instructions; for that a sequence lies coefficient by coefficient.
+    `halves` are the bits of half-precision frames [shape=(frames, d), uint16]; sequence k has `counts[k]` frames from
+    `starts[k]` on [shape=(m,), int64]; `band` is the half-width of the band [frames]. Costs that depend on nothing to
+    their left are computed for a whole row of the band in loops that the compiler turns into vector instructions; for
+    that a sequence is copied so that each coefficient is contiguous.
     """
     n, d = query.shape
     longest = 0
@@ -29,13 +30,13 @@ def warp(query, halves, starts, counts, band, out):  # type: ignore[no-untyped-d
         longest = max(longest, count)
     bits = np.empty(longest * d, np.uint32)
     single = bits.view(np.float32)
-    turned = np.empty((d, longest), np.float32)
+    by_coefficient = np.empty((d, longest), np.float32)
     cost = np.empty(longest, np.float32)
-    entered = np.empty(longest, np.float32)
+    entry_costs = np.empty(longest, np.float32)
     above = np.empty(longest + 2, np.float32)
-    here = np.empty(longest + 2, np.float32)
-    for which in range(len(starts)):
-        first, m = starts[which], counts[which]
+    current = np.empty(longest + 2, np.float32)
+    for sequence in range(len(starts)):
+        first, m = starts[sequence], counts[sequence]
         half = halves[first : first + m].reshape(m * d)
         for k in range(m * d):  # sign and the rest, moved to where single precision has them ...
             one = np.uint32(half[k])
@@ -44,10 +45,10 @@ def warp(query, halves, starts, counts, band, out):  # type: ignore[no-untyped-d
             single[k] *= np.float32(2.0**112)
         for k in range(d):
             for j in range(m):
-                turned[k, j] = single[j * d + k]
-        # a band that is too narrow for how much longer one is than the other would never reach the end
+                by_coefficient[k, j] = single[j * d + k]
+        # where one sequence is much longer than the other, a narrower band would not reach the end
         radius = max(band, (m + n - 1) // n)
-        here[: m + 2] = np.inf
+        current[: m + 2] = np.inf
         above[: m + 2] = np.inf
         above[0] = 0.0
         for i in range(n):
@@ -56,26 +57,26 @@ def warp(query, halves, starts, counts, band, out):  # type: ignore[no-untyped-d
             if n == 1:
                 low, high = 0, m
             width = high - low
-            costs, enter = cost[:width], entered[:width]
-            value, near = query[i, 0], turned[0, low:high]
+            costs, entries = cost[:width], entry_costs[:width]
+            value, near = query[i, 0], by_coefficient[0, low:high]
             for j in range(width):
                 step = value - near[j]
                 costs[j] = step * step
             for k in range(1, d):
-                value, near = query[i, k], turned[k, low:high]
+                value, near = query[i, k], by_coefficient[k, low:high]
                 for j in range(width):
                     step = value - near[j]
                     costs[j] += step * step
-            upper, diagonal, row = above[low + 1 : high + 1], above[low:high], here[low + 1 : high + 1]
+            upper, diagonal, row = above[low + 1 : high + 1], above[low:high], current[low + 1 : high + 1]
             for j in range(width):
                 costs[j] = np.sqrt(costs[j])
             for j in range(width):
-                enter[j] = min(upper[j] + costs[j], diagonal[j] + np.float32(2.0) * costs[j])
-            left = np.float32(np.inf)
+                entries[j] = min(upper[j] + costs[j], diagonal[j] + np.float32(2.0) * costs[j])
+            lowest = np.float32(np.inf)
             for j in range(width):
-                left = min(left + costs[j], enter[j])
-                row[j] = left
-            # the band never moves back: of what was written two rows ago only its edges would be read again
-            here[low] = here[high + 1] = np.inf
-            above, here = here, above
-        out[which] = above[m] / np.float32(n + m)
+                lowest = min(lowest + costs[j], entries[j])
+                row[j] = lowest
+            # the band never moves back: of the values from two rows ago only the edges would be read again
+            current[low] = current[high + 1] = np.inf
+            above, current = current, above
+        out[sequence] = above[m] / np.float32(n + m)

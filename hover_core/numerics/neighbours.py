@@ -17,28 +17,35 @@ from hover_core.data.arrays import Floats, Positions
 
 Rows = NDArray[np.int32]
 Measure = Literal["distance", "product"]  # squared Euclidean distance, inner product
-_EXACT_UP_TO: Final = 15_000  # rows; beyond that an inverted file, which finds 99 % of the neighbours
-_ASKED_AT_ONCE: Final = 65_536  # rows: a copy of a million takes half a gigabyte
+_EXACT_UP_TO: Final = 15_000  # rows; beyond that an IVF index, which finds 99 % of the neighbours
+_QUERIES_AT_ONCE: Final = 65_536  # rows: a copy of a million takes half a gigabyte
 _ROUNDS: Final = 6  # of k-means, which finds the cells
 _ROWS_A_CELL: Final = 40  # that k-means looks at
 
 
-def nearest(asked: Floats, vectors: Floats, k: int, measure: Measure) -> tuple[Positions, Floats]:
-    """The `k` rows of `vectors` [shape=(n, d)] nearest to each of `asked` [shape=(m, d)], nearest first. Exact.
+def nearest(queries: Floats, vectors: Floats, k: int, measure: Measure) -> tuple[Positions, Floats]:
+    """The `k` rows of `vectors` [shape=(n, d)] nearest to each of `queries` [shape=(m, d)], nearest first. Exact.
 
-    Returns their rows [shape=(m, k), int64] and squared distances (or inner products) [shape=(m, k), float32]; beyond
-    the n-th the row is -1.
+    Returns rows [shape=(m, k), int64] and squared distances (or inner products) [shape=(m, k), float32]. If k > n, the
+    rest of the rows are -1.
+
+    Examples
+    --------
+    >>> vectors = np.array([[0, 0], [3, 4], [6, 8]], np.float32)
+    >>> rows, squared = nearest(vectors[:1], vectors, 2, "distance")
+    >>> rows.tolist(), squared.tolist()
+    ([[0, 1]], [[0.0, 25.0]])
     """
     import faiss
 
-    values, rows = faiss.knn(_rows(asked), _rows(vectors), k, metric=_metric(measure))
+    values, rows = faiss.knn(_rows(queries), _rows(vectors), k, metric=_metric(measure))
     return rows.astype(np.int64, copy=False), values
 
 
 def cell_index(vectors: Floats, cells: int, probes: int, measure: Measure) -> Any:
-    """A FAISS index that holds `vectors` [shape=(n, d)] in `cells` found by k-means, and looks into `probes` of them.
+    """A FAISS index of `vectors` [shape=(n, d)] in so many `cells` of k-means; a search looks into `probes` of them.
 
-    Its `search(asked, k)` gives values and rows [shape=(m, k)] as FAISS does; -1 where the cells hold fewer.
+    `search(queries, k)` of the index returns values and rows [shape=(m, k)]; rows are -1 where the cells hold fewer.
     """
     import faiss
 
@@ -56,9 +63,16 @@ def cell_index(vectors: Floats, cells: int, probes: int, measure: Measure) -> An
 
 
 def code_index(training: Floats, cells: int, codes: str, *, rounds: int) -> Any:
-    """An empty FAISS index of short `codes` (`SQ8`, `PQ70x4fs` …) in `cells`, by inner product.
+    """An empty FAISS index of short codes in so many `cells`, by inner product; its `add` adds vectors.
 
-    `training` rows [shape=(m, d)] show k-means, in so many `rounds`, where the cells are. Add the vectors by `add`.
+    Parameters
+    ----------
+    training
+        Rows that k-means finds the cells from. [shape=(m, d), float32]
+    codes
+        A name of FAISS's index factory: `SQ8`, `PQ70x4fs` …
+    rounds
+        Iterations of k-means.
     """
     import faiss
 
@@ -69,7 +83,7 @@ def code_index(training: Floats, cells: int, codes: str, *, rounds: int) -> Any:
 
 
 def probe_parameters(cells: int) -> Any:
-    """What is passed to an index's `search` as `params`, so that it looks into so many cells."""
+    """The `params` for the `search` of a FAISS index that make it look into so many cells."""
     import faiss
 
     parameters = faiss.SearchParametersIVF()
@@ -79,8 +93,10 @@ def probe_parameters(cells: int) -> Any:
 
 @contextlib.contextmanager
 def one_core() -> Iterator[None]:
-    """Searches of this thread on one core: on a busy machine OpenMP's threads wait for each other (2.5 ms become 50,
-    measured)."""
+    """Run the searches of this thread on one core.
+
+    On a busy machine OpenMP's threads wait for each other (2.5 ms become 50, measured).
+    """
     import faiss
 
     before = faiss.omp_get_max_threads()
@@ -102,7 +118,10 @@ def _rows(vectors: Floats) -> Floats:
 
 
 class Neighbours:
-    """The nearest of some vectors [shape=(n, d), float32], by FAISS: exact up to 15,000, 99 % of them beyond."""
+    """Nearest neighbours among vectors [shape=(n, d), float32]: exact up to 15,000 rows, 99 % of them beyond.
+
+    `metric` is `euclidean` or `cosine` (1 - cosine).
+    """
 
     def __init__(self, vectors: Floats, metric: str = "euclidean") -> None:
         self._metric = metric
@@ -115,16 +134,16 @@ class Neighbours:
             self._cells = cell_index(self._vectors, cells, probes, "distance")
 
     def of_themselves(self, k: int) -> tuple[Rows, Floats]:
-        """Each row's `k` nearest, itself first, and their distances. [shape=(n, k)]"""
+        """The `k` nearest rows of each row, itself first, and their distances. [shape=(n, k), int32 and float32]"""
         n = len(self._vectors)
         rows, distances = np.empty((n, k), np.int32), np.empty((n, k), np.float32)
-        # Those of one cell after another look into the same cells, which then lie in the cache: half the time.
+        # Queries from one cell look into the same cells, which then lie in the processor's cache: half the time.
         order = self._by_cells()
-        for first in range(0, n, _ASKED_AT_ONCE):
-            asked = order[first : first + _ASKED_AT_ONCE]
-            rows[asked], distances[asked] = self._search(self._vectors[asked], k)
+        for first in range(0, n, _QUERIES_AT_ONCE):
+            batch = order[first : first + _QUERIES_AT_ONCE]
+            rows[batch], distances[batch] = self._search(self._vectors[batch], k)
         own = np.arange(n, dtype=np.int32)
-        # among equal rows another may come first: each is put before all others
+        # among equal rows another may come first: the row itself is moved to the front
         for row in np.flatnonzero(rows[:, 0] != own):
             at = np.flatnonzero(rows[row] == row)
             last = int(at[0]) if len(at) else k - 1
@@ -134,7 +153,7 @@ class Neighbours:
         return rows, distances
 
     def _by_cells(self) -> NDArray[np.int64]:
-        """The rows, those of one cell after those of another. [shape=(n,)]"""
+        """All rows, cell by cell. [shape=(n,), int64]"""
         if self._cells is None:
             return np.arange(len(self._vectors))
         import faiss
@@ -145,7 +164,7 @@ class Neighbours:
         return np.concatenate(parts)
 
     def query(self, vectors: Floats, k: int) -> tuple[Rows, Floats]:
-        """The `k` rows nearest to other vectors, and their distances. [shape=(m, k)]"""
+        """The `k` rows nearest to other vectors [shape=(m, d)], and their distances. [shape=(m, k), int32, float32]"""
         return self._search(self._prepared(vectors), k)
 
     def _search(self, vectors: Floats, k: int) -> tuple[Rows, Floats]:

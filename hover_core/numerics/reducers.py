@@ -1,8 +1,8 @@
-"""Vectors → embedding, by reducers that are found by name: UMAP, PCA, umap-learn itself, and those of other packages.
+"""Vectors → embedding, by reducers that have names: UMAP, PCA, umap-learn, and reducers of other packages.
 
 A reducer is fitted on the clips that may shape the map and only *transforms* the others, so that test clips never
-influence where anything lies. What was fitted is gone when its process ends; `Reducer.resume` takes up a map from the
-vectors and coordinates that are stored, so that clips that come later are placed on it.
+influence where anything lies. A fitted reducer ends with its process; `Reducer.resume` rebuilds one from the stored
+vectors and coordinates, so that later clips can be placed on the map.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ Progress = Callable[[int, int], None]  # epochs done, epochs in all
 
 
 _warming = threading.Lock()
-_fitting = threading.Lock()  # umap-learn: its progress bar and Python's warnings belong to the whole process
+_fitting = threading.Lock()  # of umap-learn: its progress bar and Python's warnings belong to the whole process
 
 
 @dataclass(frozen=True)
 class ReducerKind:
-    """What can be chosen as a reducer.
+    """A reducer that can be chosen.
 
     Attributes
     ----------
-    name : for people who type.
-    title, good_for : for the page that offers it.
+    name : its name in code.
+    title, good_for : its name and purpose on pages.
     """
 
     name: str
@@ -63,7 +63,7 @@ Make = Callable[..., Any]  # (dimension, **settings) → an object with fit_tran
 
 
 def kinds() -> tuple[ReducerKind, ...]:
-    """All reducers that can be chosen: ours, and those of other packages."""
+    """All reducers that can be chosen: `KINDS`, and those of other packages."""
     others = tuple(
         ReducerKind(name, str(getattr(make, "title", name)), str(getattr(make, "good_for", "From another package.")))
         for name, make in _of_packages().items()
@@ -73,13 +73,13 @@ def kinds() -> tuple[ReducerKind, ...]:
 
 
 def problems() -> tuple[str, ...]:
-    """A sentence for every package's reducer that cannot be used, and why."""
-    found = plugins.plugins(plugins.REDUCERS)
+    """One sentence for each reducer of another package that cannot be used: its name and the reason."""
+    packages = plugins.plugins(plugins.REDUCERS)
     ours = {kind.name for kind in KINDS}
-    taken = [f"{name}: that name is taken already: choose another" for name in found.objects if name in ours]
-    bad = [name for name, make in found.objects.items() if not callable(make)]
+    in_use = [f"{name}: that name is taken already: choose another" for name in packages.objects if name in ours]
+    bad = [name for name, make in packages.objects.items() if not callable(make)]
     wrong = [f"{name} is no function (dimension, **settings)" for name in bad]
-    return (*found.problems, *taken, *wrong)
+    return (*packages.problems, *in_use, *wrong)
 
 
 @functools.cache
@@ -87,11 +87,11 @@ def _of_packages() -> dict[str, Make]:
     from importlib.util import find_spec
 
     ours = {kind.name for kind in KINDS}
-    found = plugins.plugins(plugins.REDUCERS).objects
-    made = {name: make for name, make in found.items() if name not in ours and callable(make)}
+    packages = plugins.plugins(plugins.REDUCERS).objects
+    reducers = {name: make for name, make in packages.items() if name not in ours and callable(make)}
     if find_spec("ivis") is not None:
-        made.setdefault(_IVIS.name, _ivis)
-    return made
+        reducers.setdefault(_IVIS.name, _ivis)
+    return reducers
 
 
 def _ivis(dimension: int, **settings: Any) -> Any:
@@ -103,24 +103,32 @@ def _ivis(dimension: int, **settings: Any) -> Any:
 
 
 class Reducer:
-    """A reduction of raw vectors to `dimension` numbers.
+    """A reduction of raw vectors to `dimension` numbers each.
 
     Parameters
     ----------
-    name : one of `kinds()`.
+    name : the name of one of `kinds()`.
     dimension : 2 to 10.
-    settings : what the reducer takes. For `umap` the names of `umap_layout.LayoutSettings`; with any other setting that
-        umap-learn knows, umap-learn does the work.
+    settings : settings of the reducer. For `umap` the fields of `umap_layout.LayoutSettings`; any other setting of
+        umap-learn makes umap-learn compute the map.
+    whitening : as in `standardize.Scale.of`.
 
     Attributes
     ----------
-    embedding_ : coordinates of the clips it was fitted on [shape=(n, dimension), float32]
-    model : the fitted object where another package did the work (`umap.UMAP` for umap-learn), else None
+    embedding_ : coordinates of the clips that it was fitted on [shape=(n, dimension), float32]
+    model : the fitted object of another package (`umap.UMAP` for umap-learn), else None
 
     Raises
     ------
     Refused
-        Name, dimension or a setting is none of these.
+        There is no reducer of this name, the dimension is out of range, or `umap` does not accept a setting.
+
+    Examples
+    --------
+    >>> vectors = np.random.default_rng(0).normal(size=(50, 8)).astype(np.float32)
+    >>> reducer = Reducer("pca", 2, {}).fit(vectors[:40])
+    >>> reducer.embedding_.shape, reducer.transform(vectors[40:]).shape
+    ((40, 2), (10, 2))
     """
 
     def __init__(self, name: str, dimension: int, settings: Mapping[str, Any], *, whitening: float = WHITENING) -> None:
@@ -135,9 +143,9 @@ class Reducer:
         self.model: Any = None
         self.embedding_: Floats = np.zeros((0, dimension), np.float32)
         ours = {field.name for field in fields(umap_layout.LayoutSettings)}
-        known = set(self.settings) <= ours and self.settings.get("metric", "euclidean") in umap_layout.METRICS
+        is_ours = set(self.settings) <= ours and self.settings.get("metric", "euclidean") in umap_layout.METRICS
         self._make = _of_packages().get(name)
-        self._plan = umap_layout.LayoutSettings(**self.settings) if name == "umap" and known else None
+        self._plan = umap_layout.LayoutSettings(**self.settings) if name == "umap" and is_ours else None
         self._placed_at: tuple[Floats, Floats] | None = None  # standardised vectors, coordinates
         self._alignment: Alignment | None = None
         self._whitening = whitening
@@ -145,7 +153,15 @@ class Reducer:
         self._axes: Floats
 
     def fit(self, vectors: Floats, *, progress: Progress | None = None) -> Reducer:
-        """Fit on raw vectors [shape=(n, d), float32]; `progress` hears each epoch and may raise `Cancelled`."""
+        """Fit on raw vectors [shape=(n, d), float32]; returns this reducer.
+
+        `progress` is called at each epoch and may raise `Cancelled`, which ends the fit.
+
+        Raises
+        ------
+        Refused
+            umap-learn does not know a setting, or a reducer of another package returned no usable coordinates.
+        """
         with _threads(len(vectors)):
             return self._fit(vectors, progress)
 
@@ -163,15 +179,22 @@ class Reducer:
             self.embedding_ = self._coordinates(self.model.fit_transform(standard), len(vectors))
             self._placed_at = standard, self.embedding_
         else:
-            neighbours = max(2, min(int(self.settings.get("n_neighbors", 15)), len(vectors) - 1))
-            self.model = _umap_learn(standard, start, neighbours, self.dimension, self.settings, progress)
+            n_neighbors = max(2, min(int(self.settings.get("n_neighbors", 15)), len(vectors) - 1))
+            self.model = _umap_learn(standard, start, n_neighbors, self.dimension, self.settings, progress)
             self.embedding_ = np.asarray(self.model.embedding_, np.float32)
         return self
 
     def resume(self, vectors: Floats, coordinates: Floats, *, scale: float = 1.0) -> Reducer:
-        """Take up a map that was fitted on raw vectors [shape=(n, d)], which lie at `coordinates`.
+        """Rebuild the reducer of a stored map, so that `transform` can place clips on it; returns this reducer.
 
-        `scale` is by how much they were stretched after the fit.
+        Parameters
+        ----------
+        vectors
+            The raw vectors that the map was fitted on. [shape=(n, d), float32]
+        coordinates
+            Their coordinates on the map. [shape=(n, dimension), float32]
+        scale
+            The factor by which the coordinates were multiplied after the fit.
         """
         standard = self._standardise(vectors)
         self.embedding_ = coordinates.astype(np.float32)
@@ -181,32 +204,39 @@ class Reducer:
             self._placed_at = standard, (self.embedding_ / np.float32(scale)).astype(np.float32)
             self._alignment = Alignment.stretch(scale, self.dimension)
             shared = _SHARED if self._make is None else ()
-            known = {key: value for key, value in self.settings.items() if key in shared}
-            self._plan = self._plan or umap_layout.LayoutSettings(**known)
+            settings = {key: value for key, value in self.settings.items() if key in shared}
+            self._plan = self._plan or umap_layout.LayoutSettings(**settings)
         return self
 
     def transform(self, vectors: Floats) -> Floats:
-        """Place raw vectors [shape=(m, d)] on the map without moving it. [shape=(m, dimension), float32]"""
+        """Coordinates of raw vectors [shape=(m, d)] on the map, which does not change. [shape=(m, dimension), float32]
+
+        Raises
+        ------
+        Refused
+            A reducer of another package returned no usable coordinates.
+        """
         if not len(vectors):
             return np.zeros((0, self.dimension), np.float32)
         standard = self._standardised(np.asarray(vectors, np.float32))
         if hasattr(self.model, "transform"):
-            placed = self._coordinates(self.model.transform(standard), len(vectors))
+            coordinates = self._coordinates(self.model.transform(standard), len(vectors))
         elif self._placed_at is not None:
-            # how far apart another package lays its points is not known: no forces there, just the middle
-            placed = umap_layout.place(
+            # the distances that another package keeps between points are unknown: no forces, only the mean
+            coordinates = umap_layout.place(
                 *self._placed_at, standard, self._plan or umap_layout.LayoutSettings(), move=self._make is None
             )
         else:
-            placed = (standard @ self._axes).astype(np.float32)
-        return placed if self._alignment is None else self._alignment.apply(placed)
+            coordinates = (standard @ self._axes).astype(np.float32)
+        return coordinates if self._alignment is None else self._alignment.apply(coordinates)
 
-    def _coordinates(self, given: Any, n: int) -> Floats:
-        found = np.asarray(given, np.float32)
-        if found.shape != (n, self.dimension) or not np.isfinite(found).all():
-            wrong = "with NaN or infinity" if found.shape == (n, self.dimension) else f"of shape {found.shape}"
-            raise Refused(f"{self.name} gave coordinates {wrong}: {n} × {self.dimension} finite numbers are wanted")
-        return found
+    def _coordinates(self, answer: Any, n: int) -> Floats:
+        coordinates = np.asarray(answer, np.float32)
+        shape = coordinates.shape
+        if shape != (n, self.dimension) or not np.isfinite(coordinates).all():
+            wrong = "with NaN or infinity" if shape == (n, self.dimension) else f"of shape {shape}"
+            raise Refused(f"{self.name} gave coordinates {wrong}: {n} × {self.dimension} finite numbers are needed")
+        return coordinates
 
     def _standardise(self, vectors: Floats) -> Floats:
         self._scale = Scale.of(vectors, whitening=self._whitening)
@@ -215,52 +245,63 @@ class Reducer:
         return standard
 
     def _standardised(self, vectors: Floats) -> Floats:
-        # near is what search calls near, the angle: how far a vector lies from the middle says how loud or how clear a
-        # clip is (environmental sounds, 15 nearest on the map: 0.90 of one class with it, 0.85 without)
+        # The map uses the same nearness as search, the angle: the length of a vector says how loud or how clear a clip
+        # is (environmental sounds, 15 nearest on the map: 0.90 of one class with unit length, 0.85 without).
         standard = self._scale.standardise(vectors)
         return standard if self.name == "pca" else unit(standard)
 
 
 def _threads(n: int) -> contextlib.AbstractContextManager[Any]:
-    """One thread for the algebra of few rows: two that wait for each other take longer, and ten times that on a busy
-    machine (PCA of 1,000 vectors: 4 ms, 50 ms with two threads beside a browser and a server)."""
+    """One thread for the algebra of few rows: two wait for each other, most of all on a busy machine.
+
+    *Measured* for PCA of 1,000 vectors: 4 ms; with two threads beside a browser and a server 50 ms.
+    """
     return contextlib.nullcontext() if n > umap_layout.ALONE_UP_TO else _one_thread()
 
 
 _limiting = threading.Lock()
-_limited = 0  # fits under way that hold the limit
+_limit_holders = 0  # fits under way that hold the limit
 _limits = contextlib.ExitStack()
 
 
 @contextlib.contextmanager
 def _one_thread() -> Iterator[None]:
-    """The algebra of this process on one thread, from the first fit that asks for it to the end of the last.
+    """Run the algebra of this process on one thread, from the start of the first fit to the end of the last.
 
-    OpenMP keeps its number for each thread, numpy's BLAS for the process: if each fit put back the latter as it met it,
-    two that overlap would leave one thread for good (threadpoolctl's README, “Known Limitations”: https://github.com/joblib/threadpoolctl#known-limitations).
+    OpenMP keeps its number of threads for each thread, numpy's BLAS for the process: if each fit restored the number
+    for BLAS that it met, two overlapping fits could leave it at one thread for good (threadpoolctl's README, “Known
+    Limitations”: https://github.com/joblib/threadpoolctl#known-limitations).
     """
-    global _limited
+    global _limit_holders
     from threadpoolctl import threadpool_limits
 
     with _limiting:
-        if not _limited:
+        if not _limit_holders:
             _limits.enter_context(threadpool_limits(1))
-        _limited += 1
+        _limit_holders += 1
     try:
-        with threadpool_limits(1):  # those numbers that each thread has for itself
+        with threadpool_limits(1):  # the numbers that belong to this thread alone
             yield
     finally:
         with _limiting:
-            _limited -= 1
-            if not _limited:
+            _limit_holders -= 1
+            if not _limit_holders:
                 _limits.close()
 
 
-_SHARED: Final = ("n_neighbors", "min_dist", "spread", "n_epochs", "random_state")  # of layout.Plan and umap-learn
+_SHARED: Final = ("n_neighbors", "min_dist", "spread", "n_epochs", "random_state")  # of LayoutSettings and umap-learn
 
 
 def principal_axes(standard: Floats, dimension: int) -> Floats:
-    """The first principal axes of standardised vectors [shape=(n, d)], signs fixed. [shape=(d, dimension)]"""
+    """The first principal axes of standardised vectors [shape=(n, d), float32]. [shape=(d, dimension), float32]
+
+    The largest entry of each axis is positive; axes beyond the d-th are 0.
+
+    Examples
+    --------
+    >>> principal_axes(np.array([[-2, 0], [0, 0], [2, 0]], np.float32), 1).ravel().tolist()
+    [1.0, 0.0]
+    """
     wide = standard - standard.mean(axis=0, dtype=np.float64)
     covariance = wide.T @ wide / max(len(wide), 1)
     _, axes = np.linalg.eigh(covariance)
@@ -272,17 +313,17 @@ def principal_axes(standard: Floats, dimension: int) -> Floats:
 
 
 def warm() -> None:
-    """Fit and place some rows once, so that the first map of this process waits for no import and no compiler.
+    """Fit and transform some rows once, so that the first map of this process waits for no import and no compiler.
 
-    Takes a second or two; the first time on a machine, before numba's cache is there, up to ten.
+    It takes a second or two, and up to ten the first time on a machine, when numba's cache is empty.
     """
-    with _warming:  # who comes second waits, and then has nothing to do
+    with _warming:  # a second call waits for the first, and then has nothing to do
         _warm()
 
 
 @functools.cache
 def _warm() -> None:
-    # as many and as long as those of a first map, so that threads and buffers of the algebra are there as well
+    # as many and as long as those of a small map, so that the algebra starts its threads and buffers too
     rows = np.random.default_rng(SEED).normal(size=(1_000, 140)).astype(np.float32)
     fitted = Reducer("umap", 2, {"n_epochs": 2}).fit(rows, progress=lambda done, total: None)
     fitted.transform(rows[:5] + np.float32(0.1))
@@ -301,8 +342,8 @@ def _umap_learn(
     import umap
 
     options = {"random_state": SEED, "n_jobs": 1, "metric": "euclidean", **settings, "n_neighbors": n_neighbors}
-    known = set(umap.UMAP().get_params())
-    unknown = sorted(set(options) - known)
+    parameters = set(umap.UMAP().get_params())
+    unknown = sorted(set(options) - parameters)
     if unknown:
         raise Refused(f"UMAP does not know {', '.join(unknown)}: see its documentation for what it takes")
     options["n_components"] = dimension
@@ -317,7 +358,7 @@ def _umap_learn(
         options["init"] = (spread + np.random.default_rng(SEED).normal(0, 1e-4, start.shape)).astype(np.float32)
     model = umap.UMAP(**options)
     with _fitting, _epochs(progress), warnings.catch_warnings():
-        # it warns that neighbours given to it carry no search index: we hand it one below
+        # it warns that precomputed neighbours carry no search index: it gets one below
         warnings.filterwarnings("ignore", module="umap")
         model.fit(standard)
     if neighbours is not None:
@@ -326,18 +367,18 @@ def _umap_learn(
 
 
 class _FaissNeighbours(neighbours.Neighbours):
-    """Neighbours in the form in which umap-learn asks for them."""
+    """Neighbours with the interface that umap-learn expects of a search index."""
 
     _angular_trees = False
 
     def query(self, vectors: Floats, k: int, epsilon: float = 0.0) -> tuple[NDArray[np.int32], Floats]:
-        """The `k` nearest rows of others; `epsilon` is UMAP's and means nothing to this search."""
+        """As `Neighbours.query`; `epsilon` belongs to umap-learn's interface and has no effect here."""
         return super().query(vectors, k)
 
 
 @contextlib.contextmanager
 def _epochs(progress: Progress | None) -> Iterator[None]:
-    """Let `progress` hear UMAP's epochs: the bar that it draws is replaced while it runs. Hold `_fitting`.
+    """Call `progress` at each epoch of umap-learn: its progress bar is replaced meanwhile. Call with `_fitting` held.
 
     UMAP takes no callback (https://github.com/lmcinnes/umap/issues/763, where its author says to patch this place).
     """
@@ -346,16 +387,16 @@ def _epochs(progress: Progress | None) -> Iterator[None]:
         return
     import umap.layouts
 
-    drawn = umap.layouts.tqdm
+    original = umap.layouts.tqdm
 
-    def listened(epochs: Any, **_: Any) -> Iterator[int]:
+    def reporting(epochs: Any, **_: Any) -> Iterator[int]:
         total = len(epochs)
         for epoch in epochs:
             progress(int(epoch), total)
             yield epoch
 
-    umap.layouts.tqdm = listened
+    umap.layouts.tqdm = reporting
     try:
         yield
     finally:
-        umap.layouts.tqdm = drawn
+        umap.layouts.tqdm = original

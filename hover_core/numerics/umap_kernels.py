@@ -1,5 +1,4 @@
-"""The loops of `hover_core.numerics.umap_layout`, compiled by numba and kept on disk for the next process. Imported
-only there.
+"""The loops of `hover_core.numerics.umap_layout`, which alone imports them: compiled by numba, cached on disk.
 
 They run without the interpreter's lock, so that threads move points side by side.
 """
@@ -18,7 +17,7 @@ _TABLE = 48 << _STEPS_BITS
 
 
 def _loop(function: Callable[..., Any]) -> Any:
-    """Compile; kept on disk where the folder of this file or of the person can be written to."""
+    """Compile a function; cache it on disk if numba can write to the folder of this file or to the user's cache."""
     options: dict[str, Any] = {"nogil": True, "fastmath": {"nsz", "arcp", "contract", "afn", "reassoc"}}
     try:
         return numba.njit(function, cache=True, **options)
@@ -28,7 +27,10 @@ def _loop(function: Callable[..., Any]) -> Any:
 
 @_loop
 def memberships(distances, target, local_connectivity, overall_mean, first):  # type: ignore[no-untyped-def]
-    """exp(-(d - rho) / sigma) with sigma such that a row's weights add up to `target`, as in umap-learn."""
+    """exp(-(d - rho) / sigma) of distances [shape=(n, k)], as umap-learn's `smooth_knn_dist`. [shape=(n, k), float32]
+
+    Bisection finds the sigma of a row for which its weights add up to `target`.
+    """
     n, k = distances.shape
     weights = np.zeros((n, k), np.float32)
     for i in range(n):
@@ -78,29 +80,29 @@ def memberships(distances, target, local_connectivity, overall_mean, first):  # 
 
 @_loop
 def symmetric(others, weights, mix):  # type: ignore[no-untyped-def]
-    """A + Aᵀ - A∘Aᵀ (or A∘Aᵀ, or a mixture) of directed edges, as CSR."""
+    """A + Aᵀ - A∘Aᵀ for `mix` 1, A∘Aᵀ for 0, a mixture between; of directed edges [shape=(n, k)], as CSR."""
     n, k = others.shape
-    at = np.zeros(n + 1, np.int64)  # the edges that come to a row, where it begins
+    at = np.zeros(n + 1, np.int64)  # where the edges that lead to each row begin
     for i in range(n):
         for j in range(k):
             if weights[i, j] > 0:
                 at[others[i, j] + 1] += 1
     for i in range(n):
         at[i + 1] += at[i]
-    come = np.empty(at[n], np.int32)
-    come_weight = np.empty(at[n], np.float32)
-    filled = at[:-1].copy()
+    sources = np.empty(at[n], np.int32)
+    source_weights = np.empty(at[n], np.float32)
+    next_slot = at[:-1].copy()
     for i in range(n):
         for j in range(k):
             if weights[i, j] > 0:
-                place = filled[others[i, j]]
-                come[place] = i
-                come_weight[place] = weights[i, j]
-                filled[others[i, j]] += 1
+                place = next_slot[others[i, j]]
+                sources[place] = i
+                source_weights[place] = weights[i, j]
+                next_slot[others[i, j]] += 1
     starts = np.zeros(n + 1, np.int64)
     out = np.empty(2 * at[n], np.int32)
     out_weight = np.empty(2 * at[n], np.float32)
-    slot = np.full(n, -1, np.int64)  # where an edge of the row that is being made lies
+    slot = np.full(n, -1, np.int64)  # where the edge to each row stands in `out`, for the current row
     end = 0
     for i in range(n):
         begin = end
@@ -108,30 +110,30 @@ def symmetric(others, weights, mix):  # type: ignore[no-untyped-def]
             if weights[i, j] > 0:
                 slot[others[i, j]] = end
                 out[end] = others[i, j]
-                out_weight[end] = -weights[i, j]  # below 0: nothing has come back along it yet
+                out_weight[end] = -weights[i, j]  # negative until the edge in the other direction is added
                 end += 1
         for place in range(at[i], at[i + 1]):
-            j = come[place]
+            j = sources[place]
             there = slot[j]
             if there >= begin and out[there] == j:
-                product = -out_weight[there] * come_weight[place]
-                both = -out_weight[there] + come_weight[place] - product
+                product = -out_weight[there] * source_weights[place]
+                both = -out_weight[there] + source_weights[place] - product
                 out_weight[there] = mix * both + (1 - mix) * product
             elif mix > 0:
                 out[end] = j
-                out_weight[end] = mix * come_weight[place]
+                out_weight[end] = mix * source_weights[place]
                 end += 1
-        kept = begin
+        write_at = begin
         for place in range(begin, end):
             slot[out[place]] = -1
             weight = out_weight[place]
             if weight < 0:
                 weight = -weight * mix
             if weight > 0:
-                out[kept] = out[place]
-                out_weight[kept] = weight
-                kept += 1
-        end = kept
+                out[write_at] = out[place]
+                out_weight[write_at] = weight
+                write_at += 1
+        end = write_at
         starts[i + 1] = end
     return starts, out[:end].copy(), out_weight[:end].copy()
 
@@ -146,7 +148,7 @@ def _mix(x):  # type: ignore[no-untyped-def]
 
 @_loop
 def _place_in_table(squared):  # type: ignore[no-untyped-def]
-    """Which entry of the table of forces a squared distance [float32] has: its exponent and seven bits."""
+    """The index of a squared distance [float32] in the table of forces: its exponent and seven bits."""
     place = (np.float32(squared).view(np.int32) >> (23 - _STEPS_BITS)) - ((127 + _LOWEST) << _STEPS_BITS)
     return min(max(place, 0), _TABLE - 1)
 
@@ -155,10 +157,10 @@ def _place_in_table(squared):  # type: ignore[no-untyped-def]
 def move_2d(  # type: ignore[no-untyped-def]
     now, then, against, dice, starts, others, often, pull, push, draws, negatives, epoch, alpha, seed, low, high
 ):
-    """One epoch of the rows from `low` to `high`: read where points are `now`, write where they are `then`.
+    """One epoch of the rows from `low` to `high`: positions before it are read from `now`, new ones written to `then`.
 
-    The pushes along one edge are all taken from where the point is before them: none waits for the one before, which
-    takes half the time. *Measured* on 100,000 vectors, the same trustworthiness.
+    The pushes along one edge are all computed from the same position of the point, so that none waits for another:
+    half the time, and the same trustworthiness (*measured* on 100,000 vectors).
     """
     four = np.float32(4)
     n = np.uint64(against.shape[0])
@@ -203,7 +205,7 @@ def move(  # type: ignore[no-untyped-def]
     n = np.uint64(against.shape[0])
     dimension = now.shape[1]
     is_self = against.shape[0] == now.shape[0] and draws == 2
-    at, pushed = np.empty(dimension, np.float32), np.empty(dimension, np.float32)
+    at, push_sum = np.empty(dimension, np.float32), np.empty(dimension, np.float32)
     for i in range(low, high):
         for axis in range(dimension):
             at[axis] = now[i, axis]
@@ -213,7 +215,7 @@ def move(  # type: ignore[no-untyped-def]
             turn = np.float32(epoch) * often[edge]
             if np.floor(turn + often[edge]) == np.floor(turn):
                 continue
-            pushed[:] = 0
+            push_sum[:] = 0
             for act in range(draws + negatives):
                 pulls = act < draws
                 j = np.int64(others[edge])
@@ -228,10 +230,10 @@ def move(  # type: ignore[no-untyped-def]
                 if squared > 0:
                     place = _place_in_table(squared)
                     force = pull[place] if pulls else push[place]
-                    moved = at if pulls else pushed
+                    target = at if pulls else push_sum
                     for axis in range(dimension):
-                        moved[axis] += alpha * min(max(force * (at[axis] - against[j, axis]), -four), four)
+                        target[axis] += alpha * min(max(force * (at[axis] - against[j, axis]), -four), four)
             for axis in range(dimension):
-                at[axis] += pushed[axis]
+                at[axis] += push_sum[axis]
         for axis in range(dimension):
             then[i, axis] = at[axis]

@@ -1,15 +1,15 @@
 """UMAP (McInnes et al. 2018, arXiv:1802.03426) in the few steps that a map needs, compiled once for all processes.
 
-umap-learn compiles itself anew in every process (10 to 16 s), runs on one core where a seed is given, and cannot place
-new points on a map whose fitted object is gone. This does the same arithmetic: exact or nearly exact neighbours by
-FAISS, the fuzzy graph, and stochastic gradient descent on its edges with negative samples. What is different:
+umap-learn compiles itself anew in every process (10 to 16 s), runs on one core where a seed is set, and cannot place
+new points on a map without its fitted object. This module does the same arithmetic: exact or nearly exact neighbours by
+FAISS, the fuzzy graph, and stochastic gradient descent on its edges with negative samples. The differences:
 
-- In an epoch every point moves by the positions that the others had at its beginning, so that points can be moved side
-  by side on all cores and the same seed still gives the same map, bit by bit, whatever their number.
-- The force between two points is read off a table over the squared distance (128 steps a doubling).
+- In an epoch every point moves by the positions that the others had at its beginning, so that all cores move points
+  side by side and the same seed still gives the same map, bit by bit, on any number of cores.
+- The force between two points comes from a table over the squared distance (128 steps for each doubling).
 - It starts from the first principal axes.
 
-`place` lays new points among old ones that stay where they are; it needs nothing but their vectors and coordinates.
+`place` adds new points to old ones, which do not move; it needs only their vectors and coordinates.
 umap-learn is the reference in the tests.
 """
 
@@ -32,9 +32,9 @@ from hover_core.numerics.neighbours import Neighbours, Rows
 
 Progress = Callable[[int, int], None]
 
-ALONE_UP_TO: Final = 1_500  # points that one core lays out faster than two that wait for each other
-_PARTS_A_CORE: Final = 6
-_ROWS_A_PART: Final = 2_000
+ALONE_UP_TO: Final = 1_500  # points that one core lays out faster than two, which would wait for each other
+_PARTS_A_CORE: Final = 6  # at most
+_ROWS_A_PART: Final = 2_000  # about, at least
 _LOWEST: Final = -24  # exponents of the squared distances in the table: from 2**-24, where points coincide, …
 _HIGHEST: Final = 24
 _STEPS: Final = 128  # in the table, for each doubling
@@ -42,15 +42,25 @@ _STEPS: Final = 128  # in the table, for each doubling
 
 @dataclass(frozen=True)
 class LayoutSettings:
-    """Settings of the layout, by the names that umap-learn gives them.
+    """Settings of the layout; names and defaults are umap-learn's (https://umap-learn.readthedocs.io/en/latest/api.html).
 
     Parameters
     ----------
-    n_neighbors : how many clips around it a clip counts as near, itself among them; 2 or more.
-    min_dist, spread : how close points may lie, and at what scale clouds part; 0 ≤ min_dist ≤ spread.
-    n_epochs : rounds; by default 500 up to 10,000 points, 200 beyond.
+    n_neighbors : number of neighbours of a clip, itself included; 2 or more.
+    min_dist, spread : least distance of points, and scale of the distances between clouds; 0 ≤ min_dist ≤ spread.
+    n_epochs : rounds, 1 or more; by default 500 up to 10,000 points, 200 beyond.
+    learning_rate : step of the first epoch, more than 0; it falls to 0.
+    negative_sample_rate : random points that push a point, for each that pulls it; 0 or more.
+    repulsion_strength : weight of these pushes; 0 or more.
+    set_op_mix_ratio : 1 for the union of the neighbourhoods of two points, 0 for their intersection.
+    local_connectivity : number of nearest neighbours that belong to a clip with weight 1.
     metric : `euclidean` or `cosine`.
     random_state : the seed.
+
+    Raises
+    ------
+    Refused
+        A setting lies outside its range.
     """
 
     n_neighbors: int = 15
@@ -90,7 +100,14 @@ METRICS: Final = ("euclidean", "cosine")
 
 @dataclass(frozen=True)
 class Graph:
-    """For each row, the rows it is drawn to, and how strongly. CSR: `starts` [shape=(n + 1,)], weights in (0, 1]."""
+    """The weighted edges of each row, in the CSR format of sparse matrices.
+
+    Attributes
+    ----------
+    starts : where the edges of each row begin [shape=(n + 1,), int64]
+    others : the row at the other end of each edge [shape=(edges,), int32]
+    weights : the weight of each edge [shape=(edges,), float32, more than 0, at most 1]
+    """
 
     starts: NDArray[np.int64]
     others: Rows
@@ -98,9 +115,21 @@ class Graph:
 
 
 def lay_out(vectors: Floats, start: Floats, plan: LayoutSettings, progress: Progress | None = None) -> Floats:
-    """Coordinates of vectors [shape=(n, d), float32] that begin at `start` [shape=(n, dimension)].
+    """Coordinates of vectors on a new map. [shape=(n, dimension), float32]
 
-    `progress` hears each epoch and may raise to stop it. Needs n ≥ 3. [shape=(n, dimension), float32]
+    Parameters
+    ----------
+    vectors
+        Standardised vectors of at least 3 clips. [shape=(n, d), float32]
+    start
+        Coordinates to begin with; they are scaled to at most 10. [shape=(n, dimension), float32]
+    progress
+        Called at each epoch with epochs done and epochs in all; may raise to end the layout.
+
+    Raises
+    ------
+    ValueError
+        `start` has not as many rows as `vectors`.
     """
     k = max(2, min(plan.n_neighbors, len(vectors) - 1))
     others, distances = Neighbours(vectors, plan.metric).of_themselves(k)
@@ -113,15 +142,24 @@ def lay_out(vectors: Floats, start: Floats, plan: LayoutSettings, progress: Prog
 
 
 def place(old: Floats, coordinates: Floats, new: Floats, plan: LayoutSettings, *, move: bool = True) -> Floats:
-    """Where new vectors [shape=(m, d)] lie among old ones [shape=(n, d)], whose `coordinates` do not move.
+    """Coordinates of new vectors on a map whose points do not move. [shape=(m, dimension), float32]
 
-    Each begins in the middle of its neighbours and is then drawn and pushed by the old points alone, so that it does
-    not matter which others come with it; without `move` it stays in the middle. [shape=(m, dimension), float32]
+    A new point begins at the weighted mean of its neighbours; old points then pull and push it. New points have no
+    effect on each other.
+
+    Parameters
+    ----------
+    old, coordinates
+        Vectors of the map [shape=(n, d), float32] and their coordinates [shape=(n, dimension), float32].
+    new
+        Vectors to place. [shape=(m, d), float32]
+    move
+        False leaves each new point at the mean of its neighbours.
     """
     k = max(1, min(plan.n_neighbors, len(old)))
     others, distances = Neighbours(old, plan.metric).query(new, k)
     weights = _memberships(distances, k, max(0.0, plan.local_connectivity - 1.0), first=0)
-    equal = distances[:, 0] <= 1e-6 * distances.mean(axis=1)  # the same sound once more: it lies where that one lies
+    equal = distances[:, 0] <= 1e-6 * distances.mean(axis=1)  # the same sound: it gets the old one's coordinates
     weights[equal] = 0
     weights[equal, 0] = 1
     share = weights / np.maximum(weights.sum(axis=1, keepdims=True), 1e-12)
@@ -129,7 +167,8 @@ def place(old: Floats, coordinates: Floats, new: Floats, plan: LayoutSettings, *
     if len(old) < 3 or not move:
         return begin
     weights[equal] = 0
-    weights /= np.maximum(weights.max(axis=1, keepdims=True), 1e-12)  # of its own: not of those who come with it
+    # each by its own largest weight, so that new points have no effect on each other
+    weights /= np.maximum(weights.max(axis=1, keepdims=True), 1e-12)
     graph = Graph(np.arange(0, len(new) * k + 1, k, dtype=np.int64), others.ravel(), weights.ravel())
     epochs = max(1, plan.n_epochs // 3) if plan.n_epochs else (100 if len(old) <= 10_000 else 30)
     dice = others[:, 0].astype(np.int64)
@@ -137,7 +176,13 @@ def place(old: Floats, coordinates: Floats, new: Floats, plan: LayoutSettings, *
 
 
 def fuzzy_graph(others: Rows, distances: Floats, plan: LayoutSettings) -> Graph:
-    """The symmetric graph of rows and their neighbours [shape=(n, k)], each row its own first neighbour."""
+    """The symmetric fuzzy graph of rows and their neighbours (section 3.1 of the paper).
+
+    Parameters
+    ----------
+    others, distances
+        The neighbours of each row, itself first, and their distances. [shape=(n, k), int32, float32]
+    """
     k = others.shape[1]
     weights = _memberships(distances, k, plan.local_connectivity, first=1)
     weights[:, 0] = 0
@@ -146,7 +191,10 @@ def fuzzy_graph(others: Rows, distances: Floats, plan: LayoutSettings) -> Graph:
 
 
 def _memberships(distances: Floats, k: int, local_connectivity: float, *, first: int) -> Floats:
-    """How strongly each row belongs to its neighbours [shape=(n, k), 0 to 1]; of them the first `first` is itself."""
+    """The membership of each row in its neighbours' neighbourhoods. [shape=(n, k), float32, 0 to 1]
+
+    `first` is 1 if the first neighbour is the row itself, else 0.
+    """
     mean = float(distances.mean(dtype=np.float64)) if distances.size else 0.0
     weights: Floats = _compiled_loops().memberships(
         np.ascontiguousarray(distances), np.float64(np.log2(k)), float(local_connectivity), mean, first
@@ -164,42 +212,42 @@ def _descend(
     progress: Progress | None,
     dice: NDArray[np.int64] | None = None,
 ) -> Floats:
-    """Move points along the edges of a graph to others, which are `fixed`, or themselves.
+    """Move points along the edges of a graph, which lead to `fixed` points or, without these, to each other.
 
-    `dice` are numbers by which the points draw their random pushes; by default their places.
+    `dice` seeds the random pushes of each point; by default with its row. [shape=(n,), int64]
     """
     if len(begin) != len(graph.starts) - 1:  # the loops below check no bounds
-        raise ValueError(f"{len(begin)} points to begin with, {len(graph.starts) - 1} in the graph: as many are needed")
+        raise ValueError(f"{len(begin)} starting points for {len(graph.starts) - 1} vectors: give one for each vector")
     move = _compiled_loops().move_2d if begin.shape[1] == 2 else _compiled_loops().move
     pull, push = _forces(plan)
     now, then = np.ascontiguousarray(begin), np.empty_like(begin)
     still = None if fixed is None else np.ascontiguousarray(fixed, np.float32)
     often = graph.weights / max(float(graph.weights.max(initial=0)), 1e-12)
-    # an edge that moves both its ends is in the graph twice, once for each: each end is drawn twice
+    # umap-learn moves both ends of an edge, and each edge is in the graph twice: each end is pulled twice
     draws = 2 if fixed is None else 1
     bounds, workers = _shares(graph.starts)
     dice = np.arange(len(begin)) if dice is None else dice
-    given = dice, graph.starts, graph.others, often, pull, push, draws, plan.negative_sample_rate
+    arguments = dice, graph.starts, graph.others, often, pull, push, draws, plan.negative_sample_rate
     with ThreadPoolExecutor(workers) as pool:
         for epoch in range(epochs):
             if progress is not None:
                 progress(epoch, epochs)
             alpha = np.float32(rate * (1 - epoch / epochs))
             against = now if still is None else still
-            turn: tuple[Any, ...] = (now, then, against, *given, epoch, alpha, plan.random_state)
+            turn: tuple[Any, ...] = (now, then, against, *arguments, epoch, alpha, plan.random_state)
             if len(bounds) == 1:
                 move(*turn, *bounds[0])
             else:
-                for part in [pool.submit(move, *(*turn, *bound)) for bound in bounds]:
+                for part in [pool.submit(move, *(*turn, *bounds_of_part)) for bounds_of_part in bounds]:
                     part.result()
             now, then = then, now
     return now
 
 
 def _shares(starts: NDArray[np.int64]) -> tuple[list[tuple[int, int]], int]:
-    """Rows divided into parts with about as many edges each, and how many are moved side by side.
+    """Ranges of rows with about equally many edges, and the number of threads for them.
 
-    Large maps have more parts than cores: who is held up by something else on the machine holds up only a small one.
+    Large maps have more ranges than cores: a thread that other work on the machine holds up delays only a small one.
     """
     n = len(starts) - 1
     cores = 1 if n <= ALONE_UP_TO else max(1, cores_free())
@@ -211,12 +259,12 @@ def _shares(starts: NDArray[np.int64]) -> tuple[list[tuple[int, int]], int]:
 
 
 def cores_free() -> int:
-    """Cores that this process may use."""
+    """The number of cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _forces(plan: LayoutSettings) -> tuple[Floats, Floats]:
-    """What multiplies the difference of two points that attract, and of two that repel, by their squared distance."""
+    """Tables of the factors on the difference of two points that attract or repel, over their squared distance."""
     a, b = curve(plan.spread, plan.min_dist)
     steps = np.arange((_HIGHEST - _LOWEST) * _STEPS)
     mantissa = 1 + (steps % _STEPS + 0.5) / _STEPS
@@ -228,20 +276,26 @@ def _forces(plan: LayoutSettings) -> tuple[Floats, Floats]:
 
 @functools.lru_cache(maxsize=32)
 def curve(spread: float, min_dist: float) -> tuple[float, float]:
-    """The a and b for which 1 / (1 + a x^2b) is nearest to the wanted falling-off, as in umap-learn."""
+    """The a and b of the curve 1 / (1 + a x^2b) that fits `min_dist` and `spread`, as umap-learn's `find_ab_params`.
+
+    Examples
+    --------
+    >>> [round(value, 2) for value in curve(1.0, 0.5)]
+    [0.58, 1.33]
+    """
     if (spread, min_dist) == (1.0, 0.1):
         return 1.576943460405378, 0.8950608781227859  # so that scipy.optimize need not be imported
     from scipy.optimize import curve_fit
 
     x = np.linspace(0, spread * 3, 300)
-    wanted = np.where(x < min_dist, 1.0, np.exp(-(x - min_dist) / spread))
-    (a, b), _ = curve_fit(lambda x, a, b: 1 / (1 + a * x ** (2 * b)), x, wanted)
+    target = np.where(x < min_dist, 1.0, np.exp(-(x - min_dist) / spread))
+    (a, b), _ = curve_fit(lambda x, a, b: 1 / (1 + a * x ** (2 * b)), x, target)
     return float(a), float(b)
 
 
 @functools.cache
 def _compiled_loops() -> Any:
-    """The loops; numba is imported, and its cache on disk read, when they are first needed."""
+    """The module of compiled loops; its first import loads numba and numba's cache on disk."""
     from hover_core.numerics import umap_kernels
 
     return umap_kernels

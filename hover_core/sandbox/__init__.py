@@ -1,1 +1,1 @@
-"""Child processes that open what strangers made: limited, spoken to over pipes, lent out."""
+"""Child processes with limits that open files from strangers: sound, tables, vectors."""

@@ -1,8 +1,7 @@
-"""The side of the child in `hover_core.sandbox.pool`: its pipes, and the limits that it sets itself before foreign
-bytes.
+"""Code for the child processes of `hover_core.sandbox.pool`: pipes to the parent, and limits set before foreign bytes.
 
-Where the system knows no such limits (Windows, and macOS for memory) nothing is set: there the parent's wall clock and
-the counting of whatever is unpacked stand in.
+Where the system has no such limits (Windows, and macOS for memory) nothing is set: there the parent's wall clock and
+the counting of unpacked bytes take their place.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from hover_core.sandbox.pool import FRAME
 
 
 class ParentChannel:
-    """The conversation with the parent; what libraries print does not get into it."""
+    """Messages from and to the parent. Output that libraries print does not get into them."""
 
     def __init__(self) -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent; its end closes our pipe
@@ -30,7 +29,7 @@ class ParentChannel:
         os.dup2(nothing, 1)
 
     def question(self) -> tuple[dict[str, Any], int] | None:
-        """The next header and the length of the buffer that follows; None when the parent has hung up."""
+        """The next header and the length [bytes] of the buffer after it; None when the parent has closed the pipe."""
         lengths = self.source.read(FRAME.size)
         if len(lengths) < FRAME.size:
             return None
@@ -38,14 +37,17 @@ class ParentChannel:
         return json.loads(self.source.read(header_length)), buffer_length
 
     def send(self, header: dict[str, Any], buffer: bytes) -> None:
-        """Answer with a header and a buffer; `sink.flush` sends them off."""
+        """Write a header and a buffer as an answer; `sink.flush` sends it."""
         text = json.dumps(header).encode()
         self.sink.write(FRAME.pack(len(text), len(buffer)) + text)
         self.sink.write(buffer)
 
 
 def confine(memory_bytes: int) -> None:
-    """From now on: no file is written, few are open, no core is dumped, and address space grows by `memory_bytes`."""
+    """Limit this process for good: it can write no file and no core, open few files, and allocate `memory_bytes` more.
+
+    The limit on memory is one on address space.
+    """
     try:
         import resource
     except ImportError:  # Windows
@@ -58,7 +60,7 @@ def confine(memory_bytes: int) -> None:
 
 
 def allow_memory(memory_bytes: int) -> None:
-    """For the next question address space may grow by so much, within what `confine` left."""
+    """Allow the address space to grow by `memory_bytes` from now on, within the limit of `confine`."""
     with contextlib.suppress(ImportError, OSError, ValueError, AttributeError):
         import resource
 
@@ -68,7 +70,7 @@ def allow_memory(memory_bytes: int) -> None:
 
 
 def renew_cpu(cpu_s: float) -> None:
-    """The next question may take so many seconds of computing."""
+    """Allow `cpu_s` seconds of computing from now on."""
     with contextlib.suppress(ImportError, OSError, ValueError):
         import resource
 

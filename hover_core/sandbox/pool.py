@@ -1,9 +1,9 @@
-"""Child processes that open what strangers made: how they are started, spoken to over pipes, found dead, and lent out.
+"""A pool of child processes that open files from strangers: starts them, talks over pipes, notices when they die.
 
-Sound is decoded in them (`hover_core.audio.decoder_pool`), tables and vectors are read in them
-(`hover_core.tables.foreign_files`). A child gets an empty environment and limits of its own
-(`hover_core.sandbox.confinement`), and its answers are checked like any other outside data: JSON headers and raw
-buffers, both bounded, never pickle."""
+They decode sound (`hover_core.audio.decoder_pool`) and read tables and vectors (`hover_core.tables.foreign_files`). A
+child gets an empty environment and limits of its own (`hover_core.sandbox.confinement`). Its answers are checked like
+any other outside data: JSON headers and raw buffers, both bounded, never pickle.
+"""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 FRAME = struct.Struct("<II")  # length of the JSON header, length of the buffer
-MOST_BUFFER = 1 << 24
-GROUP_BYTES = 1 << 20
-_MOST_HEADER = 1 << 16
-_START_S = 60.0  # for the imports of a child, on a loaded machine
+MOST_BUFFER = 1 << 24  # bytes
+GROUP_BYTES = 1 << 20  # buffers up to this size are sent in one write with their headers
+_MOST_HEADER = 1 << 16  # bytes
+_START_S = 60.0  # for the imports of a child, on a busy machine
 
 
 class ChildDied(Exception):
@@ -33,9 +33,9 @@ class ChildDied(Exception):
 
     Attributes
     ----------
-    how : `time` or `computing` when a limit of ours ended it, `signal` or `exit` when it ended otherwise, `answer` when
-        its answer cannot be read.
-    code : the signal, or the exit code.
+    how : `time` or `computing` if a limit of this module ended it, `signal` or `exit` if it ended otherwise,
+        `answer` if its answer cannot be read.
+    code : the number of the signal, or the exit code.
     """
 
     def __init__(self, how: Literal["time", "computing", "signal", "exit", "answer"], code: int | None = None) -> None:
@@ -45,7 +45,7 @@ class ChildDied(Exception):
 
     @property
     def over_limit(self) -> bool:
-        """Whether a limit of ours ended it, so that asking again is useless."""
+        """Whether a limit of this module ended it, so that a second try is useless."""
         return self.how in ("time", "computing")
 
 
@@ -58,7 +58,7 @@ class NoChild(Exception):
 
 
 class Child:
-    """One child process, owned by one thread at a time (except `kill`)."""
+    """One child process. Only one thread at a time may use it (except `kill`)."""
 
     def __init__(self, module: str, wall_s: float, most_buffer: int = MOST_BUFFER) -> None:
         self.wall_s = wall_s
@@ -67,13 +67,13 @@ class Child:
         self.usable = True
         self.taken_at = time.monotonic()
         self._most_buffer = most_buffer
-        self._renewed = True
+        self._renews_deadline = True
         root = Path(__file__).resolve().parents[2]
         self.process = subprocess.Popen(
             [sys.executable, "-m", module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,  # libraries write warnings there, in words of the file
+            stderr=subprocess.DEVNULL,  # libraries write warnings there, with text from the file
             bufsize=0,
             cwd=root,
             env=_environment(root),
@@ -93,7 +93,7 @@ class Child:
         Raises
         ------
         NoChild
-            It cannot do its work, or died.
+            The child died, or answered that it cannot work.
         """
         try:
             self.send([(dict(greeting), b"")])
@@ -106,11 +106,11 @@ class Child:
             raise NoChild(str(hello["error"]))
 
     def send(self, messages: Sequence[tuple[dict[str, Any], bytes]], *, total_s: float | None = None) -> None:
-        """Send headers and buffers; the answer has `wall_s` for each of its messages, or `total_s` for all of them."""
-        self._renewed = total_s is None
+        """Send headers and buffers. Each message of the answer may take `wall_s`, or all together `total_s` [s]."""
+        self._renews_deadline = total_s is None
         self.deadline = time.monotonic() + (self.wall_s if total_s is None else total_s)
         small: list[bytes] = []
-        # A child that hung up may have said why: `receive` finds that, or its death.
+        # A child that closed its pipe may have said why before: `receive` finds the reason, or its death.
         with contextlib.suppress(OSError):
             for header, buffer in messages:
                 text = json.dumps(header).encode()
@@ -129,7 +129,7 @@ class Child:
         Raises
         ------
         ChildDied
-            There is none, or none that can be read.
+            The child ended without an answer, or with one that cannot be read.
         """
         try:
             lengths = self._read(FRAME.size)
@@ -142,16 +142,17 @@ class Child:
             buffer = self._read(buffer_length)
         except (OSError, EOFError) as error:
             raise self._death() from error
-        except (ValueError, RecursionError) as error:  # whatever speaks there, it is not our program any more
+        except (ValueError, RecursionError) as error:  # the child no longer runs its program
             self.kill()
             raise ChildDied("answer") from error
-        if self._renewed:
+        if self._renews_deadline:
             self.deadline = time.monotonic() + self.wall_s
         if header.get("last"):
             self.usable = False
         return header, buffer
 
     def kill(self) -> None:
+        """End the process at once; any thread may call this."""
         self.usable = False
         with contextlib.suppress(OSError):
             self.process.kill()
@@ -159,6 +160,7 @@ class Child:
             self.process.wait(timeout=5)
 
     def hang_up(self) -> None:
+        """Close the pipes."""
         with contextlib.suppress(OSError):
             self._out.close()
         if self.process.stdin is not None:
@@ -178,7 +180,7 @@ class Child:
 
     def _death(self) -> ChildDied:
         with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(timeout=2)  # it may be about to end by itself, with a code that tells why
+            self.process.wait(timeout=2)  # it may be about to end by itself, with a telling exit code
         self.kill()
         code = self.process.returncode
         if self.overdue:
@@ -191,16 +193,16 @@ class Child:
 
 
 class Pool:
-    """Children of one module, started when they are needed and lent to one thread at a time.
+    """Child processes of one module, started when they are needed and lent to one thread at a time.
 
     Parameters
     ----------
-    module : what a child runs, `python -m module`.
+    module : the program of a child, `python -m module`.
     greeting : the first message to each child.
-    most : how many there may be at a time; whoever comes then waits.
+    most : number of children at a time; `take` waits when all are lent out.
     wall_s : seconds for each message of an answer, see `Child.send`.
-    most_buffer : bytes of the largest buffer that a child may answer.
-    idle_s : seconds after which a child without work is ended; None: never.
+    most_buffer : largest buffer of an answer [bytes].
+    idle_s : a child without work is ended after so many seconds; None for never.
     """
 
     def __init__(
@@ -223,18 +225,18 @@ class Pool:
         self._all: set[Child] = set()
         self._count = 0
         self._starting_s = 0.0
-        self._worked = 0.0
+        self._lent_s = 0.0
         self._free = threading.Condition()
         self._closed = False
         self._watch: threading.Thread | None = None
 
     def take(self) -> Child:
-        """A child; blocks until one is free. `give` takes it back.
+        """A child for this thread, which must `give` it back; blocks until one is free.
 
         Raises
         ------
         NoChild
-            None can be started, or the pool is closed.
+            No child can be started, or the pool is closed.
         """
         with self._free:
             while True:
@@ -253,7 +255,7 @@ class Pool:
             if self._watch is None:
                 self._watch = threading.Thread(target=self._watch_clock, name="hover-child-clock", daemon=True)
                 self._watch.start()
-        begun = time.monotonic()
+        started_at = time.monotonic()
         try:
             child = Child(self._module, self._wall_s, self._most_buffer)
         except BaseException as error:
@@ -272,14 +274,14 @@ class Pool:
             self.give(child)
             raise
         with self._free:
-            self._starting_s += time.monotonic() - begun
+            self._starting_s += time.monotonic() - started_at
         return child
 
     def give(self, child: Child) -> None:
-        """Take a child back; one that is no longer usable is ended."""
+        """Return a child to the pool; a child that is not usable any more is ended."""
         with self._free:
             now = time.monotonic()
-            self._worked += now - child.taken_at
+            self._lent_s += now - child.taken_at
             if child.usable and not self._closed:
                 child.deadline = None if self._idle_s is None else now + self._idle_s
                 self._idle.append(child)
@@ -293,14 +295,14 @@ class Pool:
             return list(self._all)
 
     def time_spent(self) -> tuple[float, float]:
-        """Seconds that children took to start, and were lent out, summed over them."""
+        """Seconds that children spent starting, and seconds that they were lent out, summed over all."""
         now = time.monotonic()
         with self._free:
             under_way = sum(now - child.taken_at for child in self._all.difference(self._idle))
-            return self._starting_s, self._worked + under_way
+            return self._starting_s, self._lent_s + under_way
 
     def close(self) -> None:
-        """End the children. What they were working on ends with an error."""
+        """End the children; requests under way end with an error."""
         with self._free:
             self._closed = True
             busy = self._all.difference(self._idle)
@@ -336,20 +338,20 @@ class Pool:
 
 
 def cores() -> int:
-    """How many cores this process may use."""
+    """The number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0)) or 1
     return os.cpu_count() or 1
 
 
 def _environment(root: Path) -> dict[str, str]:
-    """What a child needs to find Python's packages, and none of the secrets that a parent's environment may hold."""
-    kept = ("SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMP", "TEMP", "HOVER_MODELS")
-    environment = {name: os.environ[name] for name in kept if name in os.environ}
+    """The environment of a child: enough to find Python's packages, and none of the parent's other variables."""
+    names = ("SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMP", "TEMP", "HOVER_MODELS")
+    environment = {name: os.environ[name] for name in names if name in os.environ}
     environment |= {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
     environment["PYTHONPATH"] = os.pathsep.join([str(root), *(path for path in sys.path if path)])
     environment["PYTHONUTF8"] = "1"
-    # glibc would give every block of 1 MB back to the kernel and fault it in again: a third of the computing time.
+    # By default glibc returns each block of 1 MB to the kernel and faults it in again: a third of the computing time.
     environment |= {"MALLOC_MMAP_THRESHOLD_": "8000000", "MALLOC_TRIM_THRESHOLD_": "32000000"}
     # Arrow's own pools reserve address space by the gigabyte, and the limit on memory counts address space.
     environment |= {"ARROW_DEFAULT_MEMORY_POOL": "system", "ARROW_IO_THREADS": "1"}

@@ -1,4 +1,4 @@
-"""Sound to vector: the built-in vectorizers, ONNX models, those of other packages."""
+"""Vectorizers, from sound to vector: built-in ones, ONNX models, those of other packages."""
 
 from hover_core.vectorizers.base import Vectorizer, of_waveform
 

@@ -1,4 +1,4 @@
-"""What a vectorizer is, and how one is made of a function of the whole waveform."""
+"""The class of all vectorizers, and a way to make one of a function of the whole waveform."""
 
 from __future__ import annotations
 
@@ -15,24 +15,30 @@ class Stream(Protocol):
     """One clip on its way to a vector."""
 
     def push(self, block: Floats) -> None:
-        """Takes the next piece of the waveform [shape=(n,), float32, finite], and keeps it: do not reuse the array."""
+        """Take the next block of the waveform [shape=(n,), float32, finite] and keep it: do not reuse the array."""
 
     def finish(self) -> Floats:
-        """The vector [shape=(d,), float32, finite]. Raises ValueError if nothing was pushed."""
+        """The vector. [shape=(d,), float32, finite]
+
+        Raises
+        ------
+        ValueError
+            No samples were pushed.
+        """
 
 
 @dataclass(frozen=True)
 class Vectorizer:
-    """What turns a clip into a vector.
+    """A function from the waveform of a clip to a vector.
 
     Attributes
     ----------
-    name : short, for people who type.
+    name : its short name in code.
     key : spells all settings; vectors are stored under it.
     dimensions : length of the vector.
-    sample_rate : Hz of the waveform that `stream` expects.
-    title, good_for : for the page that offers it.
-    room_bytes : address space that `load` takes, beyond what a clip may use.
+    sample_rate : rate of the waveform that `stream` expects [Hz].
+    title, good_for : its name and purpose on pages.
+    room_bytes : address space that `load` needs, beyond that for a clip [bytes].
     """
 
     name: str
@@ -47,31 +53,38 @@ class Vectorizer:
     _prepare: Callable[[], None] | None = field(default=None, repr=False, compare=False)
 
     def prepare(self) -> None:
-        """What has to be there before a decoder process is asked: called by the process that asks, without limits.
+        """Prepare what decoder processes need but may not do, such as a cache on disk.
+
+        The parent of the decoder processes calls it, without limits, before it sends them clips.
 
         Raises
         ------
         Refused
-            It cannot be used on this machine; the message says why.
+            The vectorizer cannot be used on this machine; the message says why.
         """
         if self._prepare is not None:
             self._prepare()
 
     def load(self) -> None:
-        """Import what it needs: called once in each decoder process, before its first clip."""
+        """Import the packages that it needs: called once in each decoder process, before its first clip."""
         if self._load is not None:
             self._load()
 
     def stream(self) -> Stream:
-        """A new clip: `push` its waveform in pieces of any length, then `finish`."""
+        """A new stream for one clip: `push` its waveform in blocks of any length, then `finish`."""
         return self._make()
 
     def vector(self, waveform: Floats) -> Floats:
-        """The vector [shape=(d,), float32] of a whole waveform [shape=(n,), float32, at `sample_rate`].
+        """The vector of a whole waveform [shape=(n,), float32, at `sample_rate`]. [shape=(d,), float32]
+
+        Raises
+        ------
+        ValueError
+            The waveform has no samples.
 
         Examples
         --------
-        >>> import numpy as np
+        >>> from hover_core.vectorizers.registry import get
         >>> get("mfcc-mean").vector(np.zeros(22050, np.float32)).shape
         (32,)
         """
@@ -93,18 +106,27 @@ def of_waveform(
     prepare: Callable[[], None] | None = None,
     room_bytes: int = 0,
 ) -> Vectorizer:
-    """A vectorizer of a function from a whole waveform [shape=(n,), float32, mono] to `dimensions` numbers.
+    """A vectorizer made of a function of the whole waveform. It runs in decoder processes, which hold the whole clip.
 
-    Give it another `key` whenever what it computes changes: vectors are stored under it. It runs in limited child
-    processes that hold the whole clip; what it raises is recorded as the clip's failure.
-
-    A function that needs a large package imports it itself, and again in `load`, which each child calls before its
-    first clip with `room_bytes` of address space to spare (at most 1 GB). `prepare` is called by the process that asks,
-    without limits: for what the children may not do, such as writing a cache.
+    Parameters
+    ----------
+    vector
+        From a waveform [shape=(n,), float32, mono] to `dimensions` numbers. An exception in it is recorded as the
+        failure of the clip. It imports large packages itself.
+    key
+        Vectors are stored under it: give another key whenever the function changes.
+    sample_rate
+        Rate of the waveform. [Hz]
+    load
+        Imports the large packages; each decoder process calls it before its first clip.
+    prepare
+        Called without limits in the parent of the decoder processes, for work that they may not do, such as writing a
+        cache. It may raise `Refused`.
+    room_bytes
+        Address space for `load`, at most 1 GB. [bytes]
 
     Examples
     --------
-    >>> import numpy as np
     >>> loudest = lambda wave: [np.abs(wave).max()]
     >>> peak = of_waveform(loudest, name="peak", key="peak-v1", dimensions=1, sample_rate=8000)
     >>> peak.vector(np.array([0.5, -0.25])).tolist()
@@ -125,16 +147,16 @@ def of_waveform(
 
 
 class _WholeClip:
-    """A clip that is gathered and handed to a function in one."""
+    """The stream of a clip that gathers all blocks for one call of a function."""
 
     def __init__(self, vector: Callable[[Floats], Any]) -> None:
         self._vector = vector
-        self._held: list[Floats] = []
+        self._blocks: list[Floats] = []
 
     def push(self, block: Floats) -> None:
-        self._held.append(block)
+        self._blocks.append(block)
 
     def finish(self) -> Floats:
-        if not sum(map(len, self._held)):
+        if not sum(map(len, self._blocks)):
             raise ValueError("a clip without samples has no vector")
-        return np.asarray(self._vector(np.concatenate(self._held)), np.float32)
+        return np.asarray(self._vector(np.concatenate(self._blocks)), np.float32)

@@ -1,10 +1,11 @@
 """The vectorizer of hover's guide, computed by librosa itself.
 
 The guide's recipe is `y, sr = librosa.load(BytesIO(data))`, then `librosa.feature.mfcc(y=y, sr=sr, n_mfcc=32)` and the
-mean over time. Decoding stays ours (bounded, and equal to `librosa.load`); the MFCC are librosa's. Nothing here imports
-librosa before a clip needs it: with numba it takes 3 s of computing and 320 MB of address space, and ten times as long
-where numba's cache on disk is empty, *measured*. The limited children may not write that cache, so `prepare` fills it
-in a process of its own first."""
+mean over time. Here decoding is that of `hover_core.audio` (bounded, and equal to `librosa.load`); the MFCC are
+librosa's. librosa is imported only when a clip needs it: with numba it takes 3 s of computing and 320 MB of address
+space, and ten times as long if numba's cache on disk is empty, *measured*. Decoder processes may not write that cache,
+so `prepare` fills it in another process first.
+"""
 
 from __future__ import annotations
 
@@ -20,29 +21,29 @@ from hover_core.data.arrays import Floats
 from hover_core.errors import Refused
 from hover_core.vectorizers.base import Vectorizer, of_waveform
 
-RATE: Final = 22_050  # librosa.load's default, and so the guide's
+RATE: Final = 22_050  # Hz: librosa.load's default, and so the guide's
 _COEFFICIENTS: Final = 32
 _ROOM_BYTES: Final = 1_000_000_000  # measured: 320 MB with numba's cache, 440 MB without
-_COMPILE_S: Final = 600.0
+_COMPILE_S: Final = 600.0  # seconds that the import may take with an empty cache
 _ONE_CLIP: Final = "from hover_core.vectorizers import librosa_mfcc; librosa_mfcc.load()"
 
 _preparing = threading.Lock()
 
 
 def load() -> None:
-    """Import librosa, and compute one vector so that nothing is left to import or compile."""
+    """Import librosa and compute one vector, so that all imports and compilations are done."""
     import numpy as np
 
     _mean_mfcc(np.zeros(RATE, np.float32))
 
 
 def prepare() -> None:
-    """Fill numba's cache for librosa in a process without limits; does nothing the second time.
+    """Fill numba's cache for librosa in a process without limits; a second call does nothing.
 
     Raises
     ------
     Refused
-        librosa cannot be imported; the message ends with what Python says.
+        librosa cannot be imported within ten minutes; the message ends with Python's error.
     """
     with _preparing:  # two threads would compile the same functions side by side
         _fill_cache()
@@ -50,9 +51,9 @@ def prepare() -> None:
 
 @functools.cache
 def _fill_cache() -> None:
-    # the environment of the decoder processes: numba chooses the folder of its cache by it
-    known = ("SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMP", "TEMP")
-    environment = {name: os.environ[name] for name in known if name in os.environ}
+    # the environment of the decoder processes, because numba chooses the folder of its cache by it
+    names = ("SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "TMP", "TEMP")
+    environment = {name: os.environ[name] for name in names if name in os.environ}
     root = Path(__file__).resolve().parents[2]
     environment["PYTHONPATH"] = os.pathsep.join([str(root), *(path for path in sys.path if path)])
     try:

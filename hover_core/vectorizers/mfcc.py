@@ -1,12 +1,13 @@
 """Waveform → vector, streamed: one clip of any length in bounded memory.
 
-Vectorizers, found by name or key with `get`. The key spells every setting, because vectors are stored under it
-and never recomputed as long as it stays the same: change a setting, change the key.
+`registry.get` finds these vectorizers by name or key. The key spells every setting, because vectors are stored under it
+and never recomputed while it stays the same: a new setting needs a new key.
 
-Runs inside the limited child processes `hover_core.audio.decoder_worker`. Only numpy and scipy.fft; librosa is the
-oracle in the tests and not used here, because it rebuilds the mel filter for every clip (58 % of its time on a short
-one) and takes 2 to 26 s for its first call. Imported lazily, so that a page that lists vectorizers does not pay for
-scipy."""
+Runs in decoder processes (`hover_core.audio.decoder_worker`). It uses only numpy and scipy. librosa is the oracle in
+the tests and not used here, because it rebuilds the mel filter for every clip (58 % of its time on a short one) and
+takes 2 to 26 s for its first call. scipy is imported when the first clip needs it, so that pages that list vectorizers
+do not wait for it.
+"""
 
 from __future__ import annotations
 
@@ -23,19 +24,20 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float32]
 
-RATE = 22_050  # librosa.load's default, and so the guide's
-N_FFT = 2048
-HOP = 512
+RATE = 22_050  # Hz: librosa.load's default, and so the guide's
+# the defaults of librosa.feature.melspectrogram and librosa.power_to_db
+N_FFT = 2048  # samples
+HOP = 512  # samples
 N_MELS = 128
-AMIN = 1e-10
+AMIN = 1e-10  # power
 TOP_DB = 80.0
 
-_BLOCK_FRAMES = 64  # F of 64 x 2048 float32 stays in the cache: 256 frames take three times as long per frame
-_AT_ONCE = 4  # frames that scipy's FFT takes at once; three that are left over take as long as twelve
-_GATHER = 1 << 16  # waveform samples gathered before frames are made of them
-_QUIET_DB = 25.0
+_BLOCK_FRAMES = 64  # 64 x 2048 float32 stay in the processor's cache: 256 frames take three times as long per frame
+_AT_ONCE = 4  # frames that scipy's FFT computes at once; a rest of three takes as long as twelve
+_GATHER = 1 << 16  # samples of the waveform that are gathered before they are cut into frames
+_QUIET_DB = 25.0  # below the loudest frame
 _PROFILE_QUIET_DB = 30.0
-_SEGMENTS = 5
+_SEGMENTS = 5  # equal stretches of time
 _LAGS = (1, 4)  # frames
 
 
@@ -43,29 +45,29 @@ _LAGS = (1, 4)  # frames
 
 
 class _Spectrogram:
-    """Waveform in pieces → mel spectrogram in dB, without the floor 80 dB below the clip's loudest value, in pieces.
+    """Blocks of a waveform → blocks of its mel spectrogram in dB, without the floor 80 dB below its loudest value.
 
-    The same numbers as `librosa.power_to_db(librosa.feature.melspectrogram(y=y, sr=22050), top_db=None)`.
+    The numbers are those of `librosa.power_to_db(librosa.feature.melspectrogram(y=y, sr=22050), top_db=None)`.
     """
 
     def __init__(self, take: Callable[[Floats], None]) -> None:
         self._take = take  # gets [shape=(128, frames), float32]
-        self._held: list[Floats] = [np.zeros(N_FFT // 2, np.float32)]  # librosa centres frames: half of one is padding
+        self._blocks: list[Floats] = [np.zeros(N_FFT // 2, np.float32)]  # librosa pads with half a frame
         self._length = N_FFT // 2
-        self._pushed = 0
+        self._samples = 0
 
     def push(self, block: Floats) -> None:
         if block.size:
-            self._held.append(block)
+            self._blocks.append(block)
             self._length += block.size
-            self._pushed += block.size
+            self._samples += block.size
             if self._length >= _GATHER:
                 self._drain()
 
     def finish(self) -> None:
-        if not self._pushed:
+        if not self._samples:
             raise ValueError("a clip without samples has no vector")
-        self._held.append(np.zeros(N_FFT // 2 + (_AT_ONCE - 1) * HOP, np.float32))
+        self._blocks.append(np.zeros(N_FFT // 2 + (_AT_ONCE - 1) * HOP, np.float32))
         self._length += N_FFT // 2
         self._drain()
 
@@ -75,14 +77,14 @@ class _Spectrogram:
         if self._length < N_FFT:
             return
         window, mel = _window(), _mel_filter()
-        wave = np.concatenate(self._held)
+        wave = np.concatenate(self._blocks)
         frames, room = (1 + (length - N_FFT) // HOP for length in (self._length, wave.size))
-        # One frame a column: rfft and the sparse filter then both work on contiguous rows.
+        # Frames are columns: then rfft and the sparse filter both work on contiguous rows.
         view = np.ndarray((N_FFT, room), wave.dtype, wave, strides=(wave.itemsize, HOP * wave.itemsize))
         for first in range(0, frames, _BLOCK_FRAMES):
             last = min(first + _BLOCK_FRAMES, frames)
-            filled = min(-(-last // _AT_ONCE) * _AT_ONCE, room)
-            spectrum = scipy.fft.rfft(view[:, first:filled] * window, axis=0, overwrite_x=True)[:, : last - first]
+            end = min(-(-last // _AT_ONCE) * _AT_ONCE, room)
+            spectrum = scipy.fft.rfft(view[:, first:end] * window, axis=0, overwrite_x=True)[:, : last - first]
             power = spectrum.real**2
             power += spectrum.imag**2
             decibels = mel @ power
@@ -90,8 +92,8 @@ class _Spectrogram:
             np.log10(decibels, out=decibels)
             decibels *= 10.0
             self._take(decibels)
-        self._held = [wave[frames * HOP :].copy()]
-        self._length = self._held[0].size
+        self._blocks = [wave[frames * HOP :].copy()]
+        self._length = self._blocks[0].size
 
 
 @functools.cache
@@ -102,7 +104,7 @@ def _window() -> Floats:
 
 @functools.cache
 def _mel_filter() -> Any:
-    """Slaney's mel filter [shape=(128, 1025), float32, sparse], equal to `librosa.filters.mel(sr=22050, n_fft=2048)`.
+    """Slaney's mel filter, equal to `librosa.filters.mel(sr=22050, n_fft=2048)`. [shape=(128, 1025), float32, sparse]
 
     Slaney, M. Auditory Toolbox, Version 2. Interval Research, 1998.
     """
@@ -123,7 +125,7 @@ def _mel_filter() -> Any:
 
 @functools.cache
 def _cosines(count: int) -> NDArray[np.float64]:
-    """First rows of the orthonormal DCT-II over mel bands [shape=(count, 128)]."""
+    """The first rows of the orthonormal DCT-II over mel bands. [shape=(count, 128), float64]"""
     rows = np.arange(count)[:, np.newaxis]
     basis: NDArray[np.float64] = np.cos(np.pi / N_MELS * (np.arange(N_MELS) + 0.5) * rows) * np.sqrt(2 / N_MELS)
     basis[0] /= np.sqrt(2)
@@ -132,24 +134,24 @@ def _cosines(count: int) -> NDArray[np.float64]:
 
 # -- mfcc-mean -------------------------------------------------------------------------------------------------------
 
-_HELD_FRAMES = 8192  # 3 minutes, 4 MB; a longer clip goes into the histogram
-_BIN_DB, _LOWEST_DB, _BINS = 0.05, -100.0, 7000
+_MOST_EXACT_FRAMES = 8192  # 3 minutes, 4 MB; longer clips go into a histogram
+_BIN_DB, _LOWEST_DB, _BINS = 0.05, -100.0, 7000  # of the histogram of each mel band
 
 
 class _MfccMean:
     """`librosa.feature.mfcc(y=y, sr=22050, n_mfcc=32).mean(axis=1)`.
 
-    The DCT is linear, so the mean comes before it. The floor is not, and it is known only when the clip ends: short
-    clips are kept as they are, long ones as counts and sums per band and 0.05 dB. Only the one step that holds the
-    floor is then inexact, by less than 0.05 dB x the share of values in it.
+    The DCT is linear, so the mean can be taken before it. The floor (80 dB below the loudest value) is not linear, and
+    is known only at the end of the clip: short clips are kept whole, long ones as a histogram of each band in steps of
+    0.05 dB. Only the step with the floor is then inexact, by less than 0.05 dB x the share of values in it.
     """
 
     def __init__(self, coefficients: int) -> None:
         self._coefficients = coefficients
         self._frames = _Spectrogram(self._take)
-        self._held: list[Floats] = []
+        self._decibels: list[Floats] = []
         self._count = 0
-        self._folded = 0
+        self._histogram_frames = 0
         self._loudest = -np.inf
         self._counts: NDArray[np.int64] | None = None
         self._sums: NDArray[np.float64] | None = None
@@ -159,28 +161,28 @@ class _MfccMean:
 
     def finish(self) -> Floats:
         self._frames.finish()
-        if self._folded:
-            self._fold()
-            mean = self._folded_mean()
+        if self._histogram_frames:
+            self._to_histogram()
+            mean = self._histogram_mean()
         else:
-            decibels = self._held[0] if len(self._held) == 1 else np.concatenate(self._held, axis=1)
+            decibels = self._decibels[0] if len(self._decibels) == 1 else np.concatenate(self._decibels, axis=1)
             np.maximum(decibels, decibels.max() - TOP_DB, out=decibels)
             mean = decibels.mean(axis=1, dtype=np.float64)
         return (_cosines(self._coefficients) @ mean).astype(np.float32)
 
     def _take(self, decibels: Floats) -> None:
-        self._held.append(decibels)
+        self._decibels.append(decibels)
         self._count += decibels.shape[1]
-        if self._count >= _HELD_FRAMES:
-            self._fold()
+        if self._count >= _MOST_EXACT_FRAMES:
+            self._to_histogram()
 
-    def _fold(self) -> None:
-        if not self._held:
+    def _to_histogram(self) -> None:
+        if not self._decibels:
             return
         if self._counts is None or self._sums is None:
             self._counts = np.zeros(N_MELS * _BINS, np.int64)
             self._sums = np.zeros(N_MELS * _BINS, np.float64)
-        decibels = np.concatenate(self._held, axis=1)
+        decibels = np.concatenate(self._decibels, axis=1)
         self._loudest = max(self._loudest, float(decibels.max()))
         step = ((decibels - _LOWEST_DB) / _BIN_DB).astype(np.int32)
         np.clip(step, 0, _BINS - 1, out=step)
@@ -188,30 +190,32 @@ class _MfccMean:
         flat = step.ravel()
         self._counts += np.bincount(flat, minlength=self._counts.size)
         self._sums += np.bincount(flat, decibels.ravel(), minlength=self._sums.size)
-        self._folded += decibels.shape[1]
-        self._held, self._count = [], 0
+        self._histogram_frames += decibels.shape[1]
+        self._decibels, self._count = [], 0
 
-    def _folded_mean(self) -> NDArray[np.float64]:
+    def _histogram_mean(self) -> NDArray[np.float64]:
         assert self._counts is not None
         assert self._sums is not None
-        floored = np.maximum(self._sums, self._counts * (self._loudest - TOP_DB))
-        mean: NDArray[np.float64] = floored.reshape(N_MELS, _BINS).sum(axis=1) / self._folded
+        sums = np.maximum(self._sums, self._counts * (self._loudest - TOP_DB))
+        mean: NDArray[np.float64] = sums.reshape(N_MELS, _BINS).sum(axis=1) / self._histogram_frames
         return mean
 
 
 # -- segments --------------------------------------------------------------------------------------------------------
 
-_MOST_FRAMES = 16_384  # 6 minutes; from there on the time step doubles whenever the clip has doubled
+_MOST_FRAMES = 16_384  # 6 minutes; beyond, frames are merged in pairs each time the clip has doubled
 
 
 class _Outline:
-    """The loud part of a clip as mel spectrogram, in bounded memory: clips of more than six minutes are held as means
-    of 2, 4, 8 … neighbouring frames."""
+    """The mel spectrogram of a clip without its quiet ends, in bounded memory.
+
+    Clips of more than six minutes are kept as means of 2, 4, 8 … neighbouring frames.
+    """
 
     def __init__(self, quiet_db: float) -> None:
         self._quiet_db = quiet_db
         self._frames = _Spectrogram(self._take)
-        self._held: list[Floats] = []
+        self._decibels: list[Floats] = []
         self._count = 0
         self._step = 1
         self._rest: Floats | None = None  # fewer frames than a step
@@ -220,11 +224,11 @@ class _Outline:
         self._frames.push(block)
 
     def finish(self) -> tuple[Floats, int]:
-        """Decibels without the ends that lie `quiet_db` below the loudest frame [shape=(128, n)]; frames in each."""
+        """Decibels without the ends more than `quiet_db` below the loudest frame [shape=(128, n)]; frames a column."""
         self._frames.finish()
         if self._rest is not None and self._rest.shape[1]:
-            self._held.append(self._rest.mean(axis=1, keepdims=True))
-        decibels = self._held[0] if len(self._held) == 1 else np.concatenate(self._held, axis=1)
+            self._decibels.append(self._rest.mean(axis=1, keepdims=True))
+        decibels = self._decibels[0] if len(self._decibels) == 1 else np.concatenate(self._decibels, axis=1)
         loudness = np.exp(decibels * np.float32(np.log(10) / 10)).sum(axis=0)
         loud = np.flatnonzero(loudness >= loudness.max() * 10 ** (-self._quiet_db / 10))
         floor = decibels.max() - TOP_DB
@@ -237,21 +241,21 @@ class _Outline:
             whole = decibels.shape[1] // self._step * self._step
             self._rest = decibels[:, whole:]
             decibels = decibels[:, :whole].reshape(N_MELS, -1, self._step).mean(axis=2)
-        self._held.append(decibels)
+        self._decibels.append(decibels)
         self._count += decibels.shape[1]
         if self._count >= _MOST_FRAMES:
-            held = np.concatenate(self._held, axis=1)
-            if held.shape[1] % 2:  # the odd one waits for its partner
-                alone = np.repeat(held[:, -1:], self._step, axis=1)
+            columns = np.concatenate(self._decibels, axis=1)
+            if columns.shape[1] % 2:  # the last column waits for its partner
+                alone = np.repeat(columns[:, -1:], self._step, axis=1)
                 self._rest = alone if self._rest is None else np.concatenate([alone, self._rest], axis=1)
-            even = held.shape[1] // 2 * 2
-            self._held = [held[:, :even].reshape(N_MELS, -1, 2).mean(axis=2)]
+            even = columns.shape[1] // 2 * 2
+            self._decibels = [columns[:, :even].reshape(N_MELS, -1, 2).mean(axis=2)]
             self._count = even // 2
             self._step *= 2
 
 
 def _segment_means(rows: Floats | NDArray[np.float64]) -> NDArray[np.float64]:
-    """Means of each row over five equal stretches of time. [shape=(rows, 5)]"""
+    """Means of each row over five equal segments of time. [shape=(rows, 5), float64]"""
     frames = rows.shape[1]
     edges = np.linspace(0, frames, _SEGMENTS + 1)
     first = np.floor(edges[:-1]).astype(int)
@@ -263,10 +267,10 @@ def _segment_means(rows: Floats | NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 class _Segments:
-    """How a clip sounds at its beginning, middle and end, and how much it moves.
+    """Timbre from the beginning to the end of a clip, and how much it moves.
 
-    Quiet ends (25 dB below the loudest frame) are trimmed; then per MFCC the means of five equal time segments, the
-    deviation over the clip, and the deviation of the step from frame to frame.
+    Quiet ends (25 dB below the loudest frame) are trimmed. The vector has, for each MFCC, the means of five equal time
+    segments, the deviation over the clip, and the deviation of the difference from frame to frame.
     """
 
     def __init__(self, coefficients: int) -> None:
@@ -287,12 +291,12 @@ class _Segments:
 
 
 class _Profile:
-    """How a clip sounds in five stretches of time, how much and how fast it moves, how long it is, and how rough.
+    """Timbre in five segments of time, movement, length, and tone or noise.
 
-    Quiet ends (30 dB below the loudest frame) are trimmed. Then: 13 MFCC means of five equal time segments; of the
-    first 10 MFCC the deviation and the movement over 1 and over 4 frames (23 and 93 ms), each as a logarithm, because
-    between a hum and a rattle lie factors and not differences; the logarithm of the length; and in 16 bands how far
-    neighbouring mel bands lie apart, which tells tones (high) from noise (low) as spectral contrast does.
+    Quiet ends (30 dB below the loudest frame) are trimmed. The vector has: the means of 13 MFCC in five equal time
+    segments; of the first 10 MFCC the deviation and the movement over 1 and over 4 frames (23 and 93 ms), each as a
+    logarithm, because a hum and a rattle differ by factors; the logarithm of the length; and in 16 bands the mean
+    difference of neighbouring mel bands, which is high for tones and low for noise, as spectral contrast.
 
     Jiang, Lu, Zhang, Tao, Cai. Music type classification by spectral contrast feature. ICME 2002.
     """
@@ -326,9 +330,9 @@ FRAME_COEFFICIENTS = 12  # MFCC 1 to 12: without the first, which is loudness
 
 
 class _Frames:
-    """How a clip goes on: MFCC 1 to 12 of each frame, of at most 100 stretches of time where it has more.
+    """The course of a clip: MFCC 1 to 12 of each frame, or of 100 equal stretches of time if it has more frames.
 
-    Quiet ends (25 dB below the loudest frame) are trimmed. Packed into a row: how many frames, the frames, zeros.
+    Quiet ends (25 dB below the loudest frame) are trimmed. The vector is the number of frames, the frames, and zeros.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""All vectorizers by name or key: ours, models that the operator names, those of other packages."""
+"""All vectorizers by name or key: built-in ones, the operator's model files, those of other packages."""
 
 from __future__ import annotations
 
@@ -19,7 +19,12 @@ def get(key_or_name: str) -> Vectorizer:
     Raises
     ------
     Refused
-        There is none; the message lists those there are. Or it is a model file that cannot be used.
+        There is none (the message lists all), or it is a model file that cannot be used.
+
+    Examples
+    --------
+    >>> get("segments").dimensions
+    140
     """
     for vectorizer in (*OURS, FRAMES, *of_packages()[0]):
         if key_or_name in (vectorizer.key, vectorizer.name):
@@ -27,32 +32,36 @@ def get(key_or_name: str) -> Vectorizer:
     model = onnx.find(key_or_name)
     if model is not None:
         return model
-    known = ", ".join(vectorizer.key for vectorizer in available_vectorizers())
-    raise Refused(f"there is no vectorizer {key_or_name!r}; there are {known}")
+    keys = ", ".join(vectorizer.key for vectorizer in available_vectorizers())
+    raise Refused(f"there is no vectorizer {key_or_name!r}; there are {keys}")
 
 
 def available_vectorizers() -> tuple[Vectorizer, ...]:
-    """All vectorizers that can be chosen: our own, those of other packages, and the operator's model files."""
+    """All vectorizers that can be chosen: built-in ones, those of other packages, the operator's model files."""
     return (*OURS, *of_packages()[0], *onnx.available_models()[0])
 
 
 def problems() -> tuple[str, ...]:
-    """A sentence for every model file and every package's vectorizer that cannot be used, and why."""
+    """One sentence for each model file and each vectorizer of another package that cannot be used."""
     return (*of_packages()[1], *onnx.available_models()[1])
 
 
 @functools.cache
 def of_packages() -> tuple[tuple[Vectorizer, ...], tuple[str, ...]]:
-    """The vectorizers of other packages, and a sentence for each that cannot be used."""
-    found = plugins.plugins(plugins.VECTORIZERS)
+    """The vectorizers of other packages, and one sentence for each that cannot be used."""
+    packages = plugins.plugins(plugins.VECTORIZERS)
     good: list[Vectorizer] = []
-    wrong = list(found.problems)
-    for name, made in found.objects.items():
-        taken = {part for one in (*OURS, *good) for part in (one.name, one.key)}
-        if not isinstance(made, Vectorizer):
-            wrong.append(f"{name} is a {type(made).__name__}, not a Vectorizer: make one with vectorizers.of_waveform")
-        elif {made.name, made.key} & taken:
-            wrong.append(f"{name}: the name {made.name} or the key {made.key} is taken already: choose others")
+    wrong = list(packages.problems)
+    for name, candidate in packages.objects.items():
+        in_use = {part for other in (*OURS, *good) for part in (other.name, other.key)}
+        if not isinstance(candidate, Vectorizer):
+            wrong.append(
+                f"{name} is a {type(candidate).__name__}, not a Vectorizer: make one with vectorizers.of_waveform"
+            )
+        elif {candidate.name, candidate.key} & in_use:
+            wrong.append(
+                f"{name}: the name {candidate.name} or the key {candidate.key} is taken already: choose others"
+            )
         else:
-            good.append(made)
+            good.append(candidate)
     return tuple(good), tuple(wrong)

@@ -185,7 +185,7 @@ def test_upload_does_not_offer_to_allow_a_clouds_metadata_server(
     app.run()
 
     assert not any(button.key == "upload.allow" for button in app.button)
-    assert "only whoever runs this app can allow it" in app.warning[0].value
+    assert "only the operator of this app can allow it" in app.warning[0].value
 
 
 def test_upload_shows_no_password_of_an_address_that_it_refuses(run_as: Run, datasets: Datasets) -> None:

@@ -107,7 +107,7 @@ def test_a_reducer_whose_coordinates_are_none_is_refused(install: Callable[..., 
     code = "class Odd:\n def __init__(self, d, **s): pass\n def fit_transform(self, x): return x[:, :1]\n"
     install({"odd": code}, [("hover_core.reducers", "odd = odd:Odd\n")])
 
-    with pytest.raises(Refused, match=r"odd gave coordinates of shape \(50, 1\): 50 × 2 finite numbers are wanted"):
+    with pytest.raises(Refused, match=r"odd gave coordinates of shape \(50, 1\): 50 × 2 finite numbers are needed"):
         Reducer("odd", 2, {}).fit(clouds(50))
 
 

@@ -1,7 +1,7 @@
-"""Two properties of Unicode's characters that Python does not know: what looks like what, and which letters join.
+"""Two properties of Unicode's characters that Python does not have: look-alikes, and letters that join.
 
-The tables are made by `python -m hover_core.data.unicode_data.make`, are read when first asked for, and are under the
-Unicode License V3 (`LICENSE.txt` beside them).
+`python -m hover_core.data.unicode_data.make` writes the tables, which are read on first use. Their licence: Unicode
+License V3 (`LICENSE.txt` beside them).
 """
 
 from __future__ import annotations
@@ -17,25 +17,36 @@ _HERE = Path(__file__).parent
 def confusables() -> dict[int, str]:
     """`{code point: prototype}` of Unicode TR 39, in the form of `str.translate`.
 
-    What NFD takes apart is not in it: TR 39 maps characters after NFD.
+    It has no characters that NFD decomposes: TR 39 maps characters after NFD.
+
+    Examples
+    --------
+    >>> confusables()[ord("m")]
+    'rn'
     """
-    found: dict[int, str] = {}
+    prototypes: dict[int, str] = {}
     for line in _lines("confusables.txt"):
-        prototype, alike = line.split(";")
+        prototype, characters = line.split(";")
         text = "".join(chr(int(code, 16)) for code in prototype.split())
-        found.update((code, text) for code in _code_points(alike))
-    return found
+        prototypes.update((code, text) for code in _code_points(characters))
+    return prototypes
 
 
 @functools.cache
 def joining_letters(side: str) -> frozenset[str]:
-    """The letters that join a letter on one side of theirs: `next` (Joining_Type D or L) or `previous` (D or R)."""
-    found: set[str] = set()
+    """The letters that join to the letter on one side: `next` (Joining_Type D or L) or `previous` (D or R).
+
+    Examples
+    --------
+    >>> "\\N{ARABIC LETTER BEH}" in joining_letters("next"), "a" in joining_letters("next")
+    (True, False)
+    """
+    letters_of_side: set[str] = set()
     for line in _lines("joining.txt"):
         kind, letters = line.split(";")
         if kind in ("DL" if side == "next" else "DR"):
-            found.update(map(chr, _code_points(letters)))
-    return frozenset(found)
+            letters_of_side.update(map(chr, _code_points(letters)))
+    return frozenset(letters_of_side)
 
 
 def _lines(name: str) -> Iterator[str]:

@@ -1,7 +1,7 @@
-"""Makes the tables in this folder anew: `python -m hover_core.data.unicode_data.make`.
+"""Writes the tables in this folder again: `python -m hover_core.data.unicode_data.make`.
 
-It asks ICU (Debian's `libicu-dev`), which carries Unicode's `confusables.txt` in compiled form, for the skeleton of
-every character. A newer ICU gives the tables of a newer Unicode; both tables are replaced together.
+ICU (Debian's `libicu-dev`), which contains Unicode's `confusables.txt` in compiled form, computes the skeleton of every
+character. A newer ICU gives the tables of a newer Unicode; both tables are replaced together.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _SURROGATES = range(0xD800, 0xE000)
 
 
 class _Icu:
-    """The few functions of ICU that are needed; every one has the number of its version in its name."""
+    """The few functions of ICU that are needed; their names end in ICU's version."""
 
     def __init__(self) -> None:
         common, more = (ctypes.util.find_library(name) for name in ("icuuc", "icui18n"))
@@ -40,36 +40,42 @@ class _Icu:
         self._checker = ctypes.c_void_p(self._call(self._more, "uspoof_open"))
 
     def _call(self, library: ctypes.CDLL, name: str, *arguments: Any) -> int:
-        failed = ctypes.c_int(0)
-        found: int = self._function(library, name)(*arguments, ctypes.byref(failed))
-        if failed.value > 0:
-            sys.exit(f"{name} of ICU {self.number} failed with its error {failed.value}")
-        return found
+        status = ctypes.c_int(0)
+        value: int = self._function(library, name)(*arguments, ctypes.byref(status))
+        if status.value > 0:
+            sys.exit(f"{name} of ICU {self.number} failed with its error {status.value}")
+        return value
 
     def _function(self, library: ctypes.CDLL, name: str) -> Any:
         return getattr(library, f"{name}_{self.number}")
 
     def version(self) -> str:
-        """The version of Unicode that it knows."""
+        """The version of Unicode that this ICU implements."""
         parts = (ctypes.c_uint8 * 4)()
         self._function(self._common, "u_getUnicodeVersion")(parts)
         return ".".join(map(str, list(parts)[:3]))
 
     def skeleton(self, words: str) -> str:
-        """The skeleton of TR 39."""
+        """The skeleton of a text by TR 39."""
         data, size = words.encode(), len(self._buffer)
         length = self._call(self._more, "uspoof_getSkeletonUTF8", self._checker, 0, data, len(data), self._buffer, size)
         return self._buffer.raw[:length].decode()
 
     def joining_type(self, code: int) -> str:
-        """`D`, `L` or `R` where a letter joins others, else an empty text."""
+        """`D`, `L` or `R` for a letter that joins others, else empty."""
         return _JOINING.get(self._function(self._common, "u_getIntPropertyValue")(code, _JOINING_TYPE), "")
 
 
 def main() -> None:
-    """Write both tables."""
+    """Write both tables.
+
+    Raises
+    ------
+    SystemExit
+        ICU is not installed, or one of its functions fails.
+    """
     icu, here = _Icu(), Path(__file__).parent
-    alike: dict[str, list[int]] = {}
+    lookalikes: dict[str, list[int]] = {}
     joining: dict[str, list[int]] = {}
     for code in range(sys.maxunicode + 1):
         if code in _SURROGATES:
@@ -77,11 +83,11 @@ def main() -> None:
         character = chr(code)
         prototype = icu.skeleton(character)
         if prototype != character and unicodedata.normalize("NFD", character) == character:
-            alike.setdefault(_hex(map(ord, prototype)), []).append(code)
+            lookalikes.setdefault(_hex(map(ord, prototype)), []).append(code)
         if kind := icu.joining_type(code):
             joining.setdefault(kind, []).append(code)
     for name, what, table in (
-        ("confusables.txt", "Prototype; the characters that look like it, of TR 39.", alike),
+        ("confusables.txt", "Prototype; the characters that look like it, of TR 39.", lookalikes),
         ("joining.txt", "Joining_Type; the letters that have it.", joining),
     ):
         head = _HEAD.format(what=what, version=icu.version(), icu=icu.number)

@@ -197,7 +197,7 @@ def test_the_owner_of_a_dataset_cannot_allow_a_clouds_metadata_server(address, o
 
     assert only_loopback == []
     assert caught.value.operator_only
-    assert str(caught.value).endswith("only whoever runs this app can allow it (HOVER_ALLOWED_HOSTS)")
+    assert str(caught.value).endswith("only the operator of this app can allow it (HOVER_ALLOWED_HOSTS)")
 
 
 @pytest.mark.parametrize("host", [
@@ -335,7 +335,7 @@ def test_a_look_up_that_never_ends_is_given_up():
         sentence = reason(fetcher, "http://slow.example/")
     forever.set()
 
-    assert sentence == "nobody answered within 0.3 s where slow.example is"
+    assert sentence == "the name slow.example could not be looked up within 0.3 s"
 
 
 # -- redirects -------------------------------------------------------------------------------------------------------

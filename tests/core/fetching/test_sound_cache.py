@@ -74,7 +74,7 @@ def test_something_derived_lies_beside_its_sound(opened, kind):
 def test_a_name_cannot_leave_the_folder(tmp_path, name):
     cache = SoundCache(tmp_path, max_bytes=1000)
     for ask in (cache.path, cache.read, cache.get, lambda name: cache.put_named(name, b"")):
-        with pytest.raises(ValueError, match="is no name"):
+        with pytest.raises(ValueError, match="must be 64 hex digits"):
             ask(name)
 
 

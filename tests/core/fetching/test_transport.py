@@ -317,7 +317,7 @@ def test_a_name_that_is_looked_up_twice_is_judged_twice_and_a_connection_stays_w
             assert [fetcher.fetch(url, through) for _ in range(3)] == [b"sound"] * 3
             assert server.connections == 1  # no second look-up: what is open goes where it was judged
 
-            fetcher._transport._allowed = frozenset()
+            fetcher._transport._operator_hosts = frozenset()
             server.drop_connections()
             with pytest.raises(RefusedHost, match="is in a private network"):
                 fetcher.fetch(url, through)
@@ -325,9 +325,9 @@ def test_a_name_that_is_looked_up_twice_is_judged_twice_and_a_connection_stays_w
 
 def test_the_session_has_no_way_around_the_guard():
     with SoundServer({"/a.wav": b"sound"}) as server, Fetcher() as inside:
-        errand = transport.FetchAttempt(LIMITS)
-        errand.target = target_of(server.url("/a.wav"))
-        inside._transport._here.errand = errand
+        attempt = transport.FetchAttempt(LIMITS)
+        attempt.target = target_of(server.url("/a.wav"))
+        inside._transport._here.attempt = attempt
         with pytest.raises(RefusedHost):
             inside._transport._session.get(
                 server.url("/a.wav"),

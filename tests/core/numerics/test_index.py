@@ -139,8 +139,8 @@ def test_what_is_looked_through_follows_from_the_corpus():
     first = [file.efforts[0] for file in files if file is not None]
 
     assert len(first) == 2
-    assert first[0].proposed != first[1].proposed
-    assert all(64 <= effort.proposed <= 640 and effort.recall >= 0.995 for effort in first)
+    assert first[0].candidates != first[1].candidates
+    assert all(64 <= effort.candidates <= 640 and effort.recall >= 0.995 for effort in first)
 
 
 def test_the_size_chooses_the_kind(monkeypatch):

@@ -144,7 +144,7 @@ def test_a_large_map_is_moved_in_more_parts_than_there_are_cores(monkeypatch, n,
 def test_as_many_points_must_begin_as_there_are_vectors():
     vectors = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
 
-    with pytest.raises(ValueError, match="10 points to begin with, 60 in the graph"):
+    with pytest.raises(ValueError, match="10 starting points for 60 vectors"):
         umap_layout.lay_out(vectors, vectors[:10, :2], umap_layout.LayoutSettings(n_neighbors=5))
 
 
@@ -181,7 +181,7 @@ def test_neighbours_come_in_the_order_of_the_rows_however_they_were_asked(monkey
     vectors = np.random.default_rng(0).normal(size=(3_000, 8)).astype(np.float32)
     exact, _ = neighbours.Neighbours(vectors).of_themselves(5)
     monkeypatch.setattr(neighbours, "_EXACT_UP_TO", 1_000)
-    monkeypatch.setattr(neighbours, "_ASKED_AT_ONCE", 700)
+    monkeypatch.setattr(neighbours, "_QUERIES_AT_ONCE", 700)
 
     rows, distances = neighbours.Neighbours(vectors).of_themselves(5)
 

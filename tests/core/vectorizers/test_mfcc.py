@@ -49,7 +49,7 @@ def test_mean_mfcc_is_the_guides_for_every_kind_of_sound(wave):
 
 
 def test_mean_mfcc_of_a_clip_beyond_the_histogram_is_the_guides(monkeypatch):
-    monkeypatch.setattr(mfcc, "_HELD_FRAMES", 300)
+    monkeypatch.setattr(mfcc, "_MOST_EXACT_FRAMES", 300)
     wave = np.concatenate(
         [0.001 * sounds.noise(10), sounds.silence(5), sounds.chirp(seconds=20), sounds.noise(7, seed=1)]
     )

@@ -114,8 +114,8 @@ def test_another_file_or_another_window_is_another_key(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(("made", "options", "said"), [
-    ({}, None, "at what rate"),
-    ({}, '{"sample_rate": 16000, "window_s": 3}', "the model hears 16,000 samples, 1 s at 16000 Hz, not window_s=3"),
+    ({}, None, "the sample rate of the model is unknown"),
+    ({}, '{"sample_rate": 16000, "window_s": 3}', "the model takes 16,000 samples, 1 s at 16000 Hz, not window_s=3"),
     ({}, '{"sample_rate": "fast"}', "sample_rate='fast' must be a number above 0"),
     ({}, '{"sample_rate": 16000, "hop_s": 2}', "at most the window"),
     ({}, '{"rate": 16000}', "must be an object with some of"),
