@@ -96,7 +96,8 @@ def with_type(cells: list[str], kind: str) -> Any:
             return [{"True": True, "False": False}[cell] for cell in cells]
         filled = pd.Series(cells, dtype=object).replace("", None)
         if kind.startswith("datetime"):
-            return pd.to_datetime(filled).astype(kind).to_numpy()
+            times: Any = pd.to_datetime(filled)
+            return times.astype(kind).to_numpy()
         numbers: Any = pd.to_numeric(filled)
         gaps = bool(numbers.isna().any()) and kind.startswith(("int", "uint"))
         return numbers.astype("float64" if gaps else kind).to_numpy()
