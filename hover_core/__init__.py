@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # for type checkers and editors; at run time by `__getattr__`
     from hover_core.audio.segmentation import Cut
-    from hover_core.dataset import Dataset, Datasets, SupervisableAudioDataset
+    from hover_core.dataset import SupervisableAudioDataset
     from hover_core.recipes import simple_annotator
     from hover_core.store.database import Store
     from hover_core.tables.foreign_files import read_table
-    from hover_core.vectorizers import Vectorizer, of_waveform
+    from hover_core.vectorizers.base import Vectorizer, of_waveform
+    from hover_core.workspace.dataset import Dataset
+    from hover_core.workspace.datasets import Datasets
 
 __version__ = "0.1.0"
 

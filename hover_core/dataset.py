@@ -12,8 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hover_core.analysis import maps, search
-from hover_core.analysis.search import PreparedQuery, Query, Ranking
+from hover_core.analysis import maps
+from hover_core.analysis.search import query, ranking
+from hover_core.analysis.search.query import PreparedQuery, Query
+from hover_core.analysis.search.ranking import Ranking
 from hover_core.data.arrays import Floats, Positions
 from hover_core.data.clips import SUBSETS
 from hover_core.data.credentials import mask_credentials
@@ -319,11 +321,11 @@ class SupervisableAudioDataset(Dataset):
         >>> positions, cosines = dataset.neighbours("https://example.org/bark.wav", k=20)  # doctest: +SKIP
         >>> dataset.neighbours([4, 17], unlike=[90], rerank="dtw")                       # doctest: +SKIP
         """
-        return search.neighbours(self, query, k, **options)
+        return ranking.neighbours(self, query, k, **options)
 
     def find(self, query: Query | PreparedQuery, k: int | None = 50, **options: Any) -> Ranking:
         """The `k` clips most like `query` as a `search.Ranking`; options and errors are those of `search.find`."""
-        return search.find(self, query, k, **options)
+        return ranking.find(self, query, k, **options)
 
     def vector_of(self, url: str) -> Floats:
         """The vector of the sound behind a URL, by the vectorizer in use. [shape=(d,), float32]
@@ -338,7 +340,7 @@ class SupervisableAudioDataset(Dataset):
                 return np.asarray(self.vectorizer(url), np.float32)
             except Exception as error:
                 raise SoundError(f"{mask_credentials(url)}: {type(error).__name__}: {error}") from error
-        return search.vector_of_url(self, url, self.vectorizer_key)
+        return query.vector_of_url(self, url, self.vectorizer_key)
 
 
 def _vector_problem(vector: Floats, width: int | None) -> str:

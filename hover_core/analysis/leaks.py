@@ -20,7 +20,7 @@ from hover_core.data.arrays import Floats, Positions
 from hover_core.data.clips import SUBSETS
 from hover_core.numerics import neighbours
 from hover_core.numerics.standardize import Scale, unit
-from hover_core.store import duplicate_rows, vector_rows
+from hover_core.store import near_duplicate_rows, vector_rows
 from hover_core.workspace.dataset import Dataset
 
 FEWEST_CLIPS: Final = 50
@@ -206,7 +206,7 @@ def _made_of(dataset: Dataset) -> tuple[Any, ...]:
         row.revision,
         key,
         version,
-        duplicate_rows.made_of(dataset.store, dataset.id),
+        near_duplicate_rows.made_of(dataset.store, dataset.id),
     )
 
 

@@ -16,9 +16,9 @@ from hover_core.audio.segment import Piece
 from hover_core.data.arrays import Floats, Positions
 from hover_core.errors import DecodeError, HoverError
 from hover_core.numerics import same_sound
-from hover_core.store import duplicate_rows, vector_rows
+from hover_core.store import near_duplicate_rows, vector_rows
 from hover_core.workspace.dataset import Dataset
-from hover_core.workspace.duplicates import NearDuplicates, NearDuplicateSearch
+from hover_core.workspace.near_duplicate_groups import NearDuplicates, NearDuplicateSearch
 
 BYTES, EAR, VECTOR = 0, 1, 2  # how a pair was recognised: EAR is by waveform
 MOST_PAIRS: Final = 30_000
@@ -32,7 +32,7 @@ _lock = threading.Lock()
 
 def current(dataset: Dataset) -> bool:
     """Whether the stored result was computed from the vectors and clips that the dataset has now."""
-    return duplicate_rows.made_of(dataset.store, dataset.id) == _made_of(dataset)
+    return near_duplicate_rows.made_of(dataset.store, dataset.id) == _made_of(dataset)
 
 
 def last_search(dataset: Dataset) -> NearDuplicateSearch | None:
@@ -73,7 +73,7 @@ def find(dataset: Dataset, search: NearDuplicateSearch | None = None) -> NearDup
     """
     dataset.by.allow("own", dataset.id)
     search = search or NearDuplicateSearch(_made_of(dataset))
-    sounds = duplicate_rows.sounds(dataset.store, dataset.id)
+    sounds = near_duplicate_rows.sounds(dataset.store, dataset.id)
     same_bytes = _same_bytes(sounds)
     parts = [(same_bytes, np.full(len(same_bytes), BYTES), np.full(len(same_bytes), np.nan, np.float32))]
     threshold, heard, unheard = 0.0, 0, 0
@@ -109,7 +109,7 @@ def find(dataset: Dataset, search: NearDuplicateSearch | None = None) -> NearDup
     )
     numbers = np.array([threshold, heard, unheard], np.float64)
     arrays = {name: getattr(result, name) for name in ("group", "pairs", "how", "score")}
-    duplicate_rows.keep(dataset.store, dataset.id, search.made_of, {**arrays, "numbers": numbers})
+    near_duplicate_rows.keep(dataset.store, dataset.id, search.made_of, {**arrays, "numbers": numbers})
     return result
 
 
@@ -120,7 +120,7 @@ _NO_VECTORS: Final = np.zeros((0, 1), np.float32)
 class _WaveformComparison:
     """Compares the waveforms of clips that are in the cache."""
 
-    def __init__(self, dataset: Dataset, identities: duplicate_rows.SoundIdentities) -> None:
+    def __init__(self, dataset: Dataset, identities: near_duplicate_rows.SoundIdentities) -> None:
         self._sounds = dataset.sounds
         self._identities = identities
         self._prints: dict[int, Floats | None] = {}
@@ -169,7 +169,7 @@ class _WaveformComparison:
         return same_sound.print_of(wave.reshape(-1, channels).mean(axis=1))
 
 
-def _same_bytes(identities: duplicate_rows.SoundIdentities) -> Positions:
+def _same_bytes(identities: near_duplicate_rows.SoundIdentities) -> Positions:
     """Pairs `(first, later)` of clips that are the same stretch of the same bytes. [shape=(m, 2), int64]"""
     first: dict[tuple[str, str, str], int] = {}
     pairs = []

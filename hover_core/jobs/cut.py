@@ -23,9 +23,9 @@ from hover_core.audio.segmentation import Cut
 from hover_core.data.clips import Clip, clip_id, normal_url
 from hover_core.errors import Cancelled, DecodeError, Refused, SoundError
 from hover_core.jobs.cut_settings import CutResult, CutSettings, result_from, settings_of
+from hover_core.jobs.fetch_and_decode import Download, DownloadSource, Fetched, FetcherCount, Stage
 from hover_core.jobs.fetch_log import FetchLog, fetch_log_of
 from hover_core.jobs.progress import Progress
-from hover_core.jobs.stage import Download, DownloadSource, Fetched, FetcherCount, Stage
 from hover_core.jobs.task import Task
 from hover_core.store import clip_rows
 from hover_core.tables.intake import Intake

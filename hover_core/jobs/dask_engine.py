@@ -25,7 +25,7 @@ from hover_core.errors import HoverError, Refused, SoundError
 from hover_core.fetching.fetcher import Fetcher
 from hover_core.fetching.sound_cache import SoundCache
 from hover_core.jobs.engine import RecordingResult, by_recording, number, run_or_report
-from hover_core.jobs.stage import ByteBudget, Download, DownloadSource, FetcherCount, Stage, vectorize_batch
+from hover_core.jobs.fetch_and_decode import ByteBudget, Download, DownloadSource, FetcherCount, Stage, vectorize_batch
 from hover_core.sources import for_dataset
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Final
 
 from hover_core.jobs.engine import BATCH_CLIPS, RecordingResult, by_recording, number
+from hover_core.jobs.fetch_and_decode import Download, DownloadSource, Fetched, FetcherCount, Stage, vectorize_batch
 from hover_core.jobs.fetch_log import FetchLog
 from hover_core.jobs.progress import Progress
-from hover_core.jobs.stage import Download, DownloadSource, Fetched, FetcherCount, Stage, vectorize_batch
 from hover_core.workspace.dataset import Dataset
 from hover_core.workspace.sounds import ClipSounds
 

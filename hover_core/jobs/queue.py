@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from hover_core.audio.segmentation import Cut
 from hover_core.errors import HoverError, Refused
-from hover_core.jobs import kinds, process
+from hover_core.jobs import job_kinds, process
 from hover_core.jobs.cut_settings import CutSettings, outcome, settings_of
 from hover_core.jobs.fetch_log import fetch_log_of
 from hover_core.numerics import reducers
@@ -69,7 +69,7 @@ def start(
     if not dataset.row.size:
         raise Refused("the dataset has no clips yet: add a table first")
     settings = {"vectorizer": key, "reducer": reducer, "options": options, "draw": draw}
-    job_id = _add(dataset, kinds.MAP, settings)
+    job_id = _add(dataset, job_kinds.MAP, settings)
     dataset.change_settings(vectorizer=key)
     return _launch(dataset, job_id)
 
@@ -93,7 +93,7 @@ def start_part(dataset: Dataset, positions: Sequence[int], parent: Embedding) ->
         "only": [int(position) for position in positions],
         "parent": parent.id,
     }
-    return _launch(dataset, _add(dataset, kinds.PART, settings))
+    return _launch(dataset, _add(dataset, job_kinds.PART, settings))
 
 
 def start_sequences(dataset: Dataset) -> Job:
@@ -109,7 +109,7 @@ def start_sequences(dataset: Dataset) -> Job:
     dataset.by.allow("own", dataset.id)
     if not dataset.row.size:
         raise Refused("the dataset has no clips yet: add a table first")
-    return _launch(dataset, _add(dataset, kinds.SEQUENCES, {"vectorizer": mfcc.FRAMES.key}))
+    return _launch(dataset, _add(dataset, job_kinds.SEQUENCES, {"vectorizer": mfcc.FRAMES.key}))
 
 
 def start_cut(dataset: Dataset, intake: Intake, cut: Cut, *, labels: str = "aside") -> Job:
@@ -125,7 +125,7 @@ def start_cut(dataset: Dataset, intake: Intake, cut: Cut, *, labels: str = "asid
         There is no recording, there are too many, or a job of the dataset is running.
     """
     dataset.by.allow("own", dataset.id)
-    return _launch(dataset, _add(dataset, kinds.CUT, CutSettings(intake, cut, labels).as_dict()))
+    return _launch(dataset, _add(dataset, job_kinds.CUT, CutSettings(intake, cut, labels).as_dict()))
 
 
 def retry_cut(dataset: Dataset) -> Job:
@@ -137,7 +137,7 @@ def retry_cut(dataset: Dataset) -> Job:
         Nothing has failed, or a job of the dataset is running.
     """
     dataset.by.allow("own", dataset.id)
-    newest = job_rows.newest_job(dataset.store, dataset.id, kind=kinds.CUT)
+    newest = job_rows.newest_job(dataset.store, dataset.id, kind=job_kinds.CUT)
     if newest is None or newest.running:
         raise Refused("nothing has failed: cut recordings first, and wait until that ends")
     failures = {address for address, _ in outcome(newest).failures}
@@ -155,7 +155,7 @@ def retry_failures(dataset: Dataset) -> Job:
         There was no job, or a job of the dataset is running.
     """
     dataset.by.allow("own", dataset.id)
-    newest = job_rows.newest_job(dataset.store, dataset.id, kind=kinds.MAP)
+    newest = job_rows.newest_job(dataset.store, dataset.id, kind=job_kinds.MAP)
     if newest is None:
         raise Refused("nothing has failed: vectorize first")
     vector_rows.forget_failures(dataset.store, dataset.id, newest.settings["vectorizer"])
@@ -222,7 +222,7 @@ def mend(dataset: Dataset, embedding: Embedding, *, per_group: bool) -> Job:
         No clip has a group, or a job of the dataset is running; then the setting does not change.
     """
     before = corpus.is_per_group(dataset.store, dataset.id)
-    newest = job_rows.newest_job(dataset.store, dataset.id, kind=kinds.MAP)
+    newest = job_rows.newest_job(dataset.store, dataset.id, kind=job_kinds.MAP)
     options = dict(newest.settings["options"]) if newest and newest.settings["reducer"] == embedding.reducer else {}
     dataset.normalise_per_group(on=per_group)
     try:

@@ -19,7 +19,7 @@ from typing import Final
 from sqlalchemy.exc import SQLAlchemyError
 
 from hover_core.errors import Cancelled, HoverError, Refused
-from hover_core.jobs import cut, kinds, mapping, sequences
+from hover_core.jobs import cut, draw_map, job_kinds, sequences
 from hover_core.jobs.progress import Progress
 from hover_core.jobs.task import Task
 from hover_core.numerics import reducers
@@ -30,10 +30,10 @@ from hover_core.workspace.datasets import Datasets
 
 WORK: Final[Mapping[str, Callable[[Task], None]]] = MappingProxyType(
     {
-        kinds.MAP: mapping.make_map,
-        kinds.PART: mapping.make_part,
-        kinds.SEQUENCES: sequences.make_sequences,
-        kinds.CUT: cut.cut_recordings,
+        job_kinds.MAP: draw_map.make_map,
+        job_kinds.PART: draw_map.make_part,
+        job_kinds.SEQUENCES: sequences.make_sequences,
+        job_kinds.CUT: cut.cut_recordings,
     }
 )
 

@@ -18,8 +18,8 @@ from hover_core.data.clips import SUBSETS
 from hover_core.numerics.group_effects import GroupEffects
 from hover_core.numerics.standardize import WHITENING
 from hover_core.store import clip_rows, vector_rows
+from hover_core.store.annotation_log import Journal
 from hover_core.store.database import Store
-from hover_core.store.log import Journal
 
 # Most covariance in a corpus comes from differences between its groups: once these are removed, whitening does harm
 # (spoken digits, ten nearest of other speakers: 0.81 right without whitening, 0.77 with it).

@@ -30,9 +30,9 @@ from hover_core.store.transaction import Entry, WriteResult
 from hover_core.store.vector_rows import Embedding, Failure
 from hover_core.tables import rows
 from hover_core.tables.intake import Columns, Intake, plan_intake
-from hover_core.workspace import add_table, duplicates, visibility
+from hover_core.workspace import add_table, near_duplicate_groups, visibility
 from hover_core.workspace.add_table import AddForecast, AddResult
-from hover_core.workspace.duplicates import NearDuplicates
+from hover_core.workspace.near_duplicate_groups import NearDuplicates
 from hover_core.workspace.resources import Resources
 from hover_core.workspace.sounds import ClipSounds
 from hover_core.workspace.visibility import ColumnRule, Visible
@@ -373,7 +373,7 @@ class Dataset:
 
     def near_duplicates(self) -> NearDuplicates | None:
         """The result of the last search for near-duplicates, or None; see `hover_core.analysis.near_duplicates`."""
-        return duplicates.last_result(self.resources, self.id)
+        return near_duplicate_groups.last_result(self.resources, self.id)
 
     def group_by(self, column: str | None) -> None:
         """Use a column of the table as the group of every clip; None: no groups.

@@ -11,8 +11,8 @@ from typing import Final
 
 from hover_core.numerics.index import SearchIndex
 from hover_core.store import vector_rows
+from hover_core.store.annotation_log import Journal
 from hover_core.store.database import Store
-from hover_core.store.log import Journal
 from hover_core.workspace import corpus
 
 _AT_ONCE: Final = (

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hover_core.store import clip_rows
+from hover_core.store.annotation_log import Journal
 from hover_core.store.database import Store
-from hover_core.store.log import Journal
 from hover_core.workspace import visibility
 from hover_core.workspace.index_cache import Indexes
 from hover_core.workspace.sounds import ClipSounds

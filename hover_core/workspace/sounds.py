@@ -26,7 +26,7 @@ from hover_core.fetching.transport import FetchLimits
 from hover_core.sources import Source, for_dataset
 from hover_core.store.clip_rows import SoundFacts, clip_at, hear
 from hover_core.store.database import DatasetRow, Store
-from hover_core.workspace.turns import Turns
+from hover_core.workspace.concurrency_limits import Turns
 
 PEAKS: Final = 96
 _KEPT_PEAKS: Final = 20_000

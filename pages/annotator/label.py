@@ -30,7 +30,7 @@ from pages.components.clip_map import (
 )
 from pages.components.label_bar import label_bar
 from pages.components.label_keys import label_given
-from pages.components.labelling import actions, ask_menu, asking, hits_panel
+from pages.components.labelling import actions, hits_panel, search_actions, search_menu
 from pages.components.labelling.selection import Selection
 from pages.components.labelling.state import LabellingState
 from pages.components.spectrogram import spectrogram
@@ -238,9 +238,9 @@ def _panel(dataset: Dataset, labelling: LabellingState) -> None:
         labelling.problem = ""
     with st.container(horizontal=True, wrap=False, horizontal_alignment="distribute", vertical_alignment="center"):
         _count(dataset, labelling)
-        ask_menu.entry(dataset, labelling)
+        search_menu.entry(dataset, labelling)
     with problems:
-        ask_menu.explain_no_answer(labelling)
+        search_menu.explain_no_answer(labelling)
     if not len(labelling.selection) and labelling.search is None:
         hint = "Click a point to select it; then play its sound in this panel."
         if not labelling.classic:
@@ -393,7 +393,7 @@ def _draw_focus(dataset: Dataset, labelling: LabellingState) -> None:
     spectrogram(dataset, labelling.selection.focus, key="label.spectrogram")
     with st.container(horizontal=True, wrap=False, vertical_alignment="center", gap="xsmall"):
         st.audio(f"{session.root()}clips/{dataset.id}/{labelling.selection.focus}/audio", alt="The clip in focus")
-        ask_menu.more_like_focus(labelling)
+        search_menu.more_like_focus(labelling)
 
 
 def _list(dataset: Dataset, labelling: LabellingState) -> None:
@@ -425,9 +425,9 @@ def _act(labelling: LabellingState, act: ClipAction | None) -> None:
         labelling.selection.focus = act.position
     elif act.kind == "similar":
         labelling.selection.focus = act.position
-        asking.ask(labelling, [act.position])
+        search_actions.ask(labelling, [act.position])
     elif act.kind in ("up", "down"):
-        asking.judge(labelling, act.position, 1 if act.kind == "up" else -1)
+        search_actions.judge(labelling, act.position, 1 if act.kind == "up" else -1)
     elif act.kind == "evict":
         labelling.selection.leave_out(act.position)
     st.rerun(scope="fragment")

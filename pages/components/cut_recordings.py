@@ -8,7 +8,7 @@ import streamlit as st
 from hover_core.audio.segmentation import Cut
 from hover_core.data.credentials import mask_credentials
 from hover_core.errors import HoverError
-from hover_core.jobs import cut_settings, kinds, queue
+from hover_core.jobs import cut_settings, job_kinds, queue
 from hover_core.store.job_rows import Job
 from hover_core.tables import rows
 from hover_core.workspace.dataset import Dataset
@@ -109,7 +109,7 @@ def choice(digest: str, *, labelled: bool) -> tuple[Cut | None, str]:
 def show_progress(dataset: Dataset) -> bool:
     """Draw the newest cutting job if it runs or is the last job. Returns whether there was one."""
     job = queue.tend(dataset)
-    if job is None or job.kind != kinds.CUT or st.session_state.get("upload.cut_seen") == job.id:
+    if job is None or job.kind != job_kinds.CUT or st.session_state.get("upload.cut_seen") == job.id:
         return False
     if job.running:
         _show_running(dataset)
@@ -137,7 +137,7 @@ def bar(job: Job) -> None:
 @st.fragment(run_every=1.0)
 def _show_running(dataset: Dataset) -> None:
     job = queue.tend(dataset)
-    if job is None or not job.running or job.kind != kinds.CUT:
+    if job is None or not job.running or job.kind != job_kinds.CUT:
         st.rerun()
     st.subheader("Cutting recordings into clips")
     with st.container(horizontal=True, vertical_alignment="center"):

@@ -8,7 +8,7 @@ import streamlit as st
 from hover_core.analysis import near_duplicates
 from hover_core.data.clips import SUBSETS
 from hover_core.workspace.dataset import Dataset
-from hover_core.workspace.duplicates import NearDuplicates
+from hover_core.workspace.near_duplicate_groups import NearDuplicates
 from pages.components import session
 from pages.components.text import count_of, plain
 

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hover_core.data.people import LOCAL_OWNER, OWNER, Person
 from hover_core.errors import HoverError
-from pages.server import entrance, hosting, identity, messages, origins
+from pages.server import hosting, identity, messages, origins, sign_in
 from pages.server.routes import ADDRESSES
 
 _READING = ("GET", "HEAD", "OPTIONS")
@@ -56,7 +56,7 @@ class Gate:
     async def _request(self, scope: Scope, receive: Receive, send: Send) -> None:
         path, send = _path(scope), _without_cors(send)
         if path is None:
-            await entrance.refuse("the app is not at this address", 404)(scope, receive, send)
+            await sign_in.refuse("the app is not at this address", 404)(scope, receive, send)
             return
         if scope["method"] in ("GET", "HEAD") and (path in _PUBLIC or path.startswith(_PUBLIC_FOLDERS)):
             await self.app(scope, receive, send)
@@ -75,24 +75,24 @@ class Gate:
         try:
             who = await _person(scope)
         except HoverError as error:  # the store cannot be opened
-            return entrance.refuse(str(error), 503)
+            return sign_in.refuse(str(error), 503)
         scope[identity.ASKING] = who
         if not reading and not _may_change(request.headers, scope["scheme"], who):
-            return entrance.refuse("this request was sent by a page of another site")
+            return sign_in.refuse("this request was sent by a page of another site")
         if path in _OWN_FORMS:
             return None
         if reading and not page and origins.judge(request.headers, scope["scheme"]) == "foreign":
-            return entrance.refuse("this was requested by a page of another site")
+            return sign_in.refuse("this was requested by a page of another site")
         if page and scope["method"] == "POST":
-            return await entrance.at_own_address(request)
+            return await sign_in.at_own_address(request)
         if path.startswith(_OWNERS) and (who is None or who.role != OWNER):
-            return entrance.refuse("this address is for the owner only")
+            return sign_in.refuse("this address is for the owner only")
         if who is not None or hosting.on_community_cloud():
             return None
         navigation = request.headers.get("sec-fetch-mode", _NAVIGATE) == _NAVIGATE
         if page and navigation and scope["method"] in ("GET", "HEAD"):
-            return await entrance.lobby(request)
-        return entrance.refuse("you are not signed in")
+            return await sign_in.lobby(request)
+        return sign_in.refuse("you are not signed in")
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
         if hosting.on_community_cloud():
@@ -161,7 +161,7 @@ def _may_change(headers: Headers, scheme: str, who: Person | None) -> bool:
 def _with_our_cookie(scope: Scope) -> Scope:
     """The request with our cookie under its own name, if Community Cloud passed it on under Streamlit's."""
     cookies = HTTPConnection(scope).cookies
-    cookie = cookies.get(entrance.CLOUD_COOKIE)
+    cookie = cookies.get(sign_in.CLOUD_COOKIE)
     if not cookie or identity.COOKIE in cookies:
         return scope
     headers = MutableHeaders(raw=list(scope["headers"]))

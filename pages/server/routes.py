@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from pages.server import entrance
+from pages.server import sign_in
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 ADDRESSES: tuple[tuple[str, str, str | Endpoint], ...] = (
@@ -24,10 +24,10 @@ ADDRESSES: tuple[tuple[str, str, str | Endpoint], ...] = (
     ("GET", "/column/{dataset}/{key:path}", "column"),
     ("GET", "/journal/{dataset}", "journal"),
     ("GET", "/assets/{name:path}", "asset"),
-    ("GET", "/join", entrance.join_page),
-    ("POST", "/join", entrance.join),
-    ("GET", "/leave", entrance.leave_page),
-    ("POST", "/leave", entrance.leave),
+    ("GET", "/join", sign_in.join_page),
+    ("POST", "/join", sign_in.join),
+    ("GET", "/leave", sign_in.leave_page),
+    ("POST", "/leave", sign_in.leave),
 )
 
 

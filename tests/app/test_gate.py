@@ -16,7 +16,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from hover_core.store import members
 from hover_core.workspace.dataset import Dataset
 from hover_core.workspace.datasets import Datasets
-from pages.server import entrance, gate, hosting, identity, messages, routes
+from pages.server import gate, hosting, identity, messages, routes, sign_in
 from pages.server.headers import MIDDLEWARE
 
 PASSED = 418
@@ -255,7 +255,7 @@ def test_a_form_is_small_and_urlencoded(client: TestClient, path: str) -> None:
     multipart = client.post(path, files={"t": b"x" * 100})
     assert multipart.status_code == 415
     assert client.post(path, json={"t": TOKEN}).status_code == 415
-    assert client.post(path, data={"t": "x" * entrance.MOST_FORM_BYTES}).status_code == 413
+    assert client.post(path, data={"t": "x" * sign_in.MOST_FORM_BYTES}).status_code == 413
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     chunks = (b"x" * 1000 for _ in range(10))
     assert client.post(path, content=chunks, headers=form).status_code == 413
@@ -265,7 +265,7 @@ def test_a_form_is_small_and_urlencoded(client: TestClient, path: str) -> None:
 
 
 def test_a_form_that_does_not_arrive_is_not_waited_for(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(entrance, "_FORM_S", 0.05)
+    monkeypatch.setattr(sign_in, "_FORM_S", 0.05)
     headers = [(b"content-type", b"application/x-www-form-urlencoded"), (b"content-length", b"9")]
 
     async def drips() -> Message:
@@ -273,7 +273,7 @@ def test_a_form_that_does_not_arrive_is_not_waited_for(client: TestClient, monke
         return {"type": "http.request", "body": b"", "more_body": True}
 
     scope = {"type": "http", "method": "POST", "path": "/join", "query_string": b"", "headers": headers}
-    assert asyncio.run(entrance.join(Request(scope, drips))).status_code == 408
+    assert asyncio.run(sign_in.join(Request(scope, drips))).status_code == 408
 
 
 def test_below_a_base_path_everything_is_as_above_and_nothing_beside_it(
@@ -471,7 +471,7 @@ def test_on_community_cloud_the_cookie_comes_under_a_name_that_its_proxy_knows(
 ) -> None:
     answer = in_the_cloud.post("/label?t=x", data={"t": mapped.invite("Mira")})
     names = [cookie.split("=")[0] for cookie in answer.headers.get_list("set-cookie")]
-    assert names == [identity.COOKIE, entrance.CLOUD_COOKIE]
+    assert names == [identity.COOKIE, sign_in.CLOUD_COOKIE]
 
     in_the_cloud.cookies.delete(identity.COOKIE)  # as its proxy does
     assert in_the_cloud.get(f"/journal/{mapped.id}").status_code == 200

@@ -10,15 +10,15 @@ from starlette.testclient import TestClient
 from streamlit.testing.v1 import AppTest
 
 from hover_core.analysis import maps
-from hover_core.analysis.search import Stretch
+from hover_core.analysis.search.query import Stretch
 from hover_core.data.people import ANNOTATOR, LOCAL_OWNER, Person
 from hover_core.store import members, vector_rows
 from hover_core.tables import intake, rows
 from hover_core.workspace.dataset import Dataset
 from hover_core.workspace.datasets import Datasets
 from pages.components import session
-from pages.components.labelling import asking
-from pages.components.labelling.query import TextFilter
+from pages.components.labelling import search_actions
+from pages.components.labelling.search_state import TextFilter
 from pages.components.labelling.state import LabellingState
 from pages.server import identity, routes
 from pages.server.headers import MIDDLEWARE
@@ -222,17 +222,17 @@ def everything(app: AppTest, labelling: LabellingState) -> Iterator[str]:
     labelling.selection.select(np.arange(COUNT), "lasso", tell_map=True)
     labelling.selection.focus = FAILS
     yield run()
-    asking.ask(labelling, [2])
+    search_actions.ask(labelling, [2])
     yield run()
-    asking.play_in_a_row(labelling, np.arange(COUNT))
+    search_actions.play_in_a_row(labelling, np.arange(COUNT))
     yield run()
-    asking.ask(labelling, [FAILS])
+    search_actions.ask(labelling, [FAILS])
     yield run()
-    asking.ask_sound(labelling, Stretch(FAILS, 0.0, 0.1), "Like a stretch")
+    search_actions.ask_sound(labelling, Stretch(FAILS, 0.0, 0.1), "Like a stretch")
     yield run()
-    asking.close_search(labelling)
+    search_actions.close_search(labelling)
     for text, column in (("room", ""), ("1", "room"), ("x", "category"), ("x", "url"), ("s3", "nothing")):
-        asking.ask_words(labelling, TextFilter(text, column))
+        search_actions.ask_words(labelling, TextFilter(text, column))
         yield run()
     app.selectbox(key="label.words_in").set_value("label")  # the list of columns is drawn
     yield run()
@@ -278,7 +278,7 @@ def test_words_can_be_looked_for_where_each_person_is_shown_them(run_as: Run, da
 
 def test_a_search_by_words_does_not_outlive_the_owners_tick(run_as: Run, dataset: Dataset) -> None:
     app, labelling = label(run_as(Person("Mira", ANNOTATOR, dataset.id)), dataset)
-    asking.ask_words(labelling, TextFilter("room 1", "room"))
+    search_actions.ask_words(labelling, TextFilter("room 1", "room"))
     app.run()
     assert labelling.search is not None
     assert len(labelling.search.ranking(labelling.dataset(), k=None)) == 5

@@ -11,8 +11,8 @@ from hover_core.errors import Refused
 from hover_core.store.vector_rows import Embedding
 from hover_core.workspace.dataset import Dataset
 from pages.components.clip_map import SelectionMade
-from pages.components.labelling import actions, asking
-from pages.components.labelling.query import HitQueue, Search
+from pages.components.labelling import actions, search_actions
+from pages.components.labelling.search_state import HitQueue, Search
 from pages.components.labelling.state import LabellingState
 from pages.server import identity
 
@@ -38,11 +38,11 @@ def test_growing_adds_only_what_the_filters_let_through(labelling: LabellingStat
 
 
 def test_hits_are_selected_as_far_as_the_filters_let_them_through(labelling: LabellingState) -> None:
-    asking.take(labelling, np.array([31, 30, 13, 12]))
+    search_actions.take(labelling, np.array([31, 30, 13, 12]))
 
     assert labelling.selection.positions.tolist() == [12, 30]
     assert labelling.selection.unfiltered.tolist() == [12, 13, 30, 31]
-    asking.take(labelling, np.array([20, 21]), mode="add")
+    search_actions.take(labelling, np.array([20, 21]), mode="add")
     assert labelling.selection.positions.tolist() == [12, 20, 30]
     assert labelling.selection.unfiltered.tolist() == [12, 13, 20, 21, 30, 31]
 
@@ -56,7 +56,7 @@ def test_a_clip_that_is_left_out_stays_out_and_what_a_filter_hides_is_remembered
 
 def test_a_filter_leaves_the_search_open_and_how_a_selection_came_about(labelling: LabellingState) -> None:
     labelling.search = Search("like a wren")
-    asking.take(labelling, np.array([12, 13]))
+    search_actions.take(labelling, np.array([12, 13]))
     turn = labelling.selection.turn
 
     labelling.selection.take_over(

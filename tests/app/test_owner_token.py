@@ -19,7 +19,7 @@ from hover_core.store import members
 from hover_core.workspace.dataset import Dataset
 from hover_core.workspace.datasets import Datasets
 from pages.components import session
-from pages.server import entrance, identity, lifespan, routes
+from pages.server import identity, lifespan, routes, sign_in
 from pages.server.headers import MIDDLEWARE
 from tests.run import ROOT
 
@@ -139,7 +139,7 @@ def test_the_longest_token_that_is_accepted_lets_the_owner_in(at_home: TestClien
 
     assert "Continue as the owner" in at_home.get("/join", params={"t": token}).text
     assert at_home.post("/join", data={"t": token}, follow_redirects=False).status_code == 303
-    assert entrance._MAX_TOKEN == identity.LONGEST_TOKEN == 200
+    assert sign_in._MAX_TOKEN == identity.LONGEST_TOKEN == 200
 
 
 def test_a_plus_in_a_token_may_stand_in_the_link_as_it_is(at_home: TestClient, set_token: Set) -> None:

@@ -493,12 +493,12 @@ def doubled(mapped: Dataset) -> Dataset:
     """The mapped dataset, with the clips 3 and 20 known as one sound."""
     from hover_core.analysis import near_duplicates
     from hover_core.numerics.same_sound import groups_of
-    from hover_core.store import duplicate_rows
+    from hover_core.store import near_duplicate_rows
 
     pairs = np.array([[3, 20]], np.int64)
     one = {"how": np.zeros(1, np.int8), "score": np.full(1, np.nan, np.float32), "numbers": np.zeros(3)}
     found = {"pairs": pairs, "group": groups_of(40, pairs), **one}
-    duplicate_rows.keep(mapped.store, mapped.id, near_duplicates._made_of(mapped), found)
+    near_duplicate_rows.keep(mapped.store, mapped.id, near_duplicates._made_of(mapped), found)
     return mapped
 
 

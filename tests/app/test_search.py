@@ -13,7 +13,7 @@ from hover_core.store import vector_rows
 from hover_core.tables.intake import Intake
 from hover_core.workspace.dataset import Dataset
 from hover_core.workspace.datasets import Datasets
-from pages.components.labelling import asking
+from pages.components.labelling import search_actions
 from pages.components.labelling.state import LabellingState
 from pages.server import identity
 from tests import sounds
@@ -129,7 +129,7 @@ def test_an_annotator_asks_with_the_address_of_a_clip(run_as: Run, mapped: Datas
 def test_hits_of_the_question_before_are_not_taken_for_an_answer(run_as: Run, mapped: Dataset) -> None:
     app = label(run_as(LOCAL_OWNER))
     asked = state_of(app, mapped)
-    asking.ask(asked, [3])
+    search_actions.ask(asked, [3])
     app.run()
 
     app.text_input(key=f"label.url.{asked.search.id}").set_value("ftp://nowhere/x.wav").run()
@@ -143,7 +143,7 @@ def test_the_threshold_begins_where_the_first_hits_end_whatever_the_question(run
     app = label(run_as(LOCAL_OWNER))
     asked = state_of(app, mapped)
     for clip in (3, 4):
-        asking.ask(asked, [clip])
+        search_actions.ask(asked, [clip])
         app.run()
         app.slider(key="label.k").set_value(10).run()
         app.segmented_control(key="label.cut_by").set_value("above").run()
@@ -157,7 +157,7 @@ def test_the_threshold_begins_where_the_first_hits_end_whatever_the_question(run
 def test_without_words_nobody_is_told_to_take_them_off(run_as: Run, mapped: Dataset) -> None:
     app = label(run_as(LOCAL_OWNER))
     asked = state_of(app, mapped)
-    asking.ask(asked, [3])
+    search_actions.ask(asked, [3])
     asked.search.cut = 1.0
     app.run()
 
@@ -170,7 +170,7 @@ def test_words_that_narrow_a_question_are_taken_off_where_they_are_said(run_as: 
     app = label(run_as(LOCAL_OWNER))
     app.text_input(key="label.words").set_value("d000").run()
     asked = state_of(app, mapped)
-    asking.ask(asked, [3])
+    search_actions.ask(asked, [3])
     app.run()
     assert app.button(key="label.wordless").label == "with “d000”"
 
@@ -186,13 +186,13 @@ def test_a_clip_without_a_vector_says_why_it_cannot_be_asked_with(run_as: Run, m
     mapped.add(Intake(clips=[Clip(clip_id("demo:nope_1.ogg"), "demo:nope_1.ogg")]))
     app = label(run_as(LOCAL_OWNER))
     asked = state_of(app, mapped)
-    asking.ask(asked, [40])
+    search_actions.ask(asked, [40])
     app.run()
     (before,) = problems(app)
     with mapped.store.write() as connection:
         vector_rows.add_failures(connection, mapped.id, KEY, {40: "HTTP 404"})
 
-    asking.ask(asked, [40])
+    search_actions.ask(asked, [40])
     app.run()
 
     assert before == "Like **nope\\_1\\.ogg**: nope\\_1\\.ogg has no vector\\: vectorize first."

@@ -9,12 +9,13 @@ from unittest import mock
 
 import numpy as np
 
+from hover_core.data.arrays import Floats
 from hover_core.jobs import vectorize
 from hover_core.store import vector_rows
 from hover_core.workspace.datasets import Datasets
 from tests.benchmarks.serving import served
 from tests.benchmarks.timing import Row, Rows, data_folder, fsdd, row
-from tests.benchmarks.vectors import CLOSE, Floats, _dataset, _vectorized
+from tests.benchmarks.vectors import CLOSE, _dataset, _vectorized
 from tests.clusters import DaskCluster
 
 KEY = "mfcc-mean-32-22050-v1"

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hover_core.analysis import search
+from hover_core.analysis.search import ranking
 from hover_core.audio.decoder_pool import DecoderPool
 from hover_core.audio.segment import DecodedClip, Piece
 from hover_core.data.arrays import Floats
@@ -182,12 +182,12 @@ def _through_a_dataset(vectors: Floats, asked: NDArray[np.int64]) -> dict[str, A
                 where = np.arange(first, first + len(block))
                 vector_rows.add_vectors(connection, dataset.id, key, where.tolist(), block)
         begun = time.perf_counter()
-        search.neighbours(dataset, int(asked[0]), TOP)
+        ranking.neighbours(dataset, int(asked[0]), TOP)
         first_s = time.perf_counter() - begun
         took = []
         for query in asked[:50]:
             begun = time.perf_counter()
-            hits, _ = search.neighbours(dataset, int(query), TOP)
+            hits, _ = ranking.neighbours(dataset, int(query), TOP)
             took.append((time.perf_counter() - begun) * 1000)
             assert query not in hits
         datasets.close()

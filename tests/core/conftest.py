@@ -8,8 +8,8 @@ import pytest
 
 from hover_core.data.clips import Clip
 from hover_core.store import clip_rows
+from hover_core.store.annotation_log import Journal
 from hover_core.store.database import Store
-from hover_core.store.log import Journal
 from hover_core.workspace.dataset import Dataset
 from hover_core.workspace.datasets import Datasets
 from tests.conftest import _cannot_be_tested as cannot_be_tested

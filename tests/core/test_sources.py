@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hover_core import settings
-from hover_core.analysis import search
+from hover_core.analysis.search import query
 from hover_core.data.clips import Clip, clip_id
 from hover_core.data.people import ANNOTATOR, Person
 from hover_core.errors import FetchError, Refused
@@ -269,12 +269,12 @@ def test_an_address_that_an_annotator_types_is_fetched_without_what_opens_privat
     owners.change_settings(allowed_hosts=[private.host_port])
     theirs = datasets.open(owners.id, by=Person("Mira", ANNOTATOR, owners.id))
 
-    assert search.playable(owners, private.url("/clips/a.wav"))[:4] == b"RIFF"
-    assert search.playable(owners, "local:diary.wav")[:4] == b"RIFF"
+    assert query.playable(owners, private.url("/clips/a.wav"))[:4] == b"RIFF"
+    assert query.playable(owners, "local:diary.wav")[:4] == b"RIFF"
     before = len(private.requests)
     for address in (private.url("/clips/a.wav"), "local:diary.wav"):
         with pytest.raises(FetchError, match="no sound can be had from this address"):
-            search.playable(theirs, address)
+            query.playable(theirs, address)
     with pytest.raises(FetchError, match="no sound can be had from this address"):
-        search.vector_of_url(theirs, private.url("/clips/a.wav"), KEY)
+        query.vector_of_url(theirs, private.url("/clips/a.wav"), KEY)
     assert len(private.requests) == before

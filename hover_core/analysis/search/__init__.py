@@ -5,7 +5,6 @@ whether to re-rank, `words` searches text.
 """
 
 from hover_core.analysis.search.advice import Advice, rerank_advice
-from hover_core.analysis.search.corpus import has_sequences, sequences
 from hover_core.analysis.search.query import (
     PLAYED_S,
     PreparedQuery,
@@ -20,6 +19,7 @@ from hover_core.analysis.search.query import (
     with_frames,
 )
 from hover_core.analysis.search.ranking import MODEL_FROM, Ranking, find, neighbours
+from hover_core.analysis.search.search_index import has_sequences, sequences
 from hover_core.analysis.search.words import match_text, own_texts
 
 __all__ = [

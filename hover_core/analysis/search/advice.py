@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from hover_core.analysis.search.corpus import search_index, sequences
+from hover_core.analysis.search.search_index import search_index, sequences
 from hover_core.numerics import dtw
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from hover_core.analysis.search.corpus import has_sequences, search_index
+from hover_core.analysis.search.search_index import has_sequences, search_index
 from hover_core.audio.decoder_pool import DecoderPool
 from hover_core.audio.segment import DecodedClip, Piece
 from hover_core.data.arrays import Floats, Positions
@@ -22,8 +22,8 @@ from hover_core.fetching.transport import FetchLimits
 from hover_core.numerics import dtw
 from hover_core.store.clip_rows import clip_at
 from hover_core.vectorizers import registry
-from hover_core.workspace import asking
-from hover_core.workspace.asking import QuerySound
+from hover_core.workspace import query_sounds
+from hover_core.workspace.query_sounds import QuerySound
 
 if TYPE_CHECKING:
     from hover_core.workspace.dataset import Dataset
@@ -114,7 +114,7 @@ def prepare_query(dataset: Dataset, query: Query) -> PreparedQuery:
             silent.append(int(part))
         elif isinstance(part, str):
             vectors.append(_vector_of_address(dataset, part, key))
-            groups.append(asking.group_at(dataset, part))
+            groups.append(query_sounds.group_at(dataset, part))
             if in_frames:
                 frames.append(_frames_of(dataset, sound_of(dataset, part)))
         elif isinstance(part, bytes | Stretch | QuerySound):
@@ -136,7 +136,7 @@ def prepare_query(dataset: Dataset, query: Query) -> PreparedQuery:
 def prepare_playable_query(dataset: Dataset, query: str | bytes | Stretch) -> tuple[PreparedQuery, bytes]:
     """A prepared query and its sound for a player (see `playable`), fetched once. Raises as `prepare_query`."""
     _check_vectorizer(search_index(dataset)[1])  # before the fetch: the error must not depend on what is behind the URL
-    with asking.turn(dataset):
+    with query_sounds.turn(dataset):
         sound = sound_of(dataset, query)
         return prepare_query(dataset, sound), playable(dataset, sound)
 
@@ -152,7 +152,7 @@ def with_frames(dataset: Dataset, query: PreparedQuery, sounds: Sequence[bytes])
 def vector_of_url(dataset: Dataset, url: str, key: str) -> Floats:
     """The vector of a URL by a registered vectorizer. [shape=(d,), float32] Raises as `prepare_query`."""
     _check_vectorizer(key)
-    with asking.turn(dataset):
+    with query_sounds.turn(dataset):
         return _vector_of_sound(dataset, sound_of(dataset, url), key)
 
 
@@ -161,12 +161,12 @@ def sound_of(dataset: Dataset, query: str | bytes | Stretch | QuerySound) -> Que
     if isinstance(query, QuerySound):
         return query
     if isinstance(query, str):
-        return asking.sound_at(dataset, query)
+        return query_sounds.sound_at(dataset, query)
     if isinstance(query, bytes):
         return QuerySound(Piece(_check_size(dataset, query)))
     row = clip_at(dataset.store, dataset.id, query.position)
     group = None if row is None else row[0].group
-    return QuerySound(stretch_piece(dataset, query), group, query.position, asking.vague_of_clip(dataset))
+    return QuerySound(stretch_piece(dataset, query), group, query.position, query_sounds.vague_of_clip(dataset))
 
 
 def stretch_piece(dataset: Dataset, stretch: Stretch) -> Piece:
@@ -186,7 +186,7 @@ def stretch_piece(dataset: Dataset, stretch: Stretch) -> Piece:
         raise NotFound(f"there is no clip at position {stretch.position}")
     if not 0 <= stretch.start_s < stretch.end_s:
         raise Refused(f"a stretch from {stretch.start_s:g} s to {stretch.end_s:g} s: it must end after it begins")
-    clip = asking.recording_of(dataset, stretch.position)
+    clip = query_sounds.recording_of(dataset, stretch.position)
     first = clip.start_s or 0.0
     start, end = first + stretch.start_s, first + stretch.end_s
     if clip.end_s is not None:
@@ -201,7 +201,7 @@ def playable(dataset: Dataset, query: str | bytes | Stretch | QuerySound) -> byt
     sound = sound_of(dataset, query)
     start, end = sound.piece.start_s or 0.0, sound.piece.end_s
     first = replace(sound.piece, start_s=start, end_s=min(start + PLAYED_S, end or start + PLAYED_S))
-    return asking.decode(dataset, sound, lambda workers: workers.wav(first))
+    return query_sounds.decode(dataset, sound, lambda workers: workers.wav(first))
 
 
 def _vector_of_address(dataset: Dataset, url: str, key: str) -> Floats:
@@ -219,7 +219,7 @@ def _vector_of_sound(dataset: Dataset, sound: QuerySound, key: str) -> Floats:
             return answer.vector
         raise answer
 
-    return asking.decode(dataset, sound, vectorize)
+    return query_sounds.decode(dataset, sound, vectorize)
 
 
 def _check_vectorizer(key: str) -> None:

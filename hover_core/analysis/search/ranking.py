@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from hover_core.analysis.search.corpus import search_index, sequences
 from hover_core.analysis.search.query import PreparedQuery, Query, prepare_query
+from hover_core.analysis.search.search_index import search_index, sequences
 from hover_core.data.arrays import Floats, Positions
 from hover_core.errors import Refused
 from hover_core.numerics import dtw

@@ -8,15 +8,15 @@ import numpy as np
 import streamlit as st
 from numpy.typing import NDArray
 
-from hover_core.analysis.search import Ranking
+from hover_core.analysis.search.ranking import Ranking
 from hover_core.data.arrays import Positions
 from hover_core.errors import HoverError
 from hover_core.workspace import corpus
 from hover_core.workspace.dataset import Dataset
 from pages.components.clip_list import ClipAction, clip_list
-from pages.components.labelling import actions, asking, rerank
-from pages.components.labelling.query import MOST_HITS, Search, TextFilter, combine
+from pages.components.labelling import actions, rerank, search_actions
 from pages.components.labelling.review_player import review_player
+from pages.components.labelling.search_state import MOST_HITS, Search, TextFilter, combine
 from pages.components.labelling.state import LabellingState
 from pages.components.text import count_of, plain
 from pages.components.threshold import slider_value, threshold
@@ -59,7 +59,7 @@ def is_shown(labelling: LabellingState) -> bool:
             key="label.close",
             type="tertiary",
             icon=":material/close:",
-            on_click=asking.close_search,
+            on_click=search_actions.close_search,
             args=(labelling,),
         )
     return tab == "similar"
@@ -155,7 +155,7 @@ def _remove_words_button(labelling: LabellingState, words: TextFilter) -> None:
 
     def remove() -> None:
         st.session_state["label.words"] = ""
-        asking.ask_words(labelling, None)
+        search_actions.ask_words(labelling, None)
 
     st.button(
         f"{'without' if words.exclude else 'with'} “{plain(words.text)}”",
@@ -198,7 +198,7 @@ def _draw_actions(dataset: Dataset, labelling: LabellingState, search: Search, h
             key="label.hits",
             disabled=not visible_count,
             help=f"The filters of the map hide another {count_of(hidden_count, 'hit')}." if hidden_count else None,
-            on_click=asking.take,
+            on_click=search_actions.take,
             args=(labelling, hits.positions),
         )
         st.button(
@@ -207,7 +207,7 @@ def _draw_actions(dataset: Dataset, labelling: LabellingState, search: Search, h
             key="label.row",
             disabled=not len(hits),
             help="Plays one hit after another. Keys: ↑ keep, ↓ drop, ← undo, → skip, Enter labels the kept hits",
-            on_click=asking.play_in_a_row,
+            on_click=search_actions.play_in_a_row,
             args=(labelling, hits.positions[:MOST_IN_A_ROW]),
         )
         with st.popover("", icon=":material/tune:", help="How hits are ranked, and combined with the selection"):
@@ -224,7 +224,7 @@ def _draw_tuning(dataset: Dataset, labelling: LabellingState, search: Search, hi
             st.button(
                 name,
                 key=f"label.take.{mode}",
-                on_click=asking.take,
+                on_click=search_actions.take,
                 args=(labelling, hits.positions),
                 kwargs={"mode": mode},
             )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import streamlit as st
 
-from hover_core.analysis.search import Advice, has_sequences, rerank_advice
+from hover_core.analysis.search.advice import Advice, rerank_advice
+from hover_core.analysis.search.search_index import has_sequences
 from hover_core.data.people import OWNER
 from hover_core.errors import HoverError
 from hover_core.jobs import queue

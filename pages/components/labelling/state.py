@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from hover_core.analysis.search import Stretch
+from hover_core.analysis.search.query import Stretch
 from hover_core.errors import HoverError
 from hover_core.workspace.dataset import Dataset
 from pages.components import session
 from pages.components.labelling.map_trail import MapTrail
-from pages.components.labelling.query import Search
+from pages.components.labelling.search_state import Search
 from pages.components.labelling.selection import Selection
 from pages.components.text import plain
 

@@ -9,7 +9,7 @@ from hover_core.analysis import leaks
 from hover_core.data.clips import Clip
 from hover_core.data.people import Person
 from hover_core.errors import NotAllowed
-from hover_core.store import duplicate_rows, vector_rows
+from hover_core.store import near_duplicate_rows, vector_rows
 from hover_core.tables.intake import Intake
 from hover_core.workspace.dataset import Dataset
 from hover_core.workspace.datasets import Datasets
@@ -66,7 +66,7 @@ def test_near_duplicates_leak_like_a_group(datasets):
     pairs = np.arange(320).reshape(-1, 2)
     arrays = {"pairs": pairs, "group": np.repeat(np.arange(160, dtype=np.int32), 2), "how": np.zeros(160, np.int8)}
     rest = {"score": np.full(160, np.nan, np.float32), "numbers": np.zeros(3)}
-    duplicate_rows.keep(dataset.store, dataset.id, "planted", {**arrays, **rest})
+    near_duplicate_rows.keep(dataset.store, dataset.id, "planted", {**arrays, **rest})
 
     found = leaks.leak(dataset)
 

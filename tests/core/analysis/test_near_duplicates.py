@@ -13,14 +13,14 @@ from hover_core.data.clips import Clip, clip_id
 from hover_core.data.people import Person
 from hover_core.errors import NotAllowed
 from hover_core.jobs import vectorize
-from hover_core.store import duplicate_rows
+from hover_core.store import near_duplicate_rows
 from hover_core.store.database import Store
 from hover_core.tables.intake import Intake
 from hover_core.vectorizers.mfcc import DEFAULT
-from hover_core.workspace import duplicates
+from hover_core.workspace import near_duplicate_groups
 from hover_core.workspace.dataset import Dataset
 from hover_core.workspace.datasets import Datasets
-from hover_core.workspace.duplicates import NearDuplicates
+from hover_core.workspace.near_duplicate_groups import NearDuplicates
 from tests import sounds
 from tests.servers import SoundServer
 
@@ -154,7 +154,7 @@ def test_a_search_in_the_background_ends_and_is_not_begun_twice(datasets, files)
 
 def test_a_cancelled_search_keeps_what_it_compared(datasets, files):
     dataset = vectorized(datasets, files)
-    search = duplicates.NearDuplicateSearch("x")
+    search = near_duplicate_groups.NearDuplicateSearch("x")
     search.cancel()
 
     found = near_duplicates.find(dataset, search)
@@ -190,7 +190,7 @@ def keep(dataset: Dataset, pairs: list[tuple[int, int]]) -> None:
         "score": np.full(len(pairs), np.nan, np.float32),
         "numbers": np.zeros(3),
     }
-    duplicate_rows.keep(dataset.store, dataset.id, "planted", arrays)
+    near_duplicate_rows.keep(dataset.store, dataset.id, "planted", arrays)
 
 
 @pytest.mark.parametrize("seed", range(12))
@@ -250,11 +250,11 @@ def test_all_near_duplicates_selected_are_labelled_once(doubled):
 
 def test_a_finding_is_kept_on_each_database(store: Store):
     made = Datasets(store).new("ten")
-    assert duplicate_rows.made_of(store, made.id) is None
+    assert near_duplicate_rows.made_of(store, made.id) is None
     keep(made, [(0, 4)])
     keep(made, [(0, 4), (1, 2)])
 
     with store.read() as connection:
         assert connection.execute(text("SELECT count(*) FROM twins")).scalar() == 1
-    assert duplicate_rows.stored_arrays(store, made.id)["pairs"].tolist() == [[0, 4], [1, 2]]
-    assert duplicate_rows.made_of(store, made.id) == "planted"
+    assert near_duplicate_rows.stored_arrays(store, made.id)["pairs"].tolist() == [[0, 4], [1, 2]]
+    assert near_duplicate_rows.made_of(store, made.id) == "planted"

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from hover_core.analysis.search import Stretch, find, match_text, playable, prepare_query, stretch_piece
+from hover_core.analysis.search.query import Stretch, playable, prepare_query, stretch_piece
+from hover_core.analysis.search.ranking import find
+from hover_core.analysis.search.words import match_text
 from hover_core.data.clips import Clip, clip_id
 from hover_core.errors import DecodeError, FetchError, NotFound, Refused
 from hover_core.store import vector_rows

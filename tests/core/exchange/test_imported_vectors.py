@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hover_core.analysis import search
+from hover_core.analysis.search import ranking
 from hover_core.data.clips import Clip, clip_id
 from hover_core.dataset import SupervisableAudioDataset
 from hover_core.errors import Refused, TableError
@@ -85,13 +85,13 @@ def test_map_and_search_use_them(dataset) -> None:
 
     dataset.compute_nd_embedding(key, "umap")
     placed = dataset.coordinates(dataset.embedding())
-    found, _ = search.neighbours(dataset, 0, k=5)
+    found, _ = ranking.neighbours(dataset, 0, k=5)
 
     assert np.isfinite(placed[:25]).all()
     assert np.isnan(placed[25:]).all()
     assert len(found) == 5
     with pytest.raises(Refused, match="were not made here"):
-        search.neighbours(dataset.resources.open(dataset.id), "https://example.org/x.wav")
+        ranking.neighbours(dataset.resources.open(dataset.id), "https://example.org/x.wav")
 
 
 def test_a_job_draws_their_map_and_fetches_nothing(dataset) -> None:

@@ -6,7 +6,7 @@ import time
 import pytest
 
 from hover_core.data.clips import Clip
-from hover_core.jobs import stage, vectorize
+from hover_core.jobs import fetch_and_decode, vectorize
 from hover_core.store import clip_rows, vector_rows
 from tests import sounds
 from tests.servers import SoundServer
@@ -65,7 +65,7 @@ def test_a_server_that_answers_one_after_another_is_asked_by_few(datasets):
 
 
 def test_a_host_that_is_further_away_than_another_has_no_line():
-    waits = stage._Latency()
+    waits = fetch_and_decode._Latency()
     assert waits.look() == (float("inf"), False)  # nothing is known yet
     waits.note("near", 0.001)
     assert waits.look() == (0.001, False)
@@ -78,7 +78,7 @@ def test_a_host_that_is_further_away_than_another_has_no_line():
 
 
 def test_what_the_cache_has_does_not_make_its_host_look_near(datasets, monkeypatch):
-    waits = stage._Latency()
+    waits = fetch_and_decode._Latency()
     waits.note("far", 0.2)
     waits.note("", 0.0001)
     assert waits.look() == (0.0001, False)
@@ -87,8 +87,9 @@ def test_what_the_cache_has_does_not_make_its_host_look_near(datasets, monkeypat
     assert waits.look() == (0.0001, False)
 
     hosts = []
-    note = stage._Latency.note
-    monkeypatch.setattr(stage._Latency, "note", lambda self, host, s: (hosts.append(host), note(self, host, s)))
+    note = fetch_and_decode._Latency.note
+    latency = fetch_and_decode._Latency
+    monkeypatch.setattr(latency, "note", lambda self, host, s: (hosts.append(host), note(self, host, s)))
     files = {
         f"/{number}.wav": sounds.encode(sounds.tone(seconds=0.1, hertz=200 + number), 8_000) for number in range(9)
     }

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from hover_core.jobs import kinds, process, queue, worker
+from hover_core.jobs import job_kinds, process, queue, worker
 from hover_core.store import job_rows
 from tests.core.jobs.test_jobs import _until
 from tests.run import ROOT
@@ -20,7 +20,7 @@ def data_folder(monkeypatch, tmp_path):
 
 
 def test_every_kind_has_its_work():
-    assert tuple(worker.WORK) == kinds.KINDS
+    assert tuple(worker.WORK) == job_kinds.KINDS
 
 
 @pytest.mark.parametrize(("modules", "others"), [(QUEUE, WORK), (WORK, QUEUE)], ids=["queue", "work"])

@@ -5,16 +5,11 @@ import time
 import numpy as np
 import pytest
 
-from hover_core.analysis import search
-from hover_core.analysis.search import (
-    Stretch,
-    find,
-    has_sequences,
-    prepare_query,
-    rerank_advice,
-    sequences,
-    with_frames,
-)
+from hover_core.analysis.search import ranking
+from hover_core.analysis.search.advice import rerank_advice
+from hover_core.analysis.search.query import Stretch, prepare_query, with_frames
+from hover_core.analysis.search.ranking import find
+from hover_core.analysis.search.search_index import has_sequences, sequences
 from hover_core.data.clips import Clip, clip_id
 from hover_core.errors import Refused
 from hover_core.jobs import queue, vectorize
@@ -212,7 +207,7 @@ def test_a_re_rank_orders_by_cosine_and_distance(spoken):
     cosine = dict(zip(plain.positions.tolist(), plain.scores.tolist(), strict=True))
     np.testing.assert_allclose(anew.scores, [cosine[p] for p in anew.positions.tolist()], atol=1e-6)
     assert anew.reranked_s > 0
-    assert search.neighbours(dataset, 3, 10, rerank="dtw")[0].tolist() == anew.positions.tolist()
+    assert ranking.neighbours(dataset, 3, 10, rerank="dtw")[0].tolist() == anew.positions.tolist()
 
 
 @pytest.mark.parametrize("kind", ["bytes", "url", "stretch", "several"])

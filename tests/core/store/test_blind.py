@@ -11,8 +11,8 @@ from hover_core.data.clips import Clip
 from hover_core.data.people import ANNOTATOR, Person
 from hover_core.errors import HoverError, Refused
 from hover_core.store import clip_rows
+from hover_core.store.annotation_log import Journal
 from hover_core.store.database import Store
-from hover_core.store.log import Journal
 from hover_core.store.transaction import Entry
 from hover_core.tables.intake import Intake
 

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from hover_core.data.people import ANNOTATOR, LOCAL_OWNER, OWNER, Person, new_token
 from hover_core.errors import NotAllowed, NotFound, Refused
 from hover_core.store import members
-from hover_core.store.log import Journal
+from hover_core.store.annotation_log import Journal
 from hover_core.store.transaction import Entry
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hover_core.data.clips import Clip
 from hover_core.data.verdicts import ALONE, EVERYBODY, Annotations, Verdict, apply
 from hover_core.store import clip_rows
-from hover_core.store.log import Journal
+from hover_core.store.annotation_log import Journal
 from hover_core.store.replay import fold_labels, in_order
 from hover_core.store.transaction import Entry
 

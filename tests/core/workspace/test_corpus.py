@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from hover_core.analysis import maps, search
+from hover_core.analysis import maps
+from hover_core.analysis.search import ranking
 from hover_core.data.clips import Clip, clip_id
 from hover_core.errors import Refused
 from hover_core.store import clip_rows, vector_rows
@@ -34,7 +35,7 @@ def of_other_speakers(dataset, speakers, words):
     """The share of the five nearest clips of other speakers that are the same word."""
     shares = []
     for position in range(90):
-        found, _ = search.neighbours(dataset, position, 90)
+        found, _ = ranking.neighbours(dataset, position, 90)
         others = [p for p in found if speakers[p] != speakers[position]][:5]
         shares.append(np.mean([words[p] == words[position] for p in others]))
     return float(np.mean(shares))
@@ -42,7 +43,7 @@ def of_other_speakers(dataset, speakers, words):
 
 def test_search_hears_the_word_and_not_the_speaker_once_groups_are_taken_out(spoken):
     dataset, speakers, _ = spoken
-    first, _ = search.neighbours(dataset, 0, 5)
+    first, _ = ranking.neighbours(dataset, 0, 5)
     before = of_other_speakers(*spoken)
 
     dataset.normalise_per_group(on=True)
@@ -71,12 +72,12 @@ def test_a_query_from_outside_owes_to_its_group_what_one_clip_tells_of_it(spoken
 def test_stored_vectors_stay_raw_and_the_setting_can_be_taken_back(spoken):
     dataset, _, _ = spoken
     stored = dataset.vectors("v")[1].copy()
-    before = search.neighbours(dataset, 7, 10)
+    before = ranking.neighbours(dataset, 7, 10)
 
     dataset.normalise_per_group(on=True)
-    other = search.neighbours(dataset, 7, 10)
+    other = ranking.neighbours(dataset, 7, 10)
     dataset.normalise_per_group(on=False)
-    after = search.neighbours(dataset, 7, 10)
+    after = ranking.neighbours(dataset, 7, 10)
 
     np.testing.assert_array_equal(dataset.vectors("v")[1], stored)
     assert after[0].tolist() == before[0].tolist() != other[0].tolist()

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from hover_core.analysis import maps, search
+from hover_core.analysis import maps
+from hover_core.analysis.search import ranking
 from hover_core.audio.segmentation import Cut
 from hover_core.data.people import ANNOTATOR, Person
 from hover_core.dataset import SupervisableAudioDataset
@@ -354,8 +355,8 @@ def test_a_map_of_test_clips_alone_is_refused(dataset):
 
 def test_neighbours_of_a_clip_and_of_its_vector(dataset):
     vectors = vectorized(dataset)
-    by_clip, _ = search.neighbours(dataset, 3, 4)
-    by_vector, cosines = search.neighbours(dataset, vectors[3], 5)
+    by_clip, _ = ranking.neighbours(dataset, 3, 4)
+    by_vector, cosines = ranking.neighbours(dataset, vectors[3], 5)
 
     assert by_vector.tolist() == [3, *by_clip.tolist()]
     assert cosines[0] == pytest.approx(1)
@@ -365,7 +366,7 @@ def test_a_clip_without_a_vector_has_no_neighbours(dataset):
     vectorized(dataset, 5)
 
     with pytest.raises(NotFound, match="vector: vectorize first"):
-        search.neighbours(dataset, 7)
+        ranking.neighbours(dataset, 7)
 
 
 def test_what_is_remembered_is_bounded_and_made_once():

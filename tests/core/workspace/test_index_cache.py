@@ -5,7 +5,7 @@ import threading
 import numpy as np
 import pytest
 
-from hover_core.analysis.search import find
+from hover_core.analysis.search.ranking import find
 from hover_core.numerics import index
 from hover_core.store import vector_rows
 from hover_core.workspace import index_cache

@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 
 from hover_core.analysis import facets
-from hover_core.analysis.search import Stretch, find, match_text, stretch_piece
+from hover_core.analysis.search.query import Stretch, stretch_piece
+from hover_core.analysis.search.ranking import find
+from hover_core.analysis.search.words import match_text
 from hover_core.audio.segmentation import Cut
 from hover_core.data.clips import file_name
 from hover_core.data.people import ANNOTATOR, LOCAL_OWNER, Person

@@ -10,8 +10,8 @@ import streamlit as st
 from hover_core.workspace.dataset import Dataset
 from pages.components import elements
 from pages.components.label_keys import label_given, label_keys
-from pages.components.labelling import actions, asking
-from pages.components.labelling.query import HitQueue
+from pages.components.labelling import actions, search_actions
+from pages.components.labelling.search_state import HitQueue
 from pages.components.labelling.state import LabellingState
 from pages.server import assets
 
@@ -42,7 +42,7 @@ def _take_over(labelling: LabellingState, key: str) -> None:
     for act in elements.new_messages(key):
         kind, position, at = act.get("kind"), act.get("position"), act.get("at")
         if kind in _VERDICTS and isinstance(position, int) and isinstance(at, int):
-            asking.decide(labelling, position, kind, act.get("heard") is True, at)
+            search_actions.decide(labelling, position, kind, act.get("heard") is True, at)
         elif kind == "label":
             labelling.label = label_given(names, act.get("index")) or labelling.label
             actions.apply_kept(labelling, labelling.label)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import streamlit as st
 
 from hover_core.analysis import facets
-from hover_core.analysis.search import Stretch, own_texts
+from hover_core.analysis.search.query import Stretch
+from hover_core.analysis.search.words import own_texts
 from hover_core.data.clips import clip_name
 from hover_core.data.people import MOST_SOUND_BYTES, OWNER
 from hover_core.fetching.transport import FetchLimits
 from hover_core.store.clip_rows import clip_at
 from hover_core.workspace.dataset import Dataset
 from pages.components import private_hosts
-from pages.components.labelling import asking
-from pages.components.labelling.query import TextFilter
+from pages.components.labelling import search_actions
+from pages.components.labelling.search_state import TextFilter
 from pages.components.labelling.state import LabellingState
 from pages.components.text import plain
 
@@ -50,7 +51,10 @@ def explain_no_answer(labelling: LabellingState) -> None:
     if private is not None:
         st.warning(plain(private_hosts.question(private.host_port)), icon=":material/shield:")
         st.button(
-            f"Allow {plain(private.host_port)}", key="label.allow", on_click=asking.allow, args=(labelling, private)
+            f"Allow {plain(private.host_port)}",
+            key="label.allow",
+            on_click=search_actions.allow,
+            args=(labelling, private),
         )
         labelling.private_query = None
 
@@ -65,7 +69,7 @@ def _by_ear(dataset: Dataset, labelling: LabellingState, turn: int) -> None:
             "Like the clip in focus",
             key="label.like_focus",
             disabled=labelling.selection.focus is None,
-            on_click=asking.ask,
+            on_click=search_actions.ask,
             args=(labelling, [labelling.selection.focus]),
         )
         st.button(
@@ -73,7 +77,7 @@ def _by_ear(dataset: Dataset, labelling: LabellingState, turn: int) -> None:
             key="label.like_selected",
             disabled=not 0 < amount <= MOST_QUERY_CLIPS,
             help=f"1 to {MOST_QUERY_CLIPS} clips: by their mean, or by the nearest of them",
-            on_click=asking.ask,
+            on_click=search_actions.ask,
             args=(
                 labelling,
                 labelling.selection.positions[:MOST_QUERY_CLIPS].tolist(),
@@ -83,17 +87,17 @@ def _by_ear(dataset: Dataset, labelling: LabellingState, turn: int) -> None:
     def ask_by_microphone() -> None:
         recording = st.session_state[microphone]
         if recording is not None:
-            asking.ask_sound(labelling, recording.getvalue(), "Like **your recording**")
+            search_actions.ask_sound(labelling, recording.getvalue(), "Like **your recording**")
 
     def ask_by_upload() -> None:
         upload = st.session_state[file]
         if upload is not None:
-            asking.ask_sound(labelling, upload.getvalue(), f"Like the file **{plain(upload.name)}**")
+            search_actions.ask_sound(labelling, upload.getvalue(), f"Like the file **{plain(upload.name)}**")
 
     def ask_by_address() -> None:
         url = st.session_state[address].strip()
         if url:
-            asking.ask_sound(labelling, url, f"Like **{plain(clip_name(url))}**")
+            search_actions.ask_sound(labelling, url, f"Like **{plain(clip_name(url))}**")
 
     owner = dataset.by.role == OWNER
     most = FetchLimits().max_bytes // 1_000_000 if owner else MOST_SOUND_BYTES >> 20
@@ -120,7 +124,7 @@ def _stretch(dataset: Dataset, labelling: LabellingState, position: int) -> None
 
     def ask() -> None:
         start_s, end_s = st.session_state[key]
-        asking.ask_sound(
+        search_actions.ask_sound(
             labelling, Stretch(position, start_s, end_s), f"Like **{start_s:.2f} to {end_s:.2f} s of a clip**"
         )
 
@@ -140,7 +144,7 @@ def _by_words(dataset: Dataset, labelling: LabellingState, columns: list[str]) -
             st.session_state["label.words_regex"],
             st.session_state["label.words_without"],
         )
-        asking.ask_words(labelling, words if text else None)
+        search_actions.ask_words(labelling, words if text else None)
 
     name = "" if dataset.by.blind else "a name, "
     st.text_input("Text", key="label.words", placeholder=f"part of {name}a label, a cell …", on_change=ask)
@@ -170,6 +174,6 @@ def more_like_focus(labelling: LabellingState) -> None:
             "More like this",
             icon=":material/search:",
             key="label.like",
-            on_click=asking.ask,
+            on_click=search_actions.ask,
             args=(labelling, [focus]),
         )

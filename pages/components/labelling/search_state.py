@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from hover_core.analysis.search import PreparedQuery, Ranking, find, match_text, with_frames
+from hover_core.analysis.search.query import PreparedQuery, with_frames
+from hover_core.analysis.search.ranking import Ranking, find
+from hover_core.analysis.search.words import match_text
 from hover_core.data.arrays import Positions
 from hover_core.workspace.dataset import Dataset
 from pages.components.text import plain

@@ -10,8 +10,8 @@ from sqlalchemy import text
 from hover_core.data.clips import Clip
 from hover_core.errors import NotAllowed, NotFound, Refused
 from hover_core.store import clip_rows
+from hover_core.store.annotation_log import Journal
 from hover_core.store.database import Store
-from hover_core.store.log import Journal
 from hover_core.store.transaction import Entry
 
 tokens = iter(secrets.token_hex, None)  # a new one each time

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from hover_core.data.arrays import Floats, Positions
 from hover_core.numerics import same_sound
-from hover_core.store import duplicate_rows
+from hover_core.store import near_duplicate_rows
 from hover_core.workspace.resources import Resources
 
 
@@ -90,14 +90,14 @@ def last_result(resources: Resources, dataset_id: str) -> NearDuplicates | None:
 
     The dataset may have changed since: see `hover_core.analysis.near_duplicates.current`.
     """
-    made_of = duplicate_rows.made_of(resources.store, dataset_id)
+    made_of = near_duplicate_rows.made_of(resources.store, dataset_id)
     if made_of is None:
         return None
     return resources.remember(("near-duplicates", dataset_id, made_of), lambda: _load(resources, dataset_id, made_of))
 
 
 def _load(resources: Resources, dataset_id: str, made_of: str) -> NearDuplicates:
-    arrays = duplicate_rows.stored_arrays(resources.store, dataset_id)
+    arrays = near_duplicate_rows.stored_arrays(resources.store, dataset_id)
     assert arrays is not None  # made_of was read a moment ago, and nothing deletes the row
     threshold, heard, unheard = arrays["numbers"].tolist()
     result = NearDuplicates(arrays["group"], arrays["pairs"], arrays["how"], arrays["score"], made_of=made_of)

@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from hover_core.analysis import search
-from hover_core.analysis.search import Stretch, find, playable, prepare_playable_query, prepare_query
+from hover_core.analysis.search import query, ranking
+from hover_core.analysis.search.query import Stretch, playable, prepare_playable_query, prepare_query
+from hover_core.analysis.search.ranking import find
 from hover_core.audio.segment import Piece
 from hover_core.data.clips import Clip, clip_id
 from hover_core.data.people import ANNOTATOR, MOST_SOUND_BYTES, Person
@@ -19,11 +20,11 @@ from hover_core.jobs import vectorize
 from hover_core.store import clip_rows, vector_rows
 from hover_core.store.database import Store
 from hover_core.tables.intake import Intake
-from hover_core.workspace import asking
-from hover_core.workspace.asking import NO_SOUND, NO_SOUND_OF_CLIP, QuerySound, decode
+from hover_core.workspace import query_sounds
+from hover_core.workspace.concurrency_limits import Turns
 from hover_core.workspace.datasets import Datasets
+from hover_core.workspace.query_sounds import NO_SOUND, NO_SOUND_OF_CLIP, QuerySound, decode
 from hover_core.workspace.sounds import ClipSounds
-from hover_core.workspace.turns import Turns
 from tests import sounds
 from tests.servers import Fault, SoundServer
 
@@ -104,8 +105,8 @@ WAYS = {
     "sought": prepare_query,
     "find": find,
     "playable": playable,
-    "of_url": lambda dataset, url: search.vector_of_url(dataset, url, KEY),
-    "neighbours": lambda dataset, url: search.neighbours(dataset, [url]),
+    "of_url": lambda dataset, url: query.vector_of_url(dataset, url, KEY),
+    "neighbours": lambda dataset, url: ranking.neighbours(dataset, [url]),
 }
 
 
@@ -319,9 +320,9 @@ def test_a_person_asks_a_few_questions_at_once_and_keeps_nobody_else_from_asking
     monkeypatch.setattr(server, "opens", opens)
     monkeypatch.setattr(turns, "patience_s", 0.05)
     mine = sounds.encode(sounds.tone(500, 0.4))
-    with ThreadPoolExecutor(asking.AT_ONCE) as pool:
+    with ThreadPoolExecutor(query_sounds.AT_ONCE) as pool:
         try:
-            asked = [pool.submit(prepare_playable_query, theirs(dataset), slow) for _ in range(asking.AT_ONCE)]
+            asked = [pool.submit(prepare_playable_query, theirs(dataset), slow) for _ in range(query_sounds.AT_ONCE)]
             for _ in asked:
                 assert there.acquire(timeout=30)
             for more in (slow, server.url("/1.wav"), mine, Stretch(1, 0.0, 0.3)):
@@ -337,21 +338,21 @@ def test_a_person_asks_a_few_questions_at_once_and_keeps_nobody_else_from_asking
     assert [len(found) for found in [*others, by_clip, prepare_playable_query(theirs(dataset), mine)[0]]] == [1] * 4
 
 
-@pytest.mark.parametrize(("who", "most"), [("owner", asking.OWNER_AT_ONCE), ("annotator", asking.AT_ONCE)])
+@pytest.mark.parametrize(("who", "most"), [("owner", query_sounds.OWNER_AT_ONCE), ("annotator", query_sounds.AT_ONCE)])
 def test_the_owner_asks_more_at_once(world, monkeypatch, who, most):
     dataset = world[0] if who == "owner" else theirs(world[0])
     monkeypatch.setattr(dataset.sounds.turns, "patience_s", 0)
     there, go = threading.Barrier(most + 1), threading.Event()
 
     def question():
-        with asking.turn(dataset):
+        with query_sounds.turn(dataset):
             there.wait(30)
             return go.wait(30)
 
     with ThreadPoolExecutor(most) as pool:
         asked = [pool.submit(question) for _ in range(most)]
         there.wait(30)
-        with pytest.raises(Refused, match=f"{most} of your searches"), asking.turn(dataset):
+        with pytest.raises(Refused, match=f"{most} of your searches"), query_sounds.turn(dataset):
             pass
         go.set()
         assert [one.result(30) for one in asked] == [True] * most

@@ -6,13 +6,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hover_core.analysis.search import Stretch, match_text, prepare_query
-from hover_core.analysis.search import prepare_playable_query as ask_with
+from hover_core.analysis.search.query import Stretch, prepare_query
+from hover_core.analysis.search.query import prepare_playable_query as ask_with
+from hover_core.analysis.search.words import match_text
 from hover_core.data.arrays import Positions
 from hover_core.errors import HoverError, RefusedHost
 from hover_core.workspace.dataset import Dataset
 from pages.components import private_hosts
-from pages.components.labelling.query import HitQueue, Search, TextFilter, combine
+from pages.components.labelling.search_state import HitQueue, Search, TextFilter, combine
 from pages.components.labelling.state import LabellingState, PrivateQuery
 from pages.components.text import count_of, plain
 

@@ -9,7 +9,7 @@ import pytest
 from hover_core.errors import SoundError
 from hover_core.fetching.fetcher import Fetcher
 from hover_core.fetching.sound_cache import SoundCache
-from hover_core.jobs.stage import ByteBudget, Download, DownloadSource, FetcherCount, Stage
+from hover_core.jobs.fetch_and_decode import ByteBudget, Download, DownloadSource, FetcherCount, Stage
 from tests.servers import SoundServer
 
 SOUND = b"s" * 4_000
