@@ -1,1 +1,0 @@
-"""Tests of hover_core.sandbox."""
