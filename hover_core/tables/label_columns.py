@@ -1,0 +1,220 @@
+"""Which column holds the labels, the subsets, the groups and the verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from hover_core.tables.cells import is_missing
+from hover_core.tables.decisions import Decision
+from hover_core.tables.labels import verdict_of
+from hover_core.tables.profiles import MOST, ColumnProfile, TableProfile
+from hover_core.tables.roles import role, role_question, unused, word_set
+from hover_core.tables.subsets import MOST_ASKED, subset_of
+
+NO_LABEL: Final = "no labels"
+# Names of columns of labels, the surest first; the first `_PLAIN` of them are meant whatever stands beside them.
+_LABELS: Final = (
+    "label", "primary label", "class label", "label name", "class name", "event label", "manual id", "choice",
+    "category", "class", "labels", "annotation", "common name", "species", "target", "event labels", "sound class",
+    "com name", "en", "scene label", "scientific name", "sci name", "species name", "vernacular name", "taxon",
+    "species code", "ebird code", "emotion", "instrument", "genre", "genre top", "keyword", "command", "digit",
+    "sound event", "event type", "event", "call type", "tag", "tags", "categories", "classes", "annotations", "choices",
+    "ground truth", "gt", "true label", "y", "scene", "klasse", "etikett", "etiqueta", "clase", "classe", "especie",
+    "espece", "art", "kategorie", "positive labels", "human labels", "class id", "label id", "target id", "classid",
+    "category id", "auto id", "word",
+)  # fmt: skip
+_PLAIN: Final = 10
+_LABEL_TOKENS: Final = word_set("label class category species annotation klasse tag classname")
+_NO_LABEL_TOKENS: Final = word_set(
+    "id ids file filename path url uri type source date time score confidence prob probability count num number weight"
+    " secondary pred predicted prediction predictions model annotator author by version quality status index"
+)
+_TEXTS: Final = word_set(
+    "text texts sentence sentences transcript transcription transcriptions utterance utt caption captions description"
+    " lyrics comment comments remark remarks note notes title prompt phrase translation normalized"
+)
+_ABOUT_THE_SOUND: Final = word_set(
+    "locale language lang country license licence gender sex age accent accents author recordist device microphone mic"
+    " site location place city region state date time format codec encoding channel channels rate samplerate bits"
+    " bitrate quality rating source dataset corpus collection provider status view method weather habitat uploader user"
+    " username annotator rights checked valid manufacturer model sensor month weekday season project type id uuid hash"
+    " md5 sha256 batch version view selection verified reviewed how unit mode"
+)
+_GROUPS: Final = (
+    "group", "speaker", "speaker id", "client id", "src file", "source file", "source recording", "spk", "spk id",
+    "spkid", "recording", "recording id", "subject", "subject id", "patient", "patient id", "participant",
+    "participant id", "talker", "singer", "individual", "individual id", "session", "session id", "fsid", "actor",
+    "speaker name", "sprecher", "locuteur", "hablante", "reader", "reader id",
+)  # fmt: skip
+_SUBSETS: Final = ("subset", "split", "set", "partition", "data split", "dataset split", "usage", "fold type", "phase")
+_VERDICTS: Final = ("label type", "verdict", "annotation type", "judgement", "judgment")
+_FEW: Final = 0.5
+_LONG_TEXT: Final = 60
+_MANY_ROWS: Final = 20
+_MOST_SAMPLED: Final = 50  # different words in the rows that are looked at, of a column that may be subsets
+
+
+def guess_label(profile: TableProfile, taken: Sequence[str]) -> Decision | None:
+    """The decision on `label`; None where nothing looks like labels."""
+    columns = unused(profile, taken)
+    named = sorted((column for column in columns if _name_rank(column) < len(_LABELS) + 1), key=_name_rank)
+    full = [column for column in named if column.filled and not _is_other(column)]
+    texts = [column.name for column in full if is_text(column)]
+    labels = [column for column in full if column.name not in texts]
+    names = [column.name for column in [*labels, *named]]
+    if labels:
+        best = _with_words(labels[0], labels)
+        rivals = [other.name for other in labels if _is_rival(best, other)]
+        unlike = next((column for column in named if column is not best and not column.filled), None)
+        if rivals and _name_rank(best) >= _PLAIN:
+            sentence = f"“{best.name}” and “{rivals[0]}” may both be the labels: say which is"
+            return role_question("label", sentence, best.name, [*rivals, *names], NO_LABEL)
+        if unlike is not None and _name_rank(unlike) < _name_rank(best) and _name_rank(unlike) < _PLAIN:
+            sentence = f"“{unlike.name}” is empty, and “{best.name}” may be the labels: say which is"
+            return role_question("label", sentence, best.name, [unlike.name, *names], NO_LABEL)
+        if _is_unlike_labels(best):
+            sentence = f"“{best.name}” is called like labels, but is different in nearly every row: say whether it is"
+            return role_question("label", sentence, best.name, names, NO_LABEL)
+        what = "numbers of classes" if best.whole >= MOST else "the labels"
+        return role("label", f"“{best.name}” holds {what}", best.name, names, NO_LABEL)
+    if texts:
+        sentence = f"“{texts[0]}” holds sentences rather than labels: say whether they are"
+        return role_question("label", sentence, "", texts, NO_LABEL)
+    empty = next((column.name for column in named if not column.filled), "")
+    others = _by_content(profile, columns)
+    if others and not (profile.headless and len(others) == 1):
+        sentence = f"“{others[0]}” has few different words and may be the labels: say whether it is"
+        return role_question("label", sentence, others[0], [*others, empty], NO_LABEL)
+    if others:
+        return role("label", f"“{others[0]}” has few different words: they are the labels", others[0], names, NO_LABEL)
+    return role("label", f"“{empty}” holds the labels, and all are empty", empty, [], NO_LABEL) if empty else None
+
+
+def guess_subset(profile: TableProfile, taken: Sequence[str]) -> Decision | None:
+    """The decision on `subset`: by the words in a column first, then by its name."""
+    columns = [column for column in unused(profile, taken) if column.filled]
+    named = sorted((column for column in columns if column.words in _SUBSETS), key=lambda c: _SUBSETS.index(c.words))
+    by_words = [column for column in columns if _subset_share(column) > 0]
+    sure = [column for column in by_words if _subset_share(column) == 1 and len(column.distinct) <= MOST_ASKED]
+    candidates = [column for column in by_words if column in named and len(column.distinct) <= MOST_ASKED]
+    best = max([*candidates, *sure], key=lambda column: (_subset_share(column), column in named), default=None)
+    if best is not None:
+        others = [column.name for column in dict.fromkeys([*named, *by_words])]
+        unlike = [column.name for column in named if column is not best and column not in by_words]
+        why = f"; “{unlike[0]}” means something else" if unlike else ""
+        return role("subset", f"“{best.name}” says which subset a row is in{why}", best.name, others, "not yet split")
+    likely = [column for column in by_words if _subset_share(column) >= _FEW and _name_rank(column) >= len(_LABELS)]
+    if likely and len(likely[0].distinct) <= MOST_ASKED:
+        sentence = f"“{likely[0].name}” has words for subsets and others: say whether it says which subset a row is in"
+        return role_question("subset", sentence, likely[0].name, [column.name for column in likely], "not yet split")
+    if named:
+        words = ", ".join(f"“{word[:20]}”" for word in list(named[0].distinct)[:3])
+        sentence = f"“{named[0].name}” has no word for train, dev or test but {words}: it is taken for something else"
+        return role("subset", sentence, "", [column.name for column in named])
+    return None
+
+
+def guess_group(profile: TableProfile, taken: Sequence[str]) -> Decision | None:
+    """The decision on `group`: by its name."""
+    columns = [column for column in unused(profile, taken) if column.filled]
+    named = [column for column in columns if column.words in _GROUPS]
+    named.sort(key=lambda column: _GROUPS.index(column.words))
+    if not named:
+        return None
+    best = named[0]
+    sentence = f"“{best.name}” says what belongs together and is never split across subsets"
+    return role("group", sentence, best.name, [column.name for column in named], "no groups")
+
+
+def guess_verdict(profile: TableProfile, taken: Sequence[str]) -> Decision | None:
+    """The decision on `verdict`: a column named so whose words all mean yes, no or unsure."""
+    for column in unused(profile, taken):
+        words = [word for word in column.distinct if not is_missing(word)]
+        if column.words in _VERDICTS and words and all(map(verdict_of, words)):
+            said = ", ".join(f"“{word}” means {verdict_of(word)}" for word in words[:4])
+            return role(
+                "verdict", f"“{column.name}” says how sure a label is: {said}", column.name, [], "of no meaning"
+            )
+    return None
+
+
+def is_text(column: ColumnProfile) -> bool:
+    """Whether a column holds sentences: long, or several words and different in nearly every row."""
+    if not column.given:
+        return False
+    if column.tokens & _TEXTS and column.words not in _LABELS:
+        return True
+    words = sum(len(cell.split()) for cell in column.given) / len(column.given)
+    length = sum(map(len, column.given)) / len(column.given)
+    few = len(set(column.given)) <= _FEW * len(column.given)
+    return not few and not column.json and (length > _LONG_TEXT or (len(column.given) >= 4 and words >= 3.5))
+
+
+def _name_rank(column: ColumnProfile) -> int:
+    if column.words in _LABELS:
+        return _LABELS.index(column.words)
+    if column.tokens & _LABEL_TOKENS and not column.tokens & (_NO_LABEL_TOKENS | _TEXTS):
+        return len(_LABELS)
+    return len(_LABELS) + 1
+
+
+def _is_other(column: ColumnProfile) -> bool:
+    """Whether the cells cannot be labels, whatever the column is called."""
+    return column.sound > _FEW or column.address > _FEW or column.date > _FEW
+
+
+def _is_unlike_labels(column: ColumnProfile) -> bool:
+    return len(column.given) >= _MANY_ROWS and len(set(column.given)) > 0.9 * len(column.given)
+
+
+def _with_words(best: ColumnProfile, labels: Sequence[ColumnProfile]) -> ColumnProfile:
+    """A column of words in the place of one of numbers that goes with it."""
+    if best.whole < MOST:
+        return best
+    return next((other for other in labels if other.whole < MOST and _go_together(best, other)), best)
+
+
+def _go_together(one: ColumnProfile, other: ColumnProfile) -> bool:
+    """Whether two columns name the same classes: each word of one stands beside one word of the other."""
+    there: dict[str, set[str]] = {}
+    back: dict[str, set[str]] = {}
+    for a, b in zip(one.cells, other.cells, strict=True):
+        if a and b:
+            there.setdefault(a, set()).add(b)
+            back.setdefault(b, set()).add(a)
+    return bool(there) and all(len(words) == 1 for words in [*there.values(), *back.values()])
+
+
+def _is_rival(best: ColumnProfile, other: ColumnProfile) -> bool:
+    """Whether another column may as well be the labels: named like them, of few words, and saying something else."""
+    if other is best or other.words == "auto id" or _is_unlike_labels(other):
+        return False
+    words = {cell.casefold() for cell in other.given}
+    return len(words) > 1 and not _go_together(best, other)
+
+
+def _by_content(profile: TableProfile, columns: Iterable[ColumnProfile]) -> list[str]:
+    """Columns that may be labels by what is in them: a few short words that come again."""
+    found = []
+    for column in columns:
+        if not column.given or _is_other(column) or is_text(column) or column.json or column.number > _FEW:
+            continue
+        if (
+            column.clock > _FEW
+            or column.tokens & (_ABOUT_THE_SOUND | _TEXTS | _NO_LABEL_TOKENS)
+            or column.folders > _FEW
+        ):
+            continue
+        distinct, rows = len(set(column.given)), len(column.given)
+        constant = distinct == 1 and not profile.headless
+        if rows >= 3 and distinct <= _FEW * rows and not constant and _subset_share(column) == 0:
+            found.append(column.name)
+    return found
+
+
+def _subset_share(column: ColumnProfile) -> float:
+    """The share of the words of a column that mean a subset, if one of them is more than raw."""
+    words = list(column.distinct) if len(set(column.given)) <= _MOST_SAMPLED else []
+    known = [subset_of(word) for word in words]
+    return sum(map(bool, known)) / len(words) if any(known) and set(known) - {"", "raw"} else 0.0

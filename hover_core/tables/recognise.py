@@ -1,0 +1,291 @@
+"""Which column of a table means what, by its name and by what is in it, with what else could be meant.
+
+A guess that is taken is a `Decision` with its alternatives; where a table does not say, it is one with `sure=False`.
+Besides the roles of `intake.Columns`, `about` can be: `decimal`, `missing:label`, `missing:group`, `unknown:group`,
+`minus_one`, `label_case`, `label_list`, `label_twice`, and `subset:` with an unknown word behind it.
+`labels.label_reader`, `subsets.subset_reader` and `cells.seconds_of` read cells as these say.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import fields
+from typing import Final
+
+from hover_core.data import credentials
+from hover_core.errors import TableError
+from hover_core.tables.decisions import Choice, Decision
+from hover_core.tables.intake import Columns
+from hover_core.tables.label_columns import guess_group, guess_label, guess_subset, guess_verdict
+from hover_core.tables.labels import group_decisions, label_decisions
+from hover_core.tables.patterns import pattern_columns
+from hover_core.tables.profiles import TableProfile, is_sound
+from hover_core.tables.roles import answer, role
+from hover_core.tables.rows import RawTable
+from hover_core.tables.sound_columns import ENDINGS, guess_pattern, guess_sounds
+from hover_core.tables.stretches import guess_stretches, time_decisions
+from hover_core.tables.subsets import folder_subset, subset_questions
+
+ROLES: Final = tuple(part.name for part in fields(Columns))
+SUBSET_OF_FOLDERS: Final = "subset (folder)"  # a column that this module adds
+_OUR_ID: Final = re.compile(r"[0-9a-f]{20}")
+_IDS: Final = ("id", "clip id")
+_TABLE_ENDING: Final = re.compile(
+    r"(?:\.Table\.\d+)?(?:\.BirdNET)?(?:[._-](?:selections?(?:[._]table)?|results?|labels?|annotations?|events))?"
+    r"\.(?:txt|csv|tsv|json|jsonl|xlsx|parquet|ann)$",
+    re.IGNORECASE,
+)
+_STRETCH: Final = ("start", "end", "length")
+_SAID: Final = {"label": "Labels", "group": "What belongs together", "subset": "Subsets"}
+
+
+def recognise(
+    table: RawTable,
+    *,
+    given: Mapping[str, str | Decision] | None = None,
+    chosen: Mapping[str, str] | None = None,
+    name: str = "",
+) -> tuple[Columns, list[Decision]]:
+    """What the columns of a table mean, and what was decided or is to be asked.
+
+    Parameters
+    ----------
+    table : rows of text. A column `SUBSET_OF_FOLDERS` is added to it if folders of the addresses name subsets.
+    given : roles that are known, by role, as from a known format.
+    chosen : what a person chose, by `about` of the decisions.
+    name : of the file; it names the recording where no column does.
+
+    Raises
+    ------
+    TableError
+        A role that a person chose is given to a column that is not in the table.
+    """
+    guess = _Guess(table, given or {}, chosen or {}, name)
+    guess.guess_places()
+    guess.guess_rest()
+    guess.say_words()
+    return guess.columns(), guess.decisions
+
+
+class _Guess:
+    """Roles as they are given one after the other; a column has one role."""
+
+    def __init__(
+        self, table: RawTable, given: Mapping[str, str | Decision], chosen: Mapping[str, str], name: str
+    ) -> None:
+        self.table = table
+        self.name = name
+        self.profile = TableProfile(table)
+        self.given = given
+        self.chosen = chosen
+        self.values: dict[str, str] = {}
+        self.decisions: list[Decision] = []
+        for about, value in chosen.items():
+            self._check(about, value)
+
+    def columns(self) -> Columns:
+        """The roles that were given."""
+        values = {about: value for about, value in self.values.items() if about in ROLES and value}
+        if values.get("pattern"):
+            values.pop("audio", None)
+        return Columns(**values)
+
+    def guess_places(self) -> None:
+        """Which sound a row is about, and which stretch of it."""
+        self._take("audio", None if "audio" in self.given else guess_sounds(self.profile))
+        audio = self.values["audio"]
+        known = "pattern" in self.given or not audio
+        self._take("pattern", None if known else guess_pattern(self.profile, audio))
+        if self.values["pattern"]:  # it says which column, too
+            self.decisions = [part for part in self.decisions if part.about != "audio" or not part.sure]
+        self._take_stretches()
+        if not audio and not self.values["pattern"] and self._has_stretches():
+            self._take_recording()
+
+    def guess_rest(self) -> None:
+        """What is known about a clip."""
+        self._take_ids()
+        taken = self._taken()
+        self._take("verdict", guess_verdict(self.profile, taken))
+        if all(self.profile.called(name) for name in ("annotator", "annotated_at", "how")):
+            for about in ("annotator", "annotated_at", "how"):
+                self._take(
+                    about, role(about, f"“{about}” is taken over as in our tables", self.profile.called(about), [])
+                )
+        reference = self.profile.called("reference")
+        if reference and self.profile[reference].sound < 0.5 and reference not in taken:
+            sentence = f"“{reference}” is kept aside to score against and never shown to annotators"
+            self._take("reference", role("reference", sentence, reference, []))
+        self._take("label", guess_label(self.profile, self._taken()))
+        self._take("subset", guess_subset(self.profile, self._taken()))
+        self._take("group", guess_group(self.profile, self._taken()))
+        if not self.values["subset"]:
+            self._take_folders()
+
+    def say_words(self) -> None:
+        """What is to be said about the words in the columns that were chosen."""
+        if self.values["label"]:
+            column = self.profile[self.values["label"]]
+            self._add(label_decisions(column.counts, column.words))
+            self._add(self._labels_twice(self.values["label"]))
+        if self.values["group"]:
+            self._add(group_decisions(self.profile[self.values["group"]].counts))
+        if self.values["subset"] and self.values["subset"] in self.profile.columns:
+            self._add(subset_questions(self.profile[self.values["subset"]].counts.items()))
+
+    def _check(self, about: str, value: str) -> None:
+        names = self.profile.columns.keys()
+        if about == "pattern" and value:
+            pattern_columns(value, names)
+        elif about in ROLES and about not in ("pattern", "time_unit") and value not in {"", SUBSET_OF_FOLDERS, *names}:
+            raise TableError(f"{about}={credentials.mask_credentials(value)[:60]!r} is no column of the table")
+
+    def _take(self, about: str, decision: Decision | None) -> None:
+        """Give a role: as a person chose, as the format has it, or as it was guessed."""
+        known = self.given.get(about)
+        if isinstance(known, Decision):
+            decision = known
+        elif known is not None:
+            decision = self._known(about, known, decision)
+        if decision is None and about in self.chosen:
+            decision = Decision(about, "Nothing was taken", "")
+        if decision is not None:
+            self._add([decision])
+        self.values[about] = self.decisions[-1].value if decision is not None else str(known or "")
+
+    def _known(self, about: str, value: str, guessed: Decision | None) -> Decision | None:
+        """The decision on a role that a format gives, with what would have been guessed as a choice."""
+        if about not in _SAID and about not in self.chosen:
+            return None
+        others = [guessed.value, *(choice.value for choice in guessed.choices)] if guessed else []
+        if not value and not any(others) and about not in self.chosen:
+            return None
+        sentence = f"{_SAID.get(about, about)}: “{value}”" if value else f"{_SAID.get(about, about)}: none"
+        return role(about, sentence, value, others)
+
+    def _add(self, decisions: Iterable[Decision]) -> None:
+        self.decisions += [answer(decision, self.chosen) for decision in decisions]
+
+    def _taken(self) -> list[str]:
+        pattern = self.values.get("pattern", "")
+        in_pattern = pattern_columns(pattern, self.profile.columns) if pattern else []
+        return [value for about, value in self.values.items() if value and about != "pattern"] + in_pattern
+
+    def _sound_columns(self) -> list[str]:
+        pattern = self.values["pattern"]
+        if pattern:
+            return pattern_columns(pattern, self.profile.columns)
+        return [self.values["audio"]] if self.values["audio"] else []
+
+    def _take_stretches(self) -> None:
+        settled = {*self.given, *self.chosen}
+        if any(about in self.given for about in _STRETCH):
+            for about in _STRETCH:
+                self._take(about, None)
+            times = [self.profile[self.values[about]] for about in _STRETCH if self.values[about]]
+            guessed = time_decisions(times) if times else []
+        else:
+            guessed = guess_stretches(self.profile, self._sound_columns(), self._taken())
+        by_about = {decision.about: decision for decision in guessed}
+        for about in _STRETCH:
+            if about in self.given:
+                continue
+            if about != "start" and not self.values.get("start") and "start" in settled and about not in self.chosen:
+                by_about.pop(about, None)
+            if about == "length" and self.values.get("end") and about not in self.chosen:
+                by_about.pop(about, None)
+            if about == "end" and self.chosen.get("length"):
+                by_about.pop(about, None)
+            self._take(about, by_about.get(about))
+        if self._has_stretches():
+            self._take("time_unit", by_about.get("time_unit"))
+            self._add([by_about["decimal"]] if "decimal" in by_about and not self._decimal_said() else [])
+
+    def _has_stretches(self) -> bool:
+        return any(self.values[about] for about in _STRETCH)
+
+    def _decimal_said(self) -> bool:
+        return any(decision.about == "decimal" for decision in self.table.decisions)
+
+    def _take_recording(self) -> None:
+        """The recording that the name of the file names, where no column names one."""
+        recording = recording_name(self.name)
+        if not recording:
+            return
+        files = [recording] if is_sound(recording) else [f"{recording}.{ending}" for ending in ENDINGS]
+        sentence = "No column names the recording, and the name of the file may: say which recording it is"
+        choices = (*(Choice(file, f"the recording “{file}”") for file in files), Choice("", "a column names it"))
+        self._take("pattern", Decision("pattern", sentence, files[0], choices, sure=False))
+        if self.values["pattern"]:
+            self.decisions = [decision for decision in self.decisions if decision.about != "audio"]
+
+    def _take_ids(self) -> None:
+        if "own_id" in self.given:
+            return self._take("own_id", None)
+        taken = self._taken()
+        columns = [column for column in self.profile if column.words in _IDS and column.name not in taken]
+        ours = next((column for column in columns if column.given and all(map(_OUR_ID.fullmatch, column.given))), None)
+        if ours is not None:
+            return self._take("own_id", role("own_id", f"“{ours.name}” names clips as our tables do", ours.name, []))
+        if not columns:
+            return self._take("own_id", None)
+        column = columns[0]
+        why = "it counts rows" if column.whole == 1 else "another table may have the same ones"
+        sentence = f"“{column.name}” does not name clips, for {why}: their addresses do"
+        choices = (Choice(column.name, f"“{column.name}” names clips"),)
+        return self._take("own_id", Decision("own_id", sentence, "", choices))
+
+    def _take_folders(self) -> None:
+        """Subsets by the folders of the addresses."""
+        columns = self._sound_columns()
+        if not columns or "subset" in self.given or self.chosen.get("subset", SUBSET_OF_FOLDERS) != SUBSET_OF_FOLDERS:
+            return
+        cells = ["/".join(parts) for parts in zip(*(self.profile[name].cells for name in columns), strict=True)]
+        found = [folder_subset(cell) for cell in cells]
+        if not any(found) or sum(map(bool, found)) < 0.5 * len([cell for cell in cells if cell]) or len(set(found)) < 2:
+            return
+        before = [decision for decision in self.decisions if decision.about == "subset"]
+        self.decisions = [decision for decision in self.decisions if decision.about != "subset"]
+        others = tuple(choice for decision in before for choice in decision.choices if choice.value)
+        words = ", ".join(sorted(set(found) - {""}))
+        choices = (Choice("", "not yet split"), *others)
+        self._take(
+            "subset", Decision("subset", f"The folders of the sounds name subsets: {words}", SUBSET_OF_FOLDERS, choices)
+        )
+        if self.values["subset"] == SUBSET_OF_FOLDERS:
+            add_column(self.table, SUBSET_OF_FOLDERS, _folder_subsets(self.table, columns))
+
+    def _labels_twice(self, label: str) -> list[Decision]:
+        """One clip with different labels in several rows."""
+        places = [*self._sound_columns(), *(self.values[about] for about in _STRETCH if self.values[about])]
+        if not places or self.values["own_id"] or self.values["verdict"]:
+            return []
+        frame = self.table.frame
+        rows = frame.loc[~frame[label].isin(["", "NA", "nan", "NaN", "None"]), [*dict.fromkeys([*places, label])]]
+        again = rows[rows.duplicated(places, keep=False)]
+        several = again.drop_duplicates().duplicated(places).sum() if len(again) else 0
+        if not several:
+            return []
+        sentence = (
+            f"{several:,} {'rows give' if several != 1 else 'row gives'} a clip another label than an earlier row: "
+        )
+        sentence += "the first one becomes the label"
+        return [Decision("label_twice", sentence, "first", (Choice("refuse", "leave these clips out"),))]
+
+
+def add_column(table: RawTable, name: str, cells: list[str]) -> None:
+    """Add a column of text to a table, or put it in the place of the one of that name."""
+    table.frame = table.frame.assign(**{name: cells})
+
+
+def _folder_subsets(table: RawTable, columns: list[str]) -> list[str]:
+    parts = [table.frame[name].tolist() for name in columns]
+    return [folder_subset("/".join(map(str, cells))) for cells in zip(*parts, strict=True)]
+
+
+def recording_name(name: str) -> str:
+    """The recording that the file of a table is called after: `site0.Table.1.selections.txt` → `site0`."""
+    file = re.split(r"[/\\]", name)[-1]
+    bare = _TABLE_ENDING.sub("", file)
+    return "" if re.search(r"[{}]", bare) or (bare == file and "." not in file) else bare
