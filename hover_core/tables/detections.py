@@ -123,7 +123,7 @@ def _runs_on(table: RawTable, audio: str, begin: str) -> bool:
 
 
 def read_audacity(table: RawTable, profile: TableProfile, chosen: Mapping[str, str]) -> FormatTable | None:
-    """Audacity's label track: start, end, label; a line that begins with a backslash has frequencies of the one above."""
+    """Audacity's label track: start, end, label; a line with a backslash has the frequencies of the one above."""
     if not profile.headless or not 2 <= len(profile.columns) <= 3:
         return None
     rows: list[dict[str, str]] = []

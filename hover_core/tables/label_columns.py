@@ -50,6 +50,7 @@ _GROUPS: Final = (
 _SUBSETS: Final = ("subset", "split", "set", "partition", "data split", "dataset split", "usage", "fold type", "phase")
 _VERDICTS: Final = ("label type", "verdict", "annotation type", "judgement", "judgment")
 _FEW: Final = 0.5
+_MOST_DIFFERENT: Final = 0.8
 _LONG_TEXT: Final = 60
 _MANY_ROWS: Final = 20
 _MOST_SAMPLED: Final = 50  # different words in the rows that are looked at, of a column that may be subsets
@@ -83,7 +84,7 @@ def guess_label(profile: TableProfile, taken: Sequence[str]) -> Decision | None:
         return role_question("label", sentence, "", texts, NO_LABEL)
     empty = next((column.name for column in named if not column.filled), "")
     others = _by_content(profile, columns)
-    if others and not (profile.headless and len(others) == 1):
+    if others and not (profile.headless and len(others) == 1 and _is_few(profile[others[0]])):
         sentence = f"“{others[0]}” has few different words and may be the labels: say whether it is"
         return role_question("label", sentence, others[0], [*others, empty], NO_LABEL)
     if others:
@@ -201,16 +202,22 @@ def _by_content(profile: TableProfile, columns: Iterable[ColumnProfile]) -> list
         if not column.given or _is_other(column) or is_text(column) or column.json or column.number > _FEW:
             continue
         if (
-            column.clock > _FEW
+            column.words in (*_GROUPS, *_SUBSETS)
+            or column.clock > _FEW
             or column.tokens & (_ABOUT_THE_SOUND | _TEXTS | _NO_LABEL_TOKENS)
             or column.folders > _FEW
         ):
             continue
         distinct, rows = len(set(column.given)), len(column.given)
         constant = distinct == 1 and not profile.headless
-        if rows >= 3 and distinct <= _FEW * rows and not constant and _subset_share(column) == 0:
+        again = distinct < rows if rows < _MANY_ROWS else distinct < _MOST_DIFFERENT * rows
+        if rows >= 3 and again and not constant and _subset_share(column) == 0:
             found.append(column.name)
     return found
+
+
+def _is_few(column: ColumnProfile) -> bool:
+    return len(set(column.given)) <= _FEW * len(column.given)
 
 
 def _subset_share(column: ColumnProfile) -> float:

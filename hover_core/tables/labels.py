@@ -101,7 +101,7 @@ def label_decisions(words: Mapping[str, int], name: str) -> list[Decision]:
         found.append(
             Decision(
                 "label_list",
-                f"{rows:,} {'rows have' if rows != 1 else 'row has'} several labels in one cell, as in “{example[:60]}”:"
+                f"{rows:,} {'rows have' if rows != 1 else 'row has'} several labels in a cell, as in “{example[:60]}”:"
                 " the first one becomes the label, the cell stays in its column",
                 "first",
                 (Choice("refuse", "leave these rows out"), Choice("whole", "the whole cell is one label")),

@@ -268,7 +268,7 @@ def _unread(columns: Sequence[ColumnProfile], keys: Sequence[str]) -> list[Decis
     if not named:
         return []
     sentence = (
-        f"“{named[0].name}” counts {named[0].unit}, which are not read: give times in seconds, milliseconds or hh:mm:ss,"
+        f"“{named[0].name}” counts {named[0].unit}, which are not read: give times in seconds, milliseconds, hh:mm:ss,"
         " or take each sound as a whole"
     )
     return [Decision("start", sentence, "", (Choice("", WHOLE),), sure=False)]
