@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from hover_core.tables.cells import is_missing
 from hover_core.tables.decisions import Decision
 from hover_core.tables.labels import verdict_of
 from hover_core.tables.profiles import MOST, ColumnProfile, TableProfile
 from hover_core.tables.roles import role, role_question, unused, word_set
-from hover_core.tables.subsets import MOST_ASKED, subset_of
+from hover_core.tables.subsets import MOST_ASKED, nearest_subset, subset_of
 
 NO_LABEL: Final = "no labels"
 # Names of columns of labels, the surest first; the first `_PLAIN` of them are meant whatever stands beside them.
@@ -98,7 +97,11 @@ def guess_subset(profile: TableProfile, taken: Sequence[str]) -> Decision | None
     named = sorted((column for column in columns if column.words in _SUBSETS), key=lambda c: _SUBSETS.index(c.words))
     by_words = [column for column in columns if _subset_share(column) > 0]
     sure = [column for column in by_words if _subset_share(column) == 1 and len(column.distinct) <= MOST_ASKED]
-    candidates = [column for column in by_words if column in named and len(column.distinct) <= MOST_ASKED]
+    candidates = [column for column in named if _is_near(column) and len(column.distinct) <= MOST_ASKED]
+    one_word = [column for column in sure if column not in named and len({*map(subset_of, column.distinct)}) == 1]
+    if one_word and not candidates and one_word == sure:
+        sentence = f"“{one_word[0].name}” says “{next(iter(one_word[0].distinct))}” everywhere: say if it is a subset"
+        return role_question("subset", sentence, "", [one_word[0].name], "not yet split")
     best = max([*candidates, *sure], key=lambda column: (_subset_share(column), column in named), default=None)
     if best is not None:
         others = [column.name for column in dict.fromkeys([*named, *by_words])]
@@ -131,13 +134,18 @@ def guess_group(profile: TableProfile, taken: Sequence[str]) -> Decision | None:
 def guess_verdict(profile: TableProfile, taken: Sequence[str]) -> Decision | None:
     """The decision on `verdict`: a column named so whose words all mean yes, no or unsure."""
     for column in unused(profile, taken):
-        words = [word for word in column.distinct if not is_missing(word)]
-        if column.words in _VERDICTS and words and all(map(verdict_of, words)):
+        words = list(column.distinct) if column.words in _VERDICTS and len(set(column.given)) <= _MOST_SAMPLED else []
+        if words and all(map(verdict_of, words)):
             said = ", ".join(f"“{word}” means {verdict_of(word)}" for word in words[:4])
             return role(
                 "verdict", f"“{column.name}” says how sure a label is: {said}", column.name, [], "of no meaning"
             )
     return None
+
+
+def is_label_name(column: ColumnProfile) -> bool:
+    """Whether a column is called like labels."""
+    return _name_rank(column) <= len(_LABELS)
 
 
 def is_text(column: ColumnProfile) -> bool:
@@ -214,6 +222,12 @@ def _by_content(profile: TableProfile, columns: Iterable[ColumnProfile]) -> list
         if rows >= 3 and again and not constant and _subset_share(column) == 0:
             found.append(column.name)
     return found
+
+
+def _is_near(column: ColumnProfile) -> bool:
+    """Whether a word of a column means a subset or has such a word in it."""
+    words = list(column.distinct) if len(set(column.given)) <= _MOST_SAMPLED else []
+    return any({subset_of(word) or nearest_subset(word) for word in words} - {"", "raw"})
 
 
 def _is_few(column: ColumnProfile) -> bool:

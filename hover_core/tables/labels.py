@@ -196,7 +196,8 @@ def _minus_one(words: Mapping[str, int]) -> list[Decision]:
     numbers = {word for word in words if not is_missing(word)}
     if "-1" not in numbers or not all(re.fullmatch(r"-?\d+", word) for word in numbers) or len(numbers) < 2:
         return []
-    sentence = f"{words['-1']:,} rows have the class −1, which often means that there is none: say what it is"
+    rows = f"{words['-1']:,} {'rows have' if words['-1'] != 1 else 'row has'}"
+    sentence = f"{rows} the class −1, which often means that there is none: say what it is"
     return [
         Decision("minus_one", sentence, "empty", (Choice("empty", "no label"), Choice("label", "a class")), sure=False)
     ]

@@ -51,9 +51,9 @@ _UNITS: Final = {
     **dict.fromkeys(("us", "micros", "microseconds", "ns"), "finer than milliseconds"),
     **dict.fromkeys(("h", "hours"), "hours"),
 }
-_GLUED: Final = re.compile(
-    r"\b(start|begin|end|stop|onset|offset|clip|audio|sound|wav|label|class|speaker)"
-    r"(time|offset|secs?|seconds|ms|s|sample|samples|frame|file|filename|filepath|path|url|name|id|label)\b"
+_GLUED: Final = re.compile(  # `starttime`, `classname`; not `labels`, `ends`
+    r"\b(?:(start|begin|end|stop|onset|offset)(time|offset|secs?|seconds|ms|samples?|frame)"
+    r"|(clip|audio|sound|wav|label|class|speaker)(file|filename|filepath|path|url|name|id|label))\b"
 )
 
 
@@ -230,7 +230,7 @@ def words_and_unit(name: str) -> tuple[str, str]:
         if word in _UNITS and match.start():
             unit, text = _UNITS[word], text[: match.start()]
     words = " ".join(re.findall(r"[^\W_]+", text))
-    words = _GLUED.sub(r"\1 \2", words)
+    words = _GLUED.sub(lambda match: " ".join(part for part in match.groups() if part), words)
     last = words.rpartition(" ")
     if not unit and last[0] in ("start", "begin", "end", "stop", "onset", "offset") and last[2] in _UNITS:
         words, unit = last[0], _UNITS[last[2]]

@@ -17,11 +17,18 @@ from hover_core.data import credentials
 from hover_core.errors import TableError
 from hover_core.tables.decisions import Choice, Decision
 from hover_core.tables.intake import Columns
-from hover_core.tables.label_columns import guess_group, guess_label, guess_subset, guess_verdict
+from hover_core.tables.label_columns import (
+    guess_group,
+    guess_label,
+    guess_subset,
+    guess_verdict,
+    is_label_name,
+    is_text,
+)
 from hover_core.tables.labels import group_decisions, label_decisions
 from hover_core.tables.patterns import pattern_columns
 from hover_core.tables.profiles import TableProfile, is_sound
-from hover_core.tables.roles import answer, role
+from hover_core.tables.roles import answer, role, unused
 from hover_core.tables.rows import RawTable
 from hover_core.tables.sound_columns import ENDINGS, guess_pattern, guess_sounds
 from hover_core.tables.stretches import guess_stretches, time_decisions
@@ -211,7 +218,7 @@ class _Guess:
     def _take_recording(self) -> None:
         """The recording that the name of the file names, where no column names one."""
         recording = recording_name(self.name)
-        if not recording:
+        if not recording or not self._is_one_recording():
             return
         files = [recording] if is_sound(recording) else [f"{recording}.{ending}" for ending in ENDINGS]
         sentence = "No column names the recording, and the name of the file may: say which recording it is"
@@ -219,6 +226,18 @@ class _Guess:
         self._take("pattern", Decision("pattern", sentence, files[0], choices, sure=False))
         if self.values["pattern"]:
             self.decisions = [decision for decision in self.decisions if decision.about != "audio"]
+
+    def _is_one_recording(self) -> bool:
+        """Whether all rows can be of one recording: times rise, and no column has another word in each row."""
+        start = self.profile[self.values["start"] or self.values["end"] or self.values["length"]]
+        times = [time for time in start.seconds if time is not None]
+        names = [
+            column
+            for column in unused(self.profile, self._taken())
+            if len(column.given) > 1 and len(set(column.given)) == len(column.given) and column.number < 1
+        ]
+        other = (is_text(column) or is_label_name(column) or column.json or column.clock for column in names)
+        return times == sorted(times) and all(other)
 
     def _take_ids(self) -> None:
         if "own_id" in self.given:

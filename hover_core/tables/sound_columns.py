@@ -121,8 +121,17 @@ def _name_rank(column: ColumnProfile) -> int:
 
 def _same_sounds(one: ColumnProfile, other: ColumnProfile) -> bool:
     """Whether two columns write the names of the same files, one with more of the path than the other."""
-    pairs = [(stem(a), stem(b)) for a, b in zip(one.cells, other.cells, strict=True) if a and b]
-    return bool(pairs) and sum(a == b for a, b in pairs) >= 0.9 * len(pairs)
+    pairs = [(a, b) for a, b in zip(one.cells, other.cells, strict=True) if a and b]
+    ends = sum(_ends_alike(a, b) for a, b in pairs)
+    names = [(stem(a), stem(b)) for a, b in pairs]
+    telling = len({a for a, _ in names}) > 0.5 * len({a for a, _ in pairs})  # not 00001 in many folders
+    alike = sum(a == b for a, b in names) if telling else 0
+    return bool(pairs) and max(ends, alike) >= 0.9 * len(pairs)
+
+
+def _ends_alike(one: str, other: str) -> bool:
+    paths = sorted(("/" + path.replace("\\", "/").lstrip("/") for path in (one, other)), key=len)
+    return paths[1].endswith(paths[0])
 
 
 def _is_aside(best: ColumnProfile, other: ColumnProfile) -> bool:

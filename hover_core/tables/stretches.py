@@ -25,6 +25,7 @@ _PAIRS: Final = {"tmin": "tmax", "t min": "t max", "min t": "max t", "t0": "t1",
                  "x min": "x max", "onset": "offset", "t start": "t end", "start": "offset", "t1": "t2"}  # fmt: skip
 _SOURCES: Final = word_set("fsid freesound ytid youtube source src original")
 _UNIT_WORDS: Final = {"s": "seconds", "ms": "milliseconds", "hms": "hh:mm:ss"}
+_READ_UNITS: Final = ("", *_UNIT_WORDS)
 _LONG_S: Final = 600  # no stretch that is labelled is as long as this
 _MOST_FIT: Final = 0.95
 
@@ -53,7 +54,7 @@ def guess_stretches(profile: TableProfile, sounds: Sequence[str], taken: Sequenc
     keys = _keys(profile, sounds)
     pair = _named_pair(times, keys)
     if pair is None:
-        return [*_unread(columns, keys), *_unnamed(profile, times, keys)]
+        return _unread(columns, keys) or _unnamed(times, keys)
     others = [column.name for column in times if column not in (pair.start, pair.other)]
     found = [_start_decision(profile, pair, keys, others)]
     if pair.end is not None:
@@ -119,7 +120,7 @@ def _keys(profile: TableProfile, sounds: Sequence[str]) -> list[str]:
 
 
 def _named_pair(times: Sequence[ColumnProfile], keys: Sequence[str]) -> _Pair | None:
-    read = [column for column in times if column.unit in ("", "s", "ms", "hms")]
+    read = [column for column in times if column.unit in _READ_UNITS]
     starts = [column for column in read if is_start(column)]
     lengths = [column for column in read if _means(column, _LENGTH) or column.words == "delta time"]
     offset = next((column for column in read if column.words in ("offset", "time offset", "file offset")), None)
@@ -274,11 +275,11 @@ def _unread(columns: Sequence[ColumnProfile], keys: Sequence[str]) -> list[Decis
     return [Decision("start", sentence, "", (Choice("", WHOLE),), sure=False)]
 
 
-def _unnamed(profile: TableProfile, times: Sequence[ColumnProfile], keys: Sequence[str]) -> list[Decision]:
+def _unnamed(times: Sequence[ColumnProfile], keys: Sequence[str]) -> list[Decision]:
     """Where most rows would be the same clip and columns without such a name look like times: what they are."""
     if not keys or len(set(keys)) > 0.5 * len(keys):
         return []
-    rising = [column for column in times if rises(column, keys)]
+    rising = [column for column in times if column.unit in _READ_UNITS and rises(column, keys)]
     if not rising:
         return []
     same = 1 - len(set(keys)) / len(keys)

@@ -46,7 +46,7 @@ def subset_questions(words: Iterable[tuple[str, int]]) -> list[Decision]:
     for word, count in words:
         if is_missing(word) or subset_of(word):
             continue
-        near = _nearest(word)
+        near = nearest_subset(word)
         order = [near, *(value for value in _MEANINGS if value != near)] if near else list(_MEANINGS)
         rows = "1 row says" if count == 1 else f"{count:,} rows say"
         questions.append(
@@ -93,7 +93,7 @@ def folder_subset(path: str) -> str:
     return ""
 
 
-def _nearest(word: str) -> str:
-    """The subset whose word stands in another one: `train-clean-100` → train."""
+def nearest_subset(word: str) -> str:
+    """The subset whose word stands in another one, `train-clean-100` → train; empty where none or several do."""
     meanings = {SUBSET_WORDS[part] for part in map(str.lower, _PARTS.findall(word)) if part in SUBSET_WORDS}
     return meanings.pop() if len(meanings) == 1 else ""
