@@ -43,8 +43,8 @@ _ABOUT_THE_SOUND: Final = word_set(
 _GROUPS: Final = (
     "group", "speaker", "speaker id", "client id", "src file", "source file", "source recording", "spk", "spk id",
     "spkid", "recording", "recording id", "subject", "subject id", "patient", "patient id", "participant",
-    "participant id", "talker", "singer", "individual", "individual id", "session", "session id", "fsid", "actor",
-    "speaker name", "sprecher", "locuteur", "hablante", "reader", "reader id",
+    "participant id", "talker", "singer", "individual", "individual id", "session", "session id", "fsid", "fs id",
+    "actor", "speaker name", "sprecher", "locuteur", "hablante", "reader", "reader id",
 )  # fmt: skip
 _SUBSETS: Final = ("subset", "split", "set", "partition", "data split", "dataset split", "usage", "fold type", "phase")
 _VERDICTS: Final = ("label type", "verdict", "annotation type", "judgement", "judgment")

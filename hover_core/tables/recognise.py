@@ -186,7 +186,6 @@ class _Guess:
         return [self.values["audio"]] if self.values["audio"] else []
 
     def _take_stretches(self) -> None:
-        settled = {*self.given, *self.chosen}
         if any(about in self.given for about in _STRETCH):
             for about in _STRETCH:
                 self._take(about, None)
@@ -196,18 +195,19 @@ class _Guess:
             guessed = guess_stretches(self.profile, self._sound_columns(), self._taken())
         by_about = {decision.about: decision for decision in guessed}
         for about in _STRETCH:
-            if about in self.given:
-                continue
-            if about != "start" and not self.values.get("start") and "start" in settled and about not in self.chosen:
-                by_about.pop(about, None)
-            if about == "length" and self.values.get("end") and about not in self.chosen:
-                by_about.pop(about, None)
-            if about == "end" and self.chosen.get("length"):
-                by_about.pop(about, None)
-            self._take(about, by_about.get(about))
+            if about not in self.given:
+                self._take(about, None if self._needs_none(about, by_about) else by_about.get(about))
         if self._has_stretches():
             self._take("time_unit", by_about.get("time_unit"))
             self._add([by_about["decimal"]] if "decimal" in by_about and not self._decimal_said() else [])
+
+    def _needs_none(self, about: str, guessed: Mapping[str, Decision]) -> bool:
+        """Whether a role of stretches falls away with what was taken or chosen for another."""
+        if about == "start" or about in self.chosen:
+            return False
+        if not self.values["start"] and "start" in guessed:
+            return True
+        return bool(self.values.get("end") if about == "length" else self.chosen.get("length"))
 
     def _has_stretches(self) -> bool:
         return any(self.values[about] for about in _STRETCH)

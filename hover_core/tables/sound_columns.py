@@ -15,7 +15,7 @@ _SOME: Final = 0.3
 _NAMES: Final[dict[str, int]] = {
     **dict.fromkeys(("audio", "sound", "wav", "wave", "clip", "media", "mp3", "flac"), 6),
     **dict.fromkeys(("url", "uri", "link", "href", "recording", "song", "track", "address", "voice"), 4),
-    **dict.fromkeys(("path", "filepath", "file", "filename", "fname", "begin"), 3),
+    **dict.fromkeys(("path", "filepath", "file", "filename", "fname"), 3),
     **dict.fromkeys(("datei", "fichier", "archivo", "ruta", "location", "name", "src"), 1),
 }  # fmt: skip
 _OTHER_THINGS: Final = word_set(
@@ -26,6 +26,7 @@ _OTHER_SOUNDS: Final = word_set(
     "source src original orig parent reference ref noise preview mixture mix background enhanced clean noisy raw full"
 )
 _FOLDERS: Final = word_set("folder dir directory subfolder subdir subdirectory folders ordner dossier carpeta dirname")
+_TIMES: Final = word_set("start end stop begin time onset offset duration length count size")
 _NO_STEM: Final = 0.5
 
 
@@ -146,6 +147,8 @@ def _is_path(column: ColumnProfile) -> bool:
         return False
     named = _name_rank(column) >= 3
     words = column.share(lambda cell: " " in cell)
+    if column.unit or column.tokens & _TIMES:
+        return False
     return named and words < _NO_STEM and column.date < _SOME and not (column.is_times and not column.whole)
 
 

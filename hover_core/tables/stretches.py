@@ -23,7 +23,7 @@ _FILLERS: Final = word_set(
 )
 _PAIRS: Final = {"tmin": "tmax", "t min": "t max", "min t": "max t", "t0": "t1", "t 0": "t 1", "xmin": "xmax",
                  "x min": "x max", "onset": "offset", "t start": "t end", "start": "offset", "t1": "t2"}  # fmt: skip
-_SOURCES: Final = word_set("fsid freesound ytid youtube source src original")
+_SOURCES: Final = word_set("fs fsid freesound ytid youtube source src original")
 _UNIT_WORDS: Final = {"s": "seconds", "ms": "milliseconds", "hms": "hh:mm:ss"}
 _READ_UNITS: Final = ("", *_UNIT_WORDS)
 _LONG_S: Final = 600  # no stretch that is labelled is as long as this

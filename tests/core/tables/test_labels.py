@@ -84,7 +84,7 @@ def test_several_labels_in_a_cell_are_said_with_a_choice():
     [decision] = label_decisions({'["dog", "cat"]': 3, '["dog"]': 2}, "label")
 
     assert (decision.about, decision.value) == ("label_list", "first")
-    assert decision.sentence.startswith("3 rows have several labels in a cell, as in “[\"dog\", \"cat\"]”")
+    assert decision.sentence.startswith('3 rows have several labels in a cell, as in “["dog", "cat"]”')
     assert [choice.value for choice in decision.choices] == ["refuse", "whole"]
 
 
@@ -138,4 +138,6 @@ def test_no_word_is_lost_when_lists_are_taken_apart(words):
     separator = list_separator(words, "labels")
     letters = {letter for word in words for letter in word if letter in "abc"}
 
-    assert letters == {letter for word in words for label in labels_in(word, separator) for letter in label} & set("abc")
+    assert letters == {letter for word in words for label in labels_in(word, separator) for letter in label} & set(
+        "abc"
+    )

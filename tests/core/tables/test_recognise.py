@@ -1,0 +1,424 @@
+"""Which column means what, by its name and by what is in it."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from hover_core.errors import TableError
+from hover_core.tables.recognise import recognise, recording_name
+from hover_core.tables.rows import RawTable
+from hover_core.tables.understand import understand
+from tests.core.tables.rows_of import asked, decision, roles, values, with_header, without_header
+
+
+def understood(text: str, name: str = "", **chosen: str):
+    return understand(with_header(text), name, chosen)
+
+
+# sounds -----------------------------------------------------------------------------------------------------------
+
+
+def test_the_column_whose_cells_end_like_sound_is_taken_before_web_pages():
+    found = understood(
+        "url,filename,primary_label\nhttps://xeno-canto.org/1,a/1.ogg,wren\nhttps://xeno-canto.org/2,a/2.ogg,tit\n"
+    )
+
+    assert roles(found.columns) == {"audio": "filename", "label": "primary_label"}
+    audio = decision(found, "audio")
+    assert audio.sentence == "“filename” names the sounds: its cells end like sound; “url” holds web pages"
+    assert values(audio) == ["url", ""]
+
+
+@pytest.mark.parametrize(("text", "audio"), [
+    ("Klasse,Sound file,note\ndog,http://h/1.wav,x\ncat,http://h/2.wav,http://h\n", "Sound file"),
+    ("id,url\n1,http://h/1\n2,http://h/2\n", "url"),
+    ("path,file\n/a/b/1.wav,1.wav\n/a/c/2.wav,2.wav\n", "path"),
+    ("audio_file,annotation_file\n1.wav,1.txt\n2.wav,2.txt\n", "audio_file"),
+    ("file,original_file\ncut1.wav,night.wav\ncut2.wav,night.wav\n", "file"),
+    ("data.audio,data.image\nhttp://h/1.wav,http://h/1.png\n", "data.audio"),
+    ("url,x\n//h.example.org/a/1.wav,1\n", "url"),
+    ("url,preview_url\nhttp://h/1.wav,http://h/p1.mp3\nhttp://h/2.wav,http://h/p2.mp3\n", "url"),
+    ("file,image\nhttp://h/a?f=1.wav&x=1,a.png\n", "file"),
+])  # fmt: skip
+def test_one_column_is_clearly_the_sounds(text, audio):
+    found = understood(text)
+
+    assert (found.columns.audio, decision(found, "audio").sure) == (audio, True)
+
+
+@pytest.mark.parametrize(("text", "choices"), [
+    ("clean,noisy\nc1.wav,n1.wav\nc2.wav,n2.wav\n", ["clean", "noisy", ""]),
+    ("url,label\nhttps://freesound.org/people/a/sounds/1/,x\n", ["label", "url", ""]),
+    ("a,b\nx,y\n", ["a", "b", ""]),
+])  # fmt: skip
+def test_where_no_column_or_several_may_be_the_sounds_it_is_asked(text, choices):
+    question = decision(understood(text), "audio")
+
+    assert not question.sure
+    assert sorted(values(question)) == sorted(choices)
+
+
+def test_names_without_an_ending_are_asked_about_as_a_pattern():
+    found = understood("fname,label\n64760,dog\n16399,cat\n")
+
+    question = decision(found, "pattern")
+    assert (question.sure, values(question)[0], values(question)[-1]) == (False, "{fname}.wav", "")
+    assert roles(found.columns) == {"pattern": "{fname}.wav", "label": "label"}
+
+
+def test_a_folder_in_its_own_column_is_joined():
+    found = understood("Folder,File,label\nA,1.wav,x\nB,1.wav,y\n")
+
+    assert found.columns.pattern == "{Folder}/{File}"
+    assert values(decision(found, "pattern")) == [""]
+
+
+def test_a_fold_is_a_folder_only_where_names_of_files_come_again():
+    alone = understood("file,fold,label\n1.wav,1,x\n2.wav,2,y\n")
+    again = understood("file,fold,label\n1.wav,1,x\n1.wav,2,y\n")
+
+    assert (alone.columns.pattern, asked(alone)) == ("", [])
+    assert (again.columns.pattern, asked(again)) == ("fold{fold}/{file}", ["pattern"])
+
+
+def test_what_a_person_chose_for_the_pattern_wins():
+    found = understood("Folder,File,label\nA,1.wav,x\nB,2.wav,y\n", pattern="")
+
+    assert roles(found.columns) == {"audio": "File", "label": "label"}
+    assert values(decision(found, "pattern")) == ["{Folder}/{File}"]
+
+
+def test_a_choice_of_a_column_that_is_not_there_is_refused():
+    with pytest.raises(TableError, match="label='klass' is no column"):
+        understood("file,label\n1.wav,x\n", label="klass")
+
+
+# stretches --------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("first", "second"), [
+    ("start", "end"), ("start_time", "end_time"), ("Start (s)", "End (s)"), ("Begin Time (s)", "End Time (s)"),
+    ("onset", "offset"), ("begin", "end"), ("start_s", "end_s"), ("StartTime", "EndTime"), ("starttime", "endtime"),
+    ("start_offset_s", "end_offset_s"), ("tmin", "tmax"), ("from", "to"), ("segment.start", "segment.end"),
+    ("t0", "t1"), ("start_in_seconds", "stop_in_seconds"), ("Beginn", "Ende"), ("Event Start", "Event End"),
+])  # fmt: skip
+def test_start_and_end_have_many_names(first, second):
+    found = understood(f"{first},file,{second}\n0,a.wav,1.5\n1.5,a.wav,3\n0,b.wav,1.5\n")
+
+    assert (found.columns.start, found.columns.end, found.columns.time_unit) == (first, second, "s")
+    assert asked(found) == []
+
+
+@pytest.mark.parametrize(("first", "second"), [
+    ("offset", "duration"), ("OFFSET", "DURATION"), ("start", "length"), ("Begin Time (s)", "Delta Time (s)"),
+])  # fmt: skip
+def test_start_and_length(first, second):
+    found = understood(f"file,{first},{second}\na.wav,0,2\na.wav,2,2\nb.wav,0,2\n")
+
+    assert roles(found.columns) == {"audio": "file", "start": first, "length": second}
+
+
+def test_a_length_alone_is_that_of_the_sound():
+    assert roles(understood("file,duration\na.wav,2.5\nb.wav,3\n").columns) == {"audio": "file"}
+
+
+def test_offsets_of_0_with_a_duration_are_whole_sounds():
+    found = understood("file,offset,duration\na.wav,0,2.5\nb.wav,0.0,3\n")
+
+    assert roles(found.columns) == {"audio": "file"}
+    assert values(decision(found, "start")) == ["offset"]
+
+
+def test_a_duration_of_the_whole_sound_is_asked_about():
+    found = understood("file,start,duration\na.wav,0,60\na.wav,5,60\na.wav,10,60\na.wav,15,60\n")
+
+    assert "start" in asked(found)
+
+
+@pytest.mark.parametrize(("first", "second", "cells", "unit"), [
+    ("start_ms", "end_ms", [("0", "500"), ("500", "1500")], "ms"),
+    ("Start [ms]", "End [ms]", [("0", "500"), ("500", "1500")], "ms"),
+    ("startMs", "endMs", [("0", "500"), ("500", "1500")], "ms"),
+    ("start", "end", [("00:00:00.5", "00:00:01"), ("00:00:01", "00:00:02")], "hms"),
+    ("start", "end", [("0:05", "0:10"), ("1:05", "1:10")], "hms"),
+])  # fmt: skip
+def test_the_unit_of_times(first, second, cells, unit):
+    rows = "\n".join(f"a.wav,{a},{b}" for a, b in cells)
+    found = understood(f"file,{first},{second}\n{rows}\n")
+
+    assert (found.columns.start, found.columns.end, found.columns.time_unit) == (first, second, unit)
+    assert asked(found) == []
+
+
+def test_whole_numbers_too_large_for_seconds_are_asked_about():
+    found = understood("file,start,end\na.wav,0,5000\na.wav,5000,10000\n")
+
+    question = decision(found, "time_unit")
+    assert (question.sure, question.value, values(question)) == (False, "ms", ["ms", "s"])
+
+
+def test_decimal_commas_are_said():
+    found = understood('file,start,end\na.wav,"0,5","1,25"\na.wav,"1,25","2"\n')
+
+    assert decision(found, "decimal").value == ","
+    assert asked(found) == []
+
+
+def test_commas_that_may_separate_thousands_are_asked_about():
+    found = understood('file,start,end\na.wav,"0","1,250"\na.wav,"1,250","2,500"\n')
+
+    assert "decimal" in asked(found)
+
+
+@pytest.mark.parametrize("text", [
+    "file,start,end\na.wav,5,1\nb.wav,6,2\n",
+    "file,start,end\na.wav,04:10:00,04:20:00\nb.wav,05:10:00,05:20:00\n",
+    "file,source,start,end\ncut1.wav,x,1.5,3\ncut2.wav,x,9,12\n",
+    "file,start,end\ny_30_40.wav,30,40\nz_12_22.wav,12,22\n",
+])  # fmt: skip
+def test_times_that_do_not_fit_are_asked_about(text):
+    assert "start" in asked(understood(text))
+
+
+def test_dates_are_no_stretches():
+    found = understood("file,start_time,end_time\na.wav,2023-05-01 04:10:00,2023-05-01 04:20:00\n")
+
+    assert roles(found.columns) == {"audio": "file"}
+
+
+def test_samples_are_not_read_and_it_is_said():
+    found = understood("file,start_sample,end_sample\na.wav,0,44100\na.wav,44100,88200\n")
+
+    question = decision(found, "start")
+    assert (question.sure, question.value) == (False, "")
+    assert question.sentence.startswith("“start_sample” counts samples, which are not read")
+
+
+def test_a_start_without_an_end_is_asked_about():
+    found = understood("file,start\na.wav,1\na.wav,2\n")
+
+    assert (found.columns.start, asked(found)) == ("start", ["end"])
+
+
+def test_where_most_rows_would_be_duplicates_columns_that_look_like_times_are_asked_about():
+    rows = "".join(f"s{sound}.wav,{at},{at + 5}\n" for sound in range(2) for at in (0, 5, 10, 15))
+    found = understood("file,A,B\n" + rows)
+
+    start, end = decision(found, "start"), decision(found, "end")
+    assert start.sentence.startswith("75% of the rows name a sound that another row names too")
+    assert (start.sure, start.value, end.sure, end.value) == (False, "A", False, "B")
+
+
+def test_a_counter_of_rows_is_no_time():
+    rows = "".join(f"{row},s{row // 4}.wav,x\n" for row in range(8))
+    found = understood("id,file,label\n" + rows)
+
+    assert asked(found) == []
+
+
+def test_choosing_whole_sounds_gives_up_the_end_as_well():
+    found = understood("file,start,end\na.wav,1,2\na.wav,2,3\n", start="")
+
+    assert roles(found.columns) == {"audio": "file"}
+
+
+def test_choosing_another_unit_is_kept():
+    assert understood("file,start,end\na.wav,0,5000\na.wav,5000,10000\n", time_unit="s").questions == []
+
+
+# labels, subsets, groups, ids -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", [
+    "label", "category", "class", "target", "primary_label", "Common Name", "species", "event_label", "choice",
+    "annotation", "Label", "className", "bird_species", "true_label", "data.label", "Klasse", "manual id",
+])  # fmt: skip
+def test_labels_have_many_names(name):
+    found = understood(f"file,{name}\na.wav,dog\nb.wav,cat\nc.wav,dog\n")
+
+    assert (found.columns.label, asked(found)) == (name, [])
+
+
+@pytest.mark.parametrize("name", ["transcription", "sentence", "text", "caption", "notes", "secondary_labels",
+                                  "label_file", "predicted_label", "license", "gender"])  # fmt: skip
+def test_what_is_no_label(name):
+    found = understood(f"file,{name}\na.wav,dog\nb.wav,cat\nc.wav,dog\n")
+
+    assert (found.columns.label, asked(found)) == ("", [])
+
+
+def test_a_label_column_of_sentences_is_asked_about():
+    found = understood("file,label\n" + "".join(f"{row}.wav,they say a sentence of number {row}\n" for row in range(5)))
+
+    assert (found.columns.label, asked(found)) == ("", ["label"])
+
+
+def test_words_win_over_the_numbers_that_go_with_them():
+    found = understood("file,label,label_name\na.wav,0,dog\nb.wav,1,cat\nc.wav,0,dog\n")
+
+    assert found.columns.label == "label_name"
+    assert values(decision(found, "label")) == ["label", ""]
+
+
+def test_two_columns_that_may_both_be_labels_are_asked_about():
+    found = understood("file,species,call_type\na.wav,wren,song\nb.wav,wren,call\nc.wav,tit,song\n")
+
+    assert asked(found) == ["label"]
+    assert values(decision(found, "label")) == ["species", "call_type", ""]
+
+
+def test_a_column_of_few_words_with_another_name_is_asked_about():
+    found = understood("file,kind\na.wav,dog\nb.wav,cat\nc.wav,dog\n")
+
+    assert (found.columns.label, asked(found)) == ("kind", ["label"])
+
+
+def test_without_a_header_a_column_of_few_words_is_the_label():
+    found = understand(
+        without_header("http://h/1.wav,dog\nhttp://h/2.wav,cat\nhttp://h/3.wav,dog\nhttp://h/4.wav,dog\n")
+    )
+
+    assert roles(found.columns) == {"audio": "column 1", "label": "column 2"}
+
+
+def test_an_empty_column_of_labels_is_still_the_label():
+    found = understood("file,label\na.wav,\nb.wav,NA\n")
+
+    assert found.columns.label == "label"
+
+
+def test_an_empty_label_beside_another_that_is_full_is_asked_about():
+    found = understood("file,label,species\na.wav,,wren\nb.wav,,tit\nc.wav,,tit\n")
+
+    assert asked(found) == ["label"]
+
+
+def test_split_wins_over_a_subset_that_means_sizes():
+    found = understood("file,subset,split\na.wav,small,training\nb.wav,medium,test\n")
+
+    assert found.columns.subset == "split"
+    assert "“subset” means something else" in decision(found, "subset").sentence
+
+
+def test_subset_that_means_sizes_is_no_subset():
+    found = understood("file,subset\na.wav,small\nb.wav,medium\n")
+
+    assert (found.columns.subset, values(decision(found, "subset"))) == ("", ["subset"])
+
+
+def test_a_column_of_subset_words_is_known_by_them():
+    assert understood("file,usage of it\na.wav,Training\nb.wav,test\n").columns.subset == "usage of it"
+
+
+def test_a_class_called_train_is_no_subset():
+    found = understood("file,category\na.wav,train\nb.wav,car\nc.wav,train\n")
+
+    assert (found.columns.label, found.columns.subset) == ("category", "")
+
+
+def test_unknown_words_of_a_subset_are_asked_about_one_by_one():
+    found = understood("file,split\na.wav,train\nb.wav,holdout\nc.wav,holdout\nd.wav,extra\n")
+
+    assert asked(found) == ["subset:holdout", "subset:extra"]
+
+
+def test_an_answer_about_a_word_is_kept():
+    found = understood("file,split\na.wav,train\nb.wav,holdout\n", **{"subset:holdout": "test"})
+
+    assert (found.questions, decision(found, "subset:holdout").value) == ([], "test")
+
+
+def test_folders_of_addresses_become_subsets():
+    found = understood("file_name,label\ntrain/1.wav,x\ntest/1.wav,y\n")
+
+    assert found.columns.subset == "subset (folder)"
+    assert found.table.frame["subset (folder)"].tolist() == ["train", "test"]
+    assert values(decision(found, "subset")) == [""]
+
+
+def test_folders_of_addresses_are_no_subsets_if_a_person_says_so():
+    found = understood("file_name,label\ntrain/1.wav,x\ntest/1.wav,y\n", subset="")
+
+    assert (found.columns.subset, list(found.table.frame.columns)) == ("", ["file_name", "label"])
+
+
+@pytest.mark.parametrize("name", ["speaker", "speaker_id", "client_id", "src_file", "Subject", "patient_id", "fsID"])
+def test_groups_have_many_names(name):
+    assert understood(f"file,{name}\na.wav,s1\nb.wav,s2\n").columns.group == name
+
+
+def test_an_id_that_counts_rows_names_no_clip_and_it_can():
+    text = "id,url,label\n1,http://h/1.wav,dog\n2,http://h/2.wav,cat\n"
+    found = understood(text)
+
+    assert found.columns.own_id == ""
+    assert decision(found, "own_id").sentence == "“id” does not name clips, for it counts rows: their addresses do"
+    assert understood(text, own_id="id").columns.own_id == "id"
+
+
+def test_an_id_of_ours_names_clips():
+    found = understood("clip_id,url\n0123456789abcdef0123,http://h/1.wav\n")
+
+    assert found.columns.own_id == "clip_id"
+
+
+def test_words_for_verdicts_are_known():
+    found = understood("file,label,label_type\na.wav,dog,positive\nb.wav,dog,negative\n")
+
+    assert found.columns.verdict == "label_type"
+
+
+def test_one_clip_with_two_labels_in_two_rows_is_said():
+    found = understood("file,label\na.wav,dog\na.wav,cat\nb.wav,dog\nb.wav,dog\n")
+
+    twice = decision(found, "label_twice")
+    assert twice.sentence.startswith("1 row gives a clip another label than an earlier row")
+    assert (twice.value, values(twice)) == ("first", ["refuse"])
+
+
+def test_stretches_of_one_sound_may_have_different_labels():
+    found = understood("file,start,end,label\na.wav,0,1,dog\na.wav,1,2,cat\n")
+
+    assert [part.about for part in found.decisions if part.about == "label_twice"] == []
+
+
+def test_words_in_late_rows_of_a_long_table_are_seen():
+    rows = 30_000
+    frame = pd.DataFrame(
+        {"file": [f"{row}.wav" for row in range(rows)], "label": "dog", "split": "train"}, dtype=object
+    )
+    frame.loc[rows - 7, ["label", "split"]] = ["Dog", "holdout"]
+    _, decisions = recognise(RawTable(frame, list(range(2, rows + 2))))
+
+    assert {"label_case", "subset:holdout"} <= {part.about for part in decisions}
+
+
+def test_a_table_in_arrows_memory_is_understood():
+    text = pd.StringDtype("pyarrow", na_value=np.nan)
+    frame = pd.DataFrame({"file": ["a.wav", "b.wav"], "label": ["x", "y"]}).astype(text)
+
+    assert roles(understand(RawTable(frame, [2, 3])).columns) == {"audio": "file", "label": "label"}
+
+
+@pytest.mark.parametrize("text", ["file,label\n", "file\n"])
+def test_a_table_without_rows_is_asked_about(text):
+    table = RawTable(pd.DataFrame({name: [] for name in text.strip().split(",")}, dtype=object), [])
+
+    assert asked(understand(table)) == ["audio"]
+
+
+@pytest.mark.parametrize(("file", "recording"), [
+    ("site0.Table.1.selections.txt", "site0"), ("site0.BirdNET.selection.table.txt", "site0"),
+    ("site0.BirdNET.results.csv", "site0"), ("rec/night.wav.txt", "night.wav"), ("a.b.csv", "a.b"), ("", ""),
+    ("a{b}.txt", ""), ("site0_labels.txt", "site0"),
+])  # fmt: skip
+def test_a_table_is_called_after_its_recording(file, recording):
+    assert recording_name(file) == recording
+
+
+def test_understanding_changes_no_table():
+    table = with_header("file_name,label\ntrain/1.wav,x\ntest/1.wav,y\n")
+    before = table.frame.copy()
+    understand(table)
+
+    assert table.frame.equals(before)
