@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 # `about` of a decision on how a file is read: the same words name the fields of `Reading`.
-READING: Final = ("encoding", "delimiter", "quotes", "header", "decimal", "sheet", "member", "records")
+READING: Final = ("encoding", "delimiter", "quotes", "header", "decimal", "sheet", "member", "records", "short_rows")
 
 
 @dataclass(frozen=True)
@@ -44,13 +44,14 @@ class Reading:
     Attributes
     ----------
     encoding : a name of Python's codecs.
-    delimiter : one character.
+    delimiter : one character; a blank stands for any number of them, a line feed for none: a line is one cell.
     quotes : `yes` or `no`.
     header : the line that names the columns, counted from 1; `0`: no line does.
     decimal : `.` or `,`.
     sheet : the name of a sheet of a workbook.
-    member : the name of a file in an archive.
-    records : where the rows lie in a JSON object, names joined by dots.
+    member : the name of a file in an archive; a folder of Kaldi's lists, with `/` at its end, for all of them joined.
+    records : where the rows lie in a JSON object, names joined by dots; `.` for the object itself.
+    short_rows : `fill` the cells that a row is short of with nothing, or `refuse` it.
     """
 
     encoding: str = ""
@@ -61,3 +62,4 @@ class Reading:
     sheet: str = ""
     member: str = ""
     records: str = ""
+    short_rows: str = ""

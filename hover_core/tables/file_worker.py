@@ -11,19 +11,25 @@ from typing import IO, Any
 
 from hover_core.errors import TableError
 from hover_core.sandbox.confinement import ParentChannel, allow_memory, confine, renew_cpu
+from hover_core.tables.decisions import Reading
 from hover_core.tables.file_limits import FileLimits
-from hover_core.tables.table_reader import Send, read_table
+from hover_core.tables.row_blocks import Send
+from hover_core.tables.table_reader import read_table
 
-Read = Callable[[IO[bytes], str, FileLimits, Send], None]
+Read = Callable[[IO[bytes], dict[str, Any], FileLimits, Send], None]
 
 
-def _read_vectors(source: IO[bytes], name: str, limits: FileLimits, send: Send) -> None:
+def _read_table(source: IO[bytes], question: dict[str, Any], limits: FileLimits, send: Send) -> None:
+    read_table(source, question["name"], Reading(**question.get("reading", {})), limits, send)
+
+
+def _read_vectors(source: IO[bytes], question: dict[str, Any], limits: FileLimits, send: Send) -> None:
     from hover_core.tables.vector_reader import read_vectors  # needs numpy, and tables do without
 
-    read_vectors(source, name, limits, send)
+    read_vectors(source, question["name"], limits, send)
 
 
-READERS: dict[str, Read] = {"table": read_table, "vectors": _read_vectors}
+READERS: dict[str, Read] = {"table": _read_table, "vectors": _read_vectors}
 
 
 def _main() -> None:
@@ -58,7 +64,7 @@ def _answer(pipes: ParentChannel, header: dict[str, Any], size: int, limits: Fil
         else:
             source = io.BytesIO(pipes.source.read(size))
         with source:
-            READERS[header["act"]](source, header["name"], limits, pipes.send)
+            READERS[header["act"]](source, header, limits, pipes.send)
     except MemoryError:
         # Libraries may be in any state after a failed allocation: this process makes room for a fresh one.
         return {"error": "memory", "last": 1}

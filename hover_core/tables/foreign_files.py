@@ -12,6 +12,7 @@ counting of whatever is unpacked stand in.
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from collections.abc import Callable, Generator
@@ -23,16 +24,24 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from hover_core import settings
+from hover_core.data.credentials import mask_credentials
 from hover_core.errors import TableError
 from hover_core.sandbox.pool import ChildDied, NoChild, Pool, cores
+from hover_core.tables.decimal_commas import decimal_decisions
+from hover_core.tables.decisions import READING, Choice, Decision, Reading
 from hover_core.tables.file_blocks import CELL_BYTES, MOST_BUFFER, Reader, Unreadable
 from hover_core.tables.file_limits import MOST_COLUMNS, FileLimits
-from hover_core.tables.rows import NO_TEXT, RawTable, Refusal
+from hover_core.tables.rows import NO_TEXT, RawTable, Refusal, frame_table
 
 if TYPE_CHECKING:
+    import pandas as pd
     from numpy.typing import NDArray
 
 _IDLE_S: Final = 60.0
+_ABOUT: Final = (*READING, "audio", "label")  # what a child may decide about
+_MOST_DECISIONS: Final = 200
+_MOST_CHOICES: Final = 200
+_MOST_WORDS: Final = 1_000  # characters of a sentence
 _LIBRARIES_BYTES: Final = 600_000_000  # address space of pyarrow, numpy and pandas, if a file needs them
 _UNREADABLE: Final = "the process that reads it gave an answer that cannot be read: it may be damaged on purpose"
 
@@ -45,13 +54,19 @@ def limits() -> FileLimits:
     return FileLimits(most_bytes=settings.table_bytes(), most_rows=settings.table_rows())
 
 
-def read_table(data: bytes, name: str) -> RawTable:
-    """The rows of a CSV, TSV, JSON, JSONL or Parquet file; what a file is, its first bytes say.
+def read_table(
+    source: bytes | str | os.PathLike[str] | pd.DataFrame, name: str = "", *, reading: Reading | None = None
+) -> RawTable:
+    """The rows of a table as text, and what was decided to read it.
+
+    CSV, TSV and other text with a row a line, JSON, JSONL, workbooks, Parquet, these in gzip, bzip2, xz or a zip
+    archive, and Kaldi's lists in one; what a file is, its first bytes say.
 
     Parameters
     ----------
-    data : the file.
-    name : what it is called in messages; its ending counts where the first bytes say nothing.
+    source : the file's bytes, its path, or a DataFrame.
+    name : what it is called in messages; its ending counts where the first bytes say nothing. Of a path its last part.
+    reading : how it is to be read, where that was said; the rest is decided by what is in the file.
 
     Raises
     ------
@@ -61,14 +76,24 @@ def read_table(data: bytes, name: str) -> RawTable:
     Refused
         A setting of the operator is no number.
     """
+    if not isinstance(source, bytes | str | os.PathLike):
+        return frame_table(source)
+    file = source if isinstance(source, bytes) else Path(source)
+    name = name or (file.name if isinstance(file, Path) else "the table")
     bounds = limits()
     table = _Table(bounds)
-    collect("table", data, name, bounds, table.add)
-    return table.finish()
+    reading = reading or Reading()
+    collect("table", file, name, bounds, table.add, reading)
+    return table.finish(reading)
 
 
 def collect(
-    act: str, source: bytes | Path, name: str, bounds: FileLimits, add: Callable[[dict[str, Any], bytes], None]
+    act: str,
+    source: bytes | Path,
+    name: str,
+    bounds: FileLimits,
+    add: Callable[[dict[str, Any], bytes], None],
+    reading: Reading | None = None,
 ) -> None:
     """Have a file read by a reader of `file_worker.READERS`, and hand each block of the answer to `add`.
 
@@ -80,7 +105,7 @@ def collect(
         The file cannot be read, or asks for too much, or the child died of it.
     """
     try:
-        with closing(_blocks(act, source, name, bounds)) as answer:
+        with closing(_blocks(act, source, name, bounds, reading)) as answer:
             for header, buffer in answer:
                 add(header, buffer)
     except Unreadable as error:
@@ -109,7 +134,9 @@ def _children() -> Pool:
         return _pool
 
 
-def _blocks(act: str, source: bytes | Path, name: str, bounds: FileLimits) -> Generator[tuple[dict[str, Any], bytes]]:
+def _blocks(
+    act: str, source: bytes | Path, name: str, bounds: FileLimits, reading: Reading | None
+) -> Generator[tuple[dict[str, Any], bytes]]:
     """Headers and buffers of the answer; a child whose answer was not taken to its end is ended."""
     try:
         size = len(source) if isinstance(source, bytes) else source.stat().st_size
@@ -121,6 +148,8 @@ def _blocks(act: str, source: bytes | Path, name: str, bounds: FileLimits) -> Ge
         raise TableError(f"{name} cannot be opened: no process for it can be started ({error})") from error
     times = bounds.times(size)
     question: dict[str, Any] = {"act": act, "name": name, "limits": asdict(bounds), "cpu_s": bounds.cpu_s * times}
+    if reading is not None:
+        question["reading"] = asdict(reading)
     if isinstance(source, Path):
         question["path"] = os.path.abspath(source)
     instead = "split it" if act != "table" or name.lower().endswith((".csv", ".tsv")) else "split it, or save it as CSV"
@@ -181,6 +210,7 @@ class _Table:
         self._numbers: list[NDArray[np.int64]] = []
         self._rows = 0
         self._refused: list[Refusal] = []
+        self._decisions: list[Decision] = []
 
     def add(self, header: dict[str, Any], buffer: bytes) -> None:
         """Take a block; raises `Unreadable` if it is none of a table within the limits."""
@@ -208,10 +238,14 @@ class _Table:
             block.end()
             self._refused += map(Refusal, numbers.tolist(), values.to_pylist(), reasons.to_pylist())
             self._check()
+        elif header.get("of") == "decision":
+            self._decisions.append(_decision(block))
+            if len(self._decisions) > _MOST_DECISIONS:
+                raise Unreadable("decisions")
         else:
             raise Unreadable("of")
 
-    def finish(self) -> RawTable:
+    def finish(self, reading: Reading) -> RawTable:
         """The table. Its text stays in Arrow's memory: a cell becomes a text of Python's when it is asked for."""
         import pandas as pd
         import pyarrow as pa
@@ -224,7 +258,8 @@ class _Table:
             for name, parts in zip(self._names, self._columns, strict=True)
         }
         numbers = np.concatenate(self._numbers).tolist() if self._numbers else []
-        return RawTable(pd.DataFrame(columns, copy=False), numbers, self._refused)
+        decisions = [*self._decisions, *decimal_decisions(columns, reading.decimal)]
+        return RawTable(pd.DataFrame(columns, copy=False), numbers, self._refused, decisions)
 
     def _check(self) -> None:
         cells = self._rows * len(self._names)
@@ -234,6 +269,32 @@ class _Table:
             or CELL_BYTES * cells > self._bounds.most_bytes
         ):
             raise Unreadable("more than it may be")
+
+
+def _decision(block: Reader) -> Decision:
+    """What the child decided: words of a stranger, so they are cut and clean, and about nothing else than reading."""
+    if block.rows != 1:
+        raise Unreadable("rows")
+    sure = bool(block.numbers(np.uint8)[0])
+    about, sentence, value, listed = (block.text()[0].as_py() for _ in range(4))
+    block.end()
+    try:
+        choices = json.loads(listed)
+    except (ValueError, RecursionError) as error:
+        raise Unreadable("choices") from error
+    if about not in _ABOUT or not isinstance(choices, list) or len(choices) > _MOST_CHOICES:
+        raise Unreadable("decision")
+    if not all(
+        isinstance(choice, list) and len(choice) == 2 and all(isinstance(part, str) for part in choice)
+        for choice in choices
+    ):
+        raise Unreadable("choices")
+    words = tuple(Choice(NO_TEXT.sub("\ufffd", given), _clean(words)) for given, words in choices)
+    return Decision(about, _clean(sentence), NO_TEXT.sub("\ufffd", value), words, sure)
+
+
+def _clean(words: str) -> str:
+    return NO_TEXT.sub("\ufffd", mask_credentials(words))[:_MOST_WORDS]
 
 
 def _empty(rows: int) -> Any:

@@ -22,7 +22,8 @@ from numpy.typing import NDArray
 from hover_core.errors import TableError
 from hover_core.tables.file_blocks import BLOCK_BYTES, CELL_BYTES, MOST_BUFFER, PackedText, block, pack_text
 from hover_core.tables.file_limits import FileLimits, shown_bytes
-from hover_core.tables.table_reader import Send, arrow_file, packed_column
+from hover_core.tables.parquet_reader import arrow_file, packed_column
+from hover_core.tables.row_blocks import Send
 
 MOST_NUMBERS: Final = 65_536  # in a vector
 MOST_RATIO: Final = 100  # by how much a file of vectors may shrink when it is compressed; those of models shrink little

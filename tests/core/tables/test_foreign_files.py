@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import zipfile
+from array import array
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +18,7 @@ import pytest
 from hover_core.errors import TableError
 from hover_core.exchange import imported_vectors
 from hover_core.sandbox.pool import Pool
-from hover_core.tables import foreign_files
+from hover_core.tables import file_blocks, foreign_files
 from hover_core.tables.file_limits import FileLimits
 from hover_core.tables.foreign_files import read_table
 
@@ -417,6 +418,13 @@ def liar(tmp_path, monkeypatch):
 COLUMNS = 'send({"of": "columns", "rows": 2}, names)\n'
 
 
+def decision(about: str, choices: str, sentence: str = "x") -> str:
+    """Code that sends a decision."""
+    texts = [about.encode(), sentence.encode(), b"", choices.encode()]
+    packed = b"".join(file_blocks.block([file_blocks.PackedText(array("i", [0, len(t)]).tobytes(), t)]) for t in texts)
+    return f'send({{"of": "decision", "rows": 1}}, {file_blocks.block([bytes([1])]) + packed!r})'
+
+
 @pytest.mark.parametrize("answer", [
     "pipes.sink.write(b'\\xff' * 100)",
     "pipes.sink.write(b'\\x02\\x00\\x00\\x00\\x00\\x00\\x00\\x00[]')",
@@ -436,6 +444,12 @@ COLUMNS = 'send({"of": "columns", "rows": 2}, names)\n'
     COLUMNS + 'send({"of": "pickle", "rows": 0}, b"")',
     COLUMNS + 'send({"of": "rows", "rows": 3000000, "columns": 1}, bytes(3000000 * 12 + 8))',
     'while True: send({"of": "refused", "rows": 0}, b"")',
+    COLUMNS + decision("format", "[]"),
+    COLUMNS + decision("header", "{}"),
+    COLUMNS + decision("header", "[[1, 2]]"),
+    COLUMNS + decision("header", '[["a"]]'),
+    COLUMNS + decision("header", "[" * 20_000),
+    COLUMNS + "for _ in range(300): " + decision("header", "[]"),
 ])  # fmt: skip
 def test_an_answer_that_is_no_table_is_a_sentence(liar, monkeypatch, answer):
     monkeypatch.setattr(foreign_files, "limits", lambda: FileLimits(wall_s=5))
@@ -474,6 +488,13 @@ def test_an_answer_that_is_no_vectors_is_a_sentence(liar, answer):
 
     with pytest.raises(TableError, match="the process that reads"):
         imported_vectors.read_vectors(b"PAR1")
+
+
+def test_a_decision_of_a_child_is_cut_and_clean_and_hides_passwords(liar):
+    liar(COLUMNS + decision("header", "[]", "at https://me:secret@h/ " + "x" * 3_000) + '; send({"end": 1}, b"")')
+
+    [said] = read_table(GOOD, "good.csv").decisions
+    assert (len(said.sentence), said.sentence[:20]) == (1_000, "at https://…@h/ xxxx")
 
 
 def test_words_of_a_child_are_cut_and_clean(liar):

@@ -1,0 +1,105 @@
+"""Text tables: CSV, TSV and whatever else has a row a line, from bytes to rows."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import itertools
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
+from typing import IO, Final
+
+from hover_core.tables.decisions import Choice, Decision, Reading
+from hover_core.tables.dialect import about_odd, find_dialect, find_quotes, quotes_hold, separator_line
+from hover_core.tables.grid import SAMPLE_ROWS, Row, find_layout, send_grid
+from hover_core.tables.line_cells import BLANKS, NOTHING, Cells, Lines, TooLong
+from hover_core.tables.row_blocks import Rows
+from hover_core.tables.text_encoding import TextEncoding
+
+_SOME: Final = 1_000_000  # characters that are read at a time
+_HEAD: Final = 200_000
+_LINE_END: Final = re.compile(r"\r\n|\r|\n")
+
+
+@contextlib.contextmanager
+def text_of(source: IO[bytes], encoding: TextEncoding, newline: str = "") -> Iterator[io.TextIOWrapper]:
+    """The text of a file, from its beginning; the file itself stays open."""
+    source.seek(0)
+    file = io.TextIOWrapper(source, encoding.codec, encoding.errors, newline)
+    try:
+        yield file
+    finally:
+        with contextlib.suppress(ValueError):  # it was detached
+            file.detach()
+
+
+def text_head(source: IO[bytes], encoding: TextEncoding) -> str:
+    """The beginning of the text, from the first line that is not blank."""
+    with text_of(source, encoding) as file:
+        blank = iter(partial(file.read, _SOME), "")
+        return next((part for part in blank if part.strip()), "") + file.read(_HEAD)
+
+
+def read_delimited(source: IO[bytes], encoding: TextEncoding, reading: Reading, out: Rows) -> None:
+    """Send the rows of a text table.
+
+    Raises
+    ------
+    TableError
+        There is no row besides the header, or one that is too long.
+    """
+    head = text_head(source, encoding)[:_HEAD]
+    mark, before = separator_line(head)
+    if mark and not reading.delimiter:
+        reading = replace(reading, delimiter=mark)
+        dialect, _ = find_dialect(head[before:], out.name, reading)
+        decisions = [_about_mark(mark)]
+    else:
+        dialect, decisions = find_dialect(head[before:], out.name, reading)
+    skipped = len(_LINE_END.findall(head[:before]))
+
+    @contextlib.contextmanager
+    def table_file() -> Iterator[IO[str]]:
+        with text_of(source, encoding) as file:
+            for _ in range(skipped):
+                file.readline()
+            yield file
+
+    if dialect.quotes and encoding.quotes and not reading.quotes and dialect.delimiter not in (BLANKS, NOTHING):
+        with table_file() as file:
+            sample = _sample(Cells(Lines(file, out.name, skipped + 1), dialect, out.name))
+        width = find_layout(sample, out.name, reading).width if sample else 1
+        if not quotes_hold(head[before:], dialect, width, out.name):
+            dialect, about_quotes = find_quotes(table_file, dialect, width, out.name)
+            decisions += about_quotes
+    elif reading.quotes:
+        decisions.append(_about_said(reading.quotes))
+    for decision in decisions:
+        out.decide(decision)
+    with table_file() as file:
+        cells = Cells(Lines(file, out.name, skipped + 1), dialect, out.name)
+        send_grid(cells, out, reading)
+    if cells.odd:
+        out.decide(about_odd(cells.odd))
+
+
+def _sample(cells: Cells) -> list[Row]:
+    """The first rows, as far as they can be read."""
+    rows: list[Row] = []
+    with contextlib.suppress(TooLong):
+        rows.extend(itertools.islice(cells, SAMPLE_ROWS))
+    return rows
+
+
+def _about_mark(mark: str) -> Decision:
+    shown = "a tab" if mark == "\t" else f"“{mark}”"
+    return Decision("delimiter", f"The first line says that {shown} separates cells; it is no row", mark)
+
+
+def _about_said(quotes: str) -> Decision:
+    together, like_others = "quotes hold cells together", "a quote is a character like any other"
+    if quotes == "yes":
+        return Decision("quotes", f"As was said, {together}", "yes", (Choice("no", like_others),))
+    return Decision("quotes", f"As was said, {like_others}", "no", (Choice("yes", together),))
