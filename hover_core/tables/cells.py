@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from hover_core.data.credentials import mask_credentials
+from hover_core.tables.decisions import Decision
 
 MISSING: Final = frozenset(
     {
@@ -47,6 +48,11 @@ def missing_words(cells: Iterable[str]) -> dict[str, int]:
         if word and word in MISSING:
             counts[word] = counts.get(word, 0) + 1
     return counts
+
+
+def decimal_mark(decisions: Iterable[Decision]) -> str:
+    """The decimal mark of times, `.` or `,`: the last one decided, the reader first, then the columns."""
+    return [".", *(decision.value for decision in decisions if decision.about == "decimal")][-1]
 
 
 def seconds_of(cell: str, unit: str = "s", decimal: str = ".") -> float | str | None:

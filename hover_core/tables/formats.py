@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from hover_core.tables import corpora, detections, kaldi, label_studio
+from hover_core.tables import corpora, detections, label_studio, listings
 from hover_core.tables.decisions import Choice, Decision
 from hover_core.tables.format_table import FormatTable
 from hover_core.tables.profiles import TableProfile
@@ -42,10 +42,10 @@ FORMATS: Final = (  # the first that knows a table reads it
     Format("nemo", "a NeMo manifest", corpora.read_nemo),
     Format("xeno-canto", "an answer of xeno-canto", corpora.read_xeno_canto),
     Format("hugging-face", "the metadata of a Hugging Face folder", corpora.read_hugging_face),
-    Format("speech-commands", "a list of Speech Commands", kaldi.read_speech_commands),
-    Format("voxceleb", "a list of VoxCeleb", kaldi.read_voxceleb),
-    Format("wav-scp", "Kaldi's wav.scp", kaldi.read_wav_scp),
-    Format("kaldi-segments", "Kaldi's segments", kaldi.read_segments),
+    Format("speech-commands", "a list of Speech Commands", listings.read_speech_commands),
+    Format("voxceleb", "a list of VoxCeleb", listings.read_voxceleb),
+    Format("wav-scp", "Kaldi's wav.scp", listings.read_wav_scp),
+    Format("kaldi-segments", "Kaldi's segments", listings.read_segments),
     Format("audacity", "labels of Audacity", detections.read_audacity),
 )
 

@@ -199,7 +199,7 @@ class _Guess:
                 self._take(about, None if self._needs_none(about, by_about) else by_about.get(about))
         if self._has_stretches():
             self._take("time_unit", by_about.get("time_unit"))
-            self._add([by_about["decimal"]] if "decimal" in by_about and not self._decimal_said() else [])
+            self._take_decimal(by_about.get("decimal"))
 
     def _needs_none(self, about: str, guessed: Mapping[str, Decision]) -> bool:
         """Whether a role of stretches falls away with what was taken or chosen for another."""
@@ -212,8 +212,14 @@ class _Guess:
     def _has_stretches(self) -> bool:
         return any(self.values[about] for about in _STRETCH)
 
-    def _decimal_said(self) -> bool:
-        return any(decision.about == "decimal" for decision in self.table.decisions)
+    def _take_decimal(self, decision: Decision | None) -> None:
+        """The decimal mark of times, unless the reader has said it, and rightly so for these columns."""
+        said = [part.value for part in self.table.decisions if part.about == "decimal"]
+        cells = [cell for about in _STRETCH if self.values[about] for cell in self.profile[self.values[about]].given]
+        if not said:
+            self._add([decision] if decision is not None else [])
+        elif said[-1] == "," and any("." in cell for cell in cells) and not any("," in cell for cell in cells):
+            self._add([Decision("decimal", "A point begins the fraction of a time, unlike in other columns", ".")])
 
     def _take_recording(self) -> None:
         """The recording that the name of the file names, where no column names one."""

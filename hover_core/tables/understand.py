@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from hover_core.tables.decisions import Decision
 from hover_core.tables.formats import read_format
 from hover_core.tables.intake import Columns
-from hover_core.tables.kaldi import split_lists
+from hover_core.tables.listings import split_lists
 from hover_core.tables.recognise import recognise
 from hover_core.tables.rows import RawTable
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from hover_core.errors import TableError
-from hover_core.tables.cells import seconds_of
+from hover_core.tables.cells import decimal_mark, seconds_of
 from hover_core.tables.labels import label_reader, verdict_of
 from hover_core.tables.patterns import fill_pattern
 from hover_core.tables.profiles import words_and_unit
@@ -83,7 +83,7 @@ def meanings(found: Understanding) -> list[Truth]:
     """Rows as the columns that were guessed say."""
     columns, table = found.columns, found.table
     decisions = [*table.decisions, *found.decisions]
-    decimal = next((decision.value for decision in decisions if decision.about == "decimal"), ".")
+    decimal = decimal_mark(decisions)
     words = Counter(map(str, table.frame[columns.label])) if columns.label else {}
     label = label_reader(words, words_and_unit(columns.label)[0], decisions)
     subset = subset_reader(decisions)

@@ -5,7 +5,6 @@ import json
 import pandas as pd
 import pytest
 
-from hover_core.tables.kaldi import join_kaldi
 from hover_core.tables.patterns import fill_pattern
 from hover_core.tables.rows import RawTable, cell_text
 from hover_core.tables.understand import understand
@@ -443,18 +442,10 @@ def test_segments_ask_for_the_files_of_their_recordings():
     assert asked(found) == ["pattern"]
 
 
-def test_a_kaldi_folder_is_joined():
-    table = join_kaldi(
-        without_header("r1,http://h/1.wav\nr2,cat x |\n"),
-        without_header("u1,r1,0,1.5\nu2,r1,1.5,3\nu3,r2,0,1\nu4,r9,0,1\n"),
-        without_header("u1,ann\nu2,bob\n"),
-    )
+def test_a_kaldi_folder_as_the_reader_joins_it():
+    found = understand(with_header("utterance,audio,start,end,group\nu1,/a/1.wav,0,1.5,ann\nu2,/a/1.wav,1.5,3,bob\n"))
 
-    assert cells(table, "utterance", "audio", "start", "end", "speaker") == [
-        ("u1", "http://h/1.wav", "0", "1.5", "ann"), ("u2", "http://h/1.wav", "1.5", "3", "bob"),
-    ]  # fmt: skip
-    assert (table.rows, [bad.row for bad in table.refused]) == ([1, 2], [3, 4])
-    assert roles(understand(table).columns) == {"audio": "audio", "start": "start", "end": "end", "group": "speaker"}
+    assert roles(found.columns) == {"audio": "audio", "start": "start", "end": "end", "group": "group"}
 
 
 def test_speech_commands_have_their_label_as_a_folder():

@@ -5,6 +5,8 @@ import pandas as pd
 import pytest
 
 from hover_core.errors import TableError
+from hover_core.tables.cells import decimal_mark
+from hover_core.tables.decisions import Decision
 from hover_core.tables.recognise import recognise, recording_name
 from hover_core.tables.rows import RawTable
 from hover_core.tables.understand import understand
@@ -168,6 +170,18 @@ def test_commas_that_may_separate_thousands_are_asked_about():
     found = understood('file,start,end\na.wav,"0","1,250"\na.wav,"1,250","2,500"\n')
 
     assert "decimal" in asked(found)
+
+
+def test_the_decimal_mark_of_the_reader_counts_unless_times_have_another():
+    table = with_header("file;start;end\na.wav;0,5;1,5\n", ";")
+    table.decisions.append(Decision("decimal", "", ","))
+    points = with_header("file;start;end;lat\na.wav;0.5;1.5;9,5\n", ";")
+    points.decisions.append(Decision("decimal", "", ","))
+
+    found, other = understand(table), understand(points)
+
+    assert decimal_mark([*table.decisions, *found.decisions]) == ","
+    assert decimal_mark([*points.decisions, *other.decisions]) == "."
 
 
 @pytest.mark.parametrize("text", [

@@ -1,4 +1,4 @@
-"""Kaldi's data folders → a table: `wav.scp`, `segments`, `utt2spk`; and lists that a benchmark comes with.
+"""Lists without a header: Kaldi's `wav.scp` and `segments`, those of Speech Commands and VoxCeleb.
 
 https://kaldi-asr.org/doc/data_prep.html
 """
@@ -93,38 +93,6 @@ def read_segments(table: RawTable, profile: TableProfile, chosen: Mapping[str, s
         "time_unit": "s",
     }
     return FormatTable(found, {**given, "label": "", "group": "", "subset": ""})
-
-
-def join_kaldi(wav_scp: RawTable, segments: RawTable | None = None, utt2spk: RawTable | None = None) -> RawTable:
-    """One table of a Kaldi data folder: `utterance, audio`, with `start, end` of segments and `speaker` of utt2spk.
-
-    Numbers of rows are those of `segments` if it is given, else of `wav.scp`. A segment of a recording that `wav.scp`
-    does not have, and a command in the place of an address, are refused.
-    """
-    refused = [*wav_scp.refused, *(segments.refused if segments else []), *(utt2spk.refused if utt2spk else [])]
-    places = {name.strip(): (number, place.strip()) for number, name, place in _pairs(split_lists(wav_scp))}
-    speakers = {name.strip(): who.strip() for _, name, who in _pairs(utt2spk)} if utt2spk else {}
-    rows, numbers = [], []
-    names = [_UTTERANCE, _AUDIO, *(["start", "end"] if segments else []), *(["speaker"] if utt2spk else [])]
-
-    def add(number: int, utterance: str, place: str, **more: str) -> None:
-        if place.endswith("|"):
-            refused.append(Refusal(number, place, _COMMAND))
-            return
-        rows.append({_UTTERANCE: utterance, _AUDIO: place, "speaker": speakers.get(utterance, ""), **more})
-        numbers.append(number)
-
-    if segments is None:
-        for utterance, (number, place) in places.items():
-            add(number, utterance, place)
-    else:
-        cells = [segments.frame.iloc[:, place].tolist() for place in range(4)]
-        for number, utterance, recording, start, end in zip(segments.rows, *cells, strict=True):
-            if recording not in places:
-                refused.append(Refusal(number, utterance, f"`wav.scp` has no recording “{recording[:60]}”"))
-            else:
-                add(number, utterance, places[recording][1], start=start, end=end)
-    return RawTable(text_frame(rows, names), numbers, refused, wav_scp.decisions)
 
 
 def read_speech_commands(table: RawTable, profile: TableProfile, chosen: Mapping[str, str]) -> FormatTable | None:
