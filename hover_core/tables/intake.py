@@ -13,11 +13,15 @@ from numpy.typing import NDArray
 from hover_core.data import credentials
 from hover_core.data.annotations import label_named
 from hover_core.data.clip_table import ClipTable
-from hover_core.data.clips import SUBSETS, Clip, hashed, normal_url, seconds_text, subset_named
-from hover_core.data.names import clean
+from hover_core.data.clips import SUBSETS, Clip, hashed, normal_url, seconds_text
 from hover_core.errors import TableError
+from hover_core.tables.cells import is_missing
+from hover_core.tables.decisions import Decision
+from hover_core.tables.labels import verdict_of
+from hover_core.tables.patterns import fill_pattern, pattern_columns
 from hover_core.tables.row_addresses import is_ordinary, read_addresses
-from hover_core.tables.row_cells import RowCells, extra_texts, seconds, source
+from hover_core.tables.row_cells import RowCells, extra_texts, source
+from hover_core.tables.row_words import Words
 from hover_core.tables.rows import RawTable, Refusal
 
 OUR_COLUMNS: Final = (
@@ -80,6 +84,8 @@ class Intake:
     unsaid: set[str] = field(default_factory=set)  # clips whose subset cell is empty: they stay where they are
     raw_labels: int = 0  # clips that are raw and have a label in the table, whatever becomes of it
     disagreeing: int = 0  # duplicates whose label is another than that of the clip that counts
+    verdicts: list[tuple[str, str, str]] = field(default_factory=list)  # clip_id, label, `no` or `unsure`
+    decisions: list[Decision] = field(default_factory=list)  # how the table was read and what its columns mean
     group_column: str = ""  # which of the columns that are kept the groups are from
     own_ids: str = "with stretch"  # what an id of the table names: see `plan_intake`
     roles: dict[str, str] = field(default_factory=dict)  # column → what it was chosen as, a field of `Columns`
@@ -130,6 +136,7 @@ def plan_intake(
     identity: str = "full",
     own_ids: str = "with stretch",
     keep_sources: bool = False,
+    decisions: Sequence[Decision] = (),
 ) -> Intake:
     """Turn rows into clips.
 
@@ -147,21 +154,24 @@ def plan_intake(
         What a table's own id names: a clip `with stretch`, or, in a dataset that was made so, the clip `alone`.
     keep_sources
         Keep who labelled, when and how, as the table claims.
+    decisions
+        What words of labels, groups, subsets and times mean, as `understand` decided and a person chose.
 
     Raises
     ------
     TableError
         No column holds the addresses, or a choice is none. What is wrong with a row is in `Intake.refused`.
     """
-    if not columns.audio or columns.audio not in table.frame:
+    if not columns.pattern and (not columns.audio or columns.audio not in table.frame):
         raise TableError("no column holds the addresses of the clips: choose the one that does")
     if raw_labels not in ("keep", "reference"):
         raise TableError(f"raw_labels={raw_labels!r} must be “keep” or “reference”")
     cells = RowCells(table)
-    clips = _read_clips(cells, columns, base_url, local_folder, identity, own_ids)
+    words = Words([*table.decisions, *decisions])
+    addresses = _addresses(cells, columns)
+    clips, verdicts = _read_clips(cells, columns, words, addresses, base_url, local_folder, identity, own_ids)
     sources = _read_sources(cells, columns, clips.labels) if keep_sources else {}
-    intake = Intake(subset_given=bool(columns.subset), own_ids=own_ids)
-    addresses = cells.column(columns.audio)
+    intake = Intake(subset_given=bool(columns.subset), own_ids=own_ids, decisions=words.decisions)
     intake.refused = [
         *table.refused,
         *(Refusal(table.rows[row], addresses[row], reason) for row, reason in cells.reasons.items()),
@@ -171,10 +181,16 @@ def plan_intake(
     clips.extras = extra_texts(_kept_columns(cells, columns), np.arange(cells.size))
     clips = clips.take(good)
     subset_words = cells.stripped(columns.subset)
-    unsaid = {place for place, row in enumerate(good.tolist()) if not subset_words[row]} if columns.subset else set()
+    unsaid = (
+        {place for place, row in enumerate(good.tolist()) if is_missing(subset_words[row])} if columns.subset else set()
+    )
     claims = {place: sources[row] for place, row in enumerate(good.tolist()) if row in sources} if sources else {}
+    intake.verdicts = [
+        (clips.clip_ids[place], *verdicts[row]) for place, row in enumerate(good.tolist()) if row in verdicts
+    ]
     rows = [table.rows[row] for row in good.tolist()]
-    intake.clips = _merge_duplicates(intake, clips, rows, unsaid, claims)
+    opinions = {place for place, row in enumerate(good.tolist()) if row in verdicts}
+    intake.clips = _merge_duplicates(intake, clips, rows, unsaid, claims, opinions)
     extra_names = [name for name in cells.names if name not in OUR_COLUMNS]
     intake.group_column = columns.group if columns.group in extra_names else ""
     intake.roles = {column: role for role, column in vars(columns).items() if column in cells.names}
@@ -184,30 +200,81 @@ def plan_intake(
     return intake
 
 
+def _addresses(cells: RowCells, columns: Columns) -> list[str]:
+    """The address of each row as its cells give it, also where it is spread over several columns. [length n]"""
+    if not columns.pattern:
+        return cells.stripped(columns.audio)
+    names = pattern_columns(columns.pattern, cells.names)
+    parts = [cells.column(name) for name in names]
+    return [fill_pattern(columns.pattern, dict(zip(names, values, strict=True))) for values in zip(*parts, strict=True)]
+
+
 def _read_clips(
-    cells: RowCells, columns: Columns, base_url: str, local_folder: bool, identity: str, own_ids: str
-) -> ClipTable:
-    """A clip for each row, also for those that are refused meanwhile; without the cells that are kept as they came."""
-    urls = read_addresses(cells, cells.stripped(columns.audio), base_url, local_folder=local_folder)
-    start_texts, end_texts = cells.stripped(columns.start), cells.stripped(columns.end)
-    start_s = np.array(cells.read(start_texts, lambda cell: seconds(cell, "start"), np.nan), np.float64)
-    end_s = np.array(cells.read(end_texts, lambda cell: seconds(cell, "end"), np.nan), np.float64)
+    cells: RowCells,
+    columns: Columns,
+    words: Words,
+    addresses: list[str],
+    base_url: str,
+    local_folder: bool,
+    identity: str,
+    own_ids: str,
+) -> tuple[ClipTable, dict[int, tuple[str, str]]]:
+    """A clip for each row, also for those that are refused meanwhile; and what is said against labels, by row.
+
+    The clips are without the cells that are kept as they came.
+    """
+    urls = read_addresses(cells, addresses, base_url, local_folder=local_folder)
+    start_s, end_s = _read_times(cells, columns, words)
     for row in np.flatnonzero(end_s <= start_s).tolist():
         cells.refuse(
             row,
             f"the clip ends at {end_s[row]:g} s, before it starts at {start_s[row]:g} s: end must be larger than start",
         )
-    subsets = cells.read(cells.stripped(columns.subset), lambda cell: SUBSETS.index(subset_named(cell)), 0)
-    labels = cells.read(cells.stripped(columns.label), _label, "")
+    subsets = cells.read(cells.stripped(columns.subset), words.subset, 0)
+    label_cells = cells.stripped(columns.label)
+    labels = cells.read(label_cells, words.label(label_cells, columns.label), "")
     references = cells.read(cells.stripped(columns.reference), label_named, "")
-    groups = cells.read(cells.stripped(columns.group), clean, "")
-    stretches = _stretch_texts(start_texts, start_s), _stretch_texts(end_texts, end_s)
+    groups = cells.read(cells.stripped(columns.group), words.group, "")
+    verdicts = _read_verdicts(cells, columns, labels)
+    stretches = _stretch_texts(start_s), _stretch_texts(end_s)
     own = cells.read(cells.stripped(columns.own_id), _own_id, "") if columns.own_id else [""] * cells.size
     clip_ids, own = _clip_ids(cells, urls, stretches, own, identity, alone=own_ids == "alone")
-    return ClipTable(
+    clips = ClipTable(
         clip_ids, urls, start_s, end_s, groups, np.array(subsets, np.int8), labels, references, own,
         extra_names=[name for name, _, _ in _kept_columns(cells, columns)],
     )  # fmt: skip
+    return clips, verdicts
+
+
+def _read_times(cells: RowCells, columns: Columns, words: Words) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Start and end of each row in seconds, NaN for none; an end may be given as a length. [each shape=(n,)]"""
+
+    def times(name: str, what: str) -> NDArray[np.float64]:
+        read = words.seconds(what, columns.time_unit)
+        return np.array(cells.read(cells.stripped(name), read, np.nan), np.float64)
+
+    start_s, end_s = times(columns.start, "start"), times(columns.end, "end")
+    if columns.length and not columns.end:
+        end_s = np.where(np.isnan(start_s), 0, start_s) + times(columns.length, "length")
+    return start_s, end_s
+
+
+def _read_verdicts(cells: RowCells, columns: Columns, labels: list[str]) -> dict[int, tuple[str, str]]:
+    """Label and verdict (`no` or `unsure`) of the rows that do not say yes: there the clip gets no label."""
+    if not columns.verdict:
+        return {}
+    given = cells.read(cells.stripped(columns.verdict), _verdict, "yes")
+    verdicts = {row: (labels[row], verdict) for row, verdict in enumerate(given) if verdict != "yes" and labels[row]}
+    for row in verdicts:
+        labels[row] = ""
+    return verdicts
+
+
+def _verdict(cell: str) -> str:
+    verdict = verdict_of(cell)
+    if not verdict:
+        raise TableError(f"the verdict “{cell[:40]}” is unknown: use positive, negative or uncertain")
+    return verdict
 
 
 def _clip_ids(
@@ -236,16 +303,11 @@ def _clip_ids(
     return ids, kept
 
 
-def _stretch_texts(texts: list[str], values: NDArray[np.float64]) -> list[str]:
+def _stretch_texts(values: NDArray[np.float64]) -> list[str]:
     """Seconds as they stand in a clip's id."""
-    if not any(texts):
-        return texts
+    if np.isnan(values).all():
+        return [""] * len(values)
     return [seconds_text(None if value != value else value) for value in values.tolist()]
-
-
-def _label(cell: str) -> str:
-    label = label_named(cell)
-    return "" if label == "ABSTAIN" else label
 
 
 def _own_id(cell: str) -> str:
@@ -297,8 +359,12 @@ def _merge_duplicates(
     rows: list[int],
     unsaid: set[int],
     claims: dict[int, tuple[str, str, str]],
+    opinions: set[int],
 ) -> ClipTable:
-    """Each clip once: rows of the same clip are put together, and the later ones said in `intake.duplicates`."""
+    """Each clip once: rows of the same clip are put together, and the later ones said in `intake.duplicates`.
+
+    A row among `opinions` only says that a clip is not, or not surely, something: it is no second clip.
+    """
     first: dict[str, int] = {}
     doubles: list[tuple[int, int]] = []
     for place, clip_id in enumerate(clips.clip_ids):
@@ -309,7 +375,10 @@ def _merge_duplicates(
         kept, clip = clips[at], clips[place]
         winner, other = (clip, kept) if _PRIORITY[clip.subset] > _PRIORITY[kept.subset] else (kept, clip)
         intake.disagreeing += bool(winner.label) and other.label not in ("", winner.label)
-        intake.duplicates.append(Refusal(rows[place], clip.url, _why_the_same(kept, clip, winner, other, rows[at])))
+        if place not in opinions and at not in opinions:
+            intake.duplicates.append(Refusal(rows[place], clip.url, _why_the_same(kept, clip, winner, other, rows[at])))
+        if place not in opinions:
+            opinions.discard(at)  # the clip has a row of its own now
         if winner.subset != "raw":
             unsaid.discard(at)
         elif place in unsaid:

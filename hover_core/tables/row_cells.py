@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -83,27 +82,6 @@ def _has_no_text(cells: pd.Series[Any]) -> bool:
     if cells.dtype == object:
         return bool(NO_TEXT.search(_JOIN.join(map(str, cells.tolist()))))
     return bool(cells.str.contains("\x00", regex=False).any())  # what a child sent is UTF-8: no half pairs
-
-
-def seconds(value: str, what: str) -> float:
-    """A cell of `what` (start or end) as seconds, NaN where it is empty.
-
-    Raises
-    ------
-    TableError
-        It is no number of seconds.
-    """
-    if not value:
-        return math.nan
-    try:
-        number = float(value)
-    except ValueError:
-        number = math.nan
-    if not (math.isfinite(number) and number >= 0):
-        raise TableError(
-            f"{what} is “{credentials.mask_credentials(value)[:40]}”: it must be a number of seconds, 0 or more"
-        )
-    return number
 
 
 def extra_texts(columns: Sequence[tuple[str, Sequence[str], bool]], rows: NDArray[np.int64]) -> list[str]:

@@ -79,7 +79,8 @@ def add(
             if clip_id in known
         }
         columns_added = clip_rows.add_columns(connection, dataset_id, extras)
-        names = sorted(set(filter(None, clips.labels)) - set(transaction.state.names))
+        said = {label for _, label, _ in intake.verdicts}
+        names = sorted((set(filter(None, clips.labels)) | said) - set(transaction.state.names))
         add_labels(connection, dataset_id, names)
         if len(new) or columns_added or names:
             transaction.take_in_new()
@@ -95,6 +96,7 @@ def add(
             Entry(np.array(positions, np.int64), label, source=source)
             for (label, source), positions in by_label_and_source(clips, intake.sources, at).items()
         ]
+        entries += _opinions(intake, at)
         written = (
             transaction.annotate(entries, how="imported", token=token, kind="import", note="table") if entries else None
         )
@@ -114,6 +116,14 @@ def _record_evidence(
     grouped = any(new.groups)
     evidence = visibility.record_evidence(settings, intake, grouped=grouped, before=columns_before)
     store.set_settings(transaction.connection, dataset_id, evidence)
+
+
+def _opinions(intake: Intake, at: Mapping[str, int]) -> list[Entry]:
+    """What a table says against labels: that clips are not what a label says, or that it is not sure."""
+    groups: dict[tuple[str, str], list[int]] = {}
+    for clip_id, label, verdict in intake.verdicts:
+        groups.setdefault((label, verdict), []).append(at[clip_id])
+    return [Entry(np.array(positions, np.int64), label, verdict) for (label, verdict), positions in groups.items()]
 
 
 def _move(transaction: Transaction, clips: ClipTable, unsaid: set[str], at: Mapping[str, int], token: str) -> int:

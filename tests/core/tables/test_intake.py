@@ -348,8 +348,8 @@ def test_start_and_end_are_seconds():
 
 
 @pytest.mark.parametrize(("start", "end", "reason"), [
-    ("2", "1", "before it starts"), ("1", "1", "before it starts"), ("-1", "", "start is “-1”"),
-    ("a", "", "start is “a”"), ("", "inf", "end is “inf”"), ("nan", "", "start is “nan”"),
+    ("2", "1", "before it starts"), ("1", "1", "before it starts"), ("-1", "", "start: “-1” must"),
+    ("a", "", "start: “a” must"), ("", "inf", "end: “inf” must"),
 ])  # fmt: skip
 def test_a_senseless_stretch_is_refused(start, end, reason):
     assert reason in intake(f"url,start,end\nhttp://h/1,{start},{end}\n").refused[0].reason
@@ -390,6 +390,32 @@ def test_a_cell_that_no_database_keeps_is_refused_by_name(bad):
 
     assert [(refused.row, "“note” holds" in refused.reason) for refused in found.refused] == [(1, True)]
     assert len(found.clips) == 1
+
+
+def test_what_is_not_a_label_becomes_a_verdict_and_no_label():
+    read = table(
+        "url,start,end,label,label_type\nhttp://h/1,0,5,wren,positive\nhttp://h/1,0,5,owl,negative\n"
+        "http://h/1,5,10,owl,uncertain\n"
+    )
+    found = plan_intake(read, Columns("url", "label", start="start", end="end", verdict="label_type"))
+
+    assert [(clip.start_s, clip.label) for clip in found.clips] == [(0.0, "wren"), (5.0, "")]
+    assert [(label, verdict) for _, label, verdict in found.verdicts] == [("owl", "no"), ("owl", "unsure")]
+    assert found.duplicates == []
+
+
+def test_an_end_may_be_a_length_and_times_milliseconds():
+    read = table("url,from,length\nhttp://h/1,250,500\nhttp://h/2,,500\n")
+    found = plan_intake(read, Columns("url", start="from", length="length", time_unit="ms"))
+
+    assert [(clip.start_s, clip.end_s) for clip in found.clips] == [(0.25, 0.75), (None, 0.5)]
+
+
+def test_an_address_may_be_spread_over_columns():
+    read = table("fold,name\n3,a\n4,b\n")
+    found = plan_intake(read, Columns(pattern="https://h/fold{fold}/{name}.wav"))
+
+    assert [clip.url for clip in found.clips] == ["https://h/fold3/a.wav", "https://h/fold4/b.wav"]
 
 
 # duplicates -------------------------------------------------------------------------------------------------------

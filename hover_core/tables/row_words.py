@@ -1,0 +1,59 @@
+"""What words of a table mean for its clips, as was decided: labels, groups, subsets, times."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+
+from hover_core.data.annotations import label_named
+from hover_core.data.clips import SUBSETS
+from hover_core.data.names import clean
+from hover_core.errors import TableError
+from hover_core.tables.cells import decimal_mark, is_missing, seconds_of
+from hover_core.tables.decisions import Decision
+from hover_core.tables.labels import label_reader
+from hover_core.tables.subsets import subset_reader
+
+
+class Words:
+    """Functions from a cell to what it means; each raises `TableError` or `Refused` for a cell that means nothing."""
+
+    def __init__(self, decisions: Iterable[Decision]) -> None:
+        self.decisions = list(decisions)
+        self._values = {decision.about: decision.value for decision in self.decisions}
+        self._subset = subset_reader(self.decisions)
+        self._decimal = decimal_mark(self.decisions)
+
+    def subset(self, cell: str) -> int:
+        """A place in `SUBSETS`."""
+        return SUBSETS.index(self._subset(cell))
+
+    def label(self, cells: Sequence[str], name: str) -> Callable[[str], str]:
+        """The function for the labels of a column with these cells; empty for no label."""
+        read = label_reader(Counter(cells), name, self.decisions)
+
+        def label(cell: str) -> str:
+            word = label_named(read(cell))
+            return "" if word == "ABSTAIN" else word
+
+        return label
+
+    def group(self, cell: str) -> str:
+        """The name of a group; empty for none, and for a speaker that nobody knows."""
+        if is_missing(cell) and self._values.get("missing:group") != "word":
+            return ""
+        word = clean(cell)
+        unknown = self._values.get("unknown:group") == "empty" and word.lower() in ("unknown", "unk", "anonymous")
+        return "" if unknown else word
+
+    def seconds(self, what: str, unit: str) -> Callable[[str], float]:
+        """The function for times of `what` (start, end, length) in `unit`; NaN for none."""
+
+        def seconds(cell: str) -> float:
+            time_s = seconds_of(cell, unit, self._decimal)
+            if isinstance(time_s, str):
+                raise TableError(f"{what}: {time_s}")
+            return math.nan if time_s is None else time_s
+
+        return seconds
