@@ -75,7 +75,8 @@ def dataset(home: Path, server: SoundServer) -> Iterator[Dataset]:
 
 def intake(dataset: Dataset, server: SoundServer, rows: list[dict[str, str]]) -> tables.Intake:
     table = table_rows.frame_table(pd.DataFrame([{**row, "audio": server.url(row["audio"])} for row in rows]))
-    return dataset.plan(table, tables.guess_columns(list(table.frame.columns)))
+    columns = tables.guess_columns(list(table.frame.columns))
+    return dataset.plan(table, replace(columns, own_id="id" if "id" in table.frame else ""))
 
 
 def stretches(dataset: Dataset) -> dict[str, list[tuple[float, float]]]:
