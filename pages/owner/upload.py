@@ -11,14 +11,14 @@ from hover_core.audio.segmentation import Cut
 from hover_core.data.names import clean
 from hover_core.errors import HoverError
 from hover_core.store import job_rows
-from hover_core.tables.intake import Intake, guess_columns_of
+from hover_core.tables.intake import Intake
 from hover_core.tables.row_addresses import is_relative
-from hover_core.tables.rows import RawTable
+from hover_core.tables.understand import Understanding, understand
 from hover_core.workspace.add_table import AddResult
 from hover_core.workspace.dataset import Dataset
 from pages.components import session
 from pages.components.text import count_of, plain
-from pages.components.upload import columns_menu, first_sounds, forecast, given_table
+from pages.components.upload import columns_menu, decisions_list, first_sounds, forecast, given_table
 from pages.components.upload.forecast import Choices
 
 
@@ -36,12 +36,16 @@ def main() -> None:
     if file is None:
         return
     data, name = file
+    digest = hashlib.sha256(data).hexdigest()[:12]
     try:
-        table = given_table.read_rows(data, name)
+        table = given_table.read_rows(data, name, decisions_list.reading(digest))
+        known = understand(table, name, decisions_list.meanings(digest))
     except HoverError as error:
         st.error(plain(str(error)))
+        if decisions_list.chosen(digest):
+            st.button("Read it as before", key="upload.unchoose", on_click=decisions_list.chosen(digest).clear)
         return
-    _screen(dataset, table, name, hashlib.sha256(data).hexdigest()[:12])
+    _screen(dataset, known, name, digest)
 
 
 def _cut_last(dataset: Dataset) -> bool:
@@ -56,15 +60,20 @@ def _recordings() -> ModuleType:
     return cut_recordings
 
 
-def _screen(dataset: Dataset | None, table: RawTable, name: str, digest: str) -> None:
+def _screen(dataset: Dataset | None, known_table: Understanding, name: str, digest: str) -> None:
     """Columns and the first rows; beside them what will happen, what is to be decided, and one button."""
+    table = known_table.table
+    decisions = (*table.decisions, *known_table.decisions)
     left, right = st.columns([1.6, 1], gap="large")
     with left:
-        columns = columns_menu.columns_menu(table, guess_columns_of(table), digest)
+        columns = columns_menu.columns_menu(table, known_table.columns, digest)
         st.dataframe(table.frame.head(4), hide_index=True, width="stretch", alt="The first rows of the table")
+        decided = decisions_list.decisions_list(decisions, digest)
         heard_box = st.container()
-    if not columns.audio:
+    if not (columns.audio or columns.pattern):
         right.info("Choose the column that holds the addresses of the clips.")
+        if table.refused:
+            forecast.row_list("Refused rows", table.refused, "refused.csv")
         return
     with right:
         summary_box = st.container()
@@ -74,7 +83,7 @@ def _screen(dataset: Dataset | None, table: RawTable, name: str, digest: str) ->
     with more_box:
         identity = columns_menu.identity_menu(dataset, digest)
     raw_labels, raw_key = columns_menu.raw_labels_choice(columns, digest)
-    choices = Choices(digest, columns, raw_labels, base_url, identity)
+    choices = Choices(digest, columns, raw_labels, base_url, identity, tuple(decisions))
     with right, st.spinner("Looking at every row …", show_time=True):
         intake, known = forecast.plan(dataset, table, choices)
     with target_box:
@@ -98,7 +107,7 @@ def _screen(dataset: Dataset | None, table: RawTable, name: str, digest: str) ->
             type="primary",
             icon=":material/add:",
             key="upload.add",
-            disabled=not (intake.clips and answered),
+            disabled=not (intake.clips and answered and decided),
             width="stretch",
         ):
             _add(target, intake, name, hosts, identity, cut, cut_labels)

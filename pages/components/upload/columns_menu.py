@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import streamlit as st
 
 from hover_core.data.clips import IDENTITIES
@@ -10,34 +12,71 @@ from hover_core.tables.row_addresses import is_relative
 from hover_core.tables.rows import RawTable
 from hover_core.workspace.dataset import Dataset
 from pages.components.text import count_of
+from pages.components.upload.decisions_list import choose
 
 NONE = "–"
+_UNITS = {"s": "seconds", "ms": "milliseconds", "hms": "hh:mm:ss"}
+
+
+def _choose_column(digest: str, role: str, key: str) -> None:
+    column = st.session_state[key]
+    choose(digest, role, "" if column == NONE else str(column))
+
+
+def _choose_unit(digest: str, before: str) -> None:
+    choose(digest, "time_unit", str(st.session_state[f"upload.unit.{before}.{digest}"]))
 
 
 def columns_menu(table: RawTable, guessed: Columns, digest: str) -> Columns:
     """Which column of the table is what, beginning with a guess."""
     names = [NONE, *table.frame.columns]
     common = {"audio": "Address", "label": "Label", "subset": "Subset", "group": "Group"}
-    rare = {"own_id": "Id", "start": "Start (s)", "end": "End (s)"}
-    chosen = {}
+    rare = {"start": "Start", "end": "End", "length": "Length", "own_id": "Id"}
 
     def menus(words: dict[str, str]) -> None:
         with st.grid(4, min_column_width=150):
-            for part, word in words.items():
-                column = getattr(guessed, part)
-                place = names.index(column) if column in names else 0
-                chosen[part] = st.selectbox(word, names, index=place, key=f"upload.column.{part}.{digest}")
+            for role, word in words.items():
+                column = getattr(guessed, role)
+                key = f"upload.column.{role}.{column}.{digest}"  # another guess is another menu
+                st.selectbox(
+                    word,
+                    names,
+                    index=names.index(column) if column in names else 0,
+                    key=key,
+                    on_change=_choose_column,
+                    args=(digest, role, key),
+                )
 
     menus(common)
-    with st.expander("Ids, and stretches of longer recordings", expanded=bool(guessed.start or guessed.end)):
+    stretches = bool(guessed.start or guessed.end or guessed.length)
+    with st.expander("Stretches of longer recordings, ids, addresses of several columns", expanded=stretches):
         menus(rare)
-    picked = {part: "" if value == NONE else value for part, value in chosen.items()}
-    return Columns(**{**guessed.__dict__, **picked})
+        if stretches:
+            st.segmented_control(
+                "Times are",
+                list(_UNITS),
+                format_func=_UNITS.__getitem__,
+                default=guessed.time_unit,
+                required=True,
+                key=f"upload.unit.{guessed.time_unit}.{digest}",
+                on_change=_choose_unit,
+                args=(digest, guessed.time_unit),
+            )
+        pattern = st.text_input(
+            "Address pattern",
+            guessed.pattern,
+            key=f"upload.pattern.{digest}",
+            placeholder="audio/fold{fold}/{slice_file_name}",
+            help="For addresses that are spread over columns, or have a beginning or an ending that is in no column:"
+            " names of columns stand in braces.",
+        )
+    return replace(guessed, pattern=pattern.strip())
 
 
 def base_url_box(table: RawTable, columns: Columns, digest: str) -> str:
     """What relative addresses are relative to, asked for only if there are any."""
-    if not any(is_relative(str(value)) for value in table.frame[columns.audio].head(500)):
+    cells = [columns.pattern] if columns.pattern else table.frame[columns.audio].head(500).tolist()
+    if not any(is_relative(str(cell)) for cell in cells):
         return ""
     return st.text_input(
         "Base address",

@@ -8,6 +8,7 @@ from typing import Any
 import streamlit as st
 
 from hover_core import settings
+from hover_core.tables.decisions import Decision
 from hover_core.tables.intake import Columns, Intake, clip_counts, plan_intake
 from hover_core.tables.rows import RawTable, Refusal, neutralise
 from hover_core.workspace.add_table import AddForecast
@@ -24,6 +25,7 @@ class Choices:
     raw_labels: str
     base_url: str
     identity: str
+    decisions: tuple[Decision, ...] = ()
 
 
 def plan(target: Dataset | None, table: RawTable, choices: Choices) -> tuple[Intake, int]:
@@ -35,6 +37,7 @@ def plan(target: Dataset | None, table: RawTable, choices: Choices) -> tuple[Int
             "raw_labels": choices.raw_labels,
             "base_url": choices.base_url,
             "local_folder": settings.audio_root() is not None,
+            "decisions": choices.decisions,
         }
         if target is None:
             outcome = plan_intake(table, choices.columns, identity=choices.identity, keep_sources=True, **options), 0

@@ -11,6 +11,7 @@ import streamlit as st
 from hover_core import demo, settings
 from hover_core.audio import containers
 from hover_core.tables import foreign_files
+from hover_core.tables.decisions import Reading
 from hover_core.tables.rows import RawTable
 from hover_core.workspace.dataset import Dataset
 from pages.components.text import count_of, plain
@@ -37,7 +38,9 @@ def table_file(dataset: Dataset | None) -> tuple[bytes, str] | None:
         )
     above = st.empty()
     above.caption(about)
-    file = st.file_uploader("Drop a CSV, TSV, JSON, JSONL or Parquet file", key="upload.file")
+    file = st.file_uploader(
+        "Drop a table: CSV, TSV or other text, Excel, JSON, JSONL or Parquet, also zipped", key="upload.file"
+    )
     if file is not None:
         above.empty()  # room for what the table is about
         return file.getvalue(), file.name
@@ -95,8 +98,8 @@ def _sound_files(root: Path) -> list[str]:
 
 
 @st.cache_data(max_entries=4, show_spinner="Reading the table …")
-def read_rows(data: bytes, name: str) -> RawTable:
-    """The rows of a file as text.
+def read_rows(data: bytes, name: str, reading: Reading) -> RawTable:
+    """The rows of a file as text, read as a person has said.
 
     Raises
     ------
@@ -105,4 +108,4 @@ def read_rows(data: bytes, name: str) -> RawTable:
     Refused
         A setting of the operator is no number.
     """
-    return foreign_files.read_table(data, name)
+    return foreign_files.read_table(data, name, reading=reading)
