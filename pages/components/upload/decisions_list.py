@@ -10,6 +10,7 @@ import streamlit as st
 from hover_core.tables.decisions import READING, Decision, Reading
 from pages.components.text import count_of, plain
 
+MENUS = frozenset(("audio", "label", "subset", "group", "start", "end", "length", "own_id"))  # roles with a menu
 _FEW = 4  # choices that stand beside a sentence; more of them are a menu
 
 
@@ -46,22 +47,27 @@ def decisions_list(decisions: Sequence[Decision], digest: str) -> bool:
     if taken:
         with st.expander(f"{count_of(len(taken), 'decision')} taken for you", icon=":material/rule:", expanded=True):
             for decision in taken:
-                st.caption(plain(decision.sentence))
-                _choices(decision, digest, "Or")
+                with st.container(horizontal=True, vertical_alignment="center", gap="xxsmall"):
+                    st.markdown(f":small[{plain(decision.sentence)}]", width="content")
+                    _choices(decision, digest, "Or")
     return not questions
 
 
 def _choices(decision: Decision, digest: str, words: str) -> None:
     """The alternatives of a decision: one click each, or a menu where there are many."""
-    if not decision.choices:
-        return
     key = f"upload.decide.{decision.about}.{decision.value}.{digest}"
-    named = {choice.value: plain(choice.words) for choice in decision.choices}
+    # that a column means nothing is said in its menu
+    choices = [
+        choice for choice in decision.choices if choice.value or decision.about not in MENUS or not decision.sure
+    ]
+    named = {choice.value: plain(choice.words) for choice in choices}
+    if not named:
+        return
     if len(named) <= _FEW:
-        with st.container(horizontal=True, gap="small"):
+        with st.container(horizontal=True, gap="xsmall", width="content" if decision.sure else "stretch"):
             for value, text in named.items():
                 st.button(
-                    text,
+                    f":small[{text}]" if decision.sure else text,
                     key=f"{key}.{value}",
                     type="tertiary" if decision.sure else "secondary",
                     icon=":material/swap_horiz:" if decision.sure else None,
