@@ -1,10 +1,11 @@
-"""Export: the uploaded table with labels, subsets, annotators, times and ways. An export can be imported again."""
+"""Tables out: what was uploaded, with labels, subsets, and who labelled when and how. What goes out comes in again.
+
+This is our own table in memory; `formats` writes it to a file, as well as other people's formats.
+"""
 
 from __future__ import annotations
 
-import csv
 import io
-import json
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
@@ -13,15 +14,20 @@ import pandas as pd
 
 from hover_core.data.annotations import HOW
 from hover_core.data.clips import SUBSETS
-from hover_core.data.credentials import has_credentials, holds_credentials, without_credentials
 from hover_core.errors import Refused
-from hover_core.exchange.data_card import KEY
-from hover_core.store import clip_rows
-from hover_core.tables.intake import OUR_COLUMNS
-from hover_core.tables.rows import neutralise
+from hover_core.exchange.column_types import arrow_schema, json_records, types_of
+from hover_core.exchange.own_tables import (
+    Columns,
+    OwnTable,
+    card_metadata,
+    csv_header,
+    csv_rows,
+    json_line,
+    write_arrow,
+)
+from hover_core.exchange.selection import SelectedClips, Selection
 from hover_core.workspace.dataset import Dataset
 
-_SEPARATORS: Final = frozenset(";|\t")
 FORMATS: Final = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet", "jsonl": "application/jsonl"}
 
 
@@ -44,7 +50,12 @@ def labels_by_how(dataset: Dataset) -> dict[str, int]:
 
 
 def export_table(
-    dataset: Dataset, *, only_labelled: bool = False, reference: bool = True, hows: Collection[str] = HOW
+    dataset: Dataset,
+    *,
+    only_labelled: bool = False,
+    reference: bool = True,
+    hows: Collection[str] = HOW,
+    subsets: Collection[str] = SUBSETS,
 ) -> pd.DataFrame:
     """The export of a dataset: a row for each clip, in clip order, all cells text, empty for none.
 
@@ -68,55 +79,19 @@ def export_table(
     NotAllowed
         This person does not own the dataset.
     Refused
-        `hows` has an unknown way.
+        `hows` or `subsets` names something that there is not.
     """
-    for how in hows:
-        if how not in HOW:
-            raise Refused(f"hows has “{how}”: use some of {', '.join(HOW)}")
-    dataset.by.allow("own", dataset.id)
-    state = dataset.state()
-    clips = clip_rows.table(dataset.store, dataset.id).iloc[: state.size]
-    sources = dataset.journal.sources(dataset.id, np.unique(state.source).tolist())
-    by = [sources.get(int(source), ("", "", "")) for source in state.source]
-    labels = state.label_names()
-    if len(set(hows)) < len(HOW):
-        by = [source if source[2] in hows else ("", "", "") for source in by]
-        labels = np.array([label if source[2] else "" for label, source in zip(labels, by, strict=True)], dtype=object)
-    frame = pd.DataFrame(
-        {
-            "id": [_cell(own) or clip_id for own, clip_id in zip(clips["own_id"], clips["clip_id"], strict=True)],
-            "audio": [without_credentials(url) for url in clips["url"]],
-            "SUBSET": np.array(SUBSETS, dtype=object)[state.subset],
-            "label": labels,
-            "start": [_number(value) for value in clips["start_s"]],
-            "end": [_number(value) for value in clips["end_s"]],
-            "group": clips["group_name"].to_numpy(),
-            "duration": [
-                _number(duration_s) or str(extra.get("duration", ""))
-                for duration_s, extra in zip(clips["duration_s"], clips["extra"], strict=True)
-            ],
-            "annotator": [source[0] for source in by],
-            "annotated_at": [source[1] for source in by],
-            "how": [source[2] for source in by],
-        },
-        dtype=object,
-    )
-    if reference and any(clips["reference"]):
-        frame["reference"] = clips["reference"].to_numpy()
-    extras = [
-        {name: _cell(str(cell)) for name, cell in extra.items()} if has_credentials(url) else extra
-        for url, extra in zip(clips["url"], clips["extra"], strict=True)
-    ]
-    for column in dict.fromkeys(key for extra in extras for key in extra):
-        if column not in OUR_COLUMNS:
-            frame[column] = [extra.get(column, "") for extra in extras]
-    return frame[frame["label"] != ""].reset_index(drop=True) if only_labelled else frame
+    selection = Selection(only_labelled, tuple(hows), tuple(subsets), reference)
+    table = OwnTable(SelectedClips(dataset, selection))
+    parts = [pd.DataFrame(columns, columns=table.names, dtype=object) for columns in table.blocks()]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=table.names, dtype=object)
 
 
 def to_bytes(frame: pd.DataFrame, form: str, *, card: Mapping[str, Any] | None = None) -> bytes:
-    """The bytes of a table as a file: `csv` (formulas neutralised), `parquet` or `jsonl`.
+    """A table of text as a file: `csv` (formulas neutralised), `parquet` or `jsonl`.
 
-    A Parquet file has the `card` (of `data_card.data_card`) in its metadata; the other formats ignore it.
+    The last two have numbers, times and booleans as such where that changes no cell, see `column_types`. A Parquet
+    file carries the `card` (`data_card.data_card`) in its metadata; the other two have no room for it.
 
     Raises
     ------
@@ -128,39 +103,15 @@ def to_bytes(frame: pd.DataFrame, form: str, *, card: Mapping[str, Any] | None =
     >>> to_bytes(pd.DataFrame({"id": ["a"], "label": ["owl"]}), "csv")
     b'id,label\\r\\na,owl\\r\\n'
     """
+    columns: Columns = {str(name): [str(cell) for cell in frame[name]] for name in frame.columns}
     if form == "csv":
-        file = io.StringIO()
-        writer = csv.writer(file)  # with line ends of RFC 4180; only with these does it quote a lone \r
-        names = [neutralise(str(name)) for name in frame.columns]
-        # names with another separator are quoted, so that a reader does not guess the wrong one
-        header_writer = csv.writer(file, quoting=csv.QUOTE_ALL) if _SEPARATORS.intersection("".join(names)) else writer
-        header_writer.writerow(names)
-        writer.writerows([neutralise(str(cell)) for cell in row] for row in frame.itertuples(index=False, name=None))
-        return file.getvalue().encode()
+        return (csv_header(columns) + csv_rows(columns)).encode()
     if form == "jsonl":
-        lines = [json.dumps(_short(record), ensure_ascii=False) for record in frame.to_dict("records")]
-        return ("\n".join(lines) + "\n").encode()
+        return "".join(map(json_line, json_records(types_of(columns), columns))).encode()
     if form == "parquet":
-        import pyarrow
-        import pyarrow.parquet
-
-        table = pyarrow.Table.from_pandas(frame.astype("string[pyarrow]"), preserve_index=False)
-        if card is not None:
-            about = {KEY.encode(): json.dumps(card, ensure_ascii=False).encode()}
-            table = table.replace_schema_metadata({**(table.schema.metadata or {}), **about})
+        kinds = types_of(columns)
         buffer = io.BytesIO()
-        pyarrow.parquet.write_table(table, buffer)
+        for _ in write_arrow(buffer, arrow_schema(kinds, card_metadata(card)), kinds, [columns]):
+            pass
         return buffer.getvalue()
     raise Refused(f"“{form}” is no format to export to: use {', '.join(FORMATS)}")
-
-
-def _cell(text: str) -> str:
-    return without_credentials(text) if holds_credentials(text) else text
-
-
-def _number(value: Any) -> str:
-    return "" if value is None or np.isnan(value) else f"{value:.6f}".rstrip("0").rstrip(".")
-
-
-def _short(record: dict[Any, Any]) -> dict[str, str]:
-    return {str(key): str(value) for key, value in record.items()}

@@ -1,0 +1,91 @@
+"""Tasks of Label Studio: labels that a person gave as annotations, labels that were spread as predictions.
+
+The format: labelstud.io/guide/task_format, …/guide/predictions, …/tags/audio.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+from xml.sax.saxutils import quoteattr
+
+from hover_core.exchange.column_types import json_values
+from hover_core.exchange.own_tables import OwnTable
+from hover_core.exchange.report import Report
+from hover_core.exchange.selection import ClipRow, SelectedClips
+from hover_core.exchange.text_files import TextFile, need_ends
+from hover_core.tables.intake import OUR_COLUMNS
+
+# Labels that nobody heard on the clip itself; `propagated` is what the three others were called.
+_SPREAD: Final = frozenset(("predicted", "near-duplicate", "grown", "propagated"))
+_OURS: Final = (
+    "audio", "clip_id", "subset", "group", "start", "end", "duration", "annotator", "annotated_at", "how",
+)  # fmt: skip
+
+
+def labelling_config(labels: Sequence[str], *, whole: bool = True, stretches: bool = False) -> str:
+    """The labelling interface of a project that shows the tasks: XML for Settings → Labeling Interface → Code.
+
+    `whole`: recordings as a whole are labelled, by choices; `stretches`: parts of them, by regions.
+    """
+    parts = ['<Audio name="audio" value="$audio"/>']
+    if whole or not stretches:
+        choices = "".join(f"<Choice value={quoteattr(label)}/>" for label in labels)
+        parts.append(f'<Choices name="label" toName="audio" choice="single">{choices}</Choices>')
+    if stretches:
+        regions = "".join(f"<Label value={quoteattr(label)}/>" for label in labels)
+        parts.append(f'<Labels name="stretch" toName="audio" choice="single">{regions}</Labels>')
+    return f"<View>{''.join(parts)}</View>"
+
+
+def _tasks(clips: SelectedClips, report: Report) -> Callable[[ClipRow], str]:
+    table = OwnTable(clips)
+    kinds = {name: kind for name, kind in table.kinds.items() if name not in OUR_COLUMNS}
+    names = {name: _free(name) for name in kinds}
+    for name in kinds:
+        if names[name] != name:
+            report.notes.append(f"The column “{name}” is called “{names[name]}” there: we have one of that name.")
+    stretches = clips.is_stretch()
+    report.labelling_config = labelling_config(
+        clips.label_names(), whole=not stretches.all(), stretches=bool(stretches.any())
+    )
+
+    def line(row: ClipRow) -> str:
+        task: dict[str, Any] = {"data": _data(row)}
+        for name, kind in kinds.items():
+            task["data"][names[name]] = json_values(kind, [row.extra.get(name, "")])[0]
+        if row.label:
+            if row.how in _SPREAD:
+                model = {"model_version": f"hover {row.how}", "score": None}
+                task["predictions"] = [{**model, "result": [_result(row)]}]
+            else:
+                task["annotations"] = [{"result": [_result(row)]}]
+        return json.dumps(task, ensure_ascii=False)
+
+    return line
+
+
+TASKS: Final = TextFile(_tasks, head="[\n", between=",\n", tail="\n]\n")
+
+
+def _data(row: ClipRow) -> dict[str, Any]:
+    data: dict[str, Any] = {"audio": row.url, "clip_id": row.id, "subset": row.subset, "group": row.group}
+    data |= {"start": row.start_s, "end": row.end_s, "duration": row.length_s}
+    data |= {"annotator": row.annotator, "annotated_at": row.annotated_at, "how": row.how}
+    return {name: value for name, value in data.items() if value not in ("", None)}
+
+
+def _result(row: ClipRow) -> dict[str, Any]:
+    if not row.is_stretch:
+        value: dict[str, Any] = {"choices": [row.label]}
+        return {"id": "r1", "from_name": "label", "to_name": "audio", "type": "choices", "value": value}
+    start_s, end_s = need_ends(row)  # as choices the label would be one of the whole recording
+    value = {"start": start_s, "end": end_s, "channel": 0, "labels": [row.label]}
+    return {"id": "r1", "from_name": "stretch", "to_name": "audio", "type": "labels", "value": value}
+
+
+def _free(name: str) -> str:
+    while name in _OURS:
+        name = f"{name} (table)"
+    return name

@@ -1,0 +1,202 @@
+"""Our own table as CSV, Parquet or JSONL: one row a clip, and nothing of it is lost when it comes in again."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import IO, Any, Final
+
+import numpy as np
+
+from hover_core.exchange.column_types import ColumnType, arrow_batch, arrow_schema, json_records
+from hover_core.exchange.data_card import KEY, data_card
+from hover_core.exchange.report import Progress, Report
+from hover_core.exchange.selection import ClipRow, SelectedClips
+from hover_core.store import clip_rows
+from hover_core.tables.intake import OUR_COLUMNS
+from hover_core.tables.rows import neutralise
+
+Columns = dict[str, list[str]]
+_SEPARATORS: Final = frozenset(";|\t")
+_ROW_GROUP: Final = 50_000  # rows
+
+
+class OwnTable:
+    """The columns of our table, and its rows as columns of text, some thousand at a time.
+
+    Attributes
+    ----------
+    names : the columns in the order of the format, then those that came in.
+    kinds : `{column: kind}`, see `column_types`.
+    """
+
+    def __init__(self, clips: SelectedClips) -> None:
+        self.clips, dataset = clips, clips.dataset
+        with_reference = clips.selection.reference and clip_rows.has_reference(dataset.store, dataset.id)
+        ours = {name: ColumnType(name).kind for name in OUR_COLUMNS if name != "reference" or with_reference}
+        key = ("column types", dataset.id, dataset.clips_revision, clips.state.size)
+        self.kinds = ours | dataset.remember(key, lambda: _types_of_extras(clips))
+        self.names = list(self.kinds)
+
+    def columns(self, rows: Sequence[ClipRow]) -> Columns:
+        """Some clips as columns of text."""
+        columns: Columns = {
+            "id": [row.id for row in rows],
+            "audio": [row.url for row in rows],
+            "SUBSET": [row.subset for row in rows],
+            "label": [row.label for row in rows],
+            "start": [seconds_text(row.start_s) for row in rows],
+            "end": [seconds_text(row.end_s) for row in rows],
+            "group": [row.group for row in rows],
+            "duration": [seconds_text(row.measured_s) or row.extra.get("duration", "") for row in rows],
+            "annotator": [row.annotator for row in rows],
+            "annotated_at": [row.annotated_at for row in rows],
+            "how": [row.how for row in rows],
+            "reference": [row.reference for row in rows],
+        }
+        return {
+            name: columns[name] if name in columns else [row.extra.get(name, "") for row in rows] for name in self.names
+        }
+
+    def blocks(self) -> Iterator[Columns]:
+        """All clips that go out as columns of text, some thousand at a time."""
+        for rows in self.clips.blocks():
+            yield self.columns(rows)
+
+
+def _types_of_extras(clips: SelectedClips) -> dict[str, str]:
+    """`{column: kind}` of the columns that came in, and of `duration`, which may be the table's own."""
+    types = {"duration": ColumnType("duration")}
+    for cells in clips.extra_cells():
+        distinct = list({id(row): row for row in cells}.values())
+        for name in dict.fromkeys(name for row in distinct for name in row):
+            if name == "duration" or name not in OUR_COLUMNS:
+                types.setdefault(name, ColumnType(name)).see(row.get(name, "") for row in distinct)
+    return {name: column.kind for name, column in types.items()}
+
+
+def seconds_text(value: float | None) -> str:
+    """Seconds with as many digits as they need, six at most; empty for none."""
+    return "" if value is None or np.isnan(value) else f"{value:.6f}".rstrip("0").rstrip(".")
+
+
+def csv_header(names: Iterable[str], delimiter: str = ",") -> str:
+    """The line that names the columns."""
+    harmless = [neutralise(name) for name in names]
+    file = io.StringIO()
+    # a name that holds another separator is quoted: nobody shall take the table for one of two columns
+    quoted = bool(_SEPARATORS.intersection("".join(harmless))) and delimiter == ","
+    csv.writer(file, delimiter=delimiter, quoting=csv.QUOTE_ALL if quoted else csv.QUOTE_MINIMAL).writerow(harmless)
+    return file.getvalue()
+
+
+def csv_rows(columns: Mapping[str, Sequence[str]], delimiter: str = ",") -> str:
+    """The rows of columns of text as lines; cells that a spreadsheet would run are made harmless."""
+    file = io.StringIO()
+    writer = csv.writer(file, delimiter=delimiter)  # its lines end as RFC 4180 says; only then does it quote a lone \r
+    writer.writerows(zip(*map(_harmless, columns.values()), strict=True))
+    return file.getvalue()
+
+
+def csv_line(cells: Sequence[str], delimiter: str = ",") -> str:
+    """One row as a line, the same way."""
+    return csv_rows({str(number): [cell] for number, cell in enumerate(cells)}, delimiter)
+
+
+def json_line(record: Mapping[str, Any]) -> str:
+    """An object as one line of JSON."""
+    return json.dumps(record, ensure_ascii=False) + "\n"
+
+
+def write_csv(clips: SelectedClips, path: Path, report: Report, progress: Progress) -> None:
+    """Our table as CSV."""
+    table = OwnTable(clips)
+    with path.open("w", encoding="utf-8", newline="") as file:
+        file.write(csv_header(table.names))
+        for columns in table.blocks():
+            file.write(csv_rows(columns))
+            report.add(len(columns["id"]), progress)
+
+
+def write_jsonl(clips: SelectedClips, path: Path, report: Report, progress: Progress) -> None:
+    """Our table as one JSON object a line."""
+    table = OwnTable(clips)
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        for columns in table.blocks():
+            file.writelines(map(json_line, json_records(table.kinds, columns)))
+            report.add(len(columns["id"]), progress)
+
+
+def write_parquet(clips: SelectedClips, path: Path, report: Report, progress: Progress) -> None:
+    """Our table as Parquet, with the data card in its metadata."""
+    table = OwnTable(clips)
+    schema = arrow_schema(table.kinds, card_metadata(data_card(clips.dataset)))
+    with path.open("wb") as file:
+        for rows in write_arrow(file, schema, table.kinds, table.blocks()):
+            report.add(rows, progress)
+
+
+def card_metadata(card: Mapping[str, Any] | None) -> dict[bytes, bytes]:
+    """Where a Parquet file carries the data card."""
+    return {} if card is None else {KEY.encode(): json.dumps(card, ensure_ascii=False).encode()}
+
+
+def write_arrow(file: IO[bytes], schema: Any, kinds: Mapping[str, str], blocks: Iterable[Columns]) -> Iterator[int]:
+    """Write columns of text as a Parquet file of their types; yields the rows of each block when it is taken in."""
+    import pyarrow as pa
+    import pyarrow.parquet
+
+    with pyarrow.parquet.ParquetWriter(file, schema) as writer:
+        waiting: list[Any] = []
+        for columns in blocks:
+            batch = arrow_batch(schema, kinds, columns)
+            waiting.append(batch)
+            if sum(batch.num_rows for batch in waiting) >= _ROW_GROUP:
+                writer.write_table(pa.Table.from_batches(waiting, schema), _ROW_GROUP)
+                waiting = []
+            yield batch.num_rows
+        if waiting:
+            writer.write_table(pa.Table.from_batches(waiting, schema), _ROW_GROUP)
+
+
+def preview_csv(clips: SelectedClips, rows: int) -> str:
+    """The first lines of `write_csv`."""
+    table = OwnTable(clips)
+    return csv_header(table.names) + csv_rows(table.columns(_first(clips, rows)))
+
+
+def preview_jsonl(clips: SelectedClips, rows: int) -> str:
+    """The first lines of `write_jsonl`."""
+    table = OwnTable(clips)
+    return "".join(map(json_line, json_records(table.kinds, table.columns(_first(clips, rows)))))
+
+
+def preview_parquet(clips: SelectedClips, rows: int) -> str:
+    """The names and types of the columns of `write_parquet`, and its first rows, with tabs between the cells."""
+    table = OwnTable(clips)
+    schema = arrow_schema(table.kinds)
+    columns = table.columns(_first(clips, rows))
+    lines = ["\t".join(f"{field.name}: {field.type}" for field in schema)]
+    lines += ["\t".join(row) for row in zip(*columns.values(), strict=True)]
+    return "\n".join(lines) + "\n"
+
+
+def _first(clips: SelectedClips, rows: int) -> list[ClipRow]:
+    return list(clips.rows(clips.positions[:rows]))
+
+
+def _harmless(cells: Sequence[str]) -> Sequence[str]:
+    if _beginnings_of_formulas().isdisjoint({cell[:1] for cell in cells}):
+        return cells
+    return [neutralise(cell) for cell in cells]
+
+
+@cache
+def _beginnings_of_formulas() -> frozenset[str]:
+    """Every character with which a cell can begin that `neutralise` changes."""
+    every = map(chr, range(0x10000))
+    return frozenset(character for character in every if neutralise(f"{character}=x") != f"{character}=x")
