@@ -40,6 +40,7 @@ _ENDINGS: Final = {
 }  # fmt: skip
 _OURS: Final = {"audio": "source_url", "start": "source_start", "end": "source_end", "SUBSET": "subset"}
 _DECIMAL: Final = ("seconds", "float")
+_NUMBERS: Final = (*_DECIMAL, "integer", "boolean")  # all else is text in files that have no types
 
 
 def write(clips: SelectedClips, path: Path, report: Report, progress: Progress, *, zipped: bool) -> None:
@@ -209,7 +210,7 @@ class _Metadata:
     def _lines(self, columns: Columns, ending: str) -> str:
         """Some rows as the lines of a file; the names stand above those of CSV."""
         if ending == ".jsonl":
-            kinds = {name: self._kinds[name] for name in columns}
+            kinds = {name: self._kinds[name] if self._kinds[name] in _NUMBERS else "text" for name in columns}
             return "".join(map(json_line, json_records(kinds, columns)))
         # pandas takes a column of whole seconds for integers, in one split and not in another
         spelled = {
@@ -236,7 +237,7 @@ def _is_same(kinds: Mapping[str, str], columns: Columns, read: pa.Table) -> bool
     """Whether a table has the types that columns are of, and the same text in those of text."""
     for name, cells in columns.items():
         kind, found = kinds[name], read.column(name)
-        if kind in _DECIMAL or kind in ("integer", "boolean"):
+        if kind in _NUMBERS:
             if found.type != arrow_type(kind):
                 return False
         elif found.type not in (pa.string(), pa.large_string()) or (

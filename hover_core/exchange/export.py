@@ -82,7 +82,7 @@ def export_table(
         `hows` or `subsets` names something that there is not.
     """
     selection = Selection(only_labelled, tuple(hows), tuple(subsets), reference)
-    table = OwnTable(SelectedClips(dataset, selection))
+    table = OwnTable(SelectedClips(dataset, selection), typed=False)
     parts = [pd.DataFrame(columns, columns=table.names, dtype=object) for columns in table.blocks()]
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=table.names, dtype=object)
 

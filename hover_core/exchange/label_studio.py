@@ -15,7 +15,9 @@ from hover_core.exchange.own_tables import OwnTable
 from hover_core.exchange.report import Report
 from hover_core.exchange.selection import ClipRow, SelectedClips
 from hover_core.exchange.text_files import TextFile, need_ends
+from hover_core.store import clip_rows
 from hover_core.tables.intake import OUR_COLUMNS
+from hover_core.workspace.visibility import label_columns
 
 # Labels that nobody heard on the clip itself; `propagated` is what the three others were called.
 _SPREAD: Final = frozenset(("predicted", "near-duplicate", "grown", "propagated"))
@@ -41,7 +43,9 @@ def labelling_config(labels: Sequence[str], *, whole: bool = True, stretches: bo
 
 def _tasks(clips: SelectedClips, report: Report) -> Callable[[ClipRow], str]:
     table = OwnTable(clips)
-    kinds = {name: kind for name, kind in table.kinds.items() if name not in OUR_COLUMNS}
+    secret = _reference_columns(clips, table.names)
+    kinds = {name: kind for name, kind in table.kinds.items() if name not in OUR_COLUMNS and name not in secret}
+    report.notes += [f"The column “{name}” stays here: it holds the labels that were set aside." for name in secret]
     names = {name: _free(name) for name in kinds}
     for name in kinds:
         if names[name] != name:
@@ -67,6 +71,14 @@ def _tasks(clips: SelectedClips, report: Report) -> Callable[[ClipRow], str]:
 
 
 TASKS: Final = TextFile(_tasks, head="[\n", between=",\n", tail="\n]\n")
+
+
+def _reference_columns(clips: SelectedClips, names: Sequence[str]) -> list[str]:
+    """The table's columns that hold what was set aside as reference: whoever labels there sees all data of a task."""
+    dataset = clips.dataset
+    if not clip_rows.has_reference(dataset.store, dataset.id):
+        return []
+    return [name for name in label_columns(dataset.row.settings, names) if name not in OUR_COLUMNS]
 
 
 def _data(row: ClipRow) -> dict[str, Any]:

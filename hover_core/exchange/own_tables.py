@@ -10,8 +10,6 @@ from functools import cache
 from pathlib import Path
 from typing import IO, Any, Final
 
-import numpy as np
-
 from hover_core.exchange.column_types import ColumnType, arrow_batch, arrow_schema, json_records
 from hover_core.exchange.data_card import KEY, data_card
 from hover_core.exchange.report import Progress, Report
@@ -31,15 +29,15 @@ class OwnTable:
     Attributes
     ----------
     names : the columns in the order of the format, then those that came in.
-    kinds : `{column: kind}`, see `column_types`.
+    kinds : `{column: kind}`, see `column_types`; those that came in count as text unless the table is `typed`.
     """
 
-    def __init__(self, clips: SelectedClips) -> None:
+    def __init__(self, clips: SelectedClips, *, typed: bool = True) -> None:
         self.clips, dataset = clips, clips.dataset
         with_reference = clips.selection.reference and clip_rows.has_reference(dataset.store, dataset.id)
         ours = {name: ColumnType(name).kind for name in OUR_COLUMNS if name != "reference" or with_reference}
-        key = ("column types", dataset.id, dataset.clips_revision, clips.state.size)
-        self.kinds = ours | dataset.remember(key, lambda: _types_of_extras(clips))
+        key = ("column types", dataset.id, dataset.clips_revision, clips.state.size, typed)
+        self.kinds = ours | dataset.remember(key, lambda: _types_of_extras(clips, typed=typed))
         self.names = list(self.kinds)
 
     def columns(self, rows: Sequence[ClipRow]) -> Columns:
@@ -68,20 +66,22 @@ class OwnTable:
             yield self.columns(rows)
 
 
-def _types_of_extras(clips: SelectedClips) -> dict[str, str]:
+def _types_of_extras(clips: SelectedClips, *, typed: bool) -> dict[str, str]:
     """`{column: kind}` of the columns that came in, and of `duration`, which may be the table's own."""
     types = {"duration": ColumnType("duration")}
     for cells in clips.extra_cells():
         distinct = list({id(row): row for row in cells}.values())
         for name in dict.fromkeys(name for row in distinct for name in row):
             if name == "duration" or name not in OUR_COLUMNS:
-                types.setdefault(name, ColumnType(name)).see(row.get(name, "") for row in distinct)
+                column = types.setdefault(name, ColumnType(name))
+                if typed:
+                    column.see(row.get(name, "") for row in distinct)
     return {name: column.kind for name, column in types.items()}
 
 
 def seconds_text(value: float | None) -> str:
     """Seconds with as many digits as they need, six at most; empty for none."""
-    return "" if value is None or np.isnan(value) else f"{value:.6f}".rstrip("0").rstrip(".")
+    return "" if value is None else f"{value:.6f}".rstrip("0").rstrip(".")
 
 
 def csv_header(names: Iterable[str], delimiter: str = ",") -> str:
@@ -114,7 +114,7 @@ def json_line(record: Mapping[str, Any]) -> str:
 
 def write_csv(clips: SelectedClips, path: Path, report: Report, progress: Progress) -> None:
     """Our table as CSV."""
-    table = OwnTable(clips)
+    table = OwnTable(clips, typed=False)
     with path.open("w", encoding="utf-8", newline="") as file:
         file.write(csv_header(table.names))
         for columns in table.blocks():
@@ -165,7 +165,7 @@ def write_arrow(file: IO[bytes], schema: Any, kinds: Mapping[str, str], blocks: 
 
 def preview_csv(clips: SelectedClips, rows: int) -> str:
     """The first lines of `write_csv`."""
-    table = OwnTable(clips)
+    table = OwnTable(clips, typed=False)
     return csv_header(table.names) + csv_rows(table.columns(_first(clips, rows)))
 
 

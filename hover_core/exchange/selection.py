@@ -236,6 +236,11 @@ def plain_cell(cell: str) -> str:
 
 
 def _parse(written: list[str]) -> list[dict[str, str]]:
-    # what many clips share is read once
-    read = {one: {name: cell_text(cell) for name, cell in json.loads(one).items()} for one in dict.fromkeys(written)}
+    # what many clips share is read once, and all of it in one go
+    distinct = list(dict.fromkeys(written))
+    read = dict(zip(distinct, json.loads(f"[{','.join(distinct)}]"), strict=True))
+    for cells in read.values():
+        for name, cell in cells.items():
+            if not isinstance(cell, str):
+                cells[name] = cell_text(cell)
     return [read[one] for one in written]

@@ -1,9 +1,11 @@
 """What goes out comes in again."""
 
+import io
 import json
 from dataclasses import replace
 
 import pandas as pd
+import pyarrow.parquet
 import pytest
 from sqlalchemy import text
 
@@ -12,8 +14,8 @@ from hover_core.data.people import ANNOTATOR, Person
 from hover_core.errors import FetchError, NotAllowed, Refused, TableError
 from hover_core.exchange.export import export_table, labels_by_how, to_bytes
 from hover_core.store import clip_rows
-from hover_core.tables import foreign_files, intake
 from hover_core.tables.intake import Intake
+from tests.core.exchange.adding import add
 
 TABLE = """url,SUBSET,label,start,end,speaker,duration,note,=odd name
 http://h/1.wav,raw,dog,,,ann,0.5,=1+1,a
@@ -23,12 +25,6 @@ https://h/3.wav?x=1,val,great tit,,,,,"line
 end",-5
 http://h/4.wav,test,,,,,,"a\rb",+x
 """
-
-
-def add(dataset, data, name="t.csv", *, own_id="", **options):
-    table = foreign_files.read_table(data, name)
-    columns = intake.guess_columns(list(table.frame.columns))
-    return dataset.add(dataset.plan(table, replace(columns, own_id=own_id or columns.own_id), **options))
 
 
 @pytest.fixture
@@ -133,10 +129,34 @@ def test_formulas_go_out_neutralised_in_cells_and_header(worked_on):
     assert ",=" not in data
 
 
-def test_json_lines_are_text_of_every_cell(worked_on):
-    lines = to_bytes(export_table(worked_on), "jsonl").decode().splitlines()
+def test_json_has_numbers_as_numbers_and_null_for_none(worked_on):
+    rows = [json.loads(line) for line in to_bytes(export_table(worked_on), "jsonl").decode().splitlines()]
 
-    assert {type(cell) for line in lines for cell in json.loads(line).values()} == {str}
+    assert [row["start"] for row in rows] == [None, 0.25, None, None, None]
+    assert [row["duration"] for row in rows] == [0.5, None, 1.25, None, None]
+    assert (rows[0]["label"], rows[3]["label"]) == ("cow", "great tit")
+    assert [row["=odd name"] for row in rows] == ["a", "", "007", "-5", "+x"]
+
+
+def test_parquet_has_numbers_times_and_booleans_as_such(datasets):
+    dataset = datasets.new("typed")
+    add(
+        dataset,
+        "url,label,start,count,share,checked,day,at,code\n"
+        "http://h/1.wav,dog,0.5,1,0.25,True,2024-05-01,2024-05-01 10:00:00,007\n"
+        "http://h/2.wav,,,-20,3,False,,,12\n",
+    )
+    table = pyarrow.parquet.read_table(io.BytesIO(to_bytes(export_table(dataset), "parquet")))
+
+    assert {name: str(table.schema.field(name).type) for name in table.column_names} == {
+        "id": "string", "audio": "string", "SUBSET": "string", "label": "string", "start": "double", "end": "double",
+        "group": "string", "duration": "double", "annotator": "string", "annotated_at": "timestamp[us, tz=UTC]",
+        "how": "string", "url": "string", "count": "int64", "share": "double", "checked": "bool", "day": "date32[day]",
+        "at": "timestamp[us]", "code": "string",
+    }  # fmt: skip
+    assert table["start"].to_pylist() == [0.5, None]
+    assert table["count"].to_pylist() == [1, -20]
+    assert table["code"].to_pylist() == ["007", "12"]
 
 
 def test_an_annotator_cannot_export(worked_on):
@@ -169,6 +189,15 @@ def test_labels_of_some_ways_can_be_left_out(worked_on):
         ["cow", "Ann", "heard"],
     ]
     assert len(export_table(worked_on, hows=("search",), only_labelled=True)) == 2
+
+
+def test_clips_of_some_subsets_can_be_left_out(worked_on):
+    assert export_table(worked_on, subsets=("test", "dev"))["SUBSET"].tolist() == ["dev", "test"]
+
+
+def test_a_subset_that_there_is_not_is_refused(worked_on):
+    with pytest.raises(Refused, match="subsets has “eval”: the subsets are raw, train, dev, test"):
+        export_table(worked_on, subsets=("eval",))
 
 
 def test_a_way_that_there_is_not_is_refused(worked_on):
