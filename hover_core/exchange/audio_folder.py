@@ -16,10 +16,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import groupby
 from pathlib import Path
-from typing import IO, Final
+from typing import IO, Any, Final
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from hover_core.audio.segment import Piece
@@ -220,21 +219,24 @@ class _Metadata:
         return csv_header(self.names) + csv_rows(spelled)
 
 
-def _read_csv(lines: str) -> pa.Table:
+def _read_csv(lines: str) -> Any:
     import pandas as pd
+    import pyarrow as pa
 
     return pa.Table.from_pandas(pd.read_csv(io.StringIO(lines)))
 
 
-def _read_jsonl(lines: str) -> pa.Table:
+def _read_jsonl(lines: str) -> Any:
     import pyarrow.json
 
     options = pyarrow.json.ReadOptions(block_size=max(1 << 20, len(lines.encode())))
     return pyarrow.json.read_json(io.BytesIO(lines.encode()), read_options=options)
 
 
-def _is_same(kinds: Mapping[str, str], columns: Columns, read: pa.Table) -> bool:
-    """Whether a table has the types that columns are of, and the same text in those of text."""
+def _is_same(kinds: Mapping[str, str], columns: Columns, read: Any) -> bool:
+    """Whether an Arrow table has the types that columns are of, and the same text in those of text."""
+    import pyarrow as pa
+
     for name, cells in columns.items():
         kind, found = kinds[name], read.column(name)
         if kind in _NUMBERS:

@@ -41,6 +41,12 @@ def labelling_config(labels: Sequence[str], *, whole: bool = True, stretches: bo
     return f"<View>{''.join(parts)}</View>"
 
 
+def config_of(clips: SelectedClips) -> str:
+    """The labelling interface that shows these clips: of whole recordings, of stretches, or of both."""
+    stretches = clips.is_stretch()
+    return labelling_config(clips.label_names(), whole=not stretches.all(), stretches=bool(stretches.any()))
+
+
 def _tasks(clips: SelectedClips, report: Report) -> Callable[[ClipRow], str]:
     table = OwnTable(clips)
     secret = _reference_columns(clips, table.names)
@@ -50,10 +56,7 @@ def _tasks(clips: SelectedClips, report: Report) -> Callable[[ClipRow], str]:
     for name in kinds:
         if names[name] != name:
             report.notes.append(f"The column “{name}” is called “{names[name]}” there: we have one of that name.")
-    stretches = clips.is_stretch()
-    report.labelling_config = labelling_config(
-        clips.label_names(), whole=not stretches.all(), stretches=bool(stretches.any())
-    )
+    report.labelling_config = config_of(clips)
 
     def line(row: ClipRow) -> str:
         task: dict[str, Any] = {"data": _data(row)}

@@ -48,17 +48,17 @@ class LabelTracks:
         """Write a zip of the files of all recordings."""
         names = _Names(self.ending)
         with (
-            zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive,
+            zipfile.ZipFile(path, "w") as archive,
             tempfile.SpooledTemporaryFile(_SPOOL_BYTES, "w+b") as index,
         ):
             for url, texts in self._files(clips.rows(clips.by_recording()), report):
                 name = names.add(url)
-                with archive.open(zipfile.ZipInfo(name), "w") as file:
+                with archive.open(_member(name), "w") as file:
                     file.write((self.head + "".join(texts)).encode())
                 index.write(csv_line([name, url]).encode())
                 report.add(len(texts), progress)
             index.seek(0)
-            with archive.open(zipfile.ZipInfo(INDEX), "w") as file:
+            with archive.open(_member(INDEX), "w", force_zip64=True) as file:
                 file.write(csv_header(_INDEX_COLUMNS).encode())
                 while part := index.read(_SPOOL_BYTES):
                     file.write(part)
@@ -101,6 +101,12 @@ def _raven(row: ClipRow, number: int) -> str:
 
 AUDACITY: Final = LabelTracks("", ".txt", _audacity)
 RAVEN: Final = LabelTracks(csv_header(_RAVEN, "\t"), ".selections.txt", _raven)
+
+
+def _member(name: str) -> zipfile.ZipInfo:
+    info = zipfile.ZipInfo(name)  # with no time of its own: the same labels make the same zip
+    info.compress_type = zipfile.ZIP_DEFLATED
+    return info
 
 
 def _order(row: ClipRow) -> tuple[str, float, int]:

@@ -134,10 +134,11 @@ class SelectedClips:
         self.dataset, self.selection = dataset, selection
         self.state = dataset.state()
         sources = dataset.journal.sources(dataset.id, np.unique(self.state.source).tolist())
-        self._sources = {batch: source for batch, source in sources.items() if source[2] in selection.hows}
+        self._sources = sources
         self.labelled: NDArray[np.bool_] = self.state.label >= 0
         if not set(HOW) <= set(selection.hows):
-            self.labelled &= np.isin(self.state.source, list(self._sources))
+            batches = [batch for batch, (_, _, how) in sources.items() if how in selection.hows]
+            self.labelled &= np.isin(self.state.source, batches)
         chosen = np.isin(self.state.subset, [SUBSETS.index(name) for name in selection.subsets])
         if selection.only_labelled:
             chosen &= self.labelled
