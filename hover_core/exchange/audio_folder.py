@@ -145,6 +145,7 @@ class _Metadata:
 
     def __init__(self, clips: SelectedClips, file_names: NDArray[np.object_]) -> None:
         self._clips, self._file_names = clips, file_names
+        self._with_sound = clips.positions[file_names[clips.positions] != ""]
         self._table = OwnTable(clips)
         self._called = {name: _column_name(name) for name in self._table.names}
         self._kinds = {"file_name": "text"} | {self._called[name]: kind for name, kind in self._table.kinds.items()}
@@ -194,14 +195,12 @@ class _Metadata:
                 file.write((text.partition("\r\n")[2] if ending == ".csv" and number else text).encode())
 
     def _positions(self, subset: str) -> NDArray[np.int64]:
-        positions = self._clips.positions
-        with_sound = self._file_names[positions] != ""
-        return positions[with_sound & (self._clips.state.subset[positions] == SUBSETS.index(subset))]
+        return self._with_sound[self._clips.state.subset[self._with_sound] == SUBSETS.index(subset)]
 
     def _drop_empty(self) -> None:
         """Leave columns out in which no clip has anything, or the table's `url` where that is ours."""
         idle = set(self.names) - {"file_name", "label"}
-        for columns in self.blocks(self._clips.positions):
+        for columns in self.blocks(self._with_sound):
             idle -= {name for name in idle if any(columns[name]) and not _is_url_again(name, columns)}
         self.names = [name for name in self.names if name not in idle]
         self._called = {name: called for name, called in self._called.items() if called not in idle}

@@ -21,7 +21,7 @@ from hover_core.data.clips import file_name
 from hover_core.exchange.own_tables import csv_header, csv_line
 from hover_core.exchange.report import Progress, Report
 from hover_core.exchange.selection import ClipRow, SelectedClips
-from hover_core.exchange.text_files import need_ends, need_label, written
+from hover_core.exchange.text_files import likely, need_ends, need_label, written
 
 INDEX: Final = "recordings.csv"
 _INDEX_COLUMNS: Final = ("file", "audio")
@@ -32,7 +32,6 @@ _RAVEN: Final = (
 _HIGHEST_HZ: Final = 24_000.0  # of a box, where nobody has heard the recording
 _NO_FILE_NAME: Final = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
 _LONGEST_NAME: Final = 120
-_SOME_ROWS: Final = 1_000
 _SPOOL_BYTES: Final = 1 << 20
 
 
@@ -67,14 +66,12 @@ class LabelTracks:
     def preview(self, clips: SelectedClips, rows: int) -> str:
         """The names of the first files and the first lines of each."""
         names, shown, left = _Names(self.ending), list[str](), rows
-        labelled = clips.positions[clips.labelled[clips.positions]]
-        for first in range(0, len(labelled), _SOME_ROWS):
-            part = sorted(clips.rows(labelled[first : first + _SOME_ROWS]), key=_order)
-            for url, texts in self._files(iter(part), Report(Path(), "")):
-                shown.append(f"{names.add(url)}:\n{self.head}{''.join(texts[:left])}")
-                left -= len(texts)
-                if left <= 0:
-                    return "\n".join(shown)
+        looked_at = sorted(clips.rows(likely(clips)), key=_order)
+        for url, texts in self._files(iter(looked_at), Report(Path(), "")):
+            shown.append(f"{names.add(url)}:\n{self.head}{''.join(texts[:left])}")
+            left -= len(texts)
+            if left <= 0:
+                break
         return "\n".join(shown) or self.head
 
     def _files(self, rows: Iterator[ClipRow], report: Report) -> Iterator[tuple[str, list[str]]]:

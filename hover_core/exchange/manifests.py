@@ -52,7 +52,10 @@ def _hoplite(clips: SelectedClips, report: Report) -> Callable[[ClipRow], str]:
 
 def _esc50(clips: SelectedClips, report: Report) -> Callable[[ClipRow], str]:
     targets = {name: str(number) for number, name in enumerate(clips.label_names())}
-    folds, folder = _folds_are_given(clips), _common_folder(clips.urls())
+    dataset = clips.dataset
+    key = (dataset.id, dataset.clips_revision, clips.state.size, clips.state.revision, clips.selection)
+    folds = dataset.remember(("folds", *key), lambda: _folds_are_given(clips))
+    folder = dataset.remember(("common folder", *key), lambda: _common_folder(clips.urls()))
     if folder:
         report.notes.append(f"The file names are relative to {folder}: give it as the base address to read them again.")
     if not folds:

@@ -6,8 +6,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
+from hover_core.data.arrays import Positions
 from hover_core.exchange.report import Progress, Report
-from hover_core.exchange.selection import ClipRow, SelectedClips
+from hover_core.exchange.selection import AT_ONCE, ClipRow, SelectedClips
 
 NO_LABEL = "it has no label"
 NO_LENGTH = "nobody knows yet how long it is: listen to it once, or vectorize the dataset"
@@ -47,9 +50,16 @@ class TextFile:
     def preview(self, clips: SelectedClips, rows: int) -> str:
         """The head and the lines of the first clips that the format has room for."""
         report = Report(Path(), "")
-        texts = written(clips.rows(), self.lines(clips, report), report)
+        texts = written(clips.rows(likely(clips)), self.lines(clips, report), report)
         shown = [text for _, text in zip(range(rows), texts, strict=False)]
         return self.head + self.between.join(shown)
+
+
+def likely(clips: SelectedClips) -> Positions:
+    """Some thousand clips that a preview looks at, in clip order: those with a label before all others. [shape=(n,)]"""
+    labelled = clips.labelled[clips.positions]
+    first = np.concatenate([clips.positions[labelled][:AT_ONCE], clips.positions[~labelled][:AT_ONCE]])[:AT_ONCE]
+    return np.sort(first)
 
 
 def written(rows: Iterable[ClipRow], line: Callable[[ClipRow], str], report: Report) -> Iterator[str]:
