@@ -32,12 +32,14 @@ def labelling_config(labels: Sequence[str], *, whole: bool = True, stretches: bo
     `whole`: recordings as a whole are labelled, by choices; `stretches`: parts of them, by regions.
     """
     parts = ['<Audio name="audio" value="$audio"/>']
-    if whole or not stretches:
+    whole = whole or not stretches
+    if whole:
         choices = "".join(f"<Choice value={quoteattr(label)}/>" for label in labels)
         parts.append(f'<Choices name="label" toName="audio" choice="single">{choices}</Choices>')
     if stretches:
+        name = _region_control(whole=whole)
         regions = "".join(f"<Label value={quoteattr(label)}/>" for label in labels)
-        parts.append(f'<Labels name="stretch" toName="audio" choice="single">{regions}</Labels>')
+        parts.append(f'<Labels name="{name}" toName="audio" choice="single">{regions}</Labels>')
     return f"<View>{''.join(parts)}</View>"
 
 
@@ -57,6 +59,7 @@ def _tasks(clips: SelectedClips, report: Report) -> Callable[[ClipRow], str]:
         if names[name] != name:
             report.notes.append(f"The column “{name}” is called “{names[name]}” there: we have one of that name.")
     report.labelling_config = config_of(clips)
+    region_control = _region_control(whole=not clips.is_stretch().all())
 
     def line(row: ClipRow) -> str:
         task: dict[str, Any] = {"data": _data(row)}
@@ -65,9 +68,9 @@ def _tasks(clips: SelectedClips, report: Report) -> Callable[[ClipRow], str]:
         if row.label:
             if row.how in _SPREAD:
                 model = {"model_version": f"hover {row.how}", "score": None}
-                task["predictions"] = [{**model, "result": [_result(row)]}]
+                task["predictions"] = [{**model, "result": [_result(row, region_control)]}]
             else:
-                task["annotations"] = [{"result": [_result(row)]}]
+                task["annotations"] = [{"result": [_result(row, region_control)]}]
         return json.dumps(task, ensure_ascii=False)
 
     return line
@@ -91,13 +94,18 @@ def _data(row: ClipRow) -> dict[str, Any]:
     return {name: value for name, value in data.items() if value not in ("", None)}
 
 
-def _result(row: ClipRow) -> dict[str, Any]:
+def _result(row: ClipRow, region_control: str) -> dict[str, Any]:
     if not row.is_stretch:
         value: dict[str, Any] = {"choices": [row.label]}
         return {"id": "r1", "from_name": "label", "to_name": "audio", "type": "choices", "value": value}
     start_s, end_s = need_ends(row)  # as choices the label would be one of the whole recording
     value = {"start": start_s, "end": end_s, "channel": 0, "labels": [row.label]}
-    return {"id": "r1", "from_name": "stretch", "to_name": "audio", "type": "labels", "value": value}
+    return {"id": "r1", "from_name": region_control, "to_name": "audio", "type": "labels", "value": value}
+
+
+def _region_control(*, whole: bool) -> str:
+    """What the question about regions is called: `label` where no other one is."""
+    return "stretch" if whole else "label"
 
 
 def _free(name: str) -> str:

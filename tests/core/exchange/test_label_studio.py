@@ -176,6 +176,19 @@ def test_the_interface_of_whole_recordings_is_that_of_the_format():
     )
 
 
+def test_where_all_are_stretches_their_regions_are_the_label(datasets, tmp_path):
+    dataset = datasets.new("stretches")
+    add(dataset, "url,label,start,end\nhttp://h/1.wav,dog,0,1\n")
+    report = formats.write(dataset, "label_studio", tmp_path / "out.json")
+    task = json.loads((tmp_path / "out.json").read_text())[0]
+
+    assert task["annotations"][0]["result"][0]["from_name"] == "label"
+    assert report.labelling_config == (
+        '<View><Audio name="audio" value="$audio"/><Labels name="label" toName="audio" choice="single">'
+        '<Label value="dog"/></Labels></View>'
+    )
+
+
 def test_a_labelled_stretch_without_a_known_end_is_named(dataset, tmp_path):
     dataset.annotate([3], "cat", how="heard")
     report = formats.write(dataset, "label_studio", tmp_path / "again.json")
