@@ -12,8 +12,9 @@ import json
 import shutil
 import zipfile
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from itertools import groupby
 from pathlib import Path
 from typing import IO, Any, Final
@@ -64,10 +65,10 @@ def _write(clips: SelectedClips, sink: _Sink, report: Report, progress: Progress
     for split in splits:
         table.write(sink, split, ending)
     sink.add("README.md", _readme(splits, clips.label_names()).encode())
-    if "raw" in splits and len(splits) > 1:
+    if "raw" in splits:
+        sees = "sees train, validation and test alone" if len(splits) > 1 else "calls the clips train"
         report.notes.append(
-            'load_dataset("audiofolder", …) sees train, validation and test alone; load_dataset with the path of the '
-            "folder has raw as well."
+            f'load_dataset("audiofolder", …) {sees}; load_dataset with the path of the folder has them as raw.'
         )
 
 
@@ -87,21 +88,23 @@ def preview(clips: SelectedClips, rows: int) -> str:
 def _write_sounds(clips: SelectedClips, sink: _Sink, report: Report, progress: Progress) -> NDArray[np.object_]:
     """Write the sound of every clip; the name of each file below the folder of its split, empty for none."""
     names = np.full(clips.state.size, "", dtype=object)
-    for rows, fetched in _recordings(clips):
-        for row in rows:
-            try:
-                ending, sound = _sound(clips, row, fetched.result())
-            except SoundError as error:
-                report.leave_out(row.position, row.name, str(error))
-                progress(report.clips + report.clips_left_out, report.total)
-                continue
-            names[row.position] = f"{_file_stem(row)}{ending}"
-            sink.add(f"{SPLITS[row.subset]}/{names[row.position]}", sound)
-            report.add(1, progress)
+    with closing(_recordings(clips)) as recordings:
+        for rows, fetched in recordings:
+            for row in rows:
+                try:
+                    ending, sound = _sound(clips, row, fetched.result())
+                    name = f"{_file_stem(row)}{ending}"
+                    sink.add(f"{SPLITS[row.subset]}/{name}", sound)
+                except SoundError as error:
+                    report.leave_out(row.position, row.name, str(error))
+                    report.add(0, progress)
+                    continue
+                names[row.position] = name
+                report.add(1, progress)
     return names
 
 
-def _recordings(clips: SelectedClips) -> Iterator[tuple[list[ClipRow], Future[bytes | Path]]]:
+def _recordings(clips: SelectedClips) -> Generator[tuple[list[ClipRow], Future[bytes | Path]]]:
     """The clips of each recording, and the recording: some are fetched while others are written."""
     dataset = clips.dataset
 
@@ -174,12 +177,15 @@ class _Metadata:
 
     def reads_back(self, subsets: Sequence[str], ending: str) -> bool:
         """Whether `datasets` reads the tables of all splits as the text and the types that they stand for."""
-        read = {".csv": _read_csv, ".jsonl": _read_jsonl}[ending]
-        return all(
-            _is_same(self._kinds, columns, read(self._lines(columns, ending)))
-            for subset in subsets
-            for columns in self.blocks(self._positions(subset))
-        )
+        read, head = {".csv": _read_csv, ".jsonl": _read_jsonl}[ending], self._head(ending)
+        try:
+            return all(
+                _is_same(self._kinds, columns, read(head + self._lines(columns, ending)))
+                for subset in subsets
+                for columns in self.blocks(self._positions(subset))
+            )
+        except ValueError:  # both readers' own errors are such
+            return False
 
     def write(self, sink: _Sink, subset: str, ending: str) -> None:
         """Write the table of a split as `metadata.csv`, `metadata.jsonl` or `metadata.parquet`."""
@@ -190,9 +196,9 @@ class _Metadata:
                 for _ in write_arrow(file, arrow_schema(kinds), kinds, blocks):
                     pass
                 return
-            for number, columns in enumerate(blocks):
-                text = self._lines(columns, ending)
-                file.write((text.partition("\r\n")[2] if ending == ".csv" and number else text).encode())
+            file.write(self._head(ending).encode())
+            for columns in blocks:
+                file.write(self._lines(columns, ending).encode())
 
     def _positions(self, subset: str) -> NDArray[np.int64]:
         return self._with_sound[self._clips.state.subset[self._with_sound] == SUBSETS.index(subset)]
@@ -205,8 +211,11 @@ class _Metadata:
         self.names = [name for name in self.names if name not in idle]
         self._called = {name: called for name, called in self._called.items() if called not in idle}
 
+    def _head(self, ending: str) -> str:
+        return csv_header(self.names) if ending == ".csv" else ""
+
     def _lines(self, columns: Columns, ending: str) -> str:
-        """Some rows as the lines of a file; the names stand above those of CSV."""
+        """Some rows as the lines of a file."""
         if ending == ".jsonl":
             kinds = {name: self._kinds[name] if self._kinds[name] in _NUMBERS else "text" for name in columns}
             return "".join(map(json_line, json_records(kinds, columns)))
@@ -215,7 +224,7 @@ class _Metadata:
             name: [repr(float(cell)) if cell else "" for cell in cells] if self._kinds[name] in _DECIMAL else cells
             for name, cells in columns.items()
         }
-        return csv_header(self.names) + csv_rows(spelled)
+        return csv_rows(spelled)
 
 
 def _read_csv(lines: str) -> Any:
@@ -236,6 +245,8 @@ def _is_same(kinds: Mapping[str, str], columns: Columns, read: Any) -> bool:
     """Whether an Arrow table has the types that columns are of, and the same text in those of text."""
     import pyarrow as pa
 
+    if read.column_names != list(columns):
+        return False
     for name, cells in columns.items():
         kind, found = kinds[name], read.column(name)
         if kind in _NUMBERS:

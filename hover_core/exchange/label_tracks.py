@@ -21,7 +21,7 @@ from hover_core.data.clips import file_name
 from hover_core.exchange.own_tables import csv_header, csv_line
 from hover_core.exchange.report import Progress, Report
 from hover_core.exchange.selection import ClipRow, SelectedClips
-from hover_core.exchange.text_files import likely, need_ends, need_label, written
+from hover_core.exchange.text_files import need_ends, need_label, preview_candidates, texts_of
 
 INDEX: Final = "recordings.csv"
 _INDEX_COLUMNS: Final = ("file", "audio")
@@ -65,20 +65,20 @@ class LabelTracks:
 
     def preview(self, clips: SelectedClips, rows: int) -> str:
         """The names of the first files and the first lines of each."""
-        names, shown, left = _Names(self.ending), list[str](), rows
-        looked_at = sorted(clips.rows(likely(clips)), key=_order)
-        for url, texts in self._files(iter(looked_at), Report(Path(), "")):
-            shown.append(f"{names.add(url)}:\n{self.head}{''.join(texts[:left])}")
+        names, parts, left = _Names(self.ending), list[str](), rows
+        candidates = sorted(clips.rows(preview_candidates(clips)), key=_order)
+        for url, texts in self._files(iter(candidates), Report(Path(), "")):
+            parts.append(f"{names.add(url)}:\n{self.head}{''.join(texts[:left])}")
             left -= len(texts)
             if left <= 0:
                 break
-        return "\n".join(shown) or self.head
+        return "\n".join(parts) or self.head
 
     def _files(self, rows: Iterator[ClipRow], report: Report) -> Iterator[tuple[str, list[str]]]:
         """`(address, its lines)` of each recording that has any; the clips of one come one after another."""
         for url, of_one in groupby(rows, key=lambda row: row.url):
             texts: list[str] = []
-            for text in written(of_one, lambda row: self.line(row, len(texts) + 1), report):  # noqa: B023 - read at once
+            for text in texts_of(of_one, lambda row: self.line(row, len(texts) + 1), report):  # noqa: B023 - read at once
                 texts.append(text)
             if texts:
                 yield url, texts

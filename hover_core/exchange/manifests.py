@@ -39,13 +39,13 @@ def _hoplite(clips: SelectedClips, report: Report) -> Callable[[ClipRow], str]:
     verdicts = standing_verdicts(clips)
 
     def line(row: ClipRow) -> str:
-        said = [(label, _LABEL_TYPES[verdict]) for label, verdict in verdicts.get(row.position, ())]
+        statements = [(label, _LABEL_TYPES[verdict]) for label, verdict in verdicts.get(row.position, ())]
         if row.label:
-            said.insert(0, (row.label, "positive"))
-        if not said:
+            statements.insert(0, (row.label, "positive"))
+        if not statements:
             raise NotCarried(NO_LABEL)
         where = [row.url, *map(seconds_text, need_ends(row))]
-        return "".join(csv_line([*where, label, label_type]) for label, label_type in said)
+        return "".join(csv_line([*where, label, label_type]) for label, label_type in statements)
 
     return line
 

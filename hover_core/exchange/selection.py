@@ -163,8 +163,8 @@ class SelectedClips:
         """The addresses, in clip order, without a look at anything else."""
         for first, last in self._ranges():
             with self.dataset.store.read() as connection:
-                found = connection.execute(_ADDRESSES, {"d": self.dataset.id, "first": first, "last": last}).all()
-            yield from (without_credentials(url) for position, url in found if self._chosen[position])
+                addresses = connection.execute(_ADDRESSES, {"d": self.dataset.id, "first": first, "last": last}).all()
+            yield from (without_credentials(url) for position, url in addresses if self._chosen[position])
 
     def rows(self, positions: Positions | None = None) -> Iterator[ClipRow]:
         """The clips one by one, in clip order or in that of `positions`."""
@@ -194,8 +194,8 @@ class SelectedClips:
         for first, last in self._ranges():
             with self.dataset.store.read() as connection:
                 query = {"d": self.dataset.id, "first": first, "last": last}
-                written = list(connection.execute(_EXTRAS, query).scalars())
-            yield _parse(written)
+                texts = list(connection.execute(_EXTRAS, query).scalars())
+            yield _parse(texts)
 
     def _ranges(self) -> Iterator[tuple[int, int]]:
         """The first and the last position of some thousand clips, of others, …"""
@@ -215,10 +215,10 @@ class SelectedClips:
         with self.dataset.store.read() as connection:
             result = connection.execute(_IN_A_ROW if dense else _SOME, query)
             assert result.cursor is not None
-            found = result.cursor.fetchall()  # plain tuples, for speed
+            rows = result.cursor.fetchall()  # plain tuples, for speed
             result.close()
-        extras = _parse([row[8] for row in found])
-        return {row[0]: (*row[:8], extra, *row[9:]) for row, extra in zip(found, extras, strict=True)}
+        extras = _parse([row[8] for row in rows])
+        return {row[0]: (*row[:8], extra, *row[9:]) for row, extra in zip(rows, extras, strict=True)}
 
     def _row(self, cells: tuple[Any, ...], label: str, subset: str, source: int) -> ClipRow:
         position, made, own, url, start_s, end_s, group, reference, extra, measured_s, sample_rate = cells
@@ -236,12 +236,12 @@ def plain_cell(cell: str) -> str:
     return without_credentials(cell) if holds_credentials(cell) else cell
 
 
-def _parse(written: list[str]) -> list[dict[str, str]]:
+def _parse(texts: list[str]) -> list[dict[str, str]]:
     # what many clips share is read once, and all of it in one go
-    distinct = list(dict.fromkeys(written))
+    distinct = list(dict.fromkeys(texts))
     read = dict(zip(distinct, json.loads(f"[{','.join(distinct)}]"), strict=True))
     for cells in read.values():
         for name, cell in cells.items():
             if not isinstance(cell, str):
                 cells[name] = cell_text(cell)
-    return [read[one] for one in written]
+    return [read[one] for one in texts]

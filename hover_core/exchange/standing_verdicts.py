@@ -34,9 +34,9 @@ def standing_verdicts(clips: SelectedClips) -> dict[int, list[tuple[str, str]]]:
             else:
                 latest.pop((position, name), None)
     selected = set(clips.positions.tolist())
-    names, found = clips.state.names, dict[int, list[tuple[str, str]]]()
+    names, verdicts = clips.state.names, dict[int, list[tuple[str, str]]]()
     for (position, name), (verdict, how) in latest.items():
         code = int(clips.state.label[position])
         if position in selected and how in clips.selection.hows and not (code >= 0 and names[code] == name):
-            found.setdefault(position, []).append((name, str(verdict)))
-    return found
+            verdicts.setdefault(position, []).append((name, str(verdict)))
+    return verdicts

@@ -1,4 +1,4 @@
-"""Formats that are lines of text: what one clip becomes, and how a file of them is written and shown."""
+"""Formats that are lines of text: what one clip becomes, and how a file of them is written and first_texts."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class TextFile:
         with path.open("w", encoding="utf-8", newline="") as file:
             file.write(self.head)
             for rows in clips.blocks():
-                for text in written(rows, line, report):
+                for text in texts_of(rows, line, report):
                     file.write((self.between if report.clips else "") + text)
                     report.clips += 1
                 report.add(0, progress)
@@ -50,19 +50,19 @@ class TextFile:
     def preview(self, clips: SelectedClips, rows: int) -> str:
         """The head and the lines of the first clips that the format has room for."""
         report = Report(Path(), "")
-        texts = written(clips.rows(likely(clips)), self.lines(clips, report), report)
-        shown = [text for _, text in zip(range(rows), texts, strict=False)]
-        return self.head + self.between.join(shown)
+        texts = texts_of(clips.rows(preview_candidates(clips)), self.lines(clips, report), report)
+        first_texts = [text for _, text in zip(range(rows), texts, strict=False)]
+        return self.head + self.between.join(first_texts)
 
 
-def likely(clips: SelectedClips) -> Positions:
+def preview_candidates(clips: SelectedClips) -> Positions:
     """Some thousand clips that a preview looks at, in clip order: those with a label before all others. [shape=(n,)]"""
     labelled = clips.labelled[clips.positions]
     first = np.concatenate([clips.positions[labelled][:AT_ONCE], clips.positions[~labelled][:AT_ONCE]])[:AT_ONCE]
     return np.sort(first)
 
 
-def written(rows: Iterable[ClipRow], line: Callable[[ClipRow], str], report: Report) -> Iterator[str]:
+def texts_of(rows: Iterable[ClipRow], line: Callable[[ClipRow], str], report: Report) -> Iterator[str]:
     """The text of each clip that the format has room for; the others are put into the report."""
     for row in rows:
         try:

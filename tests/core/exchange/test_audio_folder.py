@@ -128,11 +128,43 @@ def test_raw_clips_are_a_split_of_the_whole_folder_and_the_report_says_so(made, 
     assert report.notes == [
         "The tables are metadata.jsonl: from metadata.csv `datasets` would read some cells as something else.",
         'load_dataset("audiofolder", …) sees train, validation and test alone; load_dataset with the path of the '
-        "folder has raw as well.",
+        "folder has them as raw.",
     ]
     found = load(str(tmp_path / "out"))
     assert {split: len(rows) for split, rows in found.items()} == {"raw": 1, "train": 2, "validation": 1, "test": 1}
     assert found["raw"] == [("0000004.wav", "")]
+
+
+def test_where_all_clips_are_raw_datasets_calls_them_train(made, load, tmp_path):
+    report = formats.write(made("a.wav,,dog,0,1"), "audiofolder", tmp_path / "out")
+
+    assert load("audiofolder", data_dir=str(tmp_path / "out")) == {"train": [("0000000.wav", "dog")]}
+    assert load(str(tmp_path / "out")) == {"raw": [("0000000.wav", "dog")]}
+    assert report.notes == [
+        'load_dataset("audiofolder", …) calls the clips train; load_dataset with the path of the folder has them as '
+        "raw."
+    ]
+
+
+@pytest.mark.parametrize("name", ["=odd", '"new\r\nline"', "label (2)", "0", '" "', "file_name", "source_url"])
+def test_columns_of_any_name_go_along(made, load, tmp_path, name):
+    dataset = made("a.wav,train,dog,0,1,x\nb.flac,test,cat,0,0.5,y", f",{name}")
+    formats.write(dataset, "audiofolder", tmp_path / "out")
+
+    assert load(str(tmp_path / "out")) == {"train": [("0000000.wav", "dog")], "test": [("0000001.wav", "cat")]}
+
+
+def test_a_sound_that_leaves_the_cache_meanwhile_is_named(made, tmp_path, monkeypatch):
+    dataset = made("b.flac,train,dog,,\na.wav,train,cat,0,1")
+    gone = tmp_path / "gone.flac"
+    recording = dataset.sounds.recording
+    monkeypatch.setattr(
+        dataset.sounds, "recording", lambda of, at: (*recording(of, at)[:2], gone) if at == 0 else recording(of, at)
+    )
+    report = formats.write(dataset, "audiofolder", tmp_path / "out")
+
+    assert (report.clips, report.clips_left_out) == (1, 1)
+    assert [group.names for group in report.left_out.values()] == [["b.flac"]]
 
 
 @pytest.mark.parametrize("label", ["NA", "None", "007", "=dog", "1e5", "True", "nan", "2024-05-01", "null", "-"])
