@@ -169,9 +169,9 @@ class _Metadata:
 
     def blocks(self, positions: Sequence[int] | NDArray[np.int64]) -> Iterator[Columns]:
         """Some clips as columns of text, 10,000 at a time: each lot is typed by itself when `datasets` reads it."""
-        for rows in self._clips.blocks(np.asarray(positions, np.int64)):
-            found = self._table.columns(rows)
-            columns = {"file_name": [str(self._file_names[row.position]) for row in rows]}
+        for clips in self._clips.blocks(np.asarray(positions, np.int64)):
+            found = self._table.columns(clips)
+            columns: Columns = {"file_name": self._file_names[clips.position].tolist()}
             columns |= {self._called[name]: cells for name, cells in found.items() if name in self._called}
             yield {name: columns[name] for name in self.names}
 

@@ -13,7 +13,7 @@ from typing import IO, Any, Final
 from hover_core.exchange.column_types import ColumnType, arrow_batch, arrow_schema, json_records
 from hover_core.exchange.data_card import KEY, data_card
 from hover_core.exchange.report import Progress, Report
-from hover_core.exchange.selection import ClipRow, SelectedClips
+from hover_core.exchange.selection import ClipBlock, SelectedClips
 from hover_core.store import clip_rows
 from hover_core.tables.intake import OUR_COLUMNS
 from hover_core.tables.rows import neutralise
@@ -40,30 +40,38 @@ class OwnTable:
         self.kinds = ours | dataset.remember(key, lambda: _types_of_extras(clips, typed=typed))
         self.names = list(self.kinds)
 
-    def columns(self, rows: Sequence[ClipRow]) -> Columns:
+    def columns(self, clips: ClipBlock) -> Columns:
         """Some clips as columns of text."""
         columns: Columns = {
-            "id": [row.id for row in rows],
-            "audio": [row.url for row in rows],
-            "SUBSET": [row.subset for row in rows],
-            "label": [row.label for row in rows],
-            "start": [seconds_text(row.start_s) for row in rows],
-            "end": [seconds_text(row.end_s) for row in rows],
-            "group": [row.group for row in rows],
-            "duration": [seconds_text(row.measured_s) or row.extra.get("duration", "") for row in rows],
-            "annotator": [row.annotator for row in rows],
-            "annotated_at": [row.annotated_at for row in rows],
-            "how": [row.how for row in rows],
-            "reference": [row.reference for row in rows],
+            "id": clips.id,
+            "audio": clips.url,
+            "SUBSET": clips.subset,
+            "label": clips.label,
+            "start": list(map(seconds_text, clips.start_s)),
+            "end": list(map(seconds_text, clips.end_s)),
+            "group": clips.group,
+            "duration": [
+                seconds_text(measured_s) or extra.get("duration", "")
+                for measured_s, extra in zip(clips.measured_s, clips.extra, strict=True)
+            ],
+            "annotator": clips.annotator,
+            "annotated_at": clips.annotated_at,
+            "how": clips.how,
+            "reference": clips.reference,
         }
         return {
-            name: columns[name] if name in columns else [row.extra.get(name, "") for row in rows] for name in self.names
+            name: columns[name] if name in columns else [extra.get(name, "") for extra in clips.extra]
+            for name in self.names
         }
+
+    def first(self, rows: int) -> Columns:
+        """The first clips that go out as columns of text."""
+        empty: Columns = {name: [] for name in self.names}
+        return next(map(self.columns, self.clips.blocks(self.clips.positions[:rows])), empty)
 
     def blocks(self) -> Iterator[Columns]:
         """All clips that go out as columns of text, some thousand at a time."""
-        for rows in self.clips.blocks():
-            yield self.columns(rows)
+        return map(self.columns, self.clips.blocks())
 
 
 def _types_of_extras(clips: SelectedClips, *, typed: bool) -> dict[str, str]:
@@ -166,27 +174,23 @@ def write_arrow(file: IO[bytes], schema: Any, kinds: Mapping[str, str], blocks: 
 def preview_csv(clips: SelectedClips, rows: int) -> str:
     """The first lines of `write_csv`."""
     table = OwnTable(clips, typed=False)
-    return csv_header(table.names) + csv_rows(table.columns(_first(clips, rows)))
+    return csv_header(table.names) + csv_rows(table.first(rows))
 
 
 def preview_jsonl(clips: SelectedClips, rows: int) -> str:
     """The first lines of `write_jsonl`."""
     table = OwnTable(clips)
-    return "".join(map(json_line, json_records(table.kinds, table.columns(_first(clips, rows)))))
+    return "".join(map(json_line, json_records(table.kinds, table.first(rows))))
 
 
 def preview_parquet(clips: SelectedClips, rows: int) -> str:
     """The names and types of the columns of `write_parquet`, and its first rows, with tabs between the cells."""
     table = OwnTable(clips)
     schema = arrow_schema(table.kinds)
-    columns = table.columns(_first(clips, rows))
+    columns = table.first(rows)
     lines = ["\t".join(f"{field.name}: {field.type}" for field in schema)]
     lines += ["\t".join(row) for row in zip(*columns.values(), strict=True)]
     return "\n".join(lines) + "\n"
-
-
-def _first(clips: SelectedClips, rows: int) -> list[ClipRow]:
-    return list(clips.rows(clips.positions[:rows]))
 
 
 def _harmless(cells: Sequence[str]) -> Sequence[str]:

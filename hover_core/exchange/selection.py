@@ -26,7 +26,7 @@ _COLUMNS: Final = (
     "s.duration_s, s.sample_rate FROM clips c LEFT JOIN sounds s "
     "ON s.dataset_id = c.dataset_id AND s.position = c.position WHERE c.dataset_id = :d "
 )
-_IN_A_ROW: Final = text(_COLUMNS + "AND c.position BETWEEN :first AND :last")
+_IN_A_ROW: Final = text(_COLUMNS + "AND c.position BETWEEN :first AND :last ORDER BY c.position")
 _SOME: Final = text(_COLUMNS + "AND c.position IN :some").bindparams(bindparam("some", expanding=True))
 _BY_RECORDING: Final = text(
     "SELECT position FROM clips WHERE dataset_id = :d AND position < :size ORDER BY url, COALESCE(start_s, 0), position"
@@ -41,6 +41,7 @@ _ADDRESSES: Final = text(
 _EXTRAS: Final = text(
     "SELECT extra FROM clips WHERE dataset_id = :d AND position BETWEEN :first AND :last ORDER BY position"
 )
+_NOBODY: Final = ("", "", "")
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,34 @@ class ClipRow(NamedTuple):
         return seconds if math.isfinite(seconds) and seconds > 0 else None
 
 
+@dataclass(frozen=True)
+class ClipBlock:
+    """Some clips as columns, each named as the field of `ClipRow` that it holds."""
+
+    position: list[int]
+    id: list[str]
+    url: list[str]
+    subset: list[str]
+    label: list[str]
+    start_s: list[float | None]
+    end_s: list[float | None]
+    group: list[str]
+    measured_s: list[float | None]
+    sample_rate: list[int | None]
+    annotator: list[str]
+    annotated_at: list[str]
+    how: list[str]
+    reference: list[str]
+    extra: list[dict[str, str]]
+
+    def __len__(self) -> int:
+        return len(self.position)
+
+    def rows(self) -> Iterator[ClipRow]:
+        """The clips one by one."""
+        return map(ClipRow._make, zip(*vars(self).values(), strict=True))
+
+
 class SelectedClips:
     """The clips of a dataset that go out, at the revision at which this was made.
 
@@ -169,22 +198,26 @@ class SelectedClips:
     def rows(self, positions: Positions | None = None) -> Iterator[ClipRow]:
         """The clips one by one, in clip order or in that of `positions`."""
         for block in self.blocks(positions):
-            yield from block
+            yield from block.rows()
 
-    def blocks(self, positions: Positions | None = None) -> Iterator[list[ClipRow]]:
+    def blocks(self, positions: Positions | None = None) -> Iterator[ClipBlock]:
         """The same, up to `AT_ONCE` at a time."""
         wanted = self.positions if positions is None else positions
-        names, codes = [*self.state.names, ""], self.state.label
+        labels = np.array([*self.state.names, ""], dtype=object)
+        subsets = np.array(SUBSETS, dtype=object)
         for first in range(0, len(wanted), AT_ONCE):
             part = wanted[first : first + AT_ONCE]
-            cells = self._read(part)
-            labels = np.where(self.labelled[part], codes[part], -1).tolist()
-            sources = self.state.source[part].tolist()
-            subsets = self.state.subset[part].tolist()
-            yield [
-                self._row(cells[position], names[label], SUBSETS[subset], source if label >= 0 else 0)
-                for position, label, subset, source in zip(part.tolist(), labels, subsets, sources, strict=True)
-            ]
+            labelled = self.labelled[part]
+            batches = np.where(labelled, self.state.source[part], 0).tolist()
+            sources = [self._sources.get(batch, _NOBODY) for batch in batches]
+            yield self._read(
+                part,
+                labels=labels[np.where(labelled, self.state.label[part], -1)].tolist(),
+                subsets=subsets[self.state.subset[part]].tolist(),
+                annotators=[source[0] for source in sources],
+                times=[source[1] for source in sources],
+                hows=[source[2] for source in sources],
+            )
 
     def extra_cells(self) -> Iterator[list[dict[str, str]]]:
         """The table's own columns of all clips of the dataset, in clip order, some thousand clips at a time.
@@ -207,7 +240,7 @@ class SelectedClips:
             result = connection.execute(query, {"d": self.dataset.id, "size": self.state.size})
             return np.fromiter(result.scalars(), np.int64)
 
-    def _read(self, positions: Positions) -> dict[int, tuple[Any, ...]]:
+    def _read(self, positions: Positions, **known: list[str]) -> ClipBlock:
         first, last = int(positions.min()), int(positions.max())
         query: dict[str, Any] = {"d": self.dataset.id}
         dense = last - first < 2 * len(positions)
@@ -217,17 +250,21 @@ class SelectedClips:
             assert result.cursor is not None
             rows = result.cursor.fetchall()  # plain tuples, for speed
             result.close()
-        extras = _parse([row[8] for row in rows])
-        return {row[0]: (*row[:8], extra, *row[9:]) for row, extra in zip(rows, extras, strict=True)}
-
-    def _row(self, cells: tuple[Any, ...], label: str, subset: str, source: int) -> ClipRow:
-        position, made, own, url, start_s, end_s, group, reference, extra, measured_s, sample_rate = cells
-        if has_credentials(url):  # stored when they were not refused yet
-            url, extra = without_credentials(url), {name: plain_cell(cell) for name, cell in extra.items()}
-        annotator, at, how = self._sources.get(source, ("", "", "")) if label else ("", "", "")
-        return ClipRow(
-            position, plain_cell(own) or made, url, subset, label, start_s, end_s, group, measured_s, sample_rate,
-            annotator, at, how, reference, extra,
+        if len(rows) != len(positions) or not np.array_equal([row[0] for row in rows], positions):
+            by_position = {row[0]: row for row in rows}
+            rows = [by_position[position] for position in positions.tolist()]
+        _, made, own, urls, starts, ends, groups, references, texts, measured, rates = map(
+            list, zip(*rows, strict=True)
+        )
+        extras = _parse(texts)
+        for place, url in enumerate(urls):
+            if has_credentials(url):  # stored when they were not refused yet
+                urls[place] = without_credentials(url)
+                extras[place] = {name: plain_cell(cell) for name, cell in extras[place].items()}
+        ids = [plain_cell(own_id) if own_id else clip_id for own_id, clip_id in zip(own, made, strict=True)]
+        return ClipBlock(
+            positions.tolist(), ids, urls, known["subsets"], known["labels"], starts, ends, groups, measured, rates,
+            known["annotators"], known["times"], known["hows"], references, extras,
         )  # fmt: skip
 
 

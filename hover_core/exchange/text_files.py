@@ -40,8 +40,8 @@ class TextFile:
         line = self.lines(clips, report)
         with path.open("w", encoding="utf-8", newline="") as file:
             file.write(self.head)
-            for rows in clips.blocks():
-                for text in texts_of(rows, line, report):
+            for block in clips.blocks():
+                for text in texts_of(block.rows(), line, report):
                     file.write((self.between if report.clips else "") + text)
                     report.clips += 1
                 report.add(0, progress)
