@@ -18,7 +18,7 @@ from typing import Final
 import numpy as np
 
 from hover_core.data.clips import file_name
-from hover_core.exchange.own_tables import csv_header, csv_line
+from hover_core.exchange.own_tables import changed_labels, csv_header, csv_line
 from hover_core.exchange.report import Progress, Report
 from hover_core.exchange.selection import ClipRow, SelectedClips
 from hover_core.exchange.text_files import need_ends, need_label, preview_candidates, texts_of
@@ -42,10 +42,12 @@ class LabelTracks:
     head: str
     ending: str
     line: Callable[[ClipRow, int], str]
+    changes_labels: bool = False  # where a spreadsheet would run them
 
     def write(self, clips: SelectedClips, path: Path, report: Report, progress: Progress) -> None:
         """Write a zip of the files of all recordings."""
         names = _Names(self.ending)
+        report.notes += changed_labels(clips.label_names()) if self.changes_labels else []
         with (
             zipfile.ZipFile(path, "w") as archive,
             tempfile.SpooledTemporaryFile(_SPOOL_BYTES, "w+b") as index,
@@ -97,7 +99,7 @@ def _raven(row: ClipRow, number: int) -> str:
 
 
 AUDACITY: Final = LabelTracks("", ".txt", _audacity)
-RAVEN: Final = LabelTracks(csv_header(_RAVEN, "\t"), ".selections.txt", _raven)
+RAVEN: Final = LabelTracks(csv_header(_RAVEN, "\t"), ".selections.txt", _raven, changes_labels=True)
 
 
 def _member(name: str) -> zipfile.ZipInfo:

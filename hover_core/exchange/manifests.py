@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 from urllib.parse import quote, unquote
 
-from hover_core.exchange.own_tables import csv_line, json_line, seconds_text
+from hover_core.exchange.own_tables import changed_labels, csv_line, json_line, seconds_text
 from hover_core.exchange.report import Report
 from hover_core.exchange.selection import ClipRow, SelectedClips
 from hover_core.exchange.standing_verdicts import standing_verdicts
@@ -37,6 +37,9 @@ def _nemo(clips: SelectedClips, report: Report) -> Callable[[ClipRow], str]:
 
 def _hoplite(clips: SelectedClips, report: Report) -> Callable[[ClipRow], str]:
     verdicts = standing_verdicts(clips)
+    report.notes += changed_labels(
+        sorted({*clips.label_names(), *(name for of in verdicts.values() for name, _ in of)})
+    )
 
     def line(row: ClipRow) -> str:
         statements = [(label, _LABEL_TYPES[verdict]) for label, verdict in verdicts.get(row.position, ())]
@@ -52,6 +55,7 @@ def _hoplite(clips: SelectedClips, report: Report) -> Callable[[ClipRow], str]:
 
 def _esc50(clips: SelectedClips, report: Report) -> Callable[[ClipRow], str]:
     targets = {name: str(number) for number, name in enumerate(clips.label_names())}
+    report.notes += changed_labels(targets)
     dataset = clips.dataset
     key = (dataset.id, dataset.clips_revision, clips.state.size, clips.state.revision, clips.selection)
     folds = dataset.remember(("folds", *key), lambda: _folds_are_given(clips))

@@ -20,6 +20,7 @@ from hover_core.tables.rows import neutralise
 
 Columns = dict[str, list[str]]
 _SEPARATORS: Final = frozenset(";|\t")
+_MOST_NAMED: Final = 3  # labels in a sentence
 _ROW_GROUP: Final = 50_000  # rows
 
 
@@ -92,6 +93,16 @@ def seconds_text(value: float | None) -> str:
     return "" if value is None else f"{value:.6f}".rstrip("0").rstrip(".")
 
 
+def changed_labels(labels: Iterable[str]) -> list[str]:
+    """A sentence that names the labels that CSV spells in another way; none where there are none."""
+    changed = [f"“{label}”" for label in labels if neutralise(label) != label]
+    if not changed:
+        return []
+    more = len(changed) - _MOST_NAMED
+    named = ", ".join(changed[:_MOST_NAMED]) + (f" and {more:,} more" if more > 0 else "")
+    return [f"{named}: a ' stands before it in the file, so that no spreadsheet runs it; Upload takes it off again."]
+
+
 def csv_header(names: Iterable[str], delimiter: str = ",") -> str:
     """The line that names the columns."""
     harmless = [neutralise(name) for name in names]
@@ -123,6 +134,7 @@ def json_line(record: Mapping[str, Any]) -> str:
 def write_csv(clips: SelectedClips, path: Path, report: Report, progress: Progress) -> None:
     """Our table as CSV."""
     table = OwnTable(clips, typed=False)
+    report.notes += changed_labels(clips.label_names())
     with path.open("w", encoding="utf-8", newline="") as file:
         file.write(csv_header(table.names))
         for columns in table.blocks():

@@ -108,6 +108,15 @@ def test_a_parquet_file_of_our_table_reads_as_the_csv_does(dataset, tmp_path):
     assert len(of_csv) == 4
 
 
+@pytest.mark.parametrize("key", TEXT)
+def test_a_label_that_is_spelled_in_another_way_is_said_where_it_is(dataset, tmp_path, key):
+    dataset.annotate([1], "-x", how="heard")
+    report = formats.write(dataset, key, tmp_path / "out")
+    is_said = any(note.startswith("“-x”: a ' stands before it in the file") for note in report.notes)
+
+    assert is_said == (key in ("csv", "raven", "esc50", "perch_hoplite"))
+
+
 def test_a_selection_of_subsets_and_ways_counts_in_every_format(dataset, tmp_path):
     dataset.annotate([3], "owl", how="heard")
     report = formats.write(dataset, "jsonl", tmp_path / "out", subsets=("raw", "dev"), hows=("heard",))

@@ -84,6 +84,7 @@ def test_esc50_numbers_labels_and_takes_the_group_for_the_source(dataset, tmp_pa
          "take": "A"},
     ]  # fmt: skip
     assert report.notes == [
+        "“=owl”: a ' stands before it in the file, so that no spreadsheet runs it; Upload takes it off again.",
         "The file names are relative to https://h/audio/: give it as the base address to read them again.",
         "`fold` is 1 for train, 2 for dev, 3 for test and 0 for raw: the table came without folds.",
     ]
