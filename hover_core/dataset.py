@@ -102,20 +102,27 @@ class SupervisableAudioDataset(Dataset):
         if raw_labels is None:
             raw_labels = "keep" if columns.annotator and columns.how else "reference"
         datasets = Datasets(store)
-        draft = plan_intake(table, columns, raw_labels=raw_labels, local_folder=True)
+        decisions = notebook_table.word_decisions(table, columns)
+        options: dict[str, Any] = {"raw_labels": raw_labels, "local_folder": True, "decisions": decisions}
+        draft = plan_intake(table, columns, **options)
         if draft.refused:
             reasons = "; ".join(f"row {bad.row - 2}: {bad.reason}" for bad in draft.refused[:10])
             no_clips = "1 row is no clip" if len(draft.refused) == 1 else f"{len(draft.refused):,} rows are no clips"
             raise TableError(f"{no_clips}: {reasons}")
-        options = {"raw_labels": raw_labels, "local_folder": True}
         dataset_id = notebook_table.dataset_for(datasets, clean(name or ""), table, columns, draft, options)
         dataset = cls(datasets, dataset_id, feature_key=feature_key, label_key=label_key)
-        intake = dataset.plan(table, columns, raw_labels=raw_labels, local_folder=True)
+        intake = dataset.plan(table, columns, **options)
         notebook_table.leave_out_what_was_said_before(dataset, intake)
         added = dataset.add(intake)  # even without new clips: it records what the columns hold
         types = {str(column): str(kind) for column, kind in zip(df.columns, df.dtypes, strict=True)}
         dataset.change_settings(column_types={**dataset.row.settings.get("column_types", {}), **types})
-        print(notebook_table.outcome(dataset, added, len(intake.duplicates)))
+        print(
+            *[
+                notebook_table.outcome(dataset, added, len(intake.duplicates)),
+                *(decision.sentence for decision in decisions),
+            ],
+            sep="\n",
+        )
         return dataset
 
     def __repr__(self) -> str:

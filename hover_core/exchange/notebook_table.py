@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from typing import Any, Final
 
 from hover_core.data.clip_table import ClipTable
 from hover_core.store import clip_rows
+from hover_core.tables.decisions import Decision
 from hover_core.tables.intake import Columns, Intake
+from hover_core.tables.labels import group_decisions, label_decisions
 from hover_core.tables.rows import RawTable
 from hover_core.workspace.add_table import AddResult
 from hover_core.workspace.dataset import Dataset
@@ -49,6 +52,16 @@ def dataset_for(
     taken = {row.name for row in existing}
     names = [f"{_BEGINS}{digest}", *(f"{_BEGINS}{digest} ({number})" for number in range(2, len(taken) + 3))]
     return datasets.new(next(name for name in names if name not in taken)).id
+
+
+def word_decisions(table: RawTable, columns: Columns) -> list[Decision]:
+    """What is decided about words of labels and groups: missing ones, lists in a cell. Questions stay as they are."""
+    decisions: list[Decision] = []
+    if columns.label:
+        decisions += label_decisions(Counter(table.frame[columns.label]), columns.label.lower())
+    if columns.group:
+        decisions += group_decisions(Counter(table.frame[columns.group]))
+    return [decision for decision in decisions if decision.sure]
 
 
 def leave_out_what_was_said_before(dataset: Dataset, intake: Intake) -> None:

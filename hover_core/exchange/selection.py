@@ -70,7 +70,7 @@ class Selection:
     def __post_init__(self) -> None:
         for how in self.hows:
             if how not in HOW:
-                raise Refused(f"hows has “{how}”: labels come about as {', '.join(HOW)}")
+                raise Refused(f"hows has “{how}”: use some of {', '.join(HOW)}")
         for subset in self.subsets:
             if subset not in SUBSETS:
                 raise Refused(f"subsets has “{subset}”: the subsets are {', '.join(SUBSETS)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from typing import Final
 
 from hover_core.data.annotations import label_named
 from hover_core.data.clips import SUBSETS
@@ -15,13 +16,20 @@ from hover_core.tables.decisions import Decision
 from hover_core.tables.labels import label_reader
 from hover_core.tables.subsets import subset_reader
 
+# Where nothing was decided, a word is what it says.
+_LITERAL: Final = (
+    Decision("missing:label", "", "word"),
+    Decision("missing:group", "", "word"),
+    Decision("label_list", "", "whole"),
+)
+
 
 class Words:
     """Functions from a cell to what it means; each raises `TableError` or `Refused` for a cell that means nothing."""
 
     def __init__(self, decisions: Iterable[Decision]) -> None:
         self.decisions = list(decisions)
-        self._values = {decision.about: decision.value for decision in self.decisions}
+        self._values = {decision.about: decision.value for decision in [*_LITERAL, *self.decisions]}
         self._subset = subset_reader(self.decisions)
         self._decimal = decimal_mark(self.decisions)
 
@@ -31,7 +39,7 @@ class Words:
 
     def label(self, cells: Sequence[str], name: str) -> Callable[[str], str]:
         """The function for the labels of a column with these cells; empty for no label."""
-        read = label_reader(Counter(cells), name, self.decisions)
+        read = label_reader(Counter(cells), name, [*_LITERAL, *self.decisions])
 
         def label(cell: str) -> str:
             word = label_named(read(cell))

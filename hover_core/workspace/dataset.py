@@ -20,7 +20,7 @@ from hover_core.data.clips import SUBSETS
 from hover_core.data.clock import now
 from hover_core.data.credentials import without_credentials
 from hover_core.data.people import LOCAL_OWNER, OWNER, Invite, Person
-from hover_core.errors import NotFound, Refused
+from hover_core.errors import NotFound, Refused, TableError
 from hover_core.numerics.index import SearchIndex
 from hover_core.numerics.split import split
 from hover_core.store import cleaning, clip_rows, members, vector_rows
@@ -29,7 +29,9 @@ from hover_core.store.state import State
 from hover_core.store.transaction import Entry, WriteResult
 from hover_core.store.vector_rows import Embedding, Failure
 from hover_core.tables import rows
+from hover_core.tables.decisions import Decision
 from hover_core.tables.intake import Columns, Intake, plan_intake
+from hover_core.tables.understand import understand
 from hover_core.workspace import add_table, near_duplicate_groups, visibility
 from hover_core.workspace.add_table import AddForecast, AddResult
 from hover_core.workspace.near_duplicate_groups import NearDuplicates
@@ -179,9 +181,36 @@ class Dataset:
 
     # adding clips -----------------------------------------------------------------------------------------------------
 
-    def plan(self, table: rows.RawTable, columns: Columns, **options: Any) -> Intake:
-        """A plan for adding a table; nothing is written. Options, errors and result are those of `plan_intake`."""
+    def plan(
+        self,
+        table: rows.RawTable,
+        columns: Columns | None = None,
+        *,
+        chosen: Mapping[str, str] | None = None,
+        **options: Any,
+    ) -> Intake:
+        """A plan for adding a table; nothing is written. What was decided about the table is in `Intake.decisions`.
+
+        Parameters
+        ----------
+        table : rows as text, of `hover_core.read_table`.
+        columns : which column means what; without them that is recognised, as on the page Upload.
+        chosen : answers by `about` of the decisions, where another than the one taken is right, or none was sure.
+        options : those of `plan_intake`.
+
+        Raises
+        ------
+        TableError
+            No column holds the addresses, or a question about the table is open; the message names its answers.
+        """
         identity = self.row.settings.get("identity", "full")
+        if columns is None:
+            known = understand(table, chosen=chosen)
+            open_questions = [decision for decision in (*table.decisions, *known.decisions) if not decision.sure]
+            if open_questions:
+                raise TableError(_questions(open_questions))
+            table, columns = known.table, known.columns
+            options.setdefault("decisions", known.decisions)
         columns = replace(columns, own_id=columns.own_id or self._own_id_column(table))
         keeps = self.by.role == OWNER and self.row.size == 0
         return plan_intake(table, columns, identity=identity, keep_sources=keeps, own_ids=self.own_ids, **options)
@@ -560,6 +589,15 @@ class Dataset:
         if not len(rows):
             raise NotFound("none of these clips has a vector")
         return index.near_all(rows, k, among)
+
+
+def _questions(decisions: Sequence[Decision]) -> str:
+    """The open questions about a table, and how they are answered from Python."""
+    lines = []
+    for decision in decisions:
+        answers = ", ".join(f"{choice.value!r} ({choice.words})" for choice in decision.choices)
+        lines.append(f"{decision.sentence}: chosen={{{decision.about!r}: …}}, one of {answers}")
+    return "; ".join(lines)
 
 
 def _seconds(value: float) -> float | None:

@@ -1,22 +1,21 @@
-"""The Export page: downloads the table that trains a model, and its data card."""
+"""The Export page: downloads the labels in the format that the next tool reads, and the data card."""
 
 import json
+import tempfile
+from pathlib import Path
 
 import pandas as pd
 import streamlit as st
 
+from hover_core.exchange import formats
 from hover_core.exchange.data_card import data_card
-from hover_core.exchange.export import FORMATS, export_table, labels_by_how, to_bytes
+from hover_core.exchange.export import export_table, labels_by_how
 from hover_core.store.clip_rows import heard_count
 from pages.components import session
 from pages.components.leak_report import leak_sentence
-from pages.components.text import count_of
+from pages.components.text import count_of, plain
 
-WORDS = {
-    "csv": ("CSV", "Opens in every program. Cells that a spreadsheet would run as a formula are made harmless."),
-    "parquet": ("Parquet", "Small and fast, for pandas, Polars, DuckDB. Every cell is text. Contains the data card."),
-    "jsonl": ("JSONL", "One JSON object per line, for pipelines."),
-}
+MOST_WITH_SOUND = 1_000  # clips whose sound goes through the browser; more of them by the library, to a disk
 HOWS = {
     "heard": "heard one by one",
     "lasso": "from a lasso",
@@ -50,54 +49,107 @@ with st.container(horizontal=True, gap="large"):
             help="Clips whose label you leave out are exported without a label.",
         )
         hows = {how: hows[how] for how in selected_hows}
-form = st.radio(
-    "Format",
-    list(WORDS),
-    format_func=lambda name: WORDS[name][0],
-    captions=[words for _, words in WORDS.values()],
-    key="export.format",
-    horizontal=True,
-)
+
+OWN, OTHERS = ("csv", "parquet", "jsonl"), ("audiofolder_zip", "label_studio", "audacity", "raven", "nemo")
+ORDER = (*OWN, *OTHERS, "esc50", "perch_hoplite")
+chosen = st.session_state.setdefault("export.format", "csv")
+
+
+def _choose(key: str) -> None:
+    st.session_state["export.format"] = key
+
+
+with st.grid(3, min_column_width=260):
+    for key in ORDER:
+        offered = formats.FORMATS[key]
+        with st.container(border=True, height="stretch", gap="xxsmall"):
+            st.button(
+                offered.title,
+                key=f"export.choose.{key}",
+                type="primary" if key == chosen else "secondary",
+                icon=":material/check:" if key == chosen else None,
+                on_click=_choose,
+                args=(key,),
+                width="stretch",
+            )
+            st.caption(f"{plain(offered.purpose)}")
+            st.caption(f":small[{plain(offered.cannot_carry)}]")
+form = formats.FORMATS[chosen]
+only_labelled = only == "Only labelled"
+ways = tuple(hows)
 
 
 @st.cache_data(max_entries=4, show_spinner="Preparing …")
 def _file(
-    dataset_id: str, version: tuple[int, int], only_labelled: bool, hows: tuple[str, ...], form: str
-) -> tuple[bytes, pd.DataFrame, int]:
+    dataset_id: str, version: tuple[int, int], only_labelled: bool, hows: tuple[str, ...], key: str
+) -> tuple[bytes, list[str], int, str]:
+    """The file, what is to be said about it, how many clips are in it, and what a Label Studio project needs."""
     opened = session.datasets().open(dataset_id)
-    frame = export_table(opened, only_labelled=only_labelled, hows=hows)
-    card = data_card(opened) if form == "parquet" else None
-    return to_bytes(frame, form, card=card), frame.head(8), len(frame)
+    with tempfile.TemporaryDirectory() as folder:
+        target = Path(folder) / f"export{formats.FORMATS[key].ending}"
+        report = formats.write(opened, key, target, only_labelled=only_labelled, hows=hows)
+        return target.read_bytes(), report.sentences()[1:], report.clips, report.labelling_config
+
+
+@st.cache_data(max_entries=8, show_spinner=False)
+def _preview(
+    dataset_id: str, version: tuple[int, int], only_labelled: bool, hows: tuple[str, ...], key: str
+) -> str | pd.DataFrame:
+    opened = session.datasets().open(dataset_id)
+    if key in OWN:
+        return export_table(opened, only_labelled=only_labelled, hows=hows).head(8)
+    return formats.preview(opened, key, only_labelled=only_labelled, hows=hows)
 
 
 def _card() -> bytes:
     return json.dumps(data_card(dataset), ensure_ascii=False, indent=2).encode()
 
 
-data, head, rows = _file(
-    dataset.id, (state.revision, heard_count(dataset.store, dataset.id)), only == "Only labelled", tuple(hows), form
-)
-with st.container(horizontal=True):
-    st.download_button(
-        f"Download {count_of(rows, 'row')} ({max(1, len(data) // 1000):,} kB)",
-        data,
-        f"{dataset.name}.{form}",
-        FORMATS[form],
-        type="primary",
-        icon=":material/download:",
-        key="export.download",
-        on_click="ignore",
+version = (state.revision, heard_count(dataset.store, dataset.id))
+if form.with_sound and state.size > MOST_WITH_SOUND:
+    st.info(
+        f"The sound of {state.size:,} clips is too much for a download. From Python it goes straight to a disk:",
+        icon=":material/terminal:",
     )
-    st.download_button(
-        "Download the data card",
-        _card,
-        f"{dataset.name}.card.json",
-        "application/json",
-        icon=":material/description:",
-        key="export.card",
-        on_click="ignore",
-        help="JSON with counts, how and by whom clips were labelled, how well people agree, and the leak report.",
+    st.code(
+        "from hover_core import Datasets\nfrom hover_core.exchange import formats\n\n"
+        f'formats.write(Datasets().open("{dataset.id}"), "audiofolder", "{plain(dataset.name)}")',
+        language="python",
     )
+elif form.with_sound and not st.session_state.get(f"export.sound.{dataset.id}"):
+    if st.button(f"Collect the sound of {count_of(state.size, 'clip')}", type="primary", key="export.collect"):
+        st.session_state[f"export.sound.{dataset.id}"] = True
+        st.rerun()
+else:
+    with session.errors_shown():
+        data, sentences, clips, config = _file(dataset.id, version, only_labelled, ways, chosen)
+        with st.container(horizontal=True):
+            thing = "row" if chosen in OWN else "clip"
+            st.download_button(
+                f"Download {count_of(clips, thing)} ({max(1, len(data) // 1000):,} kB)",
+                data,
+                f"{dataset.name}{form.ending}",
+                form.mime,
+                type="primary",
+                icon=":material/download:",
+                key="export.download",
+                on_click="ignore",
+            )
+            st.download_button(
+                "Download the data card",
+                _card,
+                f"{dataset.name}.card.json",
+                "application/json",
+                icon=":material/description:",
+                key="export.card",
+                on_click="ignore",
+                help="JSON: counts, how and by whom clips were labelled, how well people agree, the leak report.",
+            )
+        for sentence in sentences:
+            st.caption(f":material/info: {plain(sentence)}")
+        if config:
+            with st.expander("The labelling interface of a Label Studio project for these tasks"):
+                st.code(config, language="xml")
 raw = int(((state.label >= 0) & (state.subset == 0)).sum())
 if raw and state.subset.any():
     are, them = ("is", "it") if raw == 1 else ("are", "them")
@@ -106,7 +158,11 @@ if raw and state.subset.any():
         f"move {them} to train, dev or test on Label."
     )
 leak_sentence(dataset)
-st.dataframe(head, hide_index=True, width="stretch", alt="The first rows of the export")
+first_rows = _preview(dataset.id, version, only_labelled, ways, chosen)
+if isinstance(first_rows, str):
+    st.code(first_rows, language=None)
+else:
+    st.dataframe(first_rows, hide_index=True, width="stretch", alt="The first rows of the export")
 if labelled < state.size:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.caption(f"{count_of(state.size - labelled, 'clip')} without a label.", width="content")

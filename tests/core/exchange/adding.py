@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,11 @@ def read(path: Path) -> RawTable:
     return foreign_files.read_table(path.read_bytes(), path.name)
 
 
-def add(dataset: Dataset, data: bytes | str, name: str = "t.csv", **options: Any) -> AddResult:
+def add(dataset: Dataset, data: bytes | str, name: str = "t.csv", *, own_id: str = "", **options: Any) -> AddResult:
     """Add the clips of a file by the columns that are guessed."""
     table = foreign_files.read_table(data.encode() if isinstance(data, str) else data, name)
-    return dataset.add(dataset.plan(table, intake.guess_columns(list(table.frame.columns)), **options))
+    columns = intake.guess_columns(list(table.frame.columns))
+    return dataset.add(dataset.plan(table, replace(columns, own_id=own_id or columns.own_id), **options))
 
 
 def hear(dataset: Dataset, durations: dict[int, float], rate: int = 8_000) -> None:

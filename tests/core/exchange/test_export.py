@@ -2,7 +2,6 @@
 
 import io
 import json
-from dataclasses import replace
 
 import pandas as pd
 import pyarrow.parquet
