@@ -23,7 +23,9 @@ def read_ours(table: RawTable, profile: TableProfile, chosen: Mapping[str, str])
         return None
     given: dict[str, str | Decision] = {name: name if name in profile.columns else "" for name in _OURS}
     given |= {"audio": "audio", "pattern": "", "label": "label", "subset": "SUBSET", "own_id": "id", "length": ""}
-    return FormatTable(table, {**given, "verdict": profile.called("verdict"), "time_unit": "s"})
+    given |= {"verdict": profile.called("verdict"), "time_unit": "s"}
+    as_they_are = {"missing:label": "word", "missing:group": "word", "unknown:group": "word", "minus_one": "label"}
+    return FormatTable(table, given, settled={**as_they_are, "label_list": "whole"})
 
 
 def read_esc50(table: RawTable, profile: TableProfile, chosen: Mapping[str, str]) -> FormatTable | None:

@@ -8,6 +8,7 @@ of one region have one `id`.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
@@ -19,6 +20,7 @@ from hover_core.tables.rows import RawTable, cell_text
 
 _PREFIX: Final = "annotation."
 _NO_LABELS: Final = ("textarea", "rating", "number", "datetime", "pairwise", "taxonomy_text")
+_LIKE_A_LIST: Final = re.compile(r"^\s*[\[{]|[;|,]")
 _START, _END, _WHO = _PREFIX + "start", _PREFIX + "end", _PREFIX + "annotator"
 
 Row = dict[str, str]
@@ -90,7 +92,8 @@ class _Tasks:
         texts = [name for name in self._texts if name not in questions]
         frame = text_frame(self._rows, [*names, *stretches, *questions, *texts, *who])
         table = RawTable(frame, self._numbers, self._table.refused, self._table.decisions)
-        found = FormatTable(table, {"label": _label(questions, len(self._of_regions))})
+        label = _label(questions, len(self._of_regions))
+        found = FormatTable(table, {"label": label}, settled={"missing:label": "word"})
         found.given |= {"start": _START, "end": _END, "time_unit": "s"} if stretches else {}
         more = len(self._rows) - len(self._table.rows)
         if more:
@@ -184,7 +187,8 @@ def _words(value: Mapping[str, Any]) -> str | None:
     for name, part in value.items():
         if name not in ("start", "end", "channel", "original_length") and isinstance(part, list):
             words = [str(word[-1] if isinstance(word, list) and word else word) for word in part]
-            return words[0] if len(words) == 1 else json.dumps(words, ensure_ascii=False) if words else ""
+            single = len(words) == 1 and not _LIKE_A_LIST.search(words[0])
+            return words[0] if single else json.dumps(words, ensure_ascii=False) if words else ""
     single = [part for name, part in value.items() if name in ("text", "rating", "number", "label", "choice")]
     return cell_text(single[0]) if single else ""
 

@@ -20,6 +20,7 @@ VERDICTS: Final = {
 SEPARATORS: Final = (";", "|", ",")
 _PLURAL: Final = re.compile(r"\b(?:labels|tags|classes|categories|annotations|events)\b")
 _QUOTED: Final = re.compile(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"")  # as Python and numpy print a list
+_NOBODY: Final = ("unknown", "unk", "anonymous")
 _LONGEST_LIST: Final = 20_000  # characters of a cell that is taken for a list
 _SHOWN: Final = 6  # words in a sentence
 
@@ -116,7 +117,7 @@ def label_decisions(words: Mapping[str, int], name: str) -> list[Decision]:
 def group_decisions(words: Mapping[str, int]) -> list[Decision]:
     """What is to be said about missing words in a column of groups."""
     found = _missing(words, "group", "have no group")
-    nobody = {word: count for word, count in words.items() if clean(word).lower() in ("unknown", "unk", "anonymous")}
+    nobody = {word: count for word, count in words.items() if clean(word).lower() in _NOBODY}
     if nobody:
         said = ", ".join(f"“{word}”" for word in nobody)
         found.append(
@@ -128,6 +129,18 @@ def group_decisions(words: Mapping[str, int]) -> list[Decision]:
             )
         )
     return found
+
+
+def group_reader(decisions: Iterable[Decision]) -> Callable[[str], str]:
+    """A function from a cell to the name of its group, as the decisions of `group_decisions` say; empty for none."""
+    values = {decision.about: decision.value for decision in decisions}
+    missing, unknown = values.get("missing:group") != "word", values.get("unknown:group") == "empty"
+
+    def read(cell: str) -> str:
+        name = clean(cell)
+        return "" if (missing and is_missing(name)) or (unknown and name.lower() in _NOBODY) else name
+
+    return read
 
 
 def label_reader(words: Mapping[str, int], name: str, decisions: Iterable[Decision]) -> Callable[[str], str]:
@@ -156,7 +169,7 @@ def label_reader(words: Mapping[str, int], name: str, decisions: Iterable[Decisi
         if len(labels) > 1 and values.get("label_list") == "refuse":
             raise TableError(f"the cell has {len(labels)} labels, “{text[:60]}”: rows with several are left out")
         label = clean(labels[0]) if labels else ""
-        return spellings.get(label, label)
+        return "" if label == "ABSTAIN" else spellings.get(label, label)
 
     return read
 

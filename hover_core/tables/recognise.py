@@ -28,7 +28,7 @@ from hover_core.tables.label_columns import (
 from hover_core.tables.labels import group_decisions, label_decisions
 from hover_core.tables.patterns import pattern_columns
 from hover_core.tables.profiles import TableProfile, is_sound
-from hover_core.tables.roles import answer, role, unused
+from hover_core.tables.roles import answer, role, settle, unused
 from hover_core.tables.rows import RawTable
 from hover_core.tables.sound_columns import ENDINGS, guess_pattern, guess_sounds
 from hover_core.tables.stretches import guess_stretches, time_decisions
@@ -51,6 +51,7 @@ def recognise(
     table: RawTable,
     *,
     given: Mapping[str, str | Decision] | None = None,
+    settled: Mapping[str, str] | None = None,
     chosen: Mapping[str, str] | None = None,
     name: str = "",
 ) -> tuple[Columns, list[Decision]]:
@@ -60,6 +61,7 @@ def recognise(
     ----------
     table : rows of text. A column `SUBSET_OF_FOLDERS` is added to it if folders of the addresses name subsets.
     given : roles that are known, by role, as from a known format.
+    settled : what else is known of the format, by `about`; it is said where it matters.
     chosen : what a person chose, by `about` of the decisions.
     name : of the file; it names the recording where no column does.
 
@@ -69,6 +71,7 @@ def recognise(
         A role that a person chose is given to a column that is not in the table.
     """
     guess = _Guess(table, given or {}, chosen or {}, name)
+    guess.settled = settled or {}
     guess.guess_places()
     guess.guess_rest()
     guess.say_words()
@@ -85,6 +88,7 @@ class _Guess:
         self.name = name
         self.profile = TableProfile(table)
         self.given = given
+        self.settled: Mapping[str, str] = {}
         self.chosen = chosen
         self.values: dict[str, str] = {}
         self.decisions: list[Decision] = []
@@ -172,7 +176,8 @@ class _Guess:
         return role(about, sentence, value, others)
 
     def _add(self, decisions: Iterable[Decision]) -> None:
-        self.decisions += [answer(decision, self.chosen) for decision in decisions]
+        settled = [settle(decision, self.settled) for decision in decisions]
+        self.decisions += [answer(decision, self.chosen) for decision in settled]
 
     def _taken(self) -> list[str]:
         pattern = self.values.get("pattern", "")

@@ -50,6 +50,14 @@ def answer(decision: Decision, chosen: Mapping[str, str]) -> Decision:
     return replace(decision, sentence=sentence, value=value, choices=choices, sure=True)
 
 
+def settle(decision: Decision, settled: Mapping[str, str]) -> Decision:
+    """A decision as the format of the table has it, if it has."""
+    if decision.about not in settled:
+        return decision
+    decided = answer(decision, settled)
+    return replace(decided, sentence=decided.sentence.replace("As you chose", "As this format has it", 1))
+
+
 def unused(columns: Iterable[ColumnProfile], taken: Iterable[str]) -> list[ColumnProfile]:
     """The columns that have no role yet."""
     names = set(taken)

@@ -59,5 +59,5 @@ def understand(table: RawTable, name: str = "", chosen: Mapping[str, str] | None
     """
     chosen = chosen or {}
     found, decisions = read_format(split_lists(table), chosen)
-    columns, more = recognise(found.table, given=found.given, chosen=chosen, name=name)
+    columns, more = recognise(found.table, given=found.given, settled=found.settled, chosen=chosen, name=name)
     return Understanding(found.table, columns, [*decisions, *more])

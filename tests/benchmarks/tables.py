@@ -13,12 +13,12 @@ from typing import Final
 
 from hover_core.errors import TableError
 from hover_core.tables.cells import decimal_mark, seconds_of
-from hover_core.tables.labels import label_reader, verdict_of
+from hover_core.tables.labels import group_reader, label_reader, verdict_of
 from hover_core.tables.patterns import fill_pattern
 from hover_core.tables.profiles import words_and_unit
 from hover_core.tables.subsets import subset_reader
 from hover_core.tables.understand import Understanding, understand
-from tests.benchmarks.table_kinds import KINDS, Made, Maker, Truth, known_group
+from tests.benchmarks.table_kinds import KINDS, Made, Maker, Truth
 
 TABLES: Final = 200
 
@@ -87,6 +87,7 @@ def meanings(found: Understanding) -> list[Truth]:
     words = Counter(map(str, table.frame[columns.label])) if columns.label else {}
     label = label_reader(words, words_and_unit(columns.label)[0], decisions)
     subset = subset_reader(decisions)
+    group = group_reader(decisions)
     rows = []
     for record in table.records():
         cells = {"": "", **record}
@@ -100,7 +101,7 @@ def meanings(found: Understanding) -> list[Truth]:
         rows.append(
             Truth(
                 address, label(cells[columns.label]), _subset(subset, cells[columns.subset]),
-                known_group(cells[columns.group]),
+                group(cells[columns.group]),
                 start if isinstance(start, float) else None, end if isinstance(end, float) else None,
                 verdict_of(cells[columns.verdict]),
             )

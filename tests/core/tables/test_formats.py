@@ -8,6 +8,7 @@ import pytest
 from hover_core.tables.patterns import fill_pattern
 from hover_core.tables.rows import RawTable, cell_text
 from hover_core.tables.understand import understand
+from tests.benchmarks.tables import meanings
 from tests.core.tables.rows_of import asked, decision, roles, values, with_header, without_header
 
 
@@ -463,3 +464,23 @@ def test_voxceleb_numbers_its_subsets(delimiter):
     assert (found.columns.audio, found.columns.subset) == ("column 2", "split")
     assert found.table.frame["split"].tolist() == ["train", "test", "dev"]
     assert found.table.rows == [1, 2, 3]
+
+
+def test_words_of_our_own_table_are_labels_whatever_they_look_like():
+    found = understand(with_header(
+        "id,audio,SUBSET,label,start,end,group\n1,a.wav,raw,NA,,,unknown\n2,b.wav,raw,x;y,,,NA\n3,c.wav,raw,x,,,\n"
+        "4,d.wav,raw,y,,,\n"
+    ))  # fmt: skip
+
+    assert [(row.label, row.group) for row in meanings(found)] == [
+        ("NA", "unknown"), ("x;y", "NA"), ("x", ""), ("y", ""),
+    ]  # fmt: skip
+    assert asked(found) == []
+    assert decision(found, "missing:label").sentence == "As this format has it: a label of this name"
+
+
+@pytest.mark.parametrize("word", ["NA", "-", "a;b", "[a, b]", '{"choices": ["x"]}', "None"])
+def test_a_choice_of_label_studio_is_a_label_whatever_it_looks_like(word):
+    found = understand(flat_json([task(1, choice(word)), task(2, choice("a")), task(3, choice("b"))]))
+
+    assert [row.label for row in meanings(found)] == [word, "a", "b"]

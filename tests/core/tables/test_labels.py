@@ -8,6 +8,7 @@ from hover_core.errors import TableError
 from hover_core.tables.decisions import Decision
 from hover_core.tables.labels import (
     group_decisions,
+    group_reader,
     label_decisions,
     label_reader,
     labels_in,
@@ -141,3 +142,18 @@ def test_no_word_is_lost_when_lists_are_taken_apart(words):
     assert letters == {letter for word in words for label in labels_in(word, separator) for letter in label} & set(
         "abc"
     )
+
+
+@pytest.mark.parametrize(("decisions", "groups"), [
+    ([], ["ann", "", "unknown"]),
+    ([Decision("unknown:group", "", "empty")], ["ann", "", ""]),
+    ([Decision("missing:group", "", "word")], ["ann", "NA", "unknown"]),
+])  # fmt: skip
+def test_the_reader_of_groups_reads_cells_as_was_decided(decisions, groups):
+    read = group_reader(decisions)
+
+    assert [read(cell) for cell in (" ann ", "NA", "unknown")] == groups
+
+
+def test_abstain_is_no_label():
+    assert label_reader({"ABSTAIN": 1}, "label", [])("ABSTAIN") == ""
