@@ -8,6 +8,7 @@ from typing import Final
 
 from hover_core.tables.decisions import Choice, Decision
 from hover_core.tables.format_table import FormatTable
+from hover_core.tables.labels import AS_THEY_ARE
 from hover_core.tables.profiles import TableProfile
 from hover_core.tables.roles import role
 from hover_core.tables.rows import RawTable
@@ -24,8 +25,7 @@ def read_ours(table: RawTable, profile: TableProfile, chosen: Mapping[str, str])
     given: dict[str, str | Decision] = {name: name if name in profile.columns else "" for name in _OURS}
     given |= {"audio": "audio", "pattern": "", "label": "label", "subset": "SUBSET", "own_id": "id", "length": ""}
     given |= {"verdict": profile.called("verdict"), "time_unit": "s"}
-    as_they_are = {"missing:label": "word", "missing:group": "word", "unknown:group": "word", "minus_one": "label"}
-    return FormatTable(table, given, settled={**as_they_are, "label_list": "whole"})
+    return FormatTable(table, given, settled=AS_THEY_ARE)
 
 
 def read_esc50(table: RawTable, profile: TableProfile, chosen: Mapping[str, str]) -> FormatTable | None:

@@ -30,7 +30,7 @@ class FormatTable:
     table: RawTable
     given: dict[str, str | Decision] = field(default_factory=dict)
     decisions: list[Decision] = field(default_factory=list)
-    settled: dict[str, str] = field(default_factory=dict)
+    settled: Mapping[str, str] = field(default_factory=dict)
     words: str = ""
 
 

@@ -27,7 +27,7 @@ class Format:
 
 FORMATS: Final = (  # the first that knows a table reads it
     Format("ours", "a table that was exported here", corpora.read_ours),
-    Format("label-studio", "Label Studio's tasks", label_studio.read_tasks),
+    Format("label-studio", "an export of Label Studio", label_studio.read_tasks),
     Format("label-studio-flat", "a short export of Label Studio", label_studio.read_flat),
     Format("perch-hoplite", "a perch-hoplite CSV", detections.read_hoplite),
     Format("raven", "a Raven selection table", detections.read_raven),
@@ -45,8 +45,8 @@ FORMATS: Final = (  # the first that knows a table reads it
     Format("speech-commands", "a list of Speech Commands", listings.read_speech_commands),
     Format("voxceleb", "a list of VoxCeleb", listings.read_voxceleb),
     Format("wav-scp", "Kaldi's wav.scp", listings.read_wav_scp),
-    Format("kaldi-segments", "Kaldi's segments", listings.read_segments),
-    Format("audacity", "labels of Audacity", detections.read_audacity),
+    Format("kaldi-segments", "Kaldi's list of segments", listings.read_segments),
+    Format("audacity", "a label track of Audacity", detections.read_audacity),
 )
 
 

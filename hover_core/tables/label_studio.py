@@ -21,6 +21,7 @@ from hover_core.tables.rows import RawTable, cell_text
 _PREFIX: Final = "annotation."
 _NO_LABELS: Final = ("textarea", "rating", "number", "datetime", "pairwise", "taxonomy_text")
 _LIKE_A_LIST: Final = re.compile(r"^\s*[\[{]|[;|,]")
+_OUR_ID: Final = "data.clip_id"
 _START, _END, _WHO = _PREFIX + "start", _PREFIX + "end", _PREFIX + "annotator"
 
 Row = dict[str, str]
@@ -77,6 +78,9 @@ class _Tasks:
     def add(self, number: int, record: Row) -> None:
         """Take a task."""
         rows = list(self._answers(record)) or [{}]
+        if _OUR_ID in record:  # a clip of ours that is a stretch, and has no region yet
+            stretch = {_START: record.get("data.start", ""), _END: record.get("data.end", "")}
+            rows = [{**stretch, **row} for row in rows]
         whole = {name: cell for name, cell in record.items() if name not in (self._annotations, *self._regions)}
         raw = {name: record[name] for name in (self._annotations, *self._regions) if name}
         for place, row in enumerate(rows):

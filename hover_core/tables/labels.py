@@ -20,6 +20,10 @@ VERDICTS: Final = {
 SEPARATORS: Final = (";", "|", ",")
 _PLURAL: Final = re.compile(r"\b(?:labels|tags|classes|categories|annotations|events)\b")
 _QUOTED: Final = re.compile(r"'((?:[^'\\]|\\.)*)'|\"((?:[^\"\\]|\\.)*)\"")  # as Python and numpy print a list
+AS_THEY_ARE: Final = {  # decisions on the words of a table that we wrote: each word there is a name that somebody gave
+    "missing:label": "word", "missing:group": "word", "unknown:group": "word", "minus_one": "label",
+    "label_list": "whole",
+}  # fmt: skip
 _NOBODY: Final = ("unknown", "unk", "anonymous")
 _LONGEST_LIST: Final = 20_000  # characters of a cell that is taken for a list
 _SHOWN: Final = 6  # words in a sentence
@@ -81,7 +85,7 @@ def list_separator(words: Mapping[str, int] | Iterable[str], name: str = "") -> 
             stands_alone = sum(part in alone for part in counts) / len(counts)
             if stands_alone >= 0.9 or (plural and tight):
                 return separator
-        elif again >= 0.5 or plural or tight:
+        elif again >= 0.5 or plural or (tight and len(lists) > 1):
             return separator
     return ""
 
@@ -94,7 +98,7 @@ def label_decisions(words: Mapping[str, int], name: str) -> list[Decision]:
     words : every word of the column and how many rows have it.
     name : of the column, in small words.
     """
-    found = [*_missing(words, "label", "have no label"), *_minus_one(words)]
+    found = [*_missing(words, "label"), *_minus_one(words)]
     separator = list_separator(words, name)
     lists = {word: count for word, count in words.items() if len(labels_in(word, separator)) > 1}
     if lists:
@@ -116,7 +120,7 @@ def label_decisions(words: Mapping[str, int], name: str) -> list[Decision]:
 
 def group_decisions(words: Mapping[str, int]) -> list[Decision]:
     """What is to be said about missing words in a column of groups."""
-    found = _missing(words, "group", "have no group")
+    found = _missing(words, "group")
     nobody = {word: count for word, count in words.items() if clean(word).lower() in _NOBODY}
     if nobody:
         said = ", ".join(f"“{word}”" for word in nobody)
@@ -152,10 +156,12 @@ def label_reader(words: Mapping[str, int], name: str, decisions: Iterable[Decisi
     name : of the column.
     decisions : those of `label_decisions`, with the values that a person has chosen.
 
-    The function raises `TableError` for a list whose rows are left out.
+    The function raises `TableError` for a list whose rows are left out. What no decision is about stays as it is, but
+    missing words, which are no label.
     """
     values = {decision.about: decision.value for decision in decisions}
-    separator = list_separator(words, name) if values.get("label_list", "first") != "whole" else ""
+    lists = values.get("label_list", "whole")
+    separator = list_separator(words, name) if lists != "whole" else ""
     keep_words = values.get("missing:label") == "word"
     spellings = _spellings(words, separator) if values.get("label_case") == "merge" else {}
 
@@ -165,8 +171,8 @@ def label_reader(words: Mapping[str, int], name: str, decisions: Iterable[Decisi
             return text if keep_words else ""
         if text == "-1" and values.get("minus_one") == "empty":
             return ""
-        labels = [text] if values.get("label_list") == "whole" else labels_in(text, separator)
-        if len(labels) > 1 and values.get("label_list") == "refuse":
+        labels = [text] if lists == "whole" else labels_in(text, separator)
+        if len(labels) > 1 and lists == "refuse":
             raise TableError(f"the cell has {len(labels)} labels, “{text[:60]}”: rows with several are left out")
         label = clean(labels[0]) if labels else ""
         return "" if label == "ABSTAIN" else spellings.get(label, label)
@@ -195,13 +201,15 @@ def _is_literal(text: str) -> bool:
     return len(text) > 1 and text[0] + text[-1] in ("[]", "{}")
 
 
-def _missing(words: Mapping[str, int], role: str, meaning: str) -> list[Decision]:
+def _missing(words: Mapping[str, int], role: str) -> list[Decision]:
     counts = missing_words(words)
     if not counts:
         return []
     rows = sum(count for word, count in words.items() if word.strip() in counts)
     said = ", ".join(f"“{word}”" for word in counts)
-    sentence = f"{rows:,} {'rows say' if rows != 1 else 'row says'} {said}: they are read as empty and {meaning}"
+    sentence = f"1 row says {said}: it is read as empty and has no {role}"
+    if rows != 1:
+        sentence = f"{rows:,} rows say {said}: they are read as empty and have no {role}"
     return [Decision(f"missing:{role}", sentence, "empty", (Choice("word", f"a {role} of this name"),))]
 
 

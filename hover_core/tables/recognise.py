@@ -25,7 +25,7 @@ from hover_core.tables.label_columns import (
     is_label_name,
     is_text,
 )
-from hover_core.tables.labels import group_decisions, label_decisions
+from hover_core.tables.labels import AS_THEY_ARE, group_decisions, label_decisions
 from hover_core.tables.patterns import pattern_columns
 from hover_core.tables.profiles import TableProfile, is_sound
 from hover_core.tables.roles import answer, role, settle, unused
@@ -257,6 +257,7 @@ class _Guess:
         columns = [column for column in self.profile if column.words in _IDS and column.name not in taken]
         ours = next((column for column in columns if column.given and all(map(_OUR_ID.fullmatch, column.given))), None)
         if ours is not None:
+            self.settled = {**AS_THEY_ARE, **self.settled}
             return self._take("own_id", role("own_id", f"“{ours.name}” names clips as our tables do", ours.name, []))
         if not columns:
             return self._take("own_id", None)

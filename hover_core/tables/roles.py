@@ -10,6 +10,12 @@ from hover_core.tables.decisions import Choice, Decision
 from hover_core.tables.profiles import ColumnProfile
 
 _MOST_CHOICES: Final = 12
+_PEOPLE: Final = {
+    "audio": "Sounds", "pattern": "Addresses", "label": "Labels", "subset": "Subsets", "group": "Groups",
+    "start": "Where a clip starts", "end": "Where a clip ends", "length": "How long a clip is",
+    "own_id": "Names of clips", "verdict": "Verdicts", "reference": "References", "time_unit": "Times",
+    "decimal": "Decimal mark",
+}  # fmt: skip
 NO_COLUMN: Final = "no column"
 
 
@@ -46,7 +52,8 @@ def answer(decision: Decision, chosen: Mapping[str, str]) -> Decision:
     choices = tuple({choice.value: choice for choice in others}.values())
     if value == decision.value:
         return replace(decision, choices=choices, sure=True)
-    sentence = f"As you chose: {words.get(value, f'“{value}”' if value else NO_COLUMN)}"
+    meaning = words.get(value, f"“{value}”" if value else NO_COLUMN)
+    sentence = f"{_head(decision)}: {meaning}, as you chose"
     return replace(decision, sentence=sentence, value=value, choices=choices, sure=True)
 
 
@@ -55,7 +62,14 @@ def settle(decision: Decision, settled: Mapping[str, str]) -> Decision:
     if decision.about not in settled:
         return decision
     decided = answer(decision, settled)
-    return replace(decided, sentence=decided.sentence.replace("As you chose", "As this format has it", 1))
+    return replace(
+        decided, sentence=decided.sentence.removesuffix(", as you chose") + ", as in all tables of this kind"
+    )
+
+
+def _head(decision: Decision) -> str:
+    """What a decision is about, for people."""
+    return _PEOPLE.get(decision.about, decision.sentence.partition(": ")[0])
 
 
 def unused(columns: Iterable[ColumnProfile], taken: Iterable[str]) -> list[ColumnProfile]:

@@ -321,6 +321,22 @@ def test_an_id_that_our_export_wrote_into_a_task_names_the_clip():
     assert understand(flat_json([entry])).columns.own_id == "data.clip_id"
 
 
+def test_a_stretch_of_ours_without_a_region_stays_a_stretch():
+    entries = [task(1, region(0.5, 1.5, "Dog", "a")), task(2)]
+    for number, entry in enumerate(entries):
+        entry["data"] |= {"clip_id": f"{number:020x}", "start": 0.5 + number, "end": 1.5 + number}
+    found = understand(flat_json(entries))
+
+    assert [(row.start_s, row.end_s, row.label) for row in meanings(found)] == [(0.5, 1.5, "Dog"), (1.5, 2.5, "")]
+
+
+def test_labels_beside_ids_of_ours_are_names_that_somebody_gave():
+    text = "audio_filepath,offset,duration,label,id\na.wav,0,1,NA,00000000000000000001\n"
+    found = understand(with_header(text + "a.wav,1,1,x;y,00000000000000000002\na.wav,2,1,x,00000000000000000003\n"))
+
+    assert [row.label for row in meanings(found)] == ["NA", "x;y", "x"]
+
+
 def test_json_min_has_choices_or_regions():
     rest = {"annotator": 1, "annotation_id": 9, "lead_time": 2.5}
     regions = [{"start": 0.5, "end": 1.5, "labels": ["Speech"]}, {"start": 2, "end": 3, "labels": ["Noise"]}]
@@ -476,7 +492,9 @@ def test_words_of_our_own_table_are_labels_whatever_they_look_like():
         ("NA", "unknown"), ("x;y", "NA"), ("x", ""), ("y", ""),
     ]  # fmt: skip
     assert asked(found) == []
-    assert decision(found, "missing:label").sentence == "As this format has it: a label of this name"
+    assert decision(found, "missing:label").sentence == (
+        "1 row says “NA”: a label of this name, as in all tables of this kind"
+    )
 
 
 @pytest.mark.parametrize("word", ["NA", "-", "a;b", "[a, b]", '{"choices": ["x"]}', "None"])
