@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Final
@@ -137,12 +138,13 @@ def read_audacity(table: RawTable, profile: TableProfile, chosen: Mapping[str, s
             rows[-1] |= {_LOW: cells[1], _HIGH: cells[2]}
             frequencies = True
             continue
-        begin, end = seconds_of(cells[0]), seconds_of(cells[1])
+        decimal = "," if "," in cells[0] + cells[1] else "."
+        begin, end = seconds_of(cells[0], "s", decimal), seconds_of(cells[1], "s", decimal)
         if not isinstance(begin, float) or not isinstance(end, float) or end < begin:
             return None
         rows.append({"start": cells[0], "end": cells[1], "label": cells[2]})
         numbers.append(number)
-    if not rows or not (frequencies or all("." in row["start"] + row["end"] for row in rows)):
+    if not rows or not (frequencies or all(re.search("[.,]", row["start"] + row["end"]) for row in rows)):
         return None
     frame = text_frame(rows, ["start", "end", "label", *([_LOW, _HIGH] if frequencies else [])])
     found = FormatTable(RawTable(frame, numbers, list(table.refused), table.decisions),
@@ -155,7 +157,7 @@ def read_audacity(table: RawTable, profile: TableProfile, chosen: Mapping[str, s
 
 def _points(found: FormatTable, rows: Sequence[Mapping[str, str]], chosen: Mapping[str, str]) -> None:
     """Labels at a point in time, which have no length."""
-    points = [place for place, row in enumerate(rows) if seconds_of(row["start"]) == seconds_of(row["end"])]
+    points = [place for place, row in enumerate(rows) if row["start"] == row["end"]]
     if not points:
         return
     choices = (Choice("refuse", "leave them out"), Choice("around", "one second around each"))
@@ -168,9 +170,10 @@ def _points(found: FormatTable, rows: Sequence[Mapping[str, str]], chosen: Mappi
     if value == "around":
         frame = table.frame.copy()
         for place in points:
-            at = float(rows[place]["start"])
-            frame.iloc[place, 0] = f"{max(0.0, at - _AROUND_S):.6f}"
-            frame.iloc[place, 1] = f"{at + _AROUND_S:.6f}"
+            decimal = "," if "," in rows[place]["start"] else "."
+            at = float(rows[place]["start"].replace(",", "."))
+            frame.iloc[place, 0] = f"{max(0.0, at - _AROUND_S):.6f}".replace(".", decimal)
+            frame.iloc[place, 1] = f"{at + _AROUND_S:.6f}".replace(".", decimal)
         table.frame = frame
     elif not asked:
         table.refused += [Refusal(table.rows[place], rows[place]["label"], "a point in time has no length")

@@ -21,7 +21,8 @@ _LABELS: Final = (
     "sound event", "event type", "event", "call type", "tag", "tags", "categories", "classes", "annotations", "choices",
     "ground truth", "gt", "true label", "y", "scene", "klasse", "etikett", "etiqueta", "clase", "classe", "especie",
     "espece", "art", "kategorie", "positive labels", "human labels", "class id", "label id", "target id", "classid",
-    "category id", "auto id", "word",
+    "category id", "auto id", "étiquette", "rótulo", "especie", "espèce", "метка", "класс", "вид", "标签", "类别",
+    "ラベル", "라벨", "word",
 )  # fmt: skip
 _PLAIN: Final = 10
 _LABEL_TOKENS: Final = word_set("label class category species annotation klasse tag classname")

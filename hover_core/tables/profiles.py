@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
-from hover_core.tables.cells import is_missing, seconds_of
+from hover_core.tables.cells import MISSING, is_missing, seconds_of
 from hover_core.tables.rows import RawTable
 
 if TYPE_CHECKING:  # the first page does without
@@ -97,6 +97,13 @@ class ColumnProfile:
     def filled(self) -> bool:
         """Whether any cell of any row is not missing."""
         return bool(self.given) or any(not is_missing(word) for word in self.counts)
+
+    @cached_property
+    def missing(self) -> dict[str, int]:
+        """Words for “nothing” in all rows, but for empty cells, and how often each stands there."""
+        words = [word for word in MISSING if word]
+        rows = self._column[self._column.isin(words)]
+        return {str(word): int(count) for word, count in rows.value_counts().items()}
 
     @cached_property
     def distinct(self) -> dict[str, int]:

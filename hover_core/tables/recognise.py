@@ -32,10 +32,12 @@ from hover_core.tables.roles import answer, role, settle, unused
 from hover_core.tables.rows import RawTable
 from hover_core.tables.sound_columns import ENDINGS, guess_pattern, guess_sounds
 from hover_core.tables.stretches import guess_stretches, time_decisions
-from hover_core.tables.subsets import folder_subset, subset_questions
+from hover_core.tables.subsets import folder_subset, folders_of, subset_of, subset_questions
 
 ROLES: Final = tuple(part.name for part in fields(Columns))
-SUBSET_OF_FOLDERS: Final = "subset (folder)"  # a column that this module adds
+SUBSET_OF_FOLDERS: Final = "subset (folder)"  # columns that this module adds
+LABEL_OF_FOLDERS: Final = "label (folder)"
+_ADDED: Final = (SUBSET_OF_FOLDERS, LABEL_OF_FOLDERS)
 _OUR_ID: Final = re.compile(r"[0-9a-f]{20}")
 _IDS: Final = ("id", "clip id")
 _TABLE_ENDING: Final = re.compile(
@@ -128,7 +130,13 @@ class _Guess:
         if reference and self.profile[reference].sound < 0.5 and reference not in taken:
             sentence = f"“{reference}” is kept aside to score against and never shown to annotators"
             self._take("reference", role("reference", sentence, reference, []))
-        self._take("label", guess_label(self.profile, self._taken()))
+        self._take("label", guess_label(self.profile, self._taken()) or self._label_of_folders())
+        if self.values["label"] == LABEL_OF_FOLDERS:
+            folders = [
+                parts[-1] if parts else "" for parts in map(folders_of, _addresses(self.table, self._sound_columns()))
+            ]
+            add_column(self.table, LABEL_OF_FOLDERS, folders)
+            self.profile = TableProfile(self.table)
         self._take("subset", guess_subset(self.profile, self._taken()))
         self._take("group", guess_group(self.profile, self._taken()))
         if not self.values["subset"]:
@@ -142,19 +150,35 @@ class _Guess:
             self._add(self._labels_twice(self.values["label"]))
         if self.values["group"]:
             self._add(group_decisions(self.profile[self.values["group"]].counts))
+        for about, meaning in (*((time, "no time") for time in _STRETCH), ("subset", "not yet split")):
+            if self.values[about] and self.values[about] in self.profile.columns:
+                self._add(self._missing(about, meaning))
         if self.values["subset"] and self.values["subset"] in self.profile.columns:
             self._add(subset_questions(self.profile[self.values["subset"]].counts.items()))
+
+    def _missing(self, about: str, meaning: str) -> list[Decision]:
+        """The words for “nothing” in a column of times or subsets."""
+        column = self.profile[self.values[about]]
+        counts = column.missing
+        if not counts:
+            return []
+        said = ", ".join(f"“{word}”" for word in counts)
+        rows = sum(counts.values())
+        sentence = f"{rows:,} {'rows say' if rows != 1 else 'row says'} {said} in “{column.name}”: {meaning}"
+        return [Decision(f"missing:{about}", sentence, "empty")]
 
     def _check(self, about: str, value: str) -> None:
         names = self.profile.columns.keys()
         if about == "pattern" and value:
             pattern_columns(value, names)
-        elif about in ROLES and about not in ("pattern", "time_unit") and value not in {"", SUBSET_OF_FOLDERS, *names}:
+        elif about in ROLES and about not in ("pattern", "time_unit") and value not in {"", *_ADDED, *names}:
             raise TableError(f"{about}={credentials.mask_credentials(value)[:60]!r} is no column of the table")
 
     def _take(self, about: str, decision: Decision | None) -> None:
         """Give a role: as a person chose, as the format has it, or as it was guessed."""
         known = self.given.get(about)
+        if about == "pattern" and "audio" in self.chosen and about not in self.chosen:
+            known = None  # a person chose the column
         if isinstance(known, Decision):
             decision = known
         elif known is not None:
@@ -285,7 +309,24 @@ class _Guess:
             "subset", Decision("subset", f"The folders of the sounds name subsets: {words}", SUBSET_OF_FOLDERS, choices)
         )
         if self.values["subset"] == SUBSET_OF_FOLDERS:
-            add_column(self.table, SUBSET_OF_FOLDERS, _folder_subsets(self.table, columns))
+            add_column(
+                self.table, SUBSET_OF_FOLDERS, [folder_subset(address) for address in _addresses(self.table, columns)]
+            )
+
+    def _label_of_folders(self) -> Decision | None:
+        """Where no column holds labels, the folders of the sounds may: the last folder of each."""
+        columns = self._sound_columns()
+        if not columns or "label" in self.given:
+            return None
+        cells = ["/".join(parts) for parts in zip(*(self.profile[name].cells for name in columns), strict=True)]
+        folders = [parts[-1] if parts else "" for parts in map(folders_of, cells)]
+        words = set(folders)
+        few = 1 < len(words) <= 0.5 * len(folders) and "" not in words
+        if not few or any(map(subset_of, words)) or all(word.isdecimal() for word in words):
+            return None
+        shown = ", ".join(f"“{word}”" for word in sorted(words)[:3])
+        choices = (Choice(LABEL_OF_FOLDERS, "the folders of the sounds"),)
+        return Decision("label", f"No column holds labels; the folders of the sounds may ({shown} …)", "", choices)
 
     def _labels_twice(self, label: str) -> list[Decision]:
         """One clip with different labels in several rows."""
@@ -310,9 +351,10 @@ def add_column(table: RawTable, name: str, cells: list[str]) -> None:
     table.frame = table.frame.assign(**{name: cells})
 
 
-def _folder_subsets(table: RawTable, columns: list[str]) -> list[str]:
+def _addresses(table: RawTable, columns: list[str]) -> list[str]:
+    """The cells that name the sound of each row, joined like folders."""
     parts = [table.frame[name].tolist() for name in columns]
-    return [folder_subset("/".join(map(str, cells))) for cells in zip(*parts, strict=True)]
+    return ["/".join(map(str, cells)) for cells in zip(*parts, strict=True)]
 
 
 def recording_name(name: str) -> str:

@@ -25,6 +25,7 @@ _OTHER_THINGS: Final = word_set(
 _OTHER_SOUNDS: Final = word_set(
     "source src original orig parent reference ref noise preview mixture mix background enhanced clean noisy raw full"
 )
+_LINKS: Final = word_set("url uri link href audio sound download media")
 _FOLDERS: Final = word_set("folder dir directory subfolder subdir subdirectory folders ordner dossier carpeta dirname")
 _TIMES: Final = word_set("start end stop begin time onset offset duration length count size")
 _NO_STEM: Final = 0.5
@@ -99,6 +100,11 @@ def _repeat(column: ColumnProfile, other: ColumnProfile) -> bool:
 def _of_sounds(sounds: list[ColumnProfile], columns: list[ColumnProfile]) -> Decision:
     best = sounds[0]
     rivals = [other for other in sounds[1:] if not _same_sounds(best, other) and not _is_aside(best, other)]
+    addresses = [other for other in columns if best.address < _SOME and _may_be_downloads(other)]
+    if addresses and not rivals:
+        names = f"“{best.name}” has names of sounds and “{addresses[0].name}” addresses without an ending"
+        sentence = f"{names}, which may be pages or the sounds: say which are to be fetched"
+        return role_question("audio", sentence, best.name, [column.name for column in addresses])
     if rivals:
         names = " and ".join(f"“{column.name}”" for column in (best, *rivals)[:3])
         sentence = f"{names} both name sounds, and different ones: say which are the clips"
@@ -133,6 +139,13 @@ def _same_sounds(one: ColumnProfile, other: ColumnProfile) -> bool:
 def _ends_alike(one: str, other: str) -> bool:
     paths = sorted(("/" + path.replace("\\", "/").lstrip("/") for path in (one, other)), key=len)
     return paths[1].endswith(paths[0])
+
+
+def _may_be_downloads(column: ColumnProfile) -> bool:
+    """Whether addresses that do not end like sound may be sounds: by their name, and if they are no known pages."""
+    beside = _OTHER_SOUNDS | _OTHER_THINGS
+    named = column.tokens & _LINKS and not column.tokens & beside
+    return bool(named) and column.address >= _MOST and column.sound < _SOME and column.page < _SOME
 
 
 def _is_aside(best: ColumnProfile, other: ColumnProfile) -> bool:

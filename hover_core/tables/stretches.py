@@ -54,7 +54,7 @@ def guess_stretches(profile: TableProfile, sounds: Sequence[str], taken: Sequenc
     keys = _keys(profile, sounds)
     pair = _named_pair(times, keys)
     if pair is None:
-        return _unread(columns, keys) or _unnamed(times, keys)
+        return _unread(columns, keys) or _unnamed(profile, times, keys)
     others = [column.name for column in times if column not in (pair.start, pair.other)]
     found = [_start_decision(profile, pair, keys, others)]
     if pair.end is not None:
@@ -275,10 +275,12 @@ def _unread(columns: Sequence[ColumnProfile], keys: Sequence[str]) -> list[Decis
     return [Decision("start", sentence, "", (Choice("", WHOLE),), sure=False)]
 
 
-def _unnamed(times: Sequence[ColumnProfile], keys: Sequence[str]) -> list[Decision]:
+def _unnamed(profile: TableProfile, times: Sequence[ColumnProfile], keys: Sequence[str]) -> list[Decision]:
     """Where most rows would be the same clip and columns without such a name look like times: what they are."""
-    if not keys or len(set(keys)) > 0.5 * len(keys):
+    if not keys:
         return []
+    if len(set(keys)) > 0.5 * len(keys):
+        return _nameless(times) if profile.headless else []
     rising = [column for column in times if column.unit in _READ_UNITS and rises(column, keys)]
     if not rising:
         return []
@@ -292,6 +294,19 @@ def _unnamed(times: Sequence[ColumnProfile], keys: Sequence[str]) -> list[Decisi
     sentence = "Say which column says where a clip ends"
     found.append(role_question("end", sentence, ends.name if ends else "", names, "to the sound's end"))
     return [*found, *time_decisions([start, *([ends] if ends else [])])]
+
+
+def _nameless(times: Sequence[ColumnProfile]) -> list[Decision]:
+    """Where no line named the columns: two columns of fractions of which one is always after the other."""
+    fractions = [column for column in times if column.whole < 1]
+    start, end = _likely(fractions) if len(fractions) > 1 else (None, None)
+    if start is None or end is None:
+        return []
+    names = [column.name for column in fractions]
+    sentence = f"“{start.name}” and “{end.name}” may be times, and no line names the columns: say what they are"
+    found = [role_question("start", sentence, start.name, names, WHOLE)]
+    found.append(role_question("end", "Say which column says where a clip ends", end.name, names, "the sound's end"))
+    return [*found, *time_decisions([start, end])]
 
 
 def _likely(columns: Sequence[ColumnProfile]) -> tuple[ColumnProfile, ColumnProfile | None]:

@@ -87,10 +87,16 @@ def subset_reader(decisions: Iterable[Decision]) -> Callable[[str], str]:
 
 def folder_subset(path: str) -> str:
     """The subset that a folder of a path names: `data/train/dog/1.wav` → `train`; empty for none."""
-    for folder in re.split(r"[/\\]", re.sub(r"^[a-z0-9+.-]+://[^/]*", "", path, flags=re.IGNORECASE))[:-1]:
+    for folder in folders_of(path):
         if subset_of(folder):
             return subset_of(folder)
     return ""
+
+
+def folders_of(path: str) -> list[str]:
+    """The folders of a path or an address, without its host."""
+    bare = re.sub(r"^[a-z0-9+.-]+://[^/]*", "", path, flags=re.IGNORECASE)
+    return [folder for folder in re.split(r"[/\\]", bare)[:-1] if folder]
 
 
 def nearest_subset(word: str) -> str:

@@ -502,3 +502,10 @@ def test_a_choice_of_label_studio_is_a_label_whatever_it_looks_like(word):
     found = understand(flat_json([task(1, choice(word)), task(2, choice("a")), task(3, choice("b"))]))
 
     assert [row.label for row in meanings(found)] == [word, "a", "b"]
+
+
+def test_audacity_may_write_decimal_commas():
+    table = without_header("0,500000\t0,500000\tdog\n2,000000\t3,000000\tcat\n", "\t")
+    found = understand(table, "night.txt", {"point": "around"})
+
+    assert [(row.start_s, row.end_s) for row in meanings(found)] == [(0.0, 1.0), (2.0, 3.0)]

@@ -436,3 +436,52 @@ def test_understanding_changes_no_table():
     understand(table)
 
     assert table.frame.equals(before)
+
+
+def test_addresses_without_an_ending_beside_names_of_sounds_are_asked_about():
+    found = understood("filename,download_url\na.wav,https://h.example.org/d/1\nb.wav,https://h.example.org/d/2\n")
+
+    assert asked(found) == ["audio"]
+    assert values(decision(found, "audio")) == ["filename", "download_url", ""]
+
+
+def test_a_licence_beside_names_of_sounds_asks_nothing():
+    assert asked(understood("filename,license_url\na.wav,https://cc.org/by\nb.wav,https://cc.org/by\n")) == []
+
+
+FOLDERS = "path\n" + "".join(f"esc/{word}/{row}.wav\n" for row, word in enumerate(["dog", "cat", "rain"] * 3))
+
+
+def test_folders_can_be_the_labels_where_no_column_is():
+    found = understood(FOLDERS)
+
+    label = decision(found, "label")
+    assert (label.value, label.sure, values(label)) == ("", True, ["label (folder)"])
+    assert label.sentence == "No column holds labels; the folders of the sounds may (“cat”, “dog”, “rain” …)"
+
+
+def test_folders_are_the_labels_if_a_person_says_so():
+    found = understood(FOLDERS, label="label (folder)")
+
+    assert found.columns.label == "label (folder)"
+    assert found.table.frame["label (folder)"].tolist()[:3] == ["dog", "cat", "rain"]
+
+
+def test_missing_times_and_subsets_are_said():
+    found = understood("file,start,end,split\na.wav,NA,NA,NA\nb.wav,1,2,train\nc.wav,1,2,test\n")
+
+    assert decision(found, "missing:start").sentence == "1 row says “NA” in “start”: no time"
+    assert decision(found, "missing:subset").sentence == "1 row says “NA” in “split”: not yet split"
+
+
+def test_without_a_header_columns_that_may_be_times_are_asked_about():
+    found = understand(without_header("a.wav,0.5,1.5,dog\nb.wav,2.25,3,cat\nc.wav,0.5,3,dog\nd.wav,0.5,3,dog\n"))
+
+    assert asked(found) == ["start", "end"]
+    assert roles(found.columns) == {"audio": "column 1", "start": "column 2", "end": "column 3", "label": "column 4"}
+
+
+def test_choosing_a_column_gives_up_the_pattern_of_a_format():
+    found = understood("client_id,path,sentence\nc1,x.mp3,Hello.\n", audio="path")
+
+    assert roles(found.columns) == {"audio": "path", "group": "client_id"}
