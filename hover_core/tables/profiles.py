@@ -36,6 +36,7 @@ _CLOCK: Final = re.compile(r"(?:\d+ days? )?(?:\d+:)?\d{1,2}:\d{1,2}(?:[.,]\d*)?
 _DATE: Final = re.compile(r"\d{4}[-/.]\d{1,2}[-/.]\d{1,2}(?:[T ].*)?|\d{1,2}[./]\d{1,2}[./]\d{2,4}(?:[T ].*)?")
 _DECIMAL_COMMA: Final = re.compile(r"-?\d*,\d+")
 _NUMBER: Final = re.compile(r"[+-]?(?:\d+(?:[.,]\d*)?|[.,]\d+)(?:[eE][+-]?\d+)?%?")
+_NESTED: Final = re.compile(r"^(?:[^\W\d]\w*\.)+(?=[^\W\d])")  # names of objects before the last name
 _UNIT: Final = re.compile(
     r"[\s_.\-]*[(\[]\s*(?P<brackets>[^)\]]*)\s*[)\]]\s*$"
     r"|[\s_.\-]+(?:in[\s_.\-]+)?(?P<word>seconds?|secs?|s|milliseconds?|msecs?|millis|ms|minutes?|mins?|samples?|frames?"
@@ -228,7 +229,7 @@ def words_and_unit(name: str) -> tuple[str, str]:
     (('begin time', 's'), ('start', 'ms'))
     """
     text = unicodedata.normalize("NFKC", name).strip()
-    text = text if re.search(r"[(\[\s]", text) else text.rsplit(".", 1)[-1]  # a nested name; `Dr. (s)` is none
+    text = _NESTED.sub("", text)
     text = re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])|(?<=[a-z])(?=[A-Z])", "_", text).lower()
     unit = ""
     match = _UNIT.search(text)

@@ -131,7 +131,13 @@ class Maker:
                 columns[name] = cells
         names = list(columns)
         self.pick.shuffle(names)
-        return pd.DataFrame({name: columns[name] for name in names}, dtype=object)
+        style = self.pick.choice((str, str, str, str.upper, str.title, _camel, "data.{}".format))
+        return pd.DataFrame({style(name): columns[name] for name in names}, dtype=object)
+
+
+def _camel(name: str) -> str:
+    first, *others = name.split("_")
+    return first + "".join(map(str.capitalize, others))
 
 
 def _time(value: float, unit: str, decimal: str) -> str:

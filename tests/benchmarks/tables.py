@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -63,6 +63,16 @@ def make_tables(tables: int = TABLES, seed: int = 0) -> Iterator[Made]:
     """So many tables of all kinds, the same for the same seed."""
     for number in range(tables):
         yield KINDS[number % len(KINDS)](Maker(seed * 1_000_003 + number))
+
+
+def is_answerable(made: Made, chosen: Mapping[str, str] | None = None, most: int = 5) -> bool:
+    """Whether some answers to the questions make every row mean what it does."""
+    found = understand(made.table, made.name, chosen)
+    if not found.questions:
+        return meanings(found) == made.truth
+    question = found.questions[0]
+    answers = ({**(chosen or {}), question.about: choice.value} for choice in question.choices)
+    return most > 0 and any(is_answerable(made, answer, most - 1) for answer in answers)
 
 
 def judge(made: Made, found: Understanding) -> tuple[list[str], list[str]]:

@@ -10,7 +10,7 @@ from hover_core.tables.roles import answer
 from hover_core.tables.rows import RawTable, frame_table
 from hover_core.tables.understand import understand
 from tests.benchmarks.table_kinds import KINDS, Maker
-from tests.benchmarks.tables import judge, make_tables, score
+from tests.benchmarks.tables import is_answerable, judge, make_tables, score
 
 
 def test_no_table_is_taken_for_something_else_without_a_question():
@@ -25,6 +25,10 @@ def test_each_kind_of_table_is_right_or_asked_about(kind):
     made = kind(Maker(12))
 
     assert judge(made, understand(made.table, made.name))[0] == []
+
+
+def test_every_question_offers_the_right_answer():
+    assert [made.kind for made in make_tables(len(KINDS), seed=7) if not is_answerable(made)] == []
 
 
 def test_the_tables_are_the_same_for_the_same_seed():
