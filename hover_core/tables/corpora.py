@@ -18,31 +18,31 @@ _OURS: Final = ("group", "start", "end", "annotator", "annotated_at", "how", "re
 _AS_IT_IS: Final = "as it is"
 
 
-def read_ours(table: RawTable, profile: TableProfile, chosen: Mapping[str, str]) -> FormatTable | None:
+def read_ours(table: RawTable, profile: TableProfile, answers: Mapping[str, str]) -> FormatTable | None:
     """A table that was exported here."""
     if not {"id", "audio", "SUBSET", "label"} <= profile.columns.keys():
         return None
-    given: dict[str, str | Decision] = {name: name if name in profile.columns else "" for name in _OURS}
-    given |= {"audio": "audio", "pattern": "", "label": "label", "subset": "SUBSET", "own_id": "id", "length": ""}
-    given |= {"verdict": profile.called("verdict"), "time_unit": "s"}
-    return FormatTable(table, given, settled=AS_THEY_ARE)
+    roles: dict[str, str | Decision] = {name: name if name in profile.columns else "" for name in _OURS}
+    roles |= {"audio": "audio", "pattern": "", "label": "label", "subset": "SUBSET", "own_id": "id", "length": ""}
+    roles |= {"verdict": profile.called("verdict"), "time_unit": "s"}
+    return FormatTable(table, roles, fixed_answers=AS_THEY_ARE)
 
 
-def read_esc50(table: RawTable, profile: TableProfile, chosen: Mapping[str, str]) -> FormatTable | None:
+def read_esc50(table: RawTable, profile: TableProfile, answers: Mapping[str, str]) -> FormatTable | None:
     """ESC-50's `meta/esc50.csv`."""
     if not profile.has("filename", "fold", "target", "category", "src_file"):
         return None
     file, label = profile.called("filename"), profile.called("category")
-    given: dict[str, str | Decision] = {
+    roles: dict[str, str | Decision] = {
         "audio": file,
         "label": label,
         "group": profile.called("src_file"),
         "subset": "",
     }
-    return FormatTable(table, {**given, "pattern": _place("", file, [f"audio/{{{file}}}"])})
+    return FormatTable(table, {**roles, "pattern": _place("", file, [f"audio/{{{file}}}"])})
 
 
-def read_urbansound(table: RawTable, profile: TableProfile, chosen: Mapping[str, str]) -> FormatTable | None:
+def read_urbansound(table: RawTable, profile: TableProfile, answers: Mapping[str, str]) -> FormatTable | None:
     """UrbanSound8K's table, also without its header: `start` and `end` are times in the recording it was cut from."""
     names = ("slice_file_name", "fsid", "start", "end", "salience", "fold", "classid", "class")
     if profile.has("slice_file_name", "fold", "class"):
@@ -54,11 +54,11 @@ def read_urbansound(table: RawTable, profile: TableProfile, chosen: Mapping[str,
     pattern = f"fold{{{fold}}}/{{{file}}}"
     sentence = f"The sounds are cut already: “{start}” and “{end}” are times in the recording that they were cut from"
     whole = Decision("start", sentence, "", (Choice(start, f"stretches from “{start}”"),)) if start else ""
-    given: dict[str, str | Decision] = {
+    roles: dict[str, str | Decision] = {
         "audio": file, "pattern": _place(pattern, file, [f"audio/{pattern}", ""]), "label": label, "group": source,
-        "start": whole, "end": end if chosen.get("start") else "", "length": "", "subset": "",
+        "start": whole, "end": end if answers.get("start") else "", "length": "", "subset": "",
     }  # fmt: skip
-    return FormatTable(table, given)
+    return FormatTable(table, roles)
 
 
 def _is_urbansound(profile: TableProfile) -> bool:
@@ -67,39 +67,39 @@ def _is_urbansound(profile: TableProfile) -> bool:
     return bool(rows) and all(match and match[1] == source and match[2] == kind for match, source, kind in matches)
 
 
-def read_fsd50k(table: RawTable, profile: TableProfile, chosen: Mapping[str, str]) -> FormatTable | None:
+def read_fsd50k(table: RawTable, profile: TableProfile, answers: Mapping[str, str]) -> FormatTable | None:
     """FSD50K's ground truth: the names have no ending, a cell has all labels of a clip."""
     if not profile.has("fname", "labels", "mids"):
         return None
     file, subset = profile.called("fname"), profile.called("split")
-    given: dict[str, str | Decision] = {"audio": file, "label": profile.called("labels"), "subset": subset}
+    roles: dict[str, str | Decision] = {"audio": file, "label": profile.called("labels"), "subset": subset}
     if profile[file].sound < 0.5:
         folder = "FSD50K.dev_audio" if subset else "FSD50K.eval_audio"
         pattern = f"{{{file}}}.wav"
-        given["pattern"] = _place(pattern, file, [f"{folder}/{pattern}", ""])
-    return FormatTable(table, given)
+        roles["pattern"] = _place(pattern, file, [f"{folder}/{pattern}", ""])
+    return FormatTable(table, roles)
 
 
-def read_common_voice(table: RawTable, profile: TableProfile, chosen: Mapping[str, str]) -> FormatTable | None:
+def read_common_voice(table: RawTable, profile: TableProfile, answers: Mapping[str, str]) -> FormatTable | None:
     """Common Voice's TSV: clips lie under `clips/`; sentences are no labels."""
     if not profile.has("client_id", "path", "sentence"):
         return None
     file = profile.called("path")
-    given: dict[str, str | Decision] = {"audio": file, "label": "", "group": profile.called("client_id"), "subset": ""}
+    roles: dict[str, str | Decision] = {"audio": file, "label": "", "group": profile.called("client_id"), "subset": ""}
     if profile[file].address < 0.5 and profile[file].folders < 0.5:
         ending = "" if profile[file].sound > 0.5 else ".mp3"
-        given["pattern"] = _place(f"clips/{{{file}}}{ending}", file, ["", *([f"{{{file}}}{ending}"] if ending else [])])
-    return FormatTable(table, given)
+        roles["pattern"] = _place(f"clips/{{{file}}}{ending}", file, ["", *([f"{{{file}}}{ending}"] if ending else [])])
+    return FormatTable(table, roles)
 
 
-def read_nemo(table: RawTable, profile: TableProfile, chosen: Mapping[str, str]) -> FormatTable | None:
+def read_nemo(table: RawTable, profile: TableProfile, answers: Mapping[str, str]) -> FormatTable | None:
     """NeMo's manifest: offset is where a clip begins, duration how long it is; text is no label."""
     if not profile.has("audio_filepath", "duration"):
         return None
     return FormatTable(table, {"audio": profile.called("audio_filepath")})
 
 
-def read_xeno_canto(table: RawTable, profile: TableProfile, chosen: Mapping[str, str]) -> FormatTable | None:
+def read_xeno_canto(table: RawTable, profile: TableProfile, answers: Mapping[str, str]) -> FormatTable | None:
     """The recordings of an answer of xeno-canto: `file` is the sound, `url` its page, `length` the whole length."""
     if not profile.has("gen", "sp", "file") or not profile.has("rec"):
         return None
@@ -107,7 +107,7 @@ def read_xeno_canto(table: RawTable, profile: TableProfile, chosen: Mapping[str,
     label: str | Decision = profile.called("sp")
     if english:
         label = role("label", f"Labels: “{english}”, the English names", english, [profile.called("sp")], "no labels")
-    given: dict[str, str | Decision] = {
+    roles: dict[str, str | Decision] = {
         "audio": file,
         "label": label,
         "start": "",
@@ -115,10 +115,10 @@ def read_xeno_canto(table: RawTable, profile: TableProfile, chosen: Mapping[str,
         "length": "",
         "subset": "",
     }
-    return FormatTable(table, given)
+    return FormatTable(table, roles)
 
 
-def read_hugging_face(table: RawTable, profile: TableProfile, chosen: Mapping[str, str]) -> FormatTable | None:
+def read_hugging_face(table: RawTable, profile: TableProfile, answers: Mapping[str, str]) -> FormatTable | None:
     """`metadata.csv` or `.jsonl` of an AudioFolder: `file_name` is relative to it, folders are splits."""
     if "file_name" not in profile.columns or profile["file_name"].sound < 0.5:
         return None

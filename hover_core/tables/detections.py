@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Final
 
-from hover_core.tables.cells import is_missing, seconds_of
+from hover_core.tables.cells import seconds_of
+from hover_core.tables.class_columns import LARGEST_SCORE, MARKED_CLASSES, class_labels, class_question
 from hover_core.tables.decisions import Choice, Decision
 from hover_core.tables.format_table import FormatTable, text_frame, with_rows
 from hover_core.tables.labels import verdict_of
@@ -15,8 +16,6 @@ from hover_core.tables.profiles import ColumnProfile, TableProfile
 from hover_core.tables.roles import role, role_question, word_set
 from hover_core.tables.rows import RawTable, Refusal
 
-LARGEST_SCORE: Final = "largest score"  # columns that are added when a person asks for them
-MARKED_CLASSES: Final = "classes marked 1"
 _LENGTH: Final = "length (s)"
 _LOW, _HIGH = "low frequency (Hz)", "high frequency (Hz)"
 _AROUND_S: Final = 0.5
@@ -25,23 +24,23 @@ _NOT_CLASSES: Final = word_set(
 )
 
 
-def read_raven(table: RawTable, profile: TableProfile, chosen: Mapping[str, str]) -> FormatTable | None:
+def read_raven(table: RawTable, profile: TableProfile, answers: Mapping[str, str]) -> FormatTable | None:
     """A Raven selection table: one row a selection, times in the file that the row names."""
     if not profile.has("selection", "begin time (s)"):
         return None
     begin, end = profile.called("begin time (s)"), profile.called("end time (s)")
-    found = FormatTable(table, {"time_unit": "s"})
-    found = _one_view(found, profile, chosen)
+    result = FormatTable(table, {"time_unit": "s"})
+    result = _one_view(result, profile, answers)
     audio = profile.called("begin path", "begin file")
     if audio:
-        found.given["audio"] = role("audio", f"“{audio}” names the recording", audio,
+        result.roles["audio"] = role("audio", f"“{audio}” names the recording", audio,
                                     [profile.called("begin file"), profile.called("end path", "end file")])  # fmt: skip
     offset = profile.called("file offset (s)")
     if offset and profile[offset].is_times and not _same_times(profile, offset, begin):
-        _in_their_files(found, profile, offset, begin, end)
+        _in_their_files(result, profile, offset, begin, end)
     else:
-        found.given |= _raven_times(found.table, profile, audio, begin, end)
-    return found
+        result.roles |= _raven_times(result.table, profile, audio, begin, end)
+    return result
 
 
 def _raven_times(table: RawTable, profile: TableProfile, audio: str, begin: str, end: str) -> dict[str, str | Decision]:
@@ -58,11 +57,11 @@ def _raven_times(table: RawTable, profile: TableProfile, audio: str, begin: str,
     return whole
 
 
-def _one_view(found: FormatTable, profile: TableProfile, chosen: Mapping[str, str]) -> FormatTable:
+def _one_view(result: FormatTable, profile: TableProfile, answers: Mapping[str, str]) -> FormatTable:
     """Leave out the rows that show a selection in a second view."""
-    view, table = profile.called("view"), found.table
+    view, table = profile.called("view"), result.table
     if not view:
-        return found
+        return result
     names = ("selection", "begin path", "begin file", "begin time (s)", "end time (s)")
     columns = [name for name in map(profile.called, names) if name]
     again = table.frame.duplicated(columns)
@@ -70,14 +69,14 @@ def _one_view(found: FormatTable, profile: TableProfile, chosen: Mapping[str, st
     second = (again & other_view).tolist()
     count = sum(second)
     if not count:
-        return found
+        return result
     sentence = f"{count:,} rows show a selection in a second view: one row of each selection is taken"
-    value, other = ("all", "one") if chosen.get("view") == "all" else ("one", "all")
+    value, other = ("all", "one") if answers.get("view") == "all" else ("one", "all")
     words = {"all": "a row for each view", "one": "one row of each selection"}
-    found.decisions.append(Decision("view", sentence, value, (Choice(other, words[other]),)))
+    result.decisions.append(Decision("view", sentence, value, (Choice(other, words[other]),)))
     if value == "one":
-        found.table = with_rows(table, [place for place, extra in enumerate(second) if not extra])
-    return found
+        result.table = with_rows(table, [place for place, extra in enumerate(second) if not extra])
+    return result
 
 
 def _same_times(profile: TableProfile, one: str, other: str) -> bool:
@@ -85,18 +84,18 @@ def _same_times(profile: TableProfile, one: str, other: str) -> bool:
     return all(a is None or b is None or abs(a - b) < 1e-3 for a, b in pairs)
 
 
-def _in_their_files(found: FormatTable, profile: TableProfile, offset: str, begin: str, end: str) -> None:
+def _in_their_files(result: FormatTable, profile: TableProfile, offset: str, begin: str, end: str) -> None:
     """Times in the file of the row, not in the series of all files: File Offset, and the length of the selection."""
     decimal = profile[begin].decimal
-    frame = found.table.frame
+    frame = result.table.frame
     begins, ends = frame[begin].tolist(), frame[end].tolist() if end else []
     lengths = [_difference(a, b, decimal) for a, b in zip(begins, ends, strict=True)] if end else []
     delta = profile.called("delta time (s)")
     if lengths:
-        found.table.frame = frame.assign(**{_LENGTH: lengths})
+        result.table.frame = frame.assign(**{_LENGTH: lengths})
         delta = _LENGTH
     sentence = f"“{offset}” is where in its own file a selection begins; “{begin}” counts on over all files"
-    found.given |= {"start": role("start", sentence, offset, [begin]), "end": "", "length": delta}
+    result.roles |= {"start": role("start", sentence, offset, [begin]), "end": "", "length": delta}
 
 
 def _difference(begin: str, end: str, decimal: str) -> str:
@@ -123,7 +122,7 @@ def _runs_on(table: RawTable, audio: str, begin: str) -> bool:
     )
 
 
-def read_audacity(table: RawTable, profile: TableProfile, chosen: Mapping[str, str]) -> FormatTable | None:
+def read_audacity(table: RawTable, profile: TableProfile, answers: Mapping[str, str]) -> FormatTable | None:
     """Audacity's label track: start, end, label; a line with a backslash has the frequencies of the one above."""
     if not profile.headless or not 2 <= len(profile.columns) <= 3:
         return None
@@ -147,26 +146,26 @@ def read_audacity(table: RawTable, profile: TableProfile, chosen: Mapping[str, s
     if not rows or not (frequencies or all(re.search("[.,]", row["start"] + row["end"]) for row in rows)):
         return None
     frame = text_frame(rows, ["start", "end", "label", *([_LOW, _HIGH] if frequencies else [])])
-    found = FormatTable(RawTable(frame, numbers, list(table.refused), table.decisions),
+    result = FormatTable(RawTable(frame, numbers, list(table.refused), table.decisions),
                         {"start": "start", "end": "end", "length": "", "label": "label", "time_unit": "s"})  # fmt: skip
     if frequencies:
-        found.words = "; lines that begin with “\\” have the frequencies of the line above"
-    _points(found, rows, chosen)
-    return found
+        result.words = "; lines that begin with “\\” have the frequencies of the line above"
+    _points(result, rows, answers)
+    return result
 
 
-def _points(found: FormatTable, rows: Sequence[Mapping[str, str]], chosen: Mapping[str, str]) -> None:
+def _points(result: FormatTable, rows: Sequence[Mapping[str, str]], answers: Mapping[str, str]) -> None:
     """Labels at a point in time, which have no length."""
     points = [place for place, row in enumerate(rows) if row["start"] == row["end"]]
     if not points:
         return
     choices = (Choice("refuse", "leave them out"), Choice("around", "one second around each"))
     sentence = f"{len(points):,} labels are points in time and have no length: say what becomes of them"
-    value = chosen.get("point", "refuse")
+    value = answers.get("point", "refuse")
     others = tuple(choice for choice in choices if choice.value != value)
-    asked = "point" not in chosen
-    found.decisions.append(Decision("point", sentence, value, choices if asked else others, sure=not asked))
-    table = found.table
+    asked = "point" not in answers
+    result.decisions.append(Decision("point", sentence, value, choices if asked else others, sure=not asked))
+    table = result.table
     if value == "around":
         frame = table.frame.copy()
         for place in points:
@@ -179,10 +178,10 @@ def _points(found: FormatTable, rows: Sequence[Mapping[str, str]], chosen: Mappi
         table.refused += [Refusal(table.rows[place], rows[place]["label"], "a point in time has no length")
                           for place in points]  # fmt: skip
         left = set(points)
-        found.table = with_rows(table, [place for place in range(len(rows)) if place not in left])
+        result.table = with_rows(table, [place for place in range(len(rows)) if place not in left])
 
 
-def read_birdnet(table: RawTable, profile: TableProfile, chosen: Mapping[str, str]) -> FormatTable | None:
+def read_birdnet(table: RawTable, profile: TableProfile, answers: Mapping[str, str]) -> FormatTable | None:
     """BirdNET's CSV: start, end, scientific and common name, confidence, and the file in newer ones."""
     if not profile.has("start (s)", "end (s)", "scientific name", "common name"):
         return None
@@ -192,7 +191,7 @@ def read_birdnet(table: RawTable, profile: TableProfile, chosen: Mapping[str, st
     return FormatTable(table, {"label": label, **times})
 
 
-def read_kaleidoscope(table: RawTable, profile: TableProfile, chosen: Mapping[str, str]) -> FormatTable | None:
+def read_kaleidoscope(table: RawTable, profile: TableProfile, answers: Mapping[str, str]) -> FormatTable | None:
     """Kaleidoscope's table (BirdNET writes it as well): folder and file in two columns, offset and duration."""
     if not profile.has("folder", "in file"):
         return None
@@ -202,17 +201,17 @@ def read_kaleidoscope(table: RawTable, profile: TableProfile, chosen: Mapping[st
     if root:
         choices.append(Choice(f"{{{root}}}/{pattern}", "with the folder of the computer it was made on before it"))
     sentence = f"The recording of a row is “{pattern}”"
-    given: dict[str, str | Decision] = {
+    roles: dict[str, str | Decision] = {
         "audio": file,
         "pattern": Decision("pattern", sentence, pattern, tuple(choices)),
     }
     offset, duration = profile.called("offset"), profile.called("duration")
     if offset and duration:
-        given |= {"start": offset, "end": "", "length": duration, "time_unit": "s"}
-    return FormatTable(table, given)
+        roles |= {"start": offset, "end": "", "length": duration, "time_unit": "s"}
+    return FormatTable(table, roles)
 
 
-def read_dcase(table: RawTable, profile: TableProfile, chosen: Mapping[str, str]) -> FormatTable | None:
+def read_dcase(table: RawTable, profile: TableProfile, answers: Mapping[str, str]) -> FormatTable | None:
     """DCASE's lists of events: filename, onset, offset, event_label."""
     label = profile.called("event_label", "event_labels")
     if not label or not profile.has("onset", "offset"):
@@ -221,7 +220,7 @@ def read_dcase(table: RawTable, profile: TableProfile, chosen: Mapping[str, str]
     return FormatTable(table, {**times, "label": label})
 
 
-def read_opensoundscape(table: RawTable, profile: TableProfile, chosen: Mapping[str, str]) -> FormatTable | None:
+def read_opensoundscape(table: RawTable, profile: TableProfile, answers: Mapping[str, str]) -> FormatTable | None:
     """OpenSoundscape: boxes with their annotation, or scores of classes, one column a class."""
     times = {"start": "start_time", "end": "end_time", "length": "", "time_unit": "s"}
     if profile.has("audio_file", "annotation", "start_time", "end_time"):
@@ -233,64 +232,35 @@ def read_opensoundscape(table: RawTable, profile: TableProfile, chosen: Mapping[
     classes = [column for column in profile if column.name.lower() not in _NOT_CLASSES and _is_score(column)]
     if not classes:
         return None
-    label = _label_of_scores(classes)
-    found = FormatTable(table, {**times, "audio": profile.called("file"), "label": label})
-    wanted = chosen.get("label", "")
+    label = class_question(classes)
+    result = FormatTable(table, {**times, "audio": profile.called("file"), "label": label})
+    wanted = answers.get("label", "")
     if wanted in (LARGEST_SCORE, MARKED_CLASSES):
-        found.table.frame = table.frame.assign(**{wanted: _labels_of_scores(table, classes, wanted)})
-    return found
+        result.table.frame = table.frame.assign(
+            **{wanted: class_labels(table, [column.name for column in classes], wanted)}
+        )
+    return result
 
 
 def _is_score(column: ColumnProfile) -> bool:
     return column.number == 1 and column.unit == ""
 
 
-def _label_of_scores(classes: Sequence[ColumnProfile]) -> Decision:
-    names = ", ".join(f"“{column.name}”" for column in classes[:3])
-    marks = all(set(column.given) <= {"0", "1", "0.0", "1.0"} for column in classes)
-    made = Choice(MARKED_CLASSES, "the classes whose column has 1") if marks else Choice(
-        LARGEST_SCORE, "the class with the largest score of a row"
-    )  # fmt: skip
-    what = "marks" if marks else "scores"
-    sentence = f"{len(classes)} columns have {what} of classes ({names} …): say whether they make labels"
-    return Decision("label", sentence, "", (Choice("", "no labels"), made), sure=False)
-
-
-def _labels_of_scores(table: RawTable, classes: Sequence[ColumnProfile], how: str) -> list[str]:
-    names = [column.name for column in classes]
-    labels = []
-    for cells in zip(*(table.frame[name].tolist() for name in names), strict=True):
-        scores = [score if isinstance(score := seconds_of(cell), float) else _negative(cell) for cell in cells]
-        if how == MARKED_CLASSES:
-            labels.append(";".join(name for name, score in zip(names, scores, strict=True) if score == 1))
-        else:
-            best = max(scores)
-            labels.append(names[scores.index(best)] if best != float("-inf") else "")
-    return labels
-
-
-def _negative(cell: str) -> float:
-    try:
-        return float("-inf") if is_missing(cell) else float(cell)
-    except ValueError:
-        return float("-inf")
-
-
-def read_hoplite(table: RawTable, profile: TableProfile, chosen: Mapping[str, str]) -> FormatTable | None:
+def read_hoplite(table: RawTable, profile: TableProfile, answers: Mapping[str, str]) -> FormatTable | None:
     """perch-hoplite's CSV: recording, offsets in seconds, label, and what is said of the label."""
     if not profile.has("start_offset_s", "label", "label_type"):
         return None
     verdict = profile.called("label_type")
     unknown = [word for word in profile[verdict].distinct if not verdict_of(word)]
-    given: dict[str, str | Decision] = {
+    roles: dict[str, str | Decision] = {
         "audio": profile.called("recording", "filename", "source_id", "file"),
         "start": profile.called("start_offset_s"), "end": profile.called("end_offset_s"), "length": "",
         "time_unit": "s", "label": profile.called("label"), "verdict": verdict,
     }  # fmt: skip
-    found = FormatTable(table, given, words="; negative and uncertain labels become the verdicts no and unsure")
+    result = FormatTable(table, roles, words="; negative and uncertain labels become the verdicts no and unsure")
     if unknown:
         sentence = (
             f"“{unknown[0][:40]}” in “{verdict}” is neither positive, negative nor uncertain: its rows are refused"
         )
-        found.decisions.append(Decision("unknown:verdict", sentence, "refuse"))
-    return found
+        result.decisions.append(Decision("unknown:verdict", sentence, "refuse"))
+    return result

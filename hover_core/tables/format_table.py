@@ -21,16 +21,16 @@ class FormatTable:
     Attributes
     ----------
     table : its rows; numbers of rows are those of the file.
-    given : roles that the format fixes: a column, empty for none, or a decision with what else can be meant.
+    roles : roles that the format fixes: a column, empty for none, or a decision with what else can be meant.
     decisions : what is to be said besides.
-    settled : what is so in this format and need not be guessed, by `about`, as in `missing:label` → `word`.
+    fixed_answers : what is so in this format and need not be guessed, by `about`, as in `missing:label` → `word`.
     words : what follows the name of the format in a sentence, empty for nothing.
     """
 
     table: RawTable
-    given: dict[str, str | Decision] = field(default_factory=dict)
+    roles: dict[str, str | Decision] = field(default_factory=dict)
     decisions: list[Decision] = field(default_factory=list)
-    settled: Mapping[str, str] = field(default_factory=dict)
+    fixed_answers: Mapping[str, str] = field(default_factory=dict)
     words: str = ""
 
 

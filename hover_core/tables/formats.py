@@ -50,24 +50,27 @@ FORMATS: Final = (  # the first that knows a table reads it
 )
 
 
-def read_format(table: RawTable, chosen: Mapping[str, str]) -> tuple[FormatTable, list[Decision]]:
+def read_format(table: RawTable, answers: Mapping[str, str]) -> tuple[FormatTable, list[Decision]]:
     """The table as its format has it, and the decision on `format`; a table in none stays as it is, without one.
 
     Parameters
     ----------
     table : rows of text; it is not changed.
-    chosen : what a person chose, by `about`; `format` may be `PLAIN`.
+    answers : what a person chose, by `about`; `format` may be `PLAIN`.
     """
     same = RawTable(table.frame, table.rows, table.refused, table.decisions)
     profile = TableProfile(same)
     for form in FORMATS:
-        found = form.read(same, profile, chosen)
-        if found is None:
+        form_table = form.read(same, profile, answers)
+        if form_table is None:
             continue
-        if chosen.get("format") == PLAIN:
+        if answers.get("format") == PLAIN:
             sentence = f"As you chose: read as a plain table, though it looks like {form.words}"
             plain = FormatTable(RawTable(table.frame, table.rows, table.refused, table.decisions))
             return plain, [Decision("format", sentence, PLAIN, (Choice(form.key, form.words),))]
-        sentence = f"This is {form.words}{found.words}"
-        return found, [Decision("format", sentence, form.key, (Choice(PLAIN, "a plain table"),)), *found.decisions]
+        sentence = f"This is {form.words}{form_table.words}"
+        return form_table, [
+            Decision("format", sentence, form.key, (Choice(PLAIN, "a plain table"),)),
+            *form_table.decisions,
+        ]
     return FormatTable(same), []

@@ -8,7 +8,7 @@ from typing import Final
 from hover_core.tables.decisions import Decision
 from hover_core.tables.labels import verdict_of
 from hover_core.tables.profiles import MOST, ColumnProfile, TableProfile
-from hover_core.tables.roles import role, role_question, unused, word_set
+from hover_core.tables.roles import role, role_question, unused_columns, word_set
 from hover_core.tables.subsets import MOST_ASKED, nearest_subset, subset_of
 
 NO_LABEL: Final = "no labels"
@@ -21,7 +21,8 @@ _LABELS: Final = (
     "sound event", "event type", "event", "call type", "tag", "tags", "categories", "classes", "annotations", "choices",
     "ground truth", "gt", "true label", "y", "scene", "klasse", "etikett", "etiqueta", "clase", "classe", "especie",
     "espece", "art", "kategorie", "positive labels", "human labels", "class id", "label id", "target id", "classid",
-    "category id", "auto id", "étiquette", "rótulo", "especie", "espèce", "метка", "класс", "вид", "标签", "类别",
+    "category id", "auto id", "english name", "bird name", "étiquette", "rótulo", "espèce", "метка", "класс",
+    "вид", "标签", "类别",
     "ラベル", "라벨", "word",
 )  # fmt: skip
 _PLAIN: Final = 10
@@ -34,6 +35,9 @@ _TEXTS: Final = word_set(
     "text texts sentence sentences transcript transcription transcriptions utterance utt caption captions description"
     " lyrics comment comments remark remarks note notes title prompt phrase translation normalized"
 )
+_SPOKEN: Final = word_set("text transcript transcription sentence utterance word")
+_FEWEST_WORDS: Final = 6  # rows of words that come again
+_MOST_CLASSES: Final = 50
 _ABOUT_THE_SOUND: Final = word_set(
     "locale language lang country license licence gender sex age accent accents author recordist device microphone mic"
     " site location place city region state date time format codec encoding channel channels rate samplerate bits"
@@ -56,18 +60,18 @@ _MANY_ROWS: Final = 20
 _MOST_SAMPLED: Final = 50  # different words in the rows that are looked at, of a column that may be subsets
 
 
-def guess_label(profile: TableProfile, taken: Sequence[str]) -> Decision | None:
+def guess_label(profile: TableProfile, used_names: Sequence[str]) -> Decision | None:
     """The decision on `label`; None where nothing looks like labels."""
-    columns = unused(profile, taken)
+    columns = unused_columns(profile, used_names)
     named = sorted((column for column in columns if _name_rank(column) < len(_LABELS) + 1), key=_name_rank)
-    full = [column for column in named if column.filled and not _is_other(column)]
+    full = [column for column in named if column.is_filled and not _is_other(column)]
     texts = [column.name for column in full if is_text(column)]
     labels = [column for column in full if column.name not in texts]
     names = [column.name for column in [*labels, *named]]
     if labels:
         best = _with_words(labels[0], labels)
         rivals = [other.name for other in labels if _is_rival(best, other)]
-        unlike = next((column for column in named if column is not best and not column.filled), None)
+        unlike = next((column for column in named if column is not best and not column.is_filled), None)
         if rivals and _name_rank(best) >= _PLAIN:
             sentence = f"“{best.name}” and “{rivals[0]}” may both be the labels: say which is"
             return role_question("label", sentence, best.name, [*rivals, *names], NO_LABEL)
@@ -82,9 +86,10 @@ def guess_label(profile: TableProfile, taken: Sequence[str]) -> Decision | None:
     if texts:
         sentence = f"“{texts[0]}” holds sentences rather than labels: say whether they are"
         return role_question("label", sentence, "", texts, NO_LABEL)
-    empty = next((column.name for column in named if not column.filled), "")
+    empty = next((column.name for column in named if not column.is_filled), "")
     others = _by_content(profile, columns)
-    if others and not (profile.headless and len(others) == 1 and _is_few(profile[others[0]])):
+    plain = len(others) == 1 and _is_few(profile[others[0]]) and not profile[others[0]].whole
+    if others and not (profile.headless and plain):
         sentence = f"“{others[0]}” has few different words and may be the labels: say whether it is"
         return role_question("label", sentence, others[0], [*others, empty], NO_LABEL)
     if others:
@@ -92,9 +97,9 @@ def guess_label(profile: TableProfile, taken: Sequence[str]) -> Decision | None:
     return role("label", f"“{empty}” holds the labels, and all are empty", empty, [], NO_LABEL) if empty else None
 
 
-def guess_subset(profile: TableProfile, taken: Sequence[str]) -> Decision | None:
+def guess_subset(profile: TableProfile, used_names: Sequence[str]) -> Decision | None:
     """The decision on `subset`: by the words in a column first, then by its name."""
-    columns = [column for column in unused(profile, taken) if column.filled]
+    columns = [column for column in unused_columns(profile, used_names) if column.is_filled]
     named = sorted((column for column in columns if column.words in _SUBSETS), key=lambda c: _SUBSETS.index(c.words))
     by_words = [column for column in columns if _subset_share(column) > 0]
     sure = [column for column in by_words if _subset_share(column) == 1 and len(column.distinct) <= MOST_ASKED]
@@ -120,9 +125,9 @@ def guess_subset(profile: TableProfile, taken: Sequence[str]) -> Decision | None
     return None
 
 
-def guess_group(profile: TableProfile, taken: Sequence[str]) -> Decision | None:
+def guess_group(profile: TableProfile, used_names: Sequence[str]) -> Decision | None:
     """The decision on `group`: by its name."""
-    columns = [column for column in unused(profile, taken) if column.filled]
+    columns = [column for column in unused_columns(profile, used_names) if column.is_filled]
     named = [column for column in columns if column.words in _GROUPS]
     named.sort(key=lambda column: _GROUPS.index(column.words))
     if not named:
@@ -132,14 +137,18 @@ def guess_group(profile: TableProfile, taken: Sequence[str]) -> Decision | None:
     return role("group", sentence, best.name, [column.name for column in named], "no groups")
 
 
-def guess_verdict(profile: TableProfile, taken: Sequence[str]) -> Decision | None:
+def guess_verdict(profile: TableProfile, used_names: Sequence[str]) -> Decision | None:
     """The decision on `verdict`: a column named so whose words all mean yes, no or unsure."""
-    for column in unused(profile, taken):
-        words = list(column.distinct) if column.words in _VERDICTS and len(set(column.given)) <= _MOST_SAMPLED else []
+    for column in unused_columns(profile, used_names):
+        words = (
+            list(column.distinct)
+            if column.words in _VERDICTS and len(set(column.filled_cells)) <= _MOST_SAMPLED
+            else []
+        )
         if words and all(map(verdict_of, words)):
-            said = ", ".join(f"“{word}” means {verdict_of(word)}" for word in words[:4])
+            quoted = ", ".join(f"“{word}” means {verdict_of(word)}" for word in words[:4])
             return role(
-                "verdict", f"“{column.name}” says how sure a label is: {said}", column.name, [], "of no meaning"
+                "verdict", f"“{column.name}” says how sure a label is: {quoted}", column.name, [], "of no meaning"
             )
     return None
 
@@ -151,14 +160,14 @@ def is_label_name(column: ColumnProfile) -> bool:
 
 def is_text(column: ColumnProfile) -> bool:
     """Whether a column holds sentences: long, or several words and different in nearly every row."""
-    if not column.given:
+    if not column.filled_cells:
         return False
     if column.tokens & _TEXTS and column.words not in _LABELS:
         return True
-    words = sum(len(cell.split()) for cell in column.given) / len(column.given)
-    length = sum(map(len, column.given)) / len(column.given)
-    few = len(set(column.given)) <= _FEW * len(column.given)
-    return not few and not column.json and (length > _LONG_TEXT or (len(column.given) >= 4 and words >= 3.5))
+    words = sum(len(cell.split()) for cell in column.filled_cells) / len(column.filled_cells)
+    length = sum(map(len, column.filled_cells)) / len(column.filled_cells)
+    few = len(set(column.filled_cells)) <= _FEW * len(column.filled_cells)
+    return not few and not column.json and (length > _LONG_TEXT or (len(column.filled_cells) >= 4 and words >= 3.5))
 
 
 def _name_rank(column: ColumnProfile) -> int:
@@ -175,7 +184,7 @@ def _is_other(column: ColumnProfile) -> bool:
 
 
 def _is_unlike_labels(column: ColumnProfile) -> bool:
-    return len(column.given) >= _MANY_ROWS and len(set(column.given)) > 0.9 * len(column.given)
+    return len(column.filled_cells) >= _MANY_ROWS and len(set(column.filled_cells)) > 0.9 * len(column.filled_cells)
 
 
 def _with_words(best: ColumnProfile, labels: Sequence[ColumnProfile]) -> ColumnProfile:
@@ -200,15 +209,28 @@ def _is_rival(best: ColumnProfile, other: ColumnProfile) -> bool:
     """Whether another column may as well be the labels: named like them, of few words, and saying something else."""
     if other is best or other.words == "auto id" or _is_unlike_labels(other):
         return False
-    words = {cell.casefold() for cell in other.given}
+    words = {cell.casefold() for cell in other.filled_cells}
     return len(words) > 1 and not _go_together(best, other)
 
 
 def _by_content(profile: TableProfile, columns: Iterable[ColumnProfile]) -> list[str]:
     """Columns that may be labels by what is in them: a few short words that come again."""
-    found = []
+    names = []
     for column in columns:
-        if not column.given or _is_other(column) or is_text(column) or column.json or column.number > _FEW:
+        if not column.filled_cells or _is_other(column) or column.json:
+            continue
+        if (
+            profile.headless
+            and column.whole >= MOST
+            and _is_few(column)
+            and len(set(column.filled_cells)) <= _MOST_CLASSES
+        ):
+            names.append(column.name)  # numbers of classes, of which no header says so
+            continue
+        if _is_word_list(column):
+            names.append(column.name)
+            continue
+        if is_text(column) or column.number > _FEW:
             continue
         if (
             column.words in (*_GROUPS, *_SUBSETS)
@@ -217,26 +239,33 @@ def _by_content(profile: TableProfile, columns: Iterable[ColumnProfile]) -> list
             or column.folders > _FEW
         ):
             continue
-        distinct, rows = len(set(column.given)), len(column.given)
+        distinct, rows = len(set(column.filled_cells)), len(column.filled_cells)
         constant = distinct == 1 and not profile.headless
         again = distinct < rows if rows < _MANY_ROWS else distinct < _MOST_DIFFERENT * rows
         if rows >= 3 and again and not constant and _subset_share(column) == 0:
-            found.append(column.name)
-    return found
+            names.append(column.name)
+    return names
+
+
+def _is_word_list(column: ColumnProfile) -> bool:
+    """Whether a column that is called like texts holds a few single words that come again."""
+    words = set(column.filled_cells)
+    single = all(" " not in word and len(word) <= _LONG_TEXT for word in words)
+    return bool(column.tokens & _SPOKEN) and len(column.filled_cells) >= _FEWEST_WORDS and single and _is_few(column)
 
 
 def _is_near(column: ColumnProfile) -> bool:
     """Whether a word of a column means a subset or has such a word in it."""
-    words = list(column.distinct) if len(set(column.given)) <= _MOST_SAMPLED else []
+    words = list(column.distinct) if len(set(column.filled_cells)) <= _MOST_SAMPLED else []
     return any({subset_of(word) or nearest_subset(word) for word in words} - {"", "raw"})
 
 
 def _is_few(column: ColumnProfile) -> bool:
-    return len(set(column.given)) <= _FEW * len(column.given)
+    return len(set(column.filled_cells)) <= _FEW * len(column.filled_cells)
 
 
 def _subset_share(column: ColumnProfile) -> float:
     """The share of the words of a column that mean a subset, if one of them is more than raw."""
-    words = list(column.distinct) if len(set(column.given)) <= _MOST_SAMPLED else []
+    words = list(column.distinct) if len(set(column.filled_cells)) <= _MOST_SAMPLED else []
     known = [subset_of(word) for word in words]
     return sum(map(bool, known)) / len(words) if any(known) and set(known) - {"", "raw"} else 0.0

@@ -27,7 +27,7 @@ _START, _END, _WHO = _PREFIX + "start", _PREFIX + "end", _PREFIX + "annotator"
 Row = dict[str, str]
 
 
-def read_tasks(table: RawTable, profile: TableProfile, chosen: Mapping[str, str]) -> FormatTable | None:
+def read_tasks(table: RawTable, profile: TableProfile, answers: Mapping[str, str]) -> FormatTable | None:
     """Label Studio's JSON export, its `data` taken apart into columns."""
     annotations = profile.called("annotations", "completions")
     data = [name for name in profile.columns if name.startswith("data.")]
@@ -37,19 +37,19 @@ def read_tasks(table: RawTable, profile: TableProfile, chosen: Mapping[str, str]
     tasks = _Tasks(table, annotations)
     for number, record in zip(table.rows, table.records(), strict=True):
         tasks.add(number, record)
-    found = tasks.finish()
+    result = tasks.finish()
     proposed = sum(bool(json_value(cell)) for cell in table.frame[predictions].tolist()) if predictions else 0
     if proposed:
         sentence = (
             f"{proposed:,} {'tasks have' if proposed != 1 else 'task has'} predictions: they stay in “predictions” "
         )
-        found.decisions.append(Decision("predictions", sentence + "and are no labels", "column"))
-    return found
+        result.decisions.append(Decision("predictions", sentence + "and are no labels", "column"))
+    return result
 
 
-def read_flat(table: RawTable, profile: TableProfile, chosen: Mapping[str, str]) -> FormatTable | None:
+def read_flat(table: RawTable, profile: TableProfile, answers: Mapping[str, str]) -> FormatTable | None:
     """Label Studio's JSON-MIN and CSV exports, and any table whose cells are lists of regions."""
-    regions = [column.name for column in profile if column.json > 0.5 and _holds_regions(column.given)]
+    regions = [column.name for column in profile if column.json > 0.5 and _holds_regions(column.filled_cells)]
     if regions:
         tasks = _Tasks(table, "", regions)
         for number, record in zip(table.rows, table.records(), strict=True):
@@ -97,26 +97,26 @@ class _Tasks:
         frame = text_frame(self._rows, [*names, *stretches, *questions, *texts, *who])
         table = RawTable(frame, self._numbers, self._table.refused, self._table.decisions)
         label = _label(questions, len(self._of_regions))
-        found = FormatTable(table, {"label": label}, settled={"missing:label": "word"})
-        found.given |= {"start": _START, "end": _END, "time_unit": "s"} if stretches else {}
+        result = FormatTable(table, {"label": label}, fixed_answers={"missing:label": "word"})
+        result.roles |= {"start": _START, "end": _END, "time_unit": "s"} if stretches else {}
         more = len(self._rows) - len(self._table.rows)
         if more:
-            found.words = (
+            result.words = (
                 f"; {len(self._table.rows):,} tasks became {len(self._rows):,} rows, one a region or annotation"
             )
-        self._say_left(found)
-        return found
+        self._say_left(result)
+        return result
 
-    def _say_left(self, found: FormatTable) -> None:
+    def _say_left(self, result: FormatTable) -> None:
         if self._skipped:
             sentence = f"{self._skipped:,} annotations were skipped by their annotator and give no label"
-            found.decisions.append(Decision("skipped", sentence, "unlabelled"))
+            result.decisions.append(Decision("skipped", sentence, "unlabelled"))
         if self._unread:
             cells = "cells hold" if self._unread != 1 else "cell holds"
             sentence = (
                 f"{self._unread:,} {cells} annotations that cannot be read: they stay as they are, without a label"
             )
-            found.decisions.append(Decision("unread", sentence, "unlabelled"))
+            result.decisions.append(Decision("unread", sentence, "unlabelled"))
 
     def _answers(self, record: Row) -> Iterator[Row]:
         """The rows of one task, only what annotations say."""
@@ -233,5 +233,5 @@ def _with_choices(table: RawTable, profile: TableProfile) -> FormatTable:
         cells = zip(frame[single].tolist(), frame[name].tolist(), strict=True)
         frame = frame.assign(**{question: [several or one for one, several in cells]})
         questions.append(question)
-    found = RawTable(frame, table.rows, table.refused, table.decisions)
-    return FormatTable(found, {"label": _label(questions, 0)})
+    result = RawTable(frame, table.rows, table.refused, table.decisions)
+    return FormatTable(result, {"label": _label(questions, 0)})

@@ -98,12 +98,12 @@ def label_decisions(words: Mapping[str, int], name: str) -> list[Decision]:
     words : every word of the column and how many rows have it.
     name : of the column, in small words.
     """
-    found = [*_missing(words, "label"), *_minus_one(words)]
+    decisions = [*_missing(words, "label"), *_minus_one(words)]
     separator = list_separator(words, name)
     lists = {word: count for word, count in words.items() if len(labels_in(word, separator)) > 1}
     if lists:
         rows, example = sum(lists.values()), max(lists, key=lambda word: lists[word])
-        found.append(
+        decisions.append(
             Decision(
                 "label_list",
                 f"{rows:,} {'rows have' if rows != 1 else 'row has'} several labels in a cell, as in “{example[:60]}”:"
@@ -114,25 +114,25 @@ def label_decisions(words: Mapping[str, int], name: str) -> list[Decision]:
         )
     elif any(labels_in(word, separator) not in ([], [word.strip()]) for word in words):
         sentence = "The labels are written as lists of one, as in [“dog”]: they are read without the brackets"
-        found.append(Decision("label_list", sentence, "first", (Choice("whole", "with their brackets"),)))
-    return [*found, *_case(words, separator)]
+        decisions.append(Decision("label_list", sentence, "first", (Choice("whole", "with their brackets"),)))
+    return [*decisions, *_case(words, separator)]
 
 
 def group_decisions(words: Mapping[str, int]) -> list[Decision]:
     """What is to be said about missing words in a column of groups."""
-    found = _missing(words, "group")
+    decisions = _missing(words, "group")
     nobody = {word: count for word, count in words.items() if clean(word).lower() in _NOBODY}
     if nobody:
-        said = ", ".join(f"“{word}”" for word in nobody)
-        found.append(
+        quoted = ", ".join(f"“{word}”" for word in nobody)
+        decisions.append(
             Decision(
                 "unknown:group",
-                f"{sum(nobody.values()):,} rows have {said} for their group: they are read as rows without a group",
+                f"{sum(nobody.values()):,} rows have {quoted} for their group: they are read as rows without a group",
                 "empty",
                 (Choice("word", "one group of this name"),),
             )
         )
-    return found
+    return decisions
 
 
 def group_reader(decisions: Iterable[Decision]) -> Callable[[str], str]:
@@ -206,10 +206,10 @@ def _missing(words: Mapping[str, int], role: str) -> list[Decision]:
     if not counts:
         return []
     rows = sum(count for word, count in words.items() if word.strip() in counts)
-    said = ", ".join(f"“{word}”" for word in counts)
-    sentence = f"1 row says {said}: it is read as empty and has no {role}"
+    quoted = ", ".join(f"“{word}”" for word in counts)
+    sentence = f"1 row says {quoted}: it is read as empty and has no {role}"
     if rows != 1:
-        sentence = f"{rows:,} rows say {said}: they are read as empty and have no {role}"
+        sentence = f"{rows:,} rows say {quoted}: they are read as empty and have no {role}"
     return [Decision(f"missing:{role}", sentence, "empty", (Choice("word", f"a {role} of this name"),))]
 
 

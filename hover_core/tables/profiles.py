@@ -52,6 +52,10 @@ _UNITS: Final = {
     **dict.fromkeys(("us", "micros", "microseconds", "ns"), "finer than milliseconds"),
     **dict.fromkeys(("h", "hours"), "hours"),
 }
+_FORMS: Final = {  # how ELAN says in what it counts: `Begin Time - hh:mm:ss.ms`, `Begin Time - ss.msec`
+    "hms": re.compile(r"[\s_\-]*\(?hh:mm:ss(?:[.,](?:ms\w*|s+))?\)?$"),
+    "s": re.compile(r"[\s_\-]+ss[.,]ms\w*$"),
+}
 _GLUED: Final = re.compile(  # `starttime`, `classname`; not `labels`, `ends`
     r"\b(?:(start|begin|end|stop|onset|offset)(time|offset|secs?|seconds|ms|samples?|frame)"
     r"|(clip|audio|sound|wav|label|class|speaker)(file|filename|filepath|path|url|name|id|label))\b"
@@ -81,7 +85,7 @@ class ColumnProfile:
         return frozenset(self.words.split())
 
     @cached_property
-    def given(self) -> list[str]:
+    def filled_cells(self) -> list[str]:
         """Those of `cells` that are not missing."""
         return [cell for cell in self.cells if cell]
 
@@ -95,9 +99,9 @@ class ColumnProfile:
         return counts
 
     @cached_property
-    def filled(self) -> bool:
+    def is_filled(self) -> bool:
         """Whether any cell of any row is not missing."""
-        return bool(self.given) or any(not is_missing(word) for word in self.counts)
+        return bool(self.filled_cells) or any(not is_missing(word) for word in self.counts)
 
     @cached_property
     def missing(self) -> dict[str, int]:
@@ -113,7 +117,9 @@ class ColumnProfile:
 
     def share(self, test: Callable[[str], object]) -> float:
         """Which share of the cells that are not missing passes a test; 0 if there are none."""
-        return sum(bool(test(cell)) for cell in self.given) / len(self.given) if self.given else 0.0
+        return (
+            sum(bool(test(cell)) for cell in self.filled_cells) / len(self.filled_cells) if self.filled_cells else 0.0
+        )
 
     @cached_property
     def sound(self) -> float:
@@ -163,7 +169,7 @@ class ColumnProfile:
     @cached_property
     def decimal(self) -> str:
         """The decimal mark of its numbers."""
-        return "," if any(map(_DECIMAL_COMMA.fullmatch, self.given)) else "."
+        return "," if any(map(_DECIMAL_COMMA.fullmatch, self.filled_cells)) else "."
 
     @cached_property
     def seconds(self) -> list[float | None]:
@@ -176,7 +182,7 @@ class ColumnProfile:
     def is_times(self) -> bool:
         """Whether its cells can be times, 0 or more."""
         times = sum(time is not None for time in self.seconds)
-        return bool(self.given) and times >= MOST * len(self.given)
+        return bool(self.filled_cells) and times >= MOST * len(self.filled_cells)
 
 
 class TableProfile:
@@ -231,8 +237,9 @@ def words_and_unit(name: str) -> tuple[str, str]:
     text = unicodedata.normalize("NFKC", name).strip()
     text = _NESTED.sub("", text)
     text = re.sub(r"(?<=[a-z0-9])(?=[A-Z][a-z])|(?<=[a-z])(?=[A-Z])", "_", text).lower()
-    unit = ""
-    match = _UNIT.search(text)
+    unit = next((unit for unit, form in _FORMS.items() if form.search(text)), "")
+    text = _FORMS[unit].sub("", text) if unit else text
+    match = None if unit else _UNIT.search(text)
     if match:
         word = (match["brackets"] if match["brackets"] is not None else match["word"]).strip()
         if word in _UNITS and match.start():

@@ -1,9 +1,11 @@
 """Which column of a table means what, by its name and by what is in it, with what else could be meant.
 
 A guess that is taken is a `Decision` with its alternatives; where a table does not say, it is one with `sure=False`.
-Besides the roles of `intake.Columns`, `about` can be: `decimal`, `missing:label`, `missing:group`, `unknown:group`,
-`minus_one`, `label_case`, `label_list`, `label_twice`, and `subset:` with an unknown word behind it.
-`labels.label_reader`, `subsets.subset_reader` and `cells.seconds_of` read cells as these say.
+Besides the roles of `intake.Columns`, `about` can be: `decimal`; `missing:` with a role behind it (`empty`, `word`);
+`unknown:group` (`empty`, `word`); `minus_one` (`empty`, `label`); `label_case` (`keep`, `merge`); `label_list` (`first`,
+`refuse`, `whole`); `label_twice` (`first`, `refuse`); and `subset:` with an unknown word behind it (a subset, `refuse`).
+`labels.label_reader`, `labels.group_reader`, `subsets.subset_reader` and `cells.seconds_of` read cells as these say;
+what to do with a clip that has two labels is the reader's of rows.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from typing import Final
 
 from hover_core.data import credentials
 from hover_core.errors import TableError
+from hover_core.tables.class_columns import MARKED_CLASSES, class_labels, guess_classes, is_marked
 from hover_core.tables.decisions import Choice, Decision
 from hover_core.tables.intake import Columns
 from hover_core.tables.label_columns import (
@@ -28,7 +31,7 @@ from hover_core.tables.label_columns import (
 from hover_core.tables.labels import AS_THEY_ARE, group_decisions, label_decisions
 from hover_core.tables.patterns import pattern_columns
 from hover_core.tables.profiles import TableProfile, is_sound
-from hover_core.tables.roles import answer, role, settle, unused
+from hover_core.tables.roles import answer, role, settle, unused_columns
 from hover_core.tables.rows import RawTable
 from hover_core.tables.sound_columns import ENDINGS, guess_pattern, guess_sounds
 from hover_core.tables.stretches import guess_stretches, time_decisions
@@ -37,7 +40,7 @@ from hover_core.tables.subsets import folder_subset, folders_of, subset_of, subs
 ROLES: Final = tuple(part.name for part in fields(Columns))
 SUBSET_OF_FOLDERS: Final = "subset (folder)"  # columns that this module adds
 LABEL_OF_FOLDERS: Final = "label (folder)"
-_ADDED: Final = (SUBSET_OF_FOLDERS, LABEL_OF_FOLDERS)
+_ADDED: Final = (SUBSET_OF_FOLDERS, LABEL_OF_FOLDERS, MARKED_CLASSES)
 _OUR_ID: Final = re.compile(r"[0-9a-f]{20}")
 _IDS: Final = ("id", "clip id")
 _TABLE_ENDING: Final = re.compile(
@@ -52,9 +55,9 @@ _SAID: Final = {"label": "Labels", "group": "What belongs together", "subset": "
 def recognise(
     table: RawTable,
     *,
-    given: Mapping[str, str | Decision] | None = None,
-    settled: Mapping[str, str] | None = None,
-    chosen: Mapping[str, str] | None = None,
+    roles: Mapping[str, str | Decision] | None = None,
+    fixed_answers: Mapping[str, str] | None = None,
+    answers: Mapping[str, str] | None = None,
     name: str = "",
 ) -> tuple[Columns, list[Decision]]:
     """What the columns of a table mean, and what was decided or is to be asked.
@@ -62,9 +65,9 @@ def recognise(
     Parameters
     ----------
     table : rows of text. A column `SUBSET_OF_FOLDERS` is added to it if folders of the addresses name subsets.
-    given : roles that are known, by role, as from a known format.
-    settled : what else is known of the format, by `about`; it is said where it matters.
-    chosen : what a person chose, by `about` of the decisions.
+    roles : the columns that are known, by role, as from a known format.
+    fixed_answers : what else is known of the format, by `about`; it is said where it matters.
+    answers : what a person chose, by `about` of the decisions.
     name : of the file; it names the recording where no column does.
 
     Raises
@@ -72,8 +75,8 @@ def recognise(
     TableError
         A role that a person chose is given to a column that is not in the table.
     """
-    guess = _Guess(table, given or {}, chosen or {}, name)
-    guess.settled = settled or {}
+    guess = _Guess(table, roles or {}, answers or {}, name)
+    guess.fixed_answers = fixed_answers or {}
     guess.guess_places()
     guess.guess_rest()
     guess.say_words()
@@ -84,17 +87,17 @@ class _Guess:
     """Roles as they are given one after the other; a column has one role."""
 
     def __init__(
-        self, table: RawTable, given: Mapping[str, str | Decision], chosen: Mapping[str, str], name: str
+        self, table: RawTable, roles: Mapping[str, str | Decision], answers: Mapping[str, str], name: str
     ) -> None:
         self.table = table
         self.name = name
         self.profile = TableProfile(table)
-        self.given = given
-        self.settled: Mapping[str, str] = {}
-        self.chosen = chosen
+        self.roles = roles
+        self.fixed_answers: Mapping[str, str] = {}
+        self.answers = answers
         self.values: dict[str, str] = {}
         self.decisions: list[Decision] = []
-        for about, value in chosen.items():
+        for about, value in answers.items():
             self._check(about, value)
 
     def columns(self) -> Columns:
@@ -106,9 +109,9 @@ class _Guess:
 
     def guess_places(self) -> None:
         """Which sound a row is about, and which stretch of it."""
-        self._take("audio", None if "audio" in self.given else guess_sounds(self.profile))
+        self._take("audio", None if "audio" in self.roles else guess_sounds(self.profile))
         audio = self.values["audio"]
-        known = "pattern" in self.given or not audio
+        known = "pattern" in self.roles or not audio
         self._take("pattern", None if known else guess_pattern(self.profile, audio))
         if self.values["pattern"]:  # it says which column, too
             self.decisions = [part for part in self.decisions if part.about != "audio" or not part.sure]
@@ -119,26 +122,20 @@ class _Guess:
     def guess_rest(self) -> None:
         """What is known about a clip."""
         self._take_ids()
-        taken = self._taken()
-        self._take("verdict", guess_verdict(self.profile, taken))
+        used_names = self._used_names()
+        self._take("verdict", guess_verdict(self.profile, used_names))
         if all(self.profile.called(name) for name in ("annotator", "annotated_at", "how")):
             for about in ("annotator", "annotated_at", "how"):
                 self._take(
                     about, role(about, f"“{about}” is taken over as in our tables", self.profile.called(about), [])
                 )
         reference = self.profile.called("reference")
-        if reference and self.profile[reference].sound < 0.5 and reference not in taken:
+        if reference and self.profile[reference].sound < 0.5 and reference not in used_names:
             sentence = f"“{reference}” is kept aside to score against and never shown to annotators"
             self._take("reference", role("reference", sentence, reference, []))
-        self._take("label", guess_label(self.profile, self._taken()) or self._label_of_folders())
-        if self.values["label"] == LABEL_OF_FOLDERS:
-            folders = [
-                parts[-1] if parts else "" for parts in map(folders_of, _addresses(self.table, self._sound_columns()))
-            ]
-            add_column(self.table, LABEL_OF_FOLDERS, folders)
-            self.profile = TableProfile(self.table)
-        self._take("subset", guess_subset(self.profile, self._taken()))
-        self._take("group", guess_group(self.profile, self._taken()))
+        self._take_label()
+        self._take("subset", guess_subset(self.profile, self._used_names()))
+        self._take("group", guess_group(self.profile, self._used_names()))
         if not self.values["subset"]:
             self._take_folders()
 
@@ -162,9 +159,9 @@ class _Guess:
         counts = column.missing
         if not counts:
             return []
-        said = ", ".join(f"“{word}”" for word in counts)
+        quoted = ", ".join(f"“{word}”" for word in counts)
         rows = sum(counts.values())
-        sentence = f"{rows:,} {'rows say' if rows != 1 else 'row says'} {said} in “{column.name}”: {meaning}"
+        sentence = f"{rows:,} {'rows say' if rows != 1 else 'row says'} {quoted} in “{column.name}”: {meaning}"
         return [Decision(f"missing:{about}", sentence, "empty")]
 
     def _check(self, about: str, value: str) -> None:
@@ -176,14 +173,14 @@ class _Guess:
 
     def _take(self, about: str, decision: Decision | None) -> None:
         """Give a role: as a person chose, as the format has it, or as it was guessed."""
-        known = self.given.get(about)
-        if about == "pattern" and "audio" in self.chosen and about not in self.chosen:
+        known = self.roles.get(about)
+        if about == "pattern" and "audio" in self.answers and about not in self.answers:
             known = None  # a person chose the column
         if isinstance(known, Decision):
             decision = known
         elif known is not None:
             decision = self._known(about, known, decision)
-        if decision is None and about in self.chosen:
+        if decision is None and about in self.answers:
             decision = Decision(about, "Nothing was taken", "")
         if decision is not None:
             self._add([decision])
@@ -191,19 +188,19 @@ class _Guess:
 
     def _known(self, about: str, value: str, guessed: Decision | None) -> Decision | None:
         """The decision on a role that a format gives, with what would have been guessed as a choice."""
-        if about not in _SAID and about not in self.chosen:
+        if about not in _SAID and about not in self.answers:
             return None
         others = [guessed.value, *(choice.value for choice in guessed.choices)] if guessed else []
-        if not value and not any(others) and about not in self.chosen:
+        if not value and not any(others) and about not in self.answers:
             return None
         sentence = f"{_SAID.get(about, about)}: “{value}”" if value else f"{_SAID.get(about, about)}: none"
         return role(about, sentence, value, others)
 
     def _add(self, decisions: Iterable[Decision]) -> None:
-        settled = [settle(decision, self.settled) for decision in decisions]
-        self.decisions += [answer(decision, self.chosen) for decision in settled]
+        by_format = [settle(decision, self.fixed_answers) for decision in decisions]
+        self.decisions += [answer(decision, self.answers) for decision in by_format]
 
-    def _taken(self) -> list[str]:
+    def _used_names(self) -> list[str]:
         pattern = self.values.get("pattern", "")
         in_pattern = pattern_columns(pattern, self.profile.columns) if pattern else []
         return [value for about, value in self.values.items() if value and about != "pattern"] + in_pattern
@@ -215,16 +212,16 @@ class _Guess:
         return [self.values["audio"]] if self.values["audio"] else []
 
     def _take_stretches(self) -> None:
-        if any(about in self.given for about in _STRETCH):
+        if any(about in self.roles for about in _STRETCH):
             for about in _STRETCH:
                 self._take(about, None)
             times = [self.profile[self.values[about]] for about in _STRETCH if self.values[about]]
             guessed = time_decisions(times) if times else []
         else:
-            guessed = guess_stretches(self.profile, self._sound_columns(), self._taken())
+            guessed = guess_stretches(self.profile, self._sound_columns(), self._used_names())
         by_about = {decision.about: decision for decision in guessed}
         for about in _STRETCH:
-            if about not in self.given:
+            if about not in self.roles:
                 self._take(about, None if self._needs_none(about, by_about) else by_about.get(about))
         if self._has_stretches():
             self._take("time_unit", by_about.get("time_unit"))
@@ -232,22 +229,24 @@ class _Guess:
 
     def _needs_none(self, about: str, guessed: Mapping[str, Decision]) -> bool:
         """Whether a role of stretches falls away with what was taken or chosen for another."""
-        if about == "start" or about in self.chosen:
+        if about == "start" or about in self.answers:
             return False
         if not self.values["start"] and "start" in guessed:
             return True
-        return bool(self.values.get("end") if about == "length" else self.chosen.get("length"))
+        return bool(self.values.get("end") if about == "length" else self.answers.get("length"))
 
     def _has_stretches(self) -> bool:
         return any(self.values[about] for about in _STRETCH)
 
     def _take_decimal(self, decision: Decision | None) -> None:
         """The decimal mark of times, unless the reader has said it, and rightly so for these columns."""
-        said = [part.value for part in self.table.decisions if part.about == "decimal"]
-        cells = [cell for about in _STRETCH if self.values[about] for cell in self.profile[self.values[about]].given]
-        if not said:
+        marks = [part.value for part in self.table.decisions if part.about == "decimal"]
+        cells = [
+            cell for about in _STRETCH if self.values[about] for cell in self.profile[self.values[about]].filled_cells
+        ]
+        if not marks:
             self._add([decision] if decision is not None else [])
-        elif said[-1] == "," and any("." in cell for cell in cells) and not any("," in cell for cell in cells):
+        elif marks[-1] == "," and any("." in cell for cell in cells) and not any("," in cell for cell in cells):
             self._add([Decision("decimal", "A point begins the fraction of a time, unlike in other columns", ".")])
 
     def _take_recording(self) -> None:
@@ -268,20 +267,25 @@ class _Guess:
         times = [time for time in start.seconds if time is not None]
         names = [
             column
-            for column in unused(self.profile, self._taken())
-            if len(column.given) > 1 and len(set(column.given)) == len(column.given) and column.number < 1
+            for column in unused_columns(self.profile, self._used_names())
+            if len(column.filled_cells) > 1
+            and len(set(column.filled_cells)) == len(column.filled_cells)
+            and column.number < 1
         ]
         other = (is_text(column) or is_label_name(column) or column.json or column.clock for column in names)
         return times == sorted(times) and all(other)
 
     def _take_ids(self) -> None:
-        if "own_id" in self.given:
+        if "own_id" in self.roles:
             return self._take("own_id", None)
-        taken = self._taken()
-        columns = [column for column in self.profile if column.words in _IDS and column.name not in taken]
-        ours = next((column for column in columns if column.given and all(map(_OUR_ID.fullmatch, column.given))), None)
+        used_names = self._used_names()
+        columns = [column for column in self.profile if column.words in _IDS and column.name not in used_names]
+        ours = next(
+            (column for column in columns if column.filled_cells and all(map(_OUR_ID.fullmatch, column.filled_cells))),
+            None,
+        )
         if ours is not None:
-            self.settled = {**AS_THEY_ARE, **self.settled}
+            self.fixed_answers = {**AS_THEY_ARE, **self.fixed_answers}
             return self._take("own_id", role("own_id", f"“{ours.name}” names clips as our tables do", ours.name, []))
         if not columns:
             return self._take("own_id", None)
@@ -294,16 +298,20 @@ class _Guess:
     def _take_folders(self) -> None:
         """Subsets by the folders of the addresses."""
         columns = self._sound_columns()
-        if not columns or "subset" in self.given or self.chosen.get("subset", SUBSET_OF_FOLDERS) != SUBSET_OF_FOLDERS:
+        if not columns or "subset" in self.roles or self.answers.get("subset", SUBSET_OF_FOLDERS) != SUBSET_OF_FOLDERS:
             return
         cells = ["/".join(parts) for parts in zip(*(self.profile[name].cells for name in columns), strict=True)]
-        found = [folder_subset(cell) for cell in cells]
-        if not any(found) or sum(map(bool, found)) < 0.5 * len([cell for cell in cells if cell]) or len(set(found)) < 2:
+        subsets = [folder_subset(cell) for cell in cells]
+        if (
+            not any(subsets)
+            or sum(map(bool, subsets)) < 0.5 * len([cell for cell in cells if cell])
+            or len(set(subsets)) < 2
+        ):
             return
         before = [decision for decision in self.decisions if decision.about == "subset"]
         self.decisions = [decision for decision in self.decisions if decision.about != "subset"]
         others = tuple(choice for decision in before for choice in decision.choices if choice.value)
-        words = ", ".join(sorted(set(found) - {""}))
+        words = ", ".join(sorted(set(subsets) - {""}))
         choices = (Choice("", "not yet split"), *others)
         self._take(
             "subset", Decision("subset", f"The folders of the sounds name subsets: {words}", SUBSET_OF_FOLDERS, choices)
@@ -313,10 +321,27 @@ class _Guess:
                 self.table, SUBSET_OF_FOLDERS, [folder_subset(address) for address in _addresses(self.table, columns)]
             )
 
+    def _take_label(self) -> None:
+        """The label: a column, or one that is made of folders or of columns of classes if a person says so."""
+        decision = guess_label(self.profile, self._used_names()) or guess_classes(self.profile, self._used_names())
+        used_names = self._used_names()
+        self._take("label", decision or self._label_of_folders())
+        label = self.values["label"]
+        if label == LABEL_OF_FOLDERS:
+            folders = map(folders_of, _addresses(self.table, self._sound_columns()))
+            self._add_column(label, [parts[-1] if parts else "" for parts in folders])
+        elif label == MARKED_CLASSES and label not in self.profile.columns:
+            marked = [column.name for column in unused_columns(self.profile, used_names) if is_marked(column)]
+            self._add_column(label, class_labels(self.table, marked, label))
+
+    def _add_column(self, name: str, cells: list[str]) -> None:
+        add_column(self.table, name, cells)
+        self.profile = TableProfile(self.table)
+
     def _label_of_folders(self) -> Decision | None:
         """Where no column holds labels, the folders of the sounds may: the last folder of each."""
         columns = self._sound_columns()
-        if not columns or "label" in self.given:
+        if not columns or "label" in self.roles:
             return None
         cells = ["/".join(parts) for parts in zip(*(self.profile[name].cells for name in columns), strict=True)]
         folders = [parts[-1] if parts else "" for parts in map(folders_of, cells)]

@@ -41,11 +41,11 @@ def role_question(about: str, sentence: str, value: str, columns: Iterable[str],
     return Decision(about, sentence, value, column_choices((value, *columns), none), sure=False)
 
 
-def answer(decision: Decision, chosen: Mapping[str, str]) -> Decision:
+def answer(decision: Decision, answers: Mapping[str, str]) -> Decision:
     """A decision as it is after what a person chose, if they did; what was taken before is one of its choices."""
-    if decision.about not in chosen:
+    if decision.about not in answers:
         return decision
-    value = chosen[decision.about]
+    value = answers[decision.about]
     words = {choice.value: choice.words for choice in decision.choices}
     before = Choice(decision.value, words.get(decision.value, f"“{decision.value}”" if decision.value else NO_COLUMN))
     others = [choice for choice in (before, *decision.choices) if choice.value != value]
@@ -72,7 +72,7 @@ def _head(decision: Decision) -> str:
     return _PEOPLE.get(decision.about, decision.sentence.partition(": ")[0])
 
 
-def unused(columns: Iterable[ColumnProfile], taken: Iterable[str]) -> list[ColumnProfile]:
+def unused_columns(columns: Iterable[ColumnProfile], used_names: Iterable[str]) -> list[ColumnProfile]:
     """The columns that have no role yet."""
-    names = set(taken)
+    names = set(used_names)
     return [column for column in columns if column.name not in names]

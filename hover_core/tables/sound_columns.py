@@ -31,9 +31,9 @@ _TIMES: Final = word_set("start end stop begin time onset offset duration length
 _NO_STEM: Final = 0.5
 
 
-def guess_sounds(profile: TableProfile, taken: Sequence[str] = ()) -> Decision:
+def guess_sounds(profile: TableProfile, used_names: Sequence[str] = ()) -> Decision:
     """The decision on `audio`; its value is empty where no column looks like sounds, and then it is a question."""
-    columns = [column for column in profile if column.given and column.name not in taken]
+    columns = [column for column in profile if column.filled_cells and column.name not in used_names]
     sounds = [column for column in columns if column.sound >= _MOST]
     if sounds:
         return _of_sounds(sorted(sounds, key=_rank, reverse=True), columns)
@@ -116,7 +116,7 @@ def _of_sounds(sounds: list[ColumnProfile], columns: list[ColumnProfile]) -> Dec
 
 
 def _rank(column: ColumnProfile) -> float:
-    distinct = len(set(column.given)) / len(column.given)
+    distinct = len(set(column.filled_cells)) / len(column.filled_cells)
     shape = 20 * column.address + 5 * (column.folders > _SOME) + 3 * distinct
     aside = 12 * bool(column.tokens & _OTHER_SOUNDS) + 60 * bool(column.tokens & _OTHER_THINGS)
     return shape + _name_rank(column) - aside
@@ -169,14 +169,16 @@ def _ending(column: ColumnProfile) -> Decision | None:
     if column.share(lambda cell: "." in cell.rsplit("/", 1)[-1]) > _SOME and not column.number > _SOME:
         return None
     choices = [Choice(f"{{{column.name}}}.{ending}", f"“.{ending}” at the end") for ending in ENDINGS]
-    sentence = f"The names in “{column.name}” have no ending, as in “{column.given[0][:40]}”: say what the files end in"
+    sentence = (
+        f"The names in “{column.name}” have no ending, as in “{column.filled_cells[0][:40]}”: say what the files end in"
+    )
     return Decision(
         "pattern", sentence, choices[0].value, (*choices, Choice("", "nothing: they are as they are")), sure=False
     )
 
 
 def _is_folder(column: ColumnProfile) -> bool:
-    return bool(column.tokens & _FOLDERS and column.given and column.sound < _SOME and column.address < _SOME)
+    return bool(column.tokens & _FOLDERS and column.filled_cells and column.sound < _SOME and column.address < _SOME)
 
 
 def _numbers_folders(column: ColumnProfile) -> bool:

@@ -11,7 +11,7 @@ from typing import Final
 
 from hover_core.tables.decisions import Choice, Decision
 from hover_core.tables.profiles import MOST, ColumnProfile, TableProfile, stem
-from hover_core.tables.roles import role, role_question, unused, word_set
+from hover_core.tables.roles import role, role_question, unused_columns, word_set
 
 WHOLE: Final = "no stretches: each sound as a whole"
 _START: Final = word_set("start begin beginning beg onset from starts begins beginn anfang debut inicio inizio")
@@ -41,52 +41,54 @@ class _Pair:
         return self.end or self.length
 
 
-def guess_stretches(profile: TableProfile, sounds: Sequence[str], taken: Sequence[str]) -> list[Decision]:
+def guess_stretches(profile: TableProfile, sounds: Sequence[str], used_names: Sequence[str]) -> list[Decision]:
     """The decisions on `start`, `end`, `length`, `time_unit` and `decimal`; none where no column says so.
 
     Parameters
     ----------
     sounds : the columns that name the sound of a row.
-    taken : all columns that have a role already.
+    used_names : all columns that have a role already.
     """
-    columns = unused(profile, taken)
+    columns = unused_columns(profile, used_names)
     times = [column for column in columns if column.is_times]
     keys = _keys(profile, sounds)
     pair = _named_pair(times, keys)
     if pair is None:
         return _unread(columns, keys) or _unnamed(profile, times, keys)
     others = [column.name for column in times if column not in (pair.start, pair.other)]
-    found = [_start_decision(profile, pair, keys, others)]
+    decisions = [_start_decision(profile, pair, keys, others)]
     if pair.end is not None:
-        found.append(role("end", f"“{pair.end.name}” is where a clip ends", pair.end.name, others, "the sound's end"))
+        decisions.append(
+            role("end", f"“{pair.end.name}” is where a clip ends", pair.end.name, others, "the sound's end")
+        )
     elif pair.length is not None:
-        found.append(
+        decisions.append(
             role("length", f"A clip ends its “{pair.length.name}” after it starts", pair.length.name, others,
                  "no length: to the sound's end")
         )  # fmt: skip
-    elif found[0].value:
-        found.append(
+    elif decisions[0].value:
+        decisions.append(
             role_question("end", f"“{pair.start.name}” says where a clip starts, and no column where it ends", "",
                           others, "to the sound's end")
         )  # fmt: skip
-    return [*found, *time_decisions([pair.start, *([pair.other] if pair.other else [])])]
+    return [*decisions, *time_decisions([pair.start, *([pair.other] if pair.other else [])])]
 
 
 def time_decisions(columns: Sequence[ColumnProfile]) -> list[Decision]:
     """The decisions on `time_unit` and `decimal` for the columns that hold times."""
-    found = []
+    decisions = []
     commas = [column.name for column in columns if column.decimal == ","]
     if commas:
-        numbers = [cell for column in columns for cell in column.given if "," in cell]
+        numbers = [cell for column in columns for cell in column.filled_cells if "," in cell]
         thousands = all(re.fullmatch(r"\d{1,3},\d{3}", cell) for cell in numbers)
         sentence = f"The comma in “{commas[0]}” is the decimal mark, as in {numbers[0]}"
         choices = (Choice(".", "a comma separates thousands: such cells are refused"),)
-        found.append(Decision("decimal", sentence, ",", choices))
+        decisions.append(Decision("decimal", sentence, ",", choices))
         if thousands:
             sentence = f"{numbers[0]} in “{commas[0]}” may be a thousand or a decimal number: say what the comma is"
-            found[-1] = Decision("decimal", sentence, ",", (Choice(",", "the decimal mark"), *choices), sure=False)
-    found.append(_unit(columns))
-    return [decision for decision in found if decision.value != "s" or not decision.sure]
+            decisions[-1] = Decision("decimal", sentence, ",", (Choice(",", "the decimal mark"), *choices), sure=False)
+    decisions.append(_unit(columns))
+    return [decision for decision in decisions if decision.value != "s" or not decision.sure]
 
 
 def is_start(column: ColumnProfile) -> bool:
@@ -214,7 +216,7 @@ def _sources(profile: TableProfile, pair: _Pair, keys: Sequence[str]) -> str:
     """Each sound stands there once and another column names where it was cut from."""
     if pair.end is None or not keys or len(set(keys)) < len(keys):
         return ""
-    cut = next((column.name for column in profile if column.tokens & _SOURCES and column.given), "")
+    cut = next((column.name for column in profile if column.tokens & _SOURCES and column.filled_cells), "")
     if cut:
         return f"“{cut}” names what a sound was cut from, so they may be times in that: say whether the sounds are cut"
     names = [stem(key) for key in keys]
@@ -236,7 +238,7 @@ def _starts_at_zero_once(start: ColumnProfile, keys: Sequence[str]) -> bool:
 def _unit(columns: Sequence[ColumnProfile]) -> Decision:
     units = {column.unit for column in columns} - {""}
     if any(column.clock for column in columns):
-        short = [cell for column in columns for cell in column.given if cell.count(":") == 1]
+        short = [cell for column in columns for cell in column.filled_cells if cell.count(":") == 1]
         read = "mm:ss" if short else "hh:mm:ss"
         return Decision("time_unit", f"Times are written as {read}", "hms", (Choice("s", "seconds"),))
     if len(units) == 1 and units & _UNIT_WORDS.keys() - {"hms"}:
@@ -290,10 +292,10 @@ def _unnamed(profile: TableProfile, times: Sequence[ColumnProfile], keys: Sequen
         f"{same:.0%} of the rows name a sound that another row names too: say which column says where a clip starts"
     )
     names = [column.name for column in rising]
-    found = [role_question("start", sentence, start.name, names, "no stretches: rows of one sound are one clip")]
+    decisions = [role_question("start", sentence, start.name, names, "no stretches: rows of one sound are one clip")]
     sentence = "Say which column says where a clip ends"
-    found.append(role_question("end", sentence, ends.name if ends else "", names, "to the sound's end"))
-    return [*found, *time_decisions([start, *([ends] if ends else [])])]
+    decisions.append(role_question("end", sentence, ends.name if ends else "", names, "to the sound's end"))
+    return [*decisions, *time_decisions([start, *([ends] if ends else [])])]
 
 
 def _nameless(times: Sequence[ColumnProfile]) -> list[Decision]:
@@ -304,9 +306,11 @@ def _nameless(times: Sequence[ColumnProfile]) -> list[Decision]:
         return []
     names = [column.name for column in fractions]
     sentence = f"“{start.name}” and “{end.name}” may be times, and no line names the columns: say what they are"
-    found = [role_question("start", sentence, start.name, names, WHOLE)]
-    found.append(role_question("end", "Say which column says where a clip ends", end.name, names, "the sound's end"))
-    return [*found, *time_decisions([start, end])]
+    decisions = [role_question("start", sentence, start.name, names, WHOLE)]
+    decisions.append(
+        role_question("end", "Say which column says where a clip ends", end.name, names, "the sound's end")
+    )
+    return [*decisions, *time_decisions([start, end])]
 
 
 def _likely(columns: Sequence[ColumnProfile]) -> tuple[ColumnProfile, ColumnProfile | None]:

@@ -35,14 +35,14 @@ class Understanding:
         return [decision for decision in self.decisions if not decision.sure]
 
 
-def understand(table: RawTable, name: str = "", chosen: Mapping[str, str] | None = None) -> Understanding:
+def understand(table: RawTable, name: str = "", answers: Mapping[str, str] | None = None) -> Understanding:
     """What a table means, and what else it could.
 
     Parameters
     ----------
     table : rows of text; it is not changed.
     name : of the file; it names the recording where no column does.
-    chosen : what a person chose, by `about` of the decisions of an earlier understanding: everything that follows from
+    answers : what a person chose, by `about` of the decisions of an earlier understanding: everything that follows from
         it is decided anew.
 
     Raises
@@ -57,7 +57,9 @@ def understand(table: RawTable, name: str = "", chosen: Mapping[str, str] | None
     >>> understand(RawTable(frame, [2])).columns.audio
     'filename'
     """
-    chosen = chosen or {}
-    found, decisions = read_format(split_lists(table), chosen)
-    columns, more = recognise(found.table, given=found.given, settled=found.settled, chosen=chosen, name=name)
-    return Understanding(found.table, columns, [*decisions, *more])
+    answers = answers or {}
+    form_table, decisions = read_format(split_lists(table), answers)
+    columns, more = recognise(
+        form_table.table, roles=form_table.roles, fixed_answers=form_table.fixed_answers, answers=answers, name=name
+    )
+    return Understanding(form_table.table, columns, [*decisions, *more])

@@ -485,3 +485,44 @@ def test_choosing_a_column_gives_up_the_pattern_of_a_format():
     found = understood("client_id,path,sentence\nc1,x.mp3,Hello.\n", audio="path")
 
     assert roles(found.columns) == {"audio": "path", "group": "client_id"}
+
+
+WIDE = "fname,min_t,max_t,subset,DOG,CAT,RAIN\n" + "".join(
+    f"s{row // 4}.wav,{row % 4 * 3},{row % 4 * 3 + 3},{'train' if row < 4 else 'test'},{row % 2},{row % 3 // 2},0\n"
+    for row in range(8)
+)
+
+
+def test_columns_of_marks_are_asked_about_and_can_be_the_labels():
+    found, chosen = understood(WIDE), understood(WIDE, label="classes marked 1")
+
+    assert (asked(found), values(decision(found, "label"))) == (["label"], ["", "classes marked 1"])
+    assert roles(chosen.columns) == {
+        "audio": "fname", "start": "min_t", "end": "max_t", "subset": "subset", "label": "classes marked 1",
+    }  # fmt: skip
+    assert chosen.table.frame["classes marked 1"].tolist()[:6] == ["", "DOG", "CAT", "DOG", "", "DOG;CAT"]
+
+
+def test_columns_of_elan_say_in_what_they_count():
+    found = understood(
+        "file,Begin Time - ss.msec,End Time - ss.msec,Duration - ss.msec,label\na.wav,0.5,1.5,1.0,x\na.wav,2,3,1,y\n"
+    )
+    clock = understood("file,Begin Time - hh:mm:ss.ms,End Time - hh:mm:ss.ms\na.wav,00:00:00.5,00:00:01.5\n")
+
+    assert (found.columns.start, found.columns.end, found.columns.time_unit) == (
+        "Begin Time - ss.msec", "End Time - ss.msec", "s",
+    )  # fmt: skip
+    assert (clock.columns.start, clock.columns.time_unit) == ("Begin Time - hh:mm:ss.ms", "hms")
+
+
+def test_a_text_of_a_few_words_that_come_again_is_asked_about():
+    rows = "".join(f"a.wav,{row},{row + 1},{'xy'[row % 2]}\n" for row in range(6))
+    found = understood("file,tmin,tmax,text\n" + rows)
+
+    assert (asked(found), found.columns.label) == (["label"], "text")
+
+
+def test_numbers_of_classes_without_a_header_are_asked_about():
+    found = understand(without_header("".join(f"a{row}.wav,{row % 2 * 2 - 1}\n" for row in range(8))))
+
+    assert asked(found) == ["label", "minus_one"]
