@@ -2,8 +2,9 @@
 
 A guess that is taken is a `Decision` with its alternatives; where a table does not say, it is one with `sure=False`.
 Besides the roles of `intake.Columns`, `about` can be: `decimal`; `missing:` with a role behind it (`empty`, `word`);
-`unknown:group` (`empty`, `word`); `minus_one` (`empty`, `label`); `label_case` (`keep`, `merge`); `label_list` (`first`,
-`refuse`, `whole`); `label_twice` (`first`, `refuse`); and `subset:` with an unknown word behind it (a subset, `refuse`).
+`unknown:group` (`empty`, `word`); `minus_one` (`empty`, `label`); `label_case` (`keep`, `merge`); `label_list`
+(`first`, `refuse`, `whole`); `label_twice` (`first`, `refuse`); and `subset:` with an unknown word behind it (a subset,
+`refuse`).
 `labels.label_reader`, `labels.group_reader`, `subsets.subset_reader` and `cells.seconds_of` read cells as these say;
 what to do with a clip that has two labels is the reader's of rows.
 """

@@ -279,9 +279,7 @@ def _unread(columns: Sequence[ColumnProfile], keys: Sequence[str]) -> list[Decis
 
 def _unnamed(profile: TableProfile, times: Sequence[ColumnProfile], keys: Sequence[str]) -> list[Decision]:
     """Where most rows would be the same clip and columns without such a name look like times: what they are."""
-    if not keys:
-        return []
-    if len(set(keys)) > 0.5 * len(keys):
+    if len(set(keys)) > 0.5 * len(keys) or not keys:
         return _nameless(times) if profile.headless else []
     rising = [column for column in times if column.unit in _READ_UNITS and rises(column, keys)]
     if not rising:

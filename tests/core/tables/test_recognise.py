@@ -526,3 +526,10 @@ def test_numbers_of_classes_without_a_header_are_asked_about():
     found = understand(without_header("".join(f"a{row}.wav,{row % 2 * 2 - 1}\n" for row in range(8))))
 
     assert asked(found) == ["label", "minus_one"]
+
+
+def test_a_list_of_times_alone_is_asked_about_by_the_name_of_its_file():
+    found = understand(without_header("0.036,0.579,0,0\n0.579,2.45,0,1\n2.45,3.893,0,0\n"), "101_al.txt")
+
+    assert (found.columns.start, found.columns.end, found.columns.pattern) == ("column 1", "column 2", "101_al.wav")
+    assert {"start", "end", "pattern"} <= set(asked(found))
