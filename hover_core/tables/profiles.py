@@ -19,8 +19,9 @@ if TYPE_CHECKING:  # the first page does without
     import pandas as pd
 
 MOST: Final = 0.95  # of the cells: what nearly all are, the column is
-_FIRST_ROWS: Final = 600
-_SPREAD_ROWS: Final = 600
+_ROWS: Final = 1_200  # that are looked at, half of them the first; fewer in a table of very many columns
+_FEWEST_ROWS: Final = 60
+_CELLS: Final = 200_000
 _SOUND: Final = re.compile(
     r"\.(?:wav|wave|flac|ogg|oga|opus|mp3|mp2|aiff?|aifc|au|snd|m4a|aac|mp4|m4v|mov|mkv|webm|wma|amr|caf|w64|rf64|sph"
     r"|3gp|spx|wv)(?:$|[?#&])",
@@ -191,8 +192,9 @@ class TableProfile:
     def __init__(self, table: RawTable) -> None:
         self.table = table
         self.rows = len(table.frame)
-        first = min(self.rows, _FIRST_ROWS)
-        step = max(1, (self.rows - first) // _SPREAD_ROWS)
+        most = max(_FEWEST_ROWS, min(_ROWS, _CELLS // max(1, table.frame.shape[1])))
+        first = min(self.rows, most // 2)
+        step = max(1, (self.rows - first) // (most // 2))
         self.places = [*range(first), *range(first, self.rows, step)]
         part = table.frame.iloc[self.places]
         self.columns: dict[str, ColumnProfile] = {}
