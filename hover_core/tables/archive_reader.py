@@ -10,6 +10,7 @@ import re
 import zipfile
 import zlib
 from collections.abc import Callable
+from itertools import islice
 from typing import IO, Any, Final
 
 from hover_core.errors import TableError
@@ -35,6 +36,7 @@ _NO_TABLE: Final = re.compile(
 _MOST_MEMBERS: Final = 200_000
 _MOST_HELD: Final = 400_000_000  # bytes of a member that has to be in memory
 _MOST_LAYERS: Final = 3
+_MOST_SCORED: Final = 50  # tables of an archive that are looked into
 _HEAD: Final = 20_000
 
 
@@ -189,7 +191,8 @@ def choose_member(
     if not choices:
         shown = ", ".join(cut(part.filename) for part in parts[:5]) or "nothing"
         raise TableError(f"{out.name} is an archive without a table in it (there are {shown}): give a CSV, for example")
-    scores = {name: _score(archive, name, names, out) for name, names in choices.items()}
+    likeliest = dict(islice(choices.items(), _MOST_SCORED))
+    scores = dict.fromkeys(choices, 1.0) | {name: _score(archive, name, likeliest[name], out) for name in likeliest}
     best = max(scores, key=lambda name: (scores[name], -len(name)))
     rivals = [name for name in choices if name != best and scores[name] >= 1]
     if len(parts) > 1:

@@ -16,13 +16,13 @@ _THOUSANDS: Final = r"^\s*[-+]?[1-9]\d{0,2}(,\d{3})+\s*$"
 _SHOWN: Final = 5
 
 
-def decimal_decisions(columns: Mapping[str, Any], said: str) -> list[Decision]:
+def decimal_decisions(columns: Mapping[str, Any], chosen: str) -> list[Decision]:
     """What is decided about columns that look as if their numbers had decimal commas; their cells stay as they are.
 
     Parameters
     ----------
     columns : name → cells, a pandas array of text.
-    said : `.` or `,` where a person said what is meant.
+    chosen : `.` or `,` where a person chose what is meant; else empty.
     """
     decimal: list[str] = []
     doubtful: list[str] = []
@@ -32,7 +32,7 @@ def decimal_decisions(columns: Mapping[str, Any], said: str) -> list[Decision]:
             (doubtful if kind == "thousands" else decimal).append(name)
     if not decimal and not doubtful:
         return []
-    value = said or "," if decimal else said or "."
+    value = chosen or ("," if decimal else ".")
     names = decimal or doubtful
     shown = ", ".join(f"“{cut(name)}”" for name in islice(names, _SHOWN))
     shown += f" and {len(names) - _SHOWN:,} more" if len(names) > _SHOWN else ""

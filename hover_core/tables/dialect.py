@@ -9,13 +9,15 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import IO, Final
 
 from hover_core.errors import TableError
 from hover_core.tables.decisions import Choice, Decision, Reading
+from hover_core.tables.file_limits import MOST_ROW
 from hover_core.tables.grid import Row
 from hover_core.tables.line_cells import BLANKS, NOTHING, Cells, Dialect, Lines, TooLong
-from hover_core.tables.looks import is_address, is_path, line_list, share_of
+from hover_core.tables.looks import is_address, is_number, is_path, line_list, share_of
 
 _SEPARATORS: Final = "\t;,|"
 _WORDS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", BLANKS: "blanks", NOTHING: "nothing"}
@@ -27,9 +29,11 @@ _KEY: Final = re.compile(r"\S*[\d_-]\S*")
 _BY_BLANKS: Final = re.compile(
     r"\.(?:scp|ctm|stm|rttm)\Z|(?:^|[/\\])(?:segments|utt2spk|utt2dur|spk2utt|text)\Z", re.IGNORECASE
 )
+_LONG_KEY: Final = re.compile(r"(?=\S*\d)[A-Za-z0-9]+(?:[_-][A-Za-z0-9]+)+|(?=\S*\d)[A-Za-z][A-Za-z0-9]{5,}")
+_WHOLE_LINE: Final = re.compile(r'"(?:[^"]|"")*"')
 _BLANK_AND_QUOTE: Final = re.compile(r'[,;|\t] +"')
 
-OpenText = Callable[[], AbstractContextManager[IO[str]]]
+OpenText = Callable[[], AbstractContextManager[IO[str] | Iterable[str]]]
 
 
 @dataclass(frozen=True)
@@ -39,12 +43,30 @@ class _Trial:
     dialect: Dialect
     width: int
     share: float  # of the lines, in rows of that width
+    pure: float = 0.0  # share of the cells without another separator, and of the rows with a name of a sound
 
 
 def separator_line(head: str) -> tuple[str, int]:
     """The separator that the first line names, as Excel understands it (`sep=;`), and where the table begins."""
     match = re.match(r'[\r\n]*"?sep=(\t|[^\r\n"])"?[ \t;,]*(?:\r\n?|\n)', head, re.IGNORECASE)
     return (match[1], match.end()) if match else ("", 0)
+
+
+def is_wrapped(head: str) -> bool:
+    """Whether each line stands in quotes as a whole, as some programs save a table that they read as one column."""
+    lines = [line.strip() for line in _whole_lines(head) if line.strip()]
+    if len(lines) < 2 or not all(map(_WHOLE_LINE.fullmatch, lines)):
+        return False
+    counts = [{line.count(mark) for line in lines} for mark in _SEPARATORS]
+    return any(len(count) == 1 and 0 not in count for count in counts)
+
+
+def unwrap_lines(file: IO[str]) -> Iterator[str]:
+    """Lines without the quotes around them."""
+    for line in iter(partial(file.readline, MOST_ROW + 1), ""):
+        text = line.rstrip("\r\n")
+        whole = len(text) > 1 and text[0] == text[-1] == '"'
+        yield (text[1:-1].replace('""', '"') if whole else text) + "\n"
 
 
 def find_dialect(head: str, name: str, reading: Reading) -> tuple[Dialect, list[Decision]]:
@@ -60,7 +82,7 @@ def find_dialect(head: str, name: str, reading: Reading) -> tuple[Dialect, list[
     if reading.delimiter:
         if len(reading.delimiter) != 1 or reading.delimiter in '\r"':
             raise TableError(f"delimiter={reading.delimiter!r} must be one character that separates cells")
-        return _complete(Dialect(reading.delimiter, quotes), lines, name), [_said(reading.delimiter)]
+        return _complete(Dialect(reading.delimiter, quotes), lines, name), [_about_chosen(reading.delimiter)]
     whole = [line.strip() for line in lines if line.strip()]
     if _BY_BLANKS.search(name) and (blanks := _blanks(whole, quotes, name)):
         return blanks, [_about_blanks(blanks)]
@@ -68,7 +90,8 @@ def find_dialect(head: str, name: str, reading: Reading) -> tuple[Dialect, list[
     trials = sorted(trials, key=lambda trial: _rank(trial, name), reverse=True)
     best = next((trial for trial in trials if trial.width > 1 and trial.share >= _ENOUGH), None)
     if best is not None and not (best.share < _NEARLY_ALL and share_of(_is_one_address, whole) >= _NEARLY_ALL):
-        dialect = _complete(replace(best.dialect, quotes=quotes), lines, name)
+        held = any(t.dialect == replace(best.dialect, quotes=quotes) and t.width > 1 for t in trials)
+        dialect = _complete(replace(best.dialect, quotes=quotes and held), lines, name)
         return dialect, _rivals(dialect, trials)
     blanks = _blanks(whole, quotes, name)
     if blanks is not None:
@@ -117,18 +140,31 @@ def _trial(lines: Sequence[str], dialect: Dialect, name: str) -> _Trial:
     width = max((width for width in counts if width > 1), key=lambda width: (counts[width], width == first), default=1)
     all_lines = sum(counts.values())
     good = sum(count for row, count in rows if len(row.cells) == width or _only_trailing(row.cells, width))
-    return _Trial(dialect, width, good / all_lines)
+    return _Trial(dialect, width, good / all_lines, _purity([row.cells for row, _ in rows], dialect.delimiter))
+
+
+def _purity(rows: Sequence[Sequence[str]], delimiter: str) -> float:
+    """Share of the cells in which no other separator stands, and of the rows in which one ends like sound. [0 to 2]"""
+    others = set(_SEPARATORS) - {delimiter}
+
+    def is_pure(cell: str) -> bool:
+        return is_number(cell) or not others.intersection(cell)
+
+    cells = [cell for row in rows for cell in row if cell.strip()]
+    named = sum(any(is_address(cell) and is_pure(cell) for cell in row) for row in rows)
+    return sum(map(is_pure, cells)) / max(len(cells), 1) + named / len(rows)
 
 
 def _only_trailing(cells: Sequence[str], width: int) -> bool:
     return len(cells) > width > 1 and not any(cells[width:])
 
 
-def _rank(trial: _Trial, name: str) -> tuple[bool, float, bool, bool, int]:
+def _rank(trial: _Trial, name: str) -> tuple[bool, float, float, bool, bool, int]:
     tab = trial.dialect.delimiter == "\t" and name.lower().endswith((".tsv", ".tab"))
     return (
         trial.width > 1,
         round(trial.share + (0.2 if tab else 0), 2),
+        round(trial.pure, 2),
         trial.dialect.quotes,
         trial.dialect.delimiter != "|",
         trial.width,
@@ -143,14 +179,13 @@ def _complete(dialect: Dialect, lines: Sequence[str], name: str) -> Dialect:
         loose = replace(dialect, blank_after=True)
         if _trial(lines, loose, name).share > _trial(lines, dialect, name).share:
             return loose
-        source = Cells(Lines(iter(lines), name), dialect, name)
-        found = Cells(Lines(iter(lines), name), loose, name)
-        if len(list(found)) and len(list(source)) and len(found.odd) <= len(source.odd):
+        strictly, loosely = (Cells(Lines(iter(lines), name), one, name) for one in (dialect, loose))
+        if list(strictly) and list(loosely) and len(loosely.odd) <= len(strictly.odd):
             return loose
     return dialect
 
 
-def _said(delimiter: str) -> Decision:
+def _about_chosen(delimiter: str) -> Decision:
     words = _WORDS.get(delimiter, f"“{delimiter}”")
     others = tuple(Choice(mark, f"{_WORDS[mark]} separate cells") for mark in ",;\t| \n" if mark != delimiter)
     sentence = "Each line is one cell" if delimiter == NOTHING else f"Cells are separated by {words}"
@@ -190,7 +225,10 @@ def _blanks(whole: Sequence[str], quotes: bool, name: str) -> Dialect | None:
         return replace(dialect, once=not even or name.lower().endswith((".scp", "text", "spk2utt")))
     if share_of(_begins_like_a_path, rests) >= _NEARLY_ALL:
         keys = all(map(_KEY.fullmatch, firsts)) and (len(set(firsts)) > 1 or len(firsts) == 1)
-        return replace(dialect, once=True) if keys else None
+        paths = even > 2 and share_of(is_path, (path for rest in rests for path in rest.split())) >= _NEARLY_ALL
+        return replace(dialect, once=not paths) if keys else None
+    if len(body) > 2 and len(set(firsts)) == len(body) and all(map(_LONG_KEY.fullmatch, firsts)):
+        return replace(dialect, once=True)  # a key and what is said there
     if share_of(is_address, body) >= _NEARLY_ALL - 0.01 - 1 / len(body):
         return None  # paths with blanks in them
     return dialect if even and (even > 2 or _is_table(parts)) else None
@@ -277,7 +315,7 @@ def _count(open_text: OpenText, dialect: Dialect, width: int, name: str) -> _Cou
     count = _Count()
     with open_text() as file:
         lines = Lines(file, name)
-        cells = Cells(lines, dialect, name)
+        cells = Cells(lines, dialect, name, width)
         try:
             for row in cells:
                 count.rows += 1

@@ -83,8 +83,16 @@ def read_table(
     bounds = limits()
     table = _Table(bounds)
     reading = reading or Reading()
+    _check_reading(reading)
     collect("table", file, name, bounds, table.add, reading)
     return table.finish(reading)
+
+
+def _check_reading(reading: Reading) -> None:
+    for field, allowed in (("quotes", ("yes", "no")), ("decimal", (".", ",")), ("short_rows", ("fill", "refuse"))):
+        value = getattr(reading, field)
+        if value and value not in allowed:
+            raise TableError(f"{field}={value[:40]!r} must be {' or '.join(map(repr, allowed))}")
 
 
 def collect(

@@ -7,6 +7,7 @@ together (`Layout`), the rest goes by one at a time.
 from __future__ import annotations
 
 import itertools
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -31,7 +32,9 @@ from hover_core.tables.rows import ColumnNames, plain
 
 SAMPLE_ROWS: Final = 1_000
 _MOST_ABOVE: Final = 30  # rows above the header
-_LISTS: Final = ("wav.scp", "segments", "utt2spk", "spk2utt", "text", "utt2dur")  # of Kaldi: they never have a header
+_WITHOUT_HEADER: Final = re.compile(  # lists of Kaldi and of NIST never have one
+    r"(?:^|[/\\])(?:segments|utt2spk|spk2utt|utt2dur|text)\Z|\.(?:scp|rttm|ctm|stm)\Z", re.IGNORECASE
+)
 
 
 class Row(NamedTuple):
@@ -91,7 +94,7 @@ def send_grid(rows: Iterable[Row], out: Rows, reading: Reading, *, word: str = "
     fit.send(body)
     if not out.rows and not out.refused:
         raise TableError(f"{out.name} has a header but no clips below it")
-    about = _header_said(layout, sample, out.name, word) if reading.header else _header_decisions(layout, word)
+    about = _about_chosen_header(layout, sample, out.name, word) if reading.header else _header_decisions(layout, word)
     for decision in (*about, *fit.decisions()):
         out.decide(decision)
 
@@ -117,7 +120,7 @@ def find_layout(sample: Sequence[Row], name: str, reading: Reading) -> Layout:
     """What the first rows of a table are."""
     width = _width(sample)
     if reading.header:
-        return _layout_as_said(sample, width, reading)
+        return _chosen_layout(sample, width, reading)
     above = 0
     while above < min(_MOST_ABOVE, len(sample) - 1) and _is_above(sample[above:], width):
         above += 1
@@ -162,7 +165,7 @@ def _first_is_named(names: Sequence[str], cells: Sequence[Sequence[str]]) -> boo
     return name_key(names[0]) in ADDRESS_NAMES and share_of(is_address, (row[0] for row in cells[:50] if row)) > 0.5
 
 
-def _layout_as_said(sample: Sequence[Row], width: int, reading: Reading) -> Layout:
+def _chosen_layout(sample: Sequence[Row], width: int, reading: Reading) -> Layout:
     try:
         number = int(reading.header)
     except ValueError:
@@ -175,11 +178,16 @@ def _layout_as_said(sample: Sequence[Row], width: int, reading: Reading) -> Layo
 
 
 def _width(sample: Sequence[Row]) -> int:
-    """How many cells most rows have; the first row counts where no other number is that of more than half."""
-    counts = Counter(len(row.cells) for row in sample)
-    width, rows = counts.most_common(1)[0]
+    """How many cells most rows have; the first row counts where no other number is that of more than half.
+
+    A row that holds an address counts as much as three.
+    """
+    counts: Counter[int] = Counter()
+    for row in sample:
+        counts[len(row.cells)] += 3 if any(map(is_address, row.cells)) else 1
+    width, weight = counts.most_common(1)[0]
     first = len(sample[0].cells)
-    return width if rows * 2 > len(sample) and rows > counts[first] else max(first, 1)
+    return width if weight * 2 > counts.total() and weight > counts[first] else max(first, 1)
 
 
 def _is_above(rows: Sequence[Row], width: int) -> bool:
@@ -195,7 +203,10 @@ def _is_above(rows: Sequence[Row], width: int) -> bool:
     complete = any(_is_filled(row.cells, width) for row in rows[1 : _MOST_ABOVE + 1])
     if len(filled) == 1:
         return complete and bool(cells[0].strip())
-    return complete and len(cells) < width and not _known(cells)
+    if len(cells) < width:
+        return complete and not _known(cells)
+    named = any(_is_filled(row.cells, width) and _known(row.cells) for row in rows[1 : _MOST_ABOVE + 1])
+    return named and not any(cell.strip() for cell in cells[width - 1 :]) and not _known(cells)
 
 
 def _is_filled(cells: Sequence[str], width: int) -> bool:
@@ -230,14 +241,25 @@ def _is_data(cells: Sequence[str], below: Sequence[Sequence[str]], name: str) ->
             return True, True
         if is_path(cell) and column(place) and share_of(is_path, column(place)) > 0.9:
             return True, True
-    if name.replace("\\", "/").rsplit("/", 1)[-1].lower() in _LISTS:
+        if len(column(place)) > 1 and cell.strip() and column(place).count(cell) > 0.8 * len(column(place)):
+            return True, True  # a word that stands in nearly all rows names no column
+    if _WITHOUT_HEADER.search(name):
         return True, True
     if _known(cells):
         return False, True
+    for place, cell in enumerate(cells):
+        shapes = [_shape(other) for other in column(place)]
+        if len(shapes) > 1 and any(map(str.isdigit, cell)) and shapes.count(_shape(cell)) > 0.8 * len(shapes):
+            return True, True  # as in LJ001-0001, LJ001-0002
     numbers = [place for place, cell in enumerate(cells) if is_number(cell)]
     if numbers and not _counts(cells) and any(share_of(is_number, column(place)) > 0.8 for place in numbers):
         return True, True
     return False, False
+
+
+def _shape(cell: str) -> str:
+    """A cell with its digits made alike."""
+    return re.sub(r"\d", "0", cell.strip())
 
 
 def _counts(cells: Sequence[str]) -> bool:
@@ -246,7 +268,7 @@ def _counts(cells: Sequence[str]) -> bool:
     return len(numbers) > 1 and any(numbers == [str(n) for n in range(k, len(numbers) + k)] for k in (0, 1))
 
 
-def _header_said(layout: Layout, sample: Sequence[Row], name: str, word: str) -> Iterator[Decision]:
+def _about_chosen_header(layout: Layout, sample: Sequence[Row], name: str, word: str) -> Iterator[Decision]:
     """That a person said which row names the columns, and what would be taken else."""
     guess = find_layout(sample, name, Reading())
 
@@ -316,10 +338,11 @@ class _Fit:
     def __init__(self, layout: Layout, out: Rows, reading: Reading, sample: Sequence[Row], word: str) -> None:
         self._width = layout.width
         self._named = layout.header
+        self._header = layout.names if layout.header else []
         self._out = out
         self._word = word
         self._fill = reading.short_rows != "refuse"
-        self._said = reading.short_rows
+        self._chosen = reading.short_rows
         self._short: list[int] = []
         self._long: list[int] = []
         complete = [row.cells for row in sample if len(row.cells) == self._width and row.number != layout.header]
@@ -332,11 +355,11 @@ class _Fit:
         numbers: list[int] = []
         characters, width = 0, self._width
         for number, cells, size in body:
-            if len(cells) != width or cells[0][:1] == "#":
-                fitted = self._fitted(number, cells)
-                if fitted is None:
+            if len(cells) != width or cells[0][:1] == "#" or cells == self._header:
+                row = self._fit_row(number, cells)
+                if row is None:
                     continue
-                cells = fitted
+                cells = row
             rows.append(cells)
             numbers.append(number)
             characters += size
@@ -346,11 +369,14 @@ class _Fit:
         if rows:
             self._out.add(numbers, columns_of(rows))
 
-    def _fitted(self, number: int, cells: list[str]) -> list[str] | None:
+    def _fit_row(self, number: int, cells: list[str]) -> list[str] | None:
         """The row with as many cells as there are columns; None where it was refused."""
         width = self._width
         if is_comment(Row(number, cells, 0), width) and not any(cell.strip() for cell in cells[1:]):
             self._out.refuse(number, cells[0], f"a {self._word} that begins with # is a comment, and no clip")
+            return None
+        if cells == self._header:
+            self._out.refuse(number, cells[0], f"this {self._word} repeats the header, and is no clip")
             return None
         if len(cells) == width:
             return cells
@@ -387,7 +413,7 @@ class _Fit:
                 "fill",
                 (Choice("refuse", "leave such rows out, each by name"),),
             )
-        elif self._said == "refuse":
+        elif self._chosen == "refuse":
             yield Decision(
                 "short_rows",
                 "Rows with too few cells are left out, each by name",

@@ -155,7 +155,7 @@ def _read_object(
             send_objects(_entries(stream, chosen), out, "the entry is no JSON object")
 
 
-def _about(chosen: Place, candidates: list[Place], given: bool) -> Decision | None:
+def _about(chosen: Place, candidates: list[Place], chosen_by_person: bool) -> Decision | None:
     others = [place for place in candidates if place is not chosen and place.node.place != chosen.node.place]
     if chosen.form == "one" and not others:
         return None
@@ -176,7 +176,8 @@ def _about(chosen: Place, candidates: list[Place], given: bool) -> Decision | No
         f"{words}: {_count(chosen)}",
         chosen.node.place,
         tuple(Choice(place.node.place, _choice(place)) for place in others[:8]),
-        sure=given or not any(place.form == "objects" and place.score >= chosen.score > 2.5 for place in others),
+        sure=chosen_by_person
+        or not any(place.form == "objects" and place.score >= chosen.score > 2.5 for place in others),
     )
 
 

@@ -14,22 +14,10 @@ from hover_core.tables.rows import cell_text
 
 _SAMPLE: Final = 30
 _MOST_DEPTH: Final = 5
-_SUBSETS: Final = frozenset(
-    [
-        "raw",
-        "train",
-        "training",
-        "dev",
-        "development",
-        "val",
-        "valid",
-        "validation",
-        "eval",
-        "evaluation",
-        "test",
-        "testing",
-    ]
-)
+_SUBSETS: Final = frozenset((
+    "raw", "train", "training", "dev", "development", "val", "valid", "validation", "eval", "evaluation", "test",
+    "testing",
+))  # fmt: skip
 
 # objects: a list of them · lists, texts: a list of them · split, index, columns: as pandas writes · arrays: a list for
 # each column · parts: a list of rows for each key · mapping: key and value are a row · one: the object is one row
@@ -233,7 +221,8 @@ def _form_of_objects(node: Node, children: Sequence[Node]) -> tuple[Form | None,
     same = len({tuple(keys[:5]) for keys in inner}) == 1
     if inner_rows > outer_rows and same:
         return "columns", "key"
-    if outer_rows > inner_rows or (same and len(children) > 1):
+    alike = bool(frozenset(inner[0]).intersection(*inner[1:]))
+    if outer_rows >= 1.5 or (alike and len(children) > 1 and (outer_rows > inner_rows or same)):
         return "index", "key"
     return None, ""
 

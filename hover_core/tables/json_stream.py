@@ -64,6 +64,9 @@ class JsonStream:
 
     def peek(self) -> str:
         """The character that comes next; empty at the end of the file."""
+        mark = self._text[self._at : self._at + 1]
+        if mark and mark not in " \t\n\r":
+            return mark
         while True:
             space = _SPACE.match(self._text, self._at)
             self._at = space.end() if space else self._at

@@ -61,15 +61,15 @@ def read_kaldi(lists: Mapping[str, IO[bytes]], out: Rows) -> None:
 
 
 def _decide(lists: Mapping[str, IO[bytes]], unused: int, unknown: int, twice: int, out: Rows) -> None:
-    said = []
+    sentences = []
     if unused and "segments" in lists:
         verb = "recording of wav.scp has" if unused == 1 else "recordings of wav.scp have"
-        said.append(f"{unused:,} {verb} no segment and {'is' if unused == 1 else 'are'} no clip")
+        sentences.append(f"{unused:,} {verb} no segment and {'is' if unused == 1 else 'are'} no clip")
     if unknown:
-        said.append(f"{unknown:,} clips have no speaker in utt2spk")
+        sentences.append(f"{unknown:,} clips have no speaker in utt2spk")
     if twice:
-        said.append(f"{twice:,} keys stand twice in a list: the first of them counts")
-    for sentence in said:
+        sentences.append(f"{twice:,} keys stand twice in a list: the first of them counts")
+    for sentence in sentences:
         out.decide(Decision("member", sentence))
 
 

@@ -21,7 +21,19 @@ from hover_core.tables.row_blocks import TOO_LONG
 
 BLANKS: Final = " "
 NOTHING: Final = "\n"
+_LONGEST_TOLERATED: Final = 100_000  # characters of a line whose quotes are looked at one by one
 _BETWEEN_BLANKS: Final = re.compile(r'"((?:[^"]|"")*)"(?=\s|\Z)|(\S+)')
+
+
+class _Endings(dict[str, re.Pattern[str]]):
+    """Of each delimiter a pattern of what may stand behind a cell in quotes."""
+
+    def __missing__(self, delimiter: str) -> re.Pattern[str]:
+        self[delimiter] = re.compile(rf" {{0,100}}(?:{re.escape(delimiter)}|\Z)")
+        return self[delimiter]
+
+
+_ENDS_CELL: Final = _Endings()
 
 
 @dataclass(frozen=True)
@@ -89,6 +101,7 @@ class Cells:
 
     Attributes
     ----------
+    width : how many cells a row has that may have several lines; 0: any number.
     odd : numbers of the lines whose quotes are not closed as they should be: they were taken as they stand.
     spans : rows that have more than one line.
     """
@@ -96,6 +109,7 @@ class Cells:
     lines: Lines
     dialect: Dialect
     name: str
+    width: int = 0
     odd: list[int] = field(default_factory=list)
     spans: int = 0
 
@@ -122,7 +136,7 @@ class Cells:
             return [text[1:-1].replace('""', '"') if whole else text]
         if dialect.once:
             return text.split(None, 1)
-        if dialect.quotes and '"' in text:
+        if dialect.quotes and '"' in text and len(text) <= _LONGEST_TOLERATED:
             parts = _BETWEEN_BLANKS.findall(text)
             return [bare or quoted.replace('""', '"') for quoted, bare in parts]
         return text.split()
@@ -153,15 +167,24 @@ class Cells:
             except csv.Error as error:
                 if "field limit" in str(error):
                     raise self._error(error) from error
-                lines.give_back()
                 reader = csv.reader(iter(lines), **options)  # type: ignore[arg-type]
-                cells = divide_oddly(lines.taken[0].rstrip("\r\n"), dialect.delimiter)
-                self.odd.append(lines.number)
+                cells = self._as_it_stands()
             else:
+                if len(lines.taken) > 1 and self.width and len(cells) != self.width:
+                    cells = self._as_it_stands()
+                    reader = csv.reader(iter(lines), **options)  # type: ignore[arg-type]
                 self.spans += len(lines.taken) > 1
             if any(cells) and any(cell.strip() for cell in cells):
                 yield Row(lines.number, cells, lines.characters)
             lines.next_row()
+
+    def _as_it_stands(self) -> list[str]:
+        """The cells of the first line that was taken; the others are lines again."""
+        self.lines.give_back()
+        self.odd.append(self.lines.number)
+        line = self.lines.taken[0].rstrip("\r\n")
+        mark = self.dialect.delimiter
+        return divide_oddly(line, mark) if len(line) <= _LONGEST_TOLERATED else line.split(mark)
 
     def _error(self, error: csv.Error) -> TableError:
         why = str(error)
@@ -176,22 +199,34 @@ def divide_oddly(line: str, delimiter: str) -> list[str]:
     >>> divide_oddly('a,"b, c","d" e,"f', ",")
     ['a', 'b, c', '"d" e', '"f']
     """
-    edge = re.escape(delimiter)
-    quoted = re.compile(rf'\s*"((?:[^"\\]|""|\\.|"(?!\s*(?:{edge}|\Z))|\\)*?)"\s*(?={edge}|\Z)')
     cells, at = [], 0
     while True:
-        match = quoted.match(line, at) if len(line) < 100_000 else None
-        if match and not _opens_another(match[1], delimiter):
-            cells.append(match[1].replace('""', '"').replace('\\"', '"'))
-            at = match.end()
+        start = at + len(line[at:]) - len(line[at:].lstrip(" ")) if line[at : at + 1] == " " else at
+        end = _closing_quote(line, start + 1, delimiter) if line[start : start + 1] == '"' else -1
+        if end >= 0 and not _opens_another(line[start + 1 : end], delimiter):
+            cells.append(line[start + 1 : end].replace('""', '"').replace('\\"', '"'))
+            at = line.find(delimiter, end)
         else:
             end = line.find(delimiter, at)
-            end = len(line) if end < 0 else end
-            cells.append(line[at:end])
+            cells.append(line[at:] if end < 0 else line[at:end])
             at = end
-        if at >= len(line):
+        if at < 0:
             return cells
         at += len(delimiter)
+
+
+def _closing_quote(line: str, at: int, delimiter: str) -> int:
+    """Where a quote stands behind which the cell ends, from a place inside the quotes on; -1 for none."""
+    while True:
+        at = line.find('"', at)
+        if at < 0:
+            return -1
+        if line[at + 1 : at + 2] == '"':
+            at += 2
+        elif line[at - 1] != "\\" and _ENDS_CELL[delimiter].match(line, at + 1):
+            return at
+        else:
+            at += 1
 
 
 def _opens_another(text: str, delimiter: str) -> bool:

@@ -15,114 +15,36 @@ _ADDRESS: Final = re.compile(
 )
 _PATH: Final = re.compile(r"[^\s/\\]+(?: [^\s/\\]+)*[/\\]\S|[/\\]\S|[a-zA-Z]:[/\\]")
 _NUMBER: Final = re.compile(r"\s*[-+]?\d[\d.,:]*(?:[eE][-+]?\d+)?\s*\Z|\s*[-+]?[.,]\d+\s*\Z")
-ADDRESS_NAMES: Final = frozenset(
-    [
-        "audio",
-        "url",
-        "uri",
-        "audio_url",
-        "path",
-        "file",
-        "file_name",
-        "filename",
-        "filepath",
-        "file_path",
-        "audio_filepath",
-        "audio_file",
-        "audio_path",
-        "wav",
-        "wav_path",
-        "fname",
-        "location",
-        "link",
-        "sound",
-        "recording",
-        "begin_path",
-        "begin_file",
-        "in_file",
-        "relative_path",
-        "slice_file_name",
-    ]
-)
-KNOWN_NAMES: Final = ADDRESS_NAMES | frozenset(
-    [
-        "label",
-        "category",
-        "class",
-        "target",
-        "annotation",
-        "subset",
-        "split",
-        "group",
-        "speaker",
-        "speaker_id",
-        "client_id",
-        "src_file",
-        "id",
-        "clip_id",
-        "start",
-        "end",
-        "start_s",
-        "end_s",
-        "start_time",
-        "end_time",
-        "start_offset_s",
-        "end_offset_s",
-        "onset",
-        "offset",
-        "duration",
-        "begin_time_(s)",
-        "end_time_(s)",
-        "start_(s)",
-        "end_(s)",
-        "name",
-        "species",
-        "primary_label",
-        "common_name",
-        "scientific_name",
-        "text",
-        "sentence",
-        "transcription",
-        "transcript",
-        "confidence",
-        "score",
-        "selection",
-        "view",
-        "channel",
-        "fold",
-        "site",
-        "date",
-        "time",
-        "key",
-        "value",
-        "index",
-        "type",
-        "length",
-        "event_label",
-        "manual_id",
-        "folder",
-        "choice",
-        "verdict",
-        "label_type",
-        "annotator",
-        "reference",
-    ]
-)
+_LONGEST: Final = 4_000  # characters of an address; what is longer is not looked at, so that no table makes this slow
+ADDRESS_NAMES: Final = frozenset((
+    "audio", "url", "uri", "audio_url", "path", "file", "file_name", "filename", "filepath", "file_path",
+    "audio_filepath", "audio_file", "audio_path", "wav", "wav_path", "fname", "location", "link", "sound",
+    "recording", "begin_path", "begin_file", "in_file", "relative_path", "slice_file_name",
+))  # fmt: skip
+KNOWN_NAMES: Final = ADDRESS_NAMES | frozenset((
+    "label", "category", "class", "target", "annotation", "subset", "split", "group", "speaker", "speaker_id",
+    "client_id", "src_file", "id", "clip_id", "start", "end", "start_s", "end_s", "start_time", "end_time",
+    "start_offset_s", "end_offset_s", "onset", "offset", "duration", "begin_time_(s)", "end_time_(s)",
+    "start_(s)", "end_(s)", "name", "species", "primary_label", "common_name", "scientific_name", "text",
+    "sentence", "transcription", "transcript", "confidence", "score", "selection", "view", "channel", "fold",
+    "site", "date", "time", "key", "value", "index", "type", "length", "event_label", "manual_id", "folder",
+    "choice", "verdict", "label_type", "annotator", "reference",
+))  # fmt: skip
 
 
 def is_address(cell: str) -> bool:
     """Whether a cell looks like the address or the file name of a sound."""
-    return bool(_ADDRESS.match(cell))
+    return len(cell) <= _LONGEST and bool(_ADDRESS.match(cell))
 
 
 def is_path(cell: str) -> bool:
     """Whether a cell looks like an address or like a path of any file."""
-    return is_address(cell) or bool(_PATH.match(cell.strip()))
+    return is_address(cell) or (len(cell) <= _LONGEST and bool(_PATH.match(cell.strip())))
 
 
 def is_number(cell: str) -> bool:
     """Whether a cell looks like a number or a time, with a point or a comma."""
-    return bool(_NUMBER.match(cell))
+    return len(cell) <= _LONGEST and bool(_NUMBER.match(cell))
 
 
 def share_of(looks: Callable[[str], bool], cells: Iterable[str]) -> float:

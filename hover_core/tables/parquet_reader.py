@@ -172,7 +172,7 @@ def _about_classes(column: _Column) -> Decision | None:
     )
 
 
-def _named(column: _Column, values: Any) -> PackedText:
+def _class_cells(column: _Column, values: Any) -> PackedText:
     """Numbers of classes as names."""
     names = column.classes
 
@@ -233,7 +233,7 @@ def _text_size(file: Any, columns: list[_Column], most: int) -> int:
 
 def _send_batch(batch: Any, columns: list[_Column], first: int, out: Rows) -> None:
     packed = [
-        _named(column, values) if column.classes else packed_column(values)
+        _class_cells(column, values) if column.classes else packed_column(values)
         for column, values in zip(columns, _values(batch, columns), strict=True)
     ]
     if sum(len(column.data) + len(column.offsets) for column in packed) > MOST_BUFFER - 16 * len(packed):

@@ -51,8 +51,10 @@ _MARKS: Final = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xf
 _SOME: Final = 1_000_000  # bytes that are read at a time
 _MOST_LINES: Final = 400  # with characters outside ASCII that are looked at
 _MOST_SAMPLE: Final = 100_000  # bytes of them
-_TOKEN: Final = re.compile(rb"[^\s,;:/\"'()\[\]{}<>=&?]+")
+# No sign from @ on ends a word: these are the second halves of characters in Shift-JIS, GBK and Big5.
+_TOKEN: Final = re.compile(rb"[^\s,;:/\"'()<>=&?]+")
 _SHOWN: Final = 4
+_BESIDE_NO_LETTER: Final = "€£§©±×•·½¼¾\xa0"
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def find_encoding(source: IO[bytes], name: str, chosen: str) -> tuple[TextEncodi
         if start.startswith(mark):
             return TextEncoding(codec), []
     if chosen:
-        return _as_said(source, chosen)
+        return _chosen_encoding(source, chosen)
     if b"\x00" in start:
         codec = _wide(start)
         if not codec:
@@ -101,7 +103,7 @@ def find_encoding(source: IO[bytes], name: str, chosen: str) -> tuple[TextEncodi
     return TextEncoding(_codec(best), "replace", quotes), [_question(best, ranked[:3], lines)]
 
 
-def _as_said(source: IO[bytes], chosen: str) -> tuple[TextEncoding, list[Decision]]:
+def _chosen_encoding(source: IO[bytes], chosen: str) -> tuple[TextEncoding, list[Decision]]:
     try:
         codec = codecs.lookup(_codec(chosen)).name
         if not codecs.lookup(codec)._is_text_encoding:
@@ -197,14 +199,14 @@ def _foreign_lines(source: IO[bytes]) -> list[bytes]:
 
 def _words(pages: Sequence[str], lines: Sequence[bytes]) -> dict[str, str]:
     """The words that differ between readings, for each of them."""
-    found: dict[tuple[str, ...], None] = {}
+    differing: dict[tuple[str, ...], None] = {}
     for token in _tokens(b"\n".join(lines)):
         readings = tuple(_read(token, page) for page in pages)
         if len(set(readings)) > 1:
-            found[readings] = None
-        if len(found) >= _SHOWN:
+            differing[readings] = None
+        if len(differing) >= _SHOWN:
             break
-    columns: list[Sequence[str]] = [*zip(*found, strict=True)] or [()] * len(pages)
+    columns: list[Sequence[str]] = [*zip(*differing, strict=True)] or [()] * len(pages)
     return {page: ", ".join(f"“{cut(word, 30)}”" for word in words) for page, words in zip(pages, columns, strict=True)}
 
 
@@ -261,8 +263,11 @@ def _latin(words: Sequence[str]) -> float:
         {character for character in word.lower() if character.isalpha() and character > "\x7f"} for word in words
     ]
 
+    marks = [float(all(map(partial(_is_well_placed, word), range(len(word))))) for word in words]
+
     def cover(alphabet: str) -> list[float]:
-        return [len(word.intersection(alphabet)) / len(word) if word else 0.0 for word in letters]
+        pairs = zip(letters, marks, strict=True)
+        return [len(word.intersection(alphabet)) / len(word) if word else mark for word, mark in pairs]
 
     covers = [(cover(alphabet), often) for alphabet, often in LATIN.values()]
     one = max(often * sum(parts) / len(words) for parts, often in covers)
@@ -270,17 +275,40 @@ def _latin(words: Sequence[str]) -> float:
     return 0.6 * one + 0.3 * each + sum(map(_oddness, words)) / len(words)
 
 
+def _is_well_placed(word: str, place: int) -> bool:
+    """Whether a character stands where writers put it; letters and what is ASCII do anywhere."""
+    mark, before, after = word[place], word[place - 1 : place] if place else "", word[place + 1 : place + 2]
+    if mark <= "\x7f" or mark.isalpha():
+        return True
+    if mark in "’‘":
+        return before.isalpha() or (not before and after.isalnum())
+    if mark in "„«‚‹" or (mark == "“" and not before):
+        return not before.isalnum()
+    if mark in "“”»›…":
+        return not after.isalnum()
+    if mark in "–—":
+        return before.isalnum() == after.isalnum()
+    if mark == "°":
+        return before.isdigit() or after in ("C", "F")
+    if mark in "®™²³":
+        return before.isalnum() and not after.isalpha()
+    return mark in _BESIDE_NO_LETTER and not (before.isalpha() or after.isalpha())
+
+
 def _oddness(word: str) -> float:
     """What no word has: capitals after small letters, signs between letters, hardly a letter of ASCII. [-2 to 0]"""
     odd = 0.0
-    foreign = [character for character in word if character > "\x7f"]
     letters = [character for character in word if character.isalpha()]
     for before, after in itertools.pairwise(word):
         if before.islower() and after.isupper() and max(before, after) > "\x7f":
             odd -= 0.6
-    for character in foreign:
+    for place, character in enumerate(word):
+        if character <= "\x7f":
+            continue
         if not character.isalpha() and not unicodedata.combining(character):
-            odd -= 0.1 if character in FINE_MARKS else 0.7
+            odd -= 0.05 if _is_well_placed(word, place) else 0.3 if character in FINE_MARKS else 0.7
+        elif word[place - 1 : place].isdigit() or word[place + 1 : place + 2].isdigit():
+            odd -= 0.5
         elif unicodedata.name(character, "").startswith(("CYRILLIC", "GREEK", "HANGUL", "CJK")):
             odd -= 1.0
     if letters and len(letters) > 2:
@@ -300,6 +328,7 @@ def _of_alphabet(alphabet: str, words: Sequence[str]) -> float:
         for before, after in itertools.pairwise(word):
             if before.islower() and after.isupper():
                 value -= 0.3
+        value -= 0.5 * any(map(str.isdigit, word))
         value -= 0.15 * (len(letters) > 2 and word.isupper())
         value -= any(character.isascii() and character.isalpha() for character in word)  # two alphabets in a word
         total += max(value, -2.0)

@@ -6,13 +6,21 @@ import contextlib
 import io
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from typing import IO, Final
 
 from hover_core.tables.decisions import Choice, Decision, Reading
-from hover_core.tables.dialect import about_odd, find_dialect, find_quotes, quotes_hold, separator_line
+from hover_core.tables.dialect import (
+    about_odd,
+    find_dialect,
+    find_quotes,
+    is_wrapped,
+    quotes_hold,
+    separator_line,
+    unwrap_lines,
+)
 from hover_core.tables.grid import SAMPLE_ROWS, Row, find_layout, send_grid
 from hover_core.tables.line_cells import BLANKS, NOTHING, Cells, Lines, TooLong
 from hover_core.tables.row_blocks import Rows
@@ -52,6 +60,9 @@ def read_delimited(source: IO[bytes], encoding: TextEncoding, reading: Reading, 
     """
     head = text_head(source, encoding)[:_HEAD]
     mark, before = separator_line(head)
+    wrapped = reading.quotes != "no" and is_wrapped(head[before:])
+    if wrapped:
+        head = head[:before] + "".join(unwrap_lines(io.StringIO(head[before:], "")))
     if mark and not reading.delimiter:
         reading = replace(reading, delimiter=mark)
         dialect, _ = find_dialect(head[before:], out.name, reading)
@@ -61,12 +72,13 @@ def read_delimited(source: IO[bytes], encoding: TextEncoding, reading: Reading, 
     skipped = len(_LINE_END.findall(head[:before]))
 
     @contextlib.contextmanager
-    def table_file() -> Iterator[IO[str]]:
+    def table_file() -> Iterator[IO[str] | Iterable[str]]:
         with text_of(source, encoding) as file:
             for _ in range(skipped):
                 file.readline()
-            yield file
+            yield unwrap_lines(file) if wrapped else file
 
+    width = 0
     if dialect.quotes and encoding.quotes and not reading.quotes and dialect.delimiter not in (BLANKS, NOTHING):
         with table_file() as file:
             sample = _sample(Cells(Lines(file, out.name, skipped + 1), dialect, out.name))
@@ -75,11 +87,15 @@ def read_delimited(source: IO[bytes], encoding: TextEncoding, reading: Reading, 
             dialect, about_quotes = find_quotes(table_file, dialect, width, out.name)
             decisions += about_quotes
     elif reading.quotes:
-        decisions.append(_about_said(reading.quotes))
+        decisions.append(_about_chosen_quotes(reading.quotes))
+    if wrapped:
+        like_others = Choice("no", "a quote is a character like any other")
+        sentence = "Each line stands in quotes as a whole: they are taken off"
+        decisions.append(Decision("quotes", sentence, "yes", (like_others,)))
     for decision in decisions:
         out.decide(decision)
     with table_file() as file:
-        cells = Cells(Lines(file, out.name, skipped + 1), dialect, out.name)
+        cells = Cells(Lines(file, out.name, skipped + 1), dialect, out.name, width)
         send_grid(cells, out, reading)
     if cells.odd:
         out.decide(about_odd(cells.odd))
@@ -98,7 +114,7 @@ def _about_mark(mark: str) -> Decision:
     return Decision("delimiter", f"The first line says that {shown} separates cells; it is no row", mark)
 
 
-def _about_said(quotes: str) -> Decision:
+def _about_chosen_quotes(quotes: str) -> Decision:
     together, like_others = "quotes hold cells together", "a quote is a character like any other"
     if quotes == "yes":
         return Decision("quotes", f"As was said, {together}", "yes", (Choice("no", like_others),))

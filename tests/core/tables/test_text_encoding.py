@@ -14,10 +14,10 @@ WORDS = {
     "cp1251": "сойка|кошка|воробей|зяблик|дятел|Соловей|ВОРОНА|горобець|їжак",
     "cp1252": "gél|âne|mésange bleue|étourneau|hérisson|Mönchsgrasmücke|Bär|gorrión|cigüeña|coração|rødhals|blåmes",
     "gb18030": "狗叫|猫叫|麻雀|喜鹊|乌鸦|下雨|雷声|汽车|画眉|珠颈斑鸠",
-    "shift_jis": "犬|猫|ウグイス|スズメ|犬の鳴き声|雨の音|雷|鶯|啄木鳥",
+    "shift_jis": "犬|猫|ウグイス|スズメ|犬の鳴き声|雨の音|雷|鶯|啄木鳥|救急車",
     "cp949": "개|고양이|참새|까치|뻐꾸기|꾀꼬리|개 짖는 소리|박새|붉은머리오목눈이",
     "mac_roman": "gél|âne|mésange bleue|étourneau|hérisson|Mönchsgrasmücke|Bär|Möwe|gorrión|cigüeña|blåmes|rødhals",
-    "big5": "麻雀|烏鴉|喜鵲|狗叫|貓叫|雷聲|下雨|綠繡眼|五色鳥",
+    "big5": "麻雀|烏鴉|喜鵲|狗叫|貓叫|雷聲|下雨|綠繡眼|五色鳥|腳步聲",
 }
 
 
@@ -38,6 +38,14 @@ def test_the_right_reading_of_a_few_words_is_among_the_first_three(encoding):
             missed.append(chosen)
 
     assert missed == []
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "mac_roman"])
+@pytest.mark.parametrize("word", ["it’s", "“a song” – soft", "10–20 kHz", "wait…", "«oui»", "the dogs’"])
+def test_marks_of_typographers_alone_say_enough(encoding, word):
+    data = word.encode(encoding)
+
+    assert word in [data.decode(page) for page in rank_encodings(data)[:3]]
 
 
 @pytest.mark.parametrize(("encoding", "words"), [

@@ -167,6 +167,8 @@ def test_quotes_can_be_said_to_be_characters():
     ('"a,"b, c",d', ['"a', "b, c", "d"]),
     ("", [""]),
     ("a,", ["a", ""]),
+    (' "b, c" , d', ["b, c", " d"]),
+    ('"' + '""' * 20_000 + " x,y", ['"' + '""' * 20_000 + " x", "y"]),
 ])  # fmt: skip
 def test_a_line_with_odd_quotes_keeps_its_text(line, cells):
     assert divide_oddly(line, ",") == cells
@@ -298,15 +300,57 @@ WORDS = st.text(st.sampled_from("abc é,;|\t\"'.#-"), max_size=8).map(str.strip)
     end=st.sampled_from(["\n", "\r\n", "\r"]),
     encoding=st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]),
     header=st.booleans(),
+    order=st.permutations([0, 1, 2]),
 )
-def test_a_table_in_any_dialect_comes_back(cells, mark, quoting, end, encoding, header):
-    table = [[f"http://h/{n}.wav", "x" + first, "y" + second] for n, (first, second) in enumerate(cells)]
+def test_a_table_in_any_dialect_comes_back(cells, mark, quoting, end, encoding, header, order):
+    table = [(f"http://h/{n}.wav", "x" + first, "y" + second) for n, (first, second) in enumerate(cells)]
+    table = [[row[place] for place in order] for row in table]
     file = io.StringIO(newline="")
     writer = csv.writer(file, delimiter=mark, quoting=quoting, lineterminator=end)
     if header:
-        writer.writerow(["url", "label", "note"])
+        writer.writerow([("url", "label", "note")[place] for place in order])
     writer.writerows(table)
     back = read(file.getvalue().encode(encoding), "a.csv")
 
     assert rows(back) == table
     assert back.refused == []
+
+
+BARE = st.tuples(st.sampled_from(["", '"']), st.text(st.sampled_from("ab \"'.-"), max_size=6)).map(
+    lambda p: f"{p[0]}x{p[1]}z"
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    cells=st.lists(st.tuples(BARE, st.sampled_from(["wróbel", "łabędź", "żuraw"])), min_size=1, max_size=8),
+    mark=st.sampled_from(",;\t|"),
+    encoding=st.sampled_from(["utf-8", "cp1250", "iso8859_2"]),
+    header=st.booleans(),
+    title=st.booleans(),
+)
+def test_a_table_without_quotes_in_any_code_page_comes_back_once_the_page_is_said(cells, mark, encoding, header, title):
+    table = [[f"http://h/{n}.wav", *row] for n, row in enumerate(cells)]
+    lines = [["Recordings of May"]] * title + [["url", "note", "label"]] * header + table
+    data = "\n".join(map(mark.join, lines)).encode(encoding)
+    guess, back = read(data), read(data, encoding="" if encoding == "utf-8" else encoding)
+
+    assert rows(back) == table
+    assert back.refused == []
+    assert encoding == "utf-8" or not decision(guess, "encoding").sure
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.text(st.sampled_from('ab/.wv,;\t "#0123\n'), max_size=12), max_size=8))
+def test_no_line_is_lost_without_a_word(lines):
+    """Each line that is not blank is a row, a part of one, a named refusal, or stands in a decision."""
+    text = "\n".join(["url,label", "a.wav,dog", *lines])
+    try:
+        table = read(text)
+    except TableError:
+        return
+    numbers = {*table.rows, *(bad.row for bad in table.refused)}
+    said = " ".join(decision.sentence for decision in table.decisions)
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.replace(",", "").replace(";", "").strip(' \t"') and number > 1 and number not in numbers:
+            assert "above the table" in said or any("\n" in cell for row in rows(table) for cell in row)
