@@ -58,7 +58,15 @@ class Counted(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         try:
             part = self._file.read(len(buffer))
-        except (OSError, EOFError, zlib.error, lzma.LZMAError, zipfile.BadZipFile, NotImplementedError) as error:
+        except (
+            OSError,
+            EOFError,
+            ValueError,
+            zlib.error,
+            lzma.LZMAError,
+            zipfile.BadZipFile,
+            NotImplementedError,
+        ) as error:
             raise TableError(f"{self._name} is damaged or cut short: {cut(str(error), 120)}") from error
         except RuntimeError as error:  # zipfile says so where a password is wanted
             raise TableError(f"{self._name} is locked by a password: unpack it and give the table in it") from error
@@ -133,7 +141,7 @@ def open_member(archive: zipfile.ZipFile, part: zipfile.ZipInfo, out: Rows) -> I
         raise TableError(f"{part.filename[:200]} {out.limits.too_large()}")
     try:
         file = archive.open(part)
-    except (zipfile.BadZipFile, NotImplementedError, OSError) as error:
+    except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError) as error:
         raise TableError(f"{out.name} is damaged: {cut(str(error), 120)}") from error
     except RuntimeError as error:
         raise TableError(f"{out.name} is locked by a password: unpack it and give the table in it") from error
@@ -158,7 +166,7 @@ def member_parts(archive: zipfile.ZipFile, name: str) -> list[zipfile.ZipInfo]:
     parts = archive.infolist()
     if len(parts) > _MOST_MEMBERS:
         raise TableError(f"{name} holds {len(parts):,} files: give the table in it")
-    return [part for part in parts if not part.is_dir() and not _is_hidden(part.filename)]
+    return [part for part in parts if part.filename[-1:] not in ("", "/") and not _is_hidden(part.filename)]
 
 
 def _is_hidden(path: str) -> bool:

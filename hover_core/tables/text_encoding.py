@@ -87,7 +87,7 @@ def find_encoding(source: IO[bytes], name: str, chosen: str) -> tuple[TextEncodi
         if start.startswith(mark):
             return TextEncoding(codec), []
     if chosen:
-        return _chosen_encoding(source, chosen)
+        return _chosen_encoding(source, start, chosen)
     if b"\x00" in start:
         codec = _wide(start)
         if not codec:
@@ -103,13 +103,15 @@ def find_encoding(source: IO[bytes], name: str, chosen: str) -> tuple[TextEncodi
     return TextEncoding(_codec(best), "replace", quotes), [_question(best, ranked[:3], lines)]
 
 
-def _chosen_encoding(source: IO[bytes], chosen: str) -> tuple[TextEncoding, list[Decision]]:
+def _chosen_encoding(source: IO[bytes], start: bytes, chosen: str) -> tuple[TextEncoding, list[Decision]]:
     try:
         codec = codecs.lookup(_codec(chosen)).name
         if not codecs.lookup(codec)._is_text_encoding:
             raise LookupError
     except (LookupError, ValueError):
         raise TableError(f"encoding={chosen[:40]!r} is none that is known: cp1252, for example, or gb18030") from None
+    if codec == "utf-16":  # without a mark, or it would have been known by that
+        codec = _wide(start) or "utf-16-le"
     lines = _foreign_lines(source)
     text = b"\n".join(lines).decode(codec, "replace")
     damage = ": characters that are none in it are shown as �" if "�" in text else ""

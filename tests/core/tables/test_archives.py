@@ -1,15 +1,20 @@
 """Workbooks, compressed files and archives: which table of theirs is read, and what they may unpack to."""
 
 import bz2
+import contextlib
 import gzip
 import io
 import lzma
 import zipfile
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hover_core.errors import TableError
+from hover_core.tables import table_reader
 from hover_core.tables.decisions import Reading
+from hover_core.tables.file_limits import FileLimits
 from hover_core.tables.foreign_files import read_table
 from hover_core.tables.rows import RawTable
 from tests.core.tables.files import workbook, zip_file
@@ -185,3 +190,28 @@ def test_one_list_of_kaldi_alone_can_be_chosen():
 
     assert [choice.value for choice in decision.choices] == ["wav.scp", "segments"]
     assert rows(alone)[1] == ["rec2", "/data/my files/2.wav"]
+
+
+# damage ---------------------------------------------------------------------------------------------------------------
+
+PACKED = [
+    workbook({"clips": [["url", "label"], *ROWS], "more": [["x"]]}),
+    zip_file({"a.csv": TABLE, "b.json": b'[{"a": 1}]'}),
+    zip_file({"wav.scp": SCP, "segments": SEGMENTS}),
+    gzip.compress(TABLE),
+]
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.sampled_from(PACKED),
+    st.lists(st.tuples(st.integers(0, 5_000), st.integers(0, 255)), max_size=4),
+    st.integers(0, 5_000),
+)
+def test_a_damaged_archive_is_a_table_or_a_table_error(data, changes, cut):
+    damaged = bytearray(data)
+    for place, value in changes:
+        damaged[place % len(data)] = value
+    kept = bytes(damaged[: len(data) - cut]) if cut % 3 == 0 and cut < len(data) else bytes(damaged)
+    with contextlib.suppress(TableError):
+        table_reader.read_table(io.BytesIO(kept), "a", Reading(), FileLimits(), lambda header, buffer: None)

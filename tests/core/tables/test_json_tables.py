@@ -1,5 +1,6 @@
 """JSON in the shapes in which people have it: lists, lines, nested objects, what pandas writes."""
 
+import contextlib
 import io
 import json
 
@@ -9,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hover_core.errors import TableError
+from hover_core.tables import table_reader
 from hover_core.tables.decisions import Reading
+from hover_core.tables.file_limits import FileLimits
 from hover_core.tables.foreign_files import read_table
 from hover_core.tables.rows import RawTable
 
@@ -140,3 +143,28 @@ def test_any_text_that_pandas_writes_comes_back(cells, orient):
     frame.to_json(file, orient="records" if orient == "lines" else orient, lines=orient == "lines")
 
     assert rows(read(file.getvalue())) == frame.to_numpy().tolist()
+
+
+LEAVES = st.none() | st.booleans() | st.floats() | st.sampled_from(["a.wav", "x", "", "http://h/1", "0", "1", "train"])
+KEYS = st.sampled_from(["0", "1", "url", "label", "columns", "data", "index", "train", "test", "a.wav", "b.wav", ""])
+VALUES = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(KEYS, inner, max_size=4))
+
+
+@settings(max_examples=500, deadline=None)
+@given(VALUES, st.booleans(), st.sampled_from(["", ".", "data"]))
+def test_any_json_is_a_table_or_a_table_error(value, pretty, records):
+    data = json.dumps(value, indent=2 if pretty else None).encode()
+    reading = Reading(records=records)
+    with contextlib.suppress(TableError):
+        table_reader.read_table(io.BytesIO(data), "a.json", reading, FileLimits(), lambda header, buffer: None)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(st.dictionaries(KEYS, LEAVES, min_size=1, max_size=3) | LEAVES, min_size=1, max_size=6))
+def test_every_entry_of_a_list_is_a_row_or_a_named_refusal(entries):
+    try:
+        table = read({"recordings": [{"url": "a.wav"}, {"url": "b.wav"}, *entries]}, records="recordings")
+    except TableError:
+        return
+
+    assert sorted([*table.rows, *(bad.row for bad in table.refused)]) == list(range(1, len(entries) + 3))

@@ -1,14 +1,18 @@
 """Text tables: separators, quotes, headers and what stands above them, short rows, decimal commas."""
 
+import contextlib
 import csv
 import io
 
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hover_core.errors import TableError
+from hover_core.tables import table_reader
 from hover_core.tables.decisions import Choice, Decision, Reading
+from hover_core.tables.file_limits import FileLimits
 from hover_core.tables.foreign_files import read_table
 from hover_core.tables.line_cells import divide_oddly
 from hover_core.tables.rows import RawTable
@@ -354,3 +358,98 @@ def test_no_line_is_lost_without_a_word(lines):
     for number, line in enumerate(text.split("\n"), start=1):
         if line.replace(",", "").replace(";", "").strip(' \t"') and number > 1 and number not in numbers:
             assert "above the table" in said or any("\n" in cell for row in rows(table) for cell in row)
+
+
+READINGS = st.builds(
+    Reading,
+    encoding=st.sampled_from(["", "cp1252", "gb18030", "utf-16", "utf-8"]),
+    delimiter=st.sampled_from(["", ",", "\n", " ", "\t", "x"]),
+    quotes=st.sampled_from(["", "yes", "no"]),
+    header=st.sampled_from(["", "0", "1", "3", "99"]),
+    short_rows=st.sampled_from(["", "refuse"]),
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    st.text(st.sampled_from("ab/.wv,;\t| \"'#\\0123\n\r:{}[]é狗-_="), max_size=60),
+    st.sampled_from(["a.csv", "a.tsv", "a.jsonl", "wav.scp", "text"]),
+    READINGS,
+    st.sampled_from(["utf-8", "utf-16", "gb18030"]),
+)
+def test_any_text_in_any_reading_is_a_table_or_a_table_error(text, name, reading, encoding):
+    data = io.BytesIO(text.encode(encoding))
+    with contextlib.suppress(TableError):
+        table_reader.read_table(data, name, reading, FileLimits(), lambda header, buffer: None)
+
+
+# other kinds of files -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("text", "sentence"), [
+    ("\n<!DOCTYPE html><html><body>Sign in</body>", "is a web page or another file of XML, not a table"),
+    ("<?xml version='1.0'?>", "is a web page or another file of XML"),
+    ("%PDF-1.4\nx", "is a PDF, not a table"),
+    ("version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 9\n", "only says where Git LFS keeps the file"),
+])  # fmt: skip
+def test_a_text_of_another_kind_says_what_it_is(text, sentence):
+    with pytest.raises(TableError, match=sentence):
+        read(text)
+
+
+def test_a_header_that_is_repeated_is_no_clip():
+    table = read("url,label\na.wav,dog\nurl,label\nb.wav,cat\n")
+
+    assert [(bad.row, bad.reason) for bad in table.refused] == [(3, "this line repeats the header, and is no clip")]
+    assert table.rows == [2, 4]
+
+
+def test_quotes_around_whole_lines_are_taken_off_and_said():
+    table = read('"url,label"\n"a.wav,dog"\n"b.wav,""big"" cat"\n')
+
+    assert rows(table) == [["a.wav", "dog"], ["b.wav", '"big" cat']]
+    assert "Each line stands in quotes as a whole: they are taken off" in [one.sentence for one in table.decisions]
+
+
+@pytest.mark.parametrize(("text", "name", "cells"), [
+    ('LJ001-0001|Printing, in the only "sense.|x\nLJ001-0002|For|y\nLJ001-0003|In|z\n', "metadata.csv", 3),
+    ("84-12-0000 GO DO\n84-12-0001 BUT IN LESS\n84-12-0002 YES\n", "a.trans.txt", 2),
+    ("1 id1/x/0.wav id2/y/1.wav\n0 id1/x/0.wav id2/y/2.wav\n0 id1/z/0.wav id2/y/2.wav\n", "veri_test.txt", 3),
+    ("SPEAKER m1 1 0.5 1.2 <NA> <NA> s1 <NA> <NA>\n" * 2 + "SPEAKER m1 1 2.5 1.2 <NA> <NA> s2 <NA> <NA>\n",
+     "a.rttm", 10),
+    ("0,5;1,5;dog\n1,5;2,25;cat\n2,5;3,25;owl\n", "times.csv", 3),
+])  # fmt: skip
+def test_lists_of_data_sets_have_no_header(text, name, cells):
+    table = read(text, name)
+
+    assert table.frame.shape == (3, cells)
+    assert decision(table, "header").value == "0"
+
+
+def test_columns_that_audioset_names_in_a_comment_have_these_names():
+    table = read('# made, on Sunday\n# YTID, start, labels\n--PJ, 30.0, "/m/09,/t/dd"\n--Zh, 50.0, "/m/01"\n')
+
+    assert list(table.frame.columns) == ["YTID", "start", "labels"]
+    assert rows(table)[0] == ["--PJ", "30.0", "/m/09,/t/dd"]
+
+
+# where a table comes from ---------------------------------------------------------------------------------------------
+
+
+def test_a_table_is_read_from_its_path_as_from_its_bytes(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"url;label\na.wav;dog\n")
+
+    assert rows(read_table(path)) == rows(read_table(str(path))) == [["a.wav", "dog"]]
+    with pytest.raises(TableError, match=r"^b\.csv cannot be read: No such file"):
+        read_table(tmp_path / "b.csv")
+
+
+def test_a_data_frame_is_a_table_as_well():
+    assert rows(read_table(pd.DataFrame({"url": ["a.wav"], "n": [1.0]}))) == [["a.wav", "1"]]
+
+
+@pytest.mark.parametrize("reading", [{"quotes": "maybe"}, {"decimal": "x"}, {"short_rows": "drop"}])
+def test_a_reading_that_is_none_is_a_sentence(reading):
+    with pytest.raises(TableError, match="must be '"):
+        read("url\na.wav\n", **reading)
