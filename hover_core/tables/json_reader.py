@@ -112,7 +112,7 @@ def _lines(file: IO[str], name: str) -> Iterator[Entry]:
         if line.strip():
             decoder.wrong, value = "", None
             try:
-                value = decoder.decode(line)
+                value = decoder.decode(line.rstrip().removesuffix(","))  # as some write it: a list without brackets
             except RecursionError:
                 decoder.wrong = "it is nested too deeply"
             except ValueError:
@@ -203,23 +203,27 @@ def _entries(stream: JsonStream, place: Place) -> Iterator[Entry]:
 
 
 def _by_key(stream: JsonStream, place: Place) -> Iterator[Entry]:
+    if place.form == "parts":
+        yield from _of_parts(stream, place)
+        return
+    for number, (key, at_hand) in enumerate(stream.pairs(), 1):
+        entry = at_hand or stream.value(number)
+        value = entry.value
+        if place.form == "mapping":
+            value = {"key": key, "value": value}
+        elif isinstance(value, dict) and not place.node.counting:
+            value = {_free("key", value): key, **value}
+        yield Entry(number, value, entry.wrong, entry.stood or key)
+
+
+def _of_parts(stream: JsonStream, place: Place) -> Iterator[Entry]:
+    """The rows of several lists, each with the key of its list."""
     number = 0
     for key in stream.members():
-        if place.form == "parts":
-            for entry in stream.entries():
-                number += 1
-                value = entry.value if isinstance(entry.value, dict) else {"value": entry.value}
-                yield Entry(number, {_free(place.key_name, value): key, **value}, entry.wrong, entry.stood)
-            continue
-        number += 1
-        entry = stream.value(number)
-        if place.form == "mapping":
-            yield Entry(number, {"key": key, "value": entry.value}, entry.wrong, entry.stood)
-        elif isinstance(entry.value, dict):
-            named = {} if place.node.counting else {_free("key", entry.value): key}
-            yield Entry(number, {**named, **entry.value}, entry.wrong, entry.stood)
-        else:
-            yield entry
+        for entry in stream.entries():
+            number += 1
+            value = entry.value if isinstance(entry.value, dict) else {"value": entry.value}
+            yield Entry(number, {_free(place.key_name, value): key, **value}, entry.wrong, entry.stood)
 
 
 def _free(name: str, row: dict[str, Any]) -> str:
@@ -234,7 +238,7 @@ def _by_column(stream: JsonStream, place: Place) -> Iterator[Entry]:
         if place.form == "arrays":
             cells = {str(n): cell_text(entry.value) for n, entry in enumerate(stream.entries())}
         else:
-            cells = {key: cell_text(stream.value(1).value) for key in stream.members()}
+            cells = {key: cell_text((entry or stream.value(1)).value) for key, entry in stream.pairs()}
         columns[name] = cells
         keys |= dict.fromkeys(cells)
     counting = place.form == "arrays" or all(key == str(n) for n, key in enumerate(keys))

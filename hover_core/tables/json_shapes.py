@@ -69,8 +69,11 @@ def look(stream: JsonStream, path: tuple[str, ...] = ()) -> Node:
     mark = stream.peek()
     if mark == "{" and len(path) < _MOST_DEPTH:
         node = Node("object", path)
-        for key in stream.members():
-            _add_member(node, key, look(stream, (*path, key)))
+        for key, member in stream.pairs():
+            if member is None:
+                _add_member(node, key, look(stream, (*path, key)))
+            else:
+                _add_value(node, key, member.value)
     elif mark == "[":
         node = Node("list", path)
         for listed in stream.entries():
@@ -85,15 +88,23 @@ def _node_of(value: Any, path: tuple[str, ...]) -> Node:
     node = Node(kind_of(value), path)
     if isinstance(value, dict):
         for key, member in value.items():
-            small = node.count >= _SAMPLE or len(path) >= _MOST_DEPTH
-            child = Node(kind_of(member), (*path, key), count=1) if small else _node_of(member, (*path, key))
-            _add_member(node, key, child)
+            _add_value(node, key, member)
     elif isinstance(value, list):
         for listed in value:
             _add_entry(node, listed)
     else:
         node.sample.append(value)
     return node
+
+
+def _add_value(node: Node, key: str, value: Any) -> None:
+    """Count a member that is in memory, and keep it where it is one of the first."""
+    if node.count < _SAMPLE and len(node.path) < _MOST_DEPTH:
+        _add_member(node, key, _node_of(value, (*node.path, key)))
+    else:
+        node.counting = node.counting and key == str(node.count)
+        node.count += 1
+        node.kinds[kind_of(value)] += 1
 
 
 def _add_member(node: Node, key: str, child: Node) -> None:

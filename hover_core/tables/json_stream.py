@@ -6,6 +6,7 @@ import itertools
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import IO, Any, Final, NamedTuple
 
 from hover_core.errors import TableError
@@ -13,6 +14,10 @@ from hover_core.tables.file_limits import MOST_ROW
 
 _SPACE: Final = re.compile(r"[ \t\n\r]*")
 _SOME: Final = 1_000_000  # characters that are read at a time
+_NEXT_ENTRY: Final = re.compile(r'(\})\s*,\s*(\{)\s*"[^"\\]{1,60}"\s*:')
+_NEXT_PAIR: Final = re.compile(r'(\})\s*,\s*(")')
+_NEXT_CELL: Final = re.compile(r'()\s*,\s*(")')
+_MOST_FAILURES: Final = 2
 _MOST_DIGITS: Final = 4_000  # of a whole number
 
 
@@ -23,6 +28,26 @@ class Entry(NamedTuple):
     value: Any
     wrong: str
     stood: str
+
+
+@dataclass
+class _Joint:
+    """What stands between two values of a list or an object.
+
+    Attributes
+    ----------
+    end, text : where the last value ended, and in which text.
+    between : from the last character of a value to the beginning of the next.
+    kept, next : how many characters of that belong to the value before, and where the next begins.
+    failures : how often it stood somewhere else as well.
+    """
+
+    end: int = 0
+    text: str = ""
+    between: str = ""
+    kept: int = 0
+    next: int = 0
+    failures: int = 0
 
 
 class JsonDecoder(json.JSONDecoder):
@@ -121,17 +146,75 @@ class JsonStream:
 
     def entries(self) -> Iterator[Entry]:
         """The entries of the list that comes next."""
-        for number in self._parts("[", "]"):
-            yield self.value(number)
+        joint = _Joint()
+        number = 0
+        for _ in self._parts("[", "]"):
+            for value in self._run(joint, "[]") or ():
+                number += 1
+                yield Entry(number, value, "", "")
+            number += 1
+            entry = self.value(number)
+            joint.end, joint.text = self._at, self._text
+            yield entry
+            if isinstance(entry.value, dict):
+                self._learn(joint, _NEXT_ENTRY)
+
+    def pairs(self) -> Iterator[tuple[str, Entry | None]]:
+        """Keys and values of the object that comes next; None for a long value, which then has to be taken."""
+        joint = _Joint()
+        for number in self._parts("{", "}"):
+            for key, value in (self._run(joint, "{}") or {}).items():
+                yield key, Entry(number, value, "", "")
+            key = self._key(number)
+            entry = self.value_at_hand()
+            joint.end, joint.text = self._at, self._text
+            yield key, entry
+            if entry is not None:
+                self._learn(joint, _NEXT_PAIR if isinstance(entry.value, dict) else _NEXT_CELL)
 
     def members(self) -> Iterator[str]:
         """The keys of the object that comes next; after each, its value has to be taken."""
         for number in self._parts("{", "}"):
-            key = self.value(number).value
-            if not isinstance(key, str) or self.peek() != ":":
-                raise self._failure(number, "a key in quotes and a colon are missing")
-            self._at += 1
-            yield key
+            yield self._key(number)
+
+    def _key(self, number: int) -> str:
+        key = self.value(number).value
+        if not isinstance(key, str) or self.peek() != ":":
+            raise self._failure(number, "a key in quotes and a colon are missing")
+        self._at += 1
+        return key
+
+    def _learn(self, joint: _Joint, pattern: re.Pattern[str]) -> None:
+        """What stands between two values, if both are in memory: where it stands again, many can be read at once."""
+        if joint.failures > _MOST_FAILURES or joint.between or joint.text is not self._text:
+            return
+        match = pattern.match(self._text, joint.end - (pattern is not _NEXT_CELL))
+        if match:
+            joint.between, joint.kept, joint.next = (
+                match[0],
+                match.end(1) - match.start(),
+                match.start(2) - match.start(),
+            )
+
+    def _run(self, joint: _Joint, brackets: str) -> Any:
+        """All values up to the last joint in memory, at once; None where that cannot be done."""
+        if not joint.between:
+            return None
+        if len(self._text) - self._at < _SOME // 2 and not self._whole:
+            self._more()
+        cut = self._text.rfind(joint.between, self._at)
+        if cut <= self._at:
+            return None
+        self._decoder.wrong = ""
+        try:
+            values = self._decoder.decode(f"{brackets[0]}{self._text[self._at : cut + joint.kept]}{brackets[1]}")
+        except (ValueError, RecursionError):
+            values = None
+        if values is None or self._decoder.wrong or (brackets == "[]" and not all(isinstance(v, dict) for v in values)):
+            joint.between, joint.failures = "", joint.failures + 1
+            return None
+        self._at = cut + joint.next
+        return values
 
     def skip(self) -> None:
         """Take the next value, however long, and forget it."""

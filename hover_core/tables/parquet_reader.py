@@ -279,7 +279,7 @@ def packed_column(column: Any) -> PackedText:
     if pa.types.is_integer(column.type):
         column = column.cast(pa.string())
     if not _is_text(column.type):
-        return pack_text([cell_text(value) for value in column.to_pylist()])
+        return pack_text([_text(value) for value in column.to_pylist()])
     if column.type != pa.string():
         column = column.cast(pa.string())
     if column.null_count:
@@ -291,6 +291,16 @@ def packed_column(column: Any) -> PackedText:
     ends = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1]
     text = memoryview(data)[int(ends[0]) : int(ends[-1])].tobytes() if data is not None else b""
     return PackedText((ends - ends[0]).tobytes(), text)
+
+
+def _text(value: Any) -> str:
+    """A value as text; programs that do not mark their texts as such write bytes."""
+    if isinstance(value, bytes):
+        try:
+            return value.decode()
+        except UnicodeDecodeError:
+            pass
+    return cell_text(value)
 
 
 def _is_text(kind: Any) -> bool:

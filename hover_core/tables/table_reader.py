@@ -23,6 +23,16 @@ from hover_core.tables.text_encoding import find_encoding
 from hover_core.tables.text_reader import read_delimited, text_head
 
 _SOUND: Final = (b"RIFF", b"fLaC", b"OggS", b"ID3", b"FORM", b"\xff\xfb")
+_OTHER_TEXTS: Final = {
+    ("<!doctype html", "<html", "<head", "<table", "<?xml", "<!--"): (
+        "is a web page or another file of XML, not a table: download the file itself, or save the table as CSV"
+    ),
+    ("%pdf-",): "is a PDF, not a table: save the table in it as CSV and give that",
+    ("{\\rtf",): "is a text document, not a table: save the table in it as CSV and give that",
+    ("version https://git-lfs.github.com",): (
+        "only says where Git LFS keeps the file: fetch the file itself (git lfs pull) and give that"
+    ),
+}
 _SOME: Final = 1_000_000  # bytes that are read at a time
 
 
@@ -106,12 +116,21 @@ def _read_text(source: IO[bytes], reading: Reading, out: Rows) -> None:
         out.decide(decision)
     try:
         head = text_head(source, encoding)
+        _check_kind(head, out.name)
         if is_json(head, out.name):
             read_json(source, encoding, head, reading, out)
         else:
             read_delimited(source, encoding, reading, out)
     except UnicodeDecodeError as error:
         raise TableError(f"{out.name} says it is {encoding.codec} but is not: save it as UTF-8") from error
+
+
+def _check_kind(head: str, name: str) -> None:
+    """Whether a text is of another kind than tables are."""
+    start = head.lstrip("\ufeff \t\r\n")[:100].lower()
+    kind = next((kind for beginnings, kind in _OTHER_TEXTS.items() if start.startswith(beginnings)), None)
+    if kind is not None:
+        raise TableError(f"{name} {kind}")
 
 
 def _holds_anything(source: IO[bytes]) -> bool:

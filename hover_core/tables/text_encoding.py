@@ -100,7 +100,8 @@ def find_encoding(source: IO[bytes], name: str, chosen: str) -> tuple[TextEncodi
     lines = _foreign_lines(source)
     ranked = rank_encodings(b"\n".join(lines))
     best = ranked[0]
-    return TextEncoding(_codec(best), "replace", quotes), [_question(best, ranked[:3], lines)]
+    damage = not _is_whole(source, _codec(best))
+    return TextEncoding(_codec(best), "replace", quotes), [_question(best, ranked[:3], lines, damage)]
 
 
 def _chosen_encoding(source: IO[bytes], start: bytes, chosen: str) -> tuple[TextEncoding, list[Decision]]:
@@ -126,12 +127,20 @@ def _chosen_encoding(source: IO[bytes], start: bytes, chosen: str) -> tuple[Text
     return TextEncoding(codec, "replace"), [decision] if lines else []
 
 
-def _question(best: str, pages: Sequence[str], lines: Sequence[bytes]) -> Decision:
+def _is_whole(source: IO[bytes], codec: str) -> bool:
+    """Whether all bytes of a file are characters in an encoding."""
+    source.seek(0)
+    decoder = codecs.getincrementaldecoder(codec)()
+    parts = iter(partial(source.read, _SOME), b"")
+    return all(_decodes(decoder, part) for part in parts) and _decodes(decoder, b"", final=True)
+
+
+def _question(best: str, pages: Sequence[str], lines: Sequence[bytes], damage: bool) -> Decision:
     shown = _words(pages, lines)
     return Decision(
         "encoding",
         f"The file does not say how its letters are written: {_title(best)} fits best. Choose the reading whose words "
-        "are right",
+        f"are right{'; bytes that are no characters in it are shown as �' if damage else ''}",
         best,
         tuple(Choice(page, f"{_title(page)}: {shown[page]}") for page in pages),
         sure=False,

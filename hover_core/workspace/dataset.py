@@ -186,7 +186,7 @@ class Dataset:
         table: rows.RawTable,
         columns: Columns | None = None,
         *,
-        chosen: Mapping[str, str] | None = None,
+        answers: Mapping[str, str] | None = None,
         **options: Any,
     ) -> Intake:
         """A plan for adding a table; nothing is written. What was decided about the table is in `Intake.decisions`.
@@ -195,7 +195,7 @@ class Dataset:
         ----------
         table : rows as text, of `hover_core.read_table`.
         columns : which column means what; without them that is recognised, as on the page Upload.
-        chosen : answers by `about` of the decisions, where another than the one taken is right, or none was sure.
+        answers : by `about` of the decisions, where another than the one taken is right, or none was sure.
         options : those of `plan_intake`.
 
         Raises
@@ -205,7 +205,7 @@ class Dataset:
         """
         identity = self.row.settings.get("identity", "full")
         if columns is None:
-            known = understand(table, chosen=chosen)
+            known = understand(table, answers=answers)
             open_questions = [decision for decision in (*table.decisions, *known.decisions) if not decision.sure]
             if open_questions:
                 raise TableError(_questions(open_questions))
@@ -596,7 +596,7 @@ def _questions(decisions: Sequence[Decision]) -> str:
     lines = []
     for decision in decisions:
         answers = ", ".join(f"{choice.value!r} ({choice.words})" for choice in decision.choices)
-        lines.append(f"{decision.sentence}: chosen={{{decision.about!r}: …}}, one of {answers}")
+        lines.append(f"{decision.sentence}: answers={{{decision.about!r}: …}}, one of {answers}")
     return "; ".join(lines)
 
 

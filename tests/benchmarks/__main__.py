@@ -35,6 +35,7 @@ MEASURES: Final = {
     "M2": ("browser", "hover → sound starts"),
     "L1": ("people", "bulk apply of 10,000 labels, SQLite and PostgreSQL"),
     "A1": ("browser", "start → first page painted"),
+    "T1": ("table_path", "a table's way in and out at 10,000, 100,000 and 1,000,000 rows"),
 }
 MISSING: Final = {
     "L2": "many annotators at once needs a client that speaks Streamlit's websocket; it is not written yet",

@@ -9,7 +9,7 @@ from tests.benchmarks import __main__ as benchmarks
 from tests.benchmarks import corpora, maps, quality
 from tests.benchmarks.timing import FIELDS, row
 
-ALL = {"V1", "V2", "V3", "V4", "V5", "Q1", "Q2", "E1", "E2", "S1", "S2", "M1", "M2", "L1", "L2", "A1"}
+ALL = {"V1", "V2", "V3", "V4", "V5", "Q1", "Q2", "E1", "E2", "S1", "S2", "M1", "M2", "L1", "L2", "A1", "T1"}
 
 
 def test_every_measure_is_there_or_says_why_it_is_not() -> None:

@@ -101,7 +101,6 @@ def test_a_dictionary_of_one_long_text_needs_more_memory_than_there_is(monkeypat
     assert len(read_table(GOOD, "good.csv").frame) == 1
 
 
-@pytest.mark.long
 def test_lists_that_unpack_to_too_much_are_refused_on_the_way(monkeypatch):
     monkeypatch.setenv("HOVER_TABLE_BYTES", "20000000")
     lists = pa.FixedSizeListArray.from_arrays(pa.array(np.zeros(2_000_000, np.int8)), 2_000)
