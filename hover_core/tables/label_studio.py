@@ -191,10 +191,10 @@ def _words(value: Mapping[str, Any]) -> str | None:
     for name, part in value.items():
         if name not in ("start", "end", "channel", "original_length") and isinstance(part, list):
             words = [str(word[-1] if isinstance(word, list) and word else word) for word in part]
-            single = len(words) == 1 and not _LIKE_A_LIST.search(words[0])
-            return words[0] if single else json.dumps(words, ensure_ascii=False) if words else ""
-    single = [part for name, part in value.items() if name in ("text", "rating", "number", "label", "choice")]
-    return cell_text(single[0]) if single else ""
+            is_single = len(words) == 1 and not _LIKE_A_LIST.search(words[0])
+            return words[0] if is_single else json.dumps(words, ensure_ascii=False) if words else ""
+    answers = [part for name, part in value.items() if name in ("text", "rating", "number", "label", "choice")]
+    return cell_text(answers[0]) if answers else ""
 
 
 def _is_region(value: Mapping[str, Any]) -> bool:

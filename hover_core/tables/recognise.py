@@ -29,7 +29,7 @@ from hover_core.tables.label_columns import (
     is_label_name,
     is_text,
 )
-from hover_core.tables.labels import AS_THEY_ARE, group_decisions, label_decisions
+from hover_core.tables.labels import AS_THEY_ARE, group_decisions, label_decisions, label_reader
 from hover_core.tables.patterns import pattern_columns
 from hover_core.tables.profiles import TableProfile, is_sound
 from hover_core.tables.roles import answer, role, settle, unused_columns
@@ -42,6 +42,7 @@ ROLES: Final = tuple(part.name for part in fields(Columns))
 SUBSET_OF_FOLDERS: Final = "subset (folder)"  # columns that this module adds
 LABEL_OF_FOLDERS: Final = "label (folder)"
 _ADDED: Final = (SUBSET_OF_FOLDERS, LABEL_OF_FOLDERS, MARKED_CLASSES)
+_NAME: Final = "\0name"  # no column of a file is called so
 _OUR_ID: Final = re.compile(r"[0-9a-f]{20}")
 _IDS: Final = ("id", "clip id")
 _TABLE_ENDING: Final = re.compile(
@@ -359,17 +360,32 @@ class _Guess:
         places = [*self._sound_columns(), *(self.values[about] for about in _STRETCH if self.values[about])]
         if not places or self.values["own_id"] or self.values["verdict"]:
             return []
-        frame = self.table.frame
-        rows = frame.loc[~frame[label].isin(["", "NA", "nan", "NaN", "None"]), [*dict.fromkeys([*places, label])]]
-        again = rows[rows.duplicated(places, keep=False)]
-        several = again.drop_duplicates().duplicated(places).sum() if len(again) else 0
+        rows = self.table.frame[[*dict.fromkeys(places)]]
+        again = rows[rows.duplicated(keep=False)]
+        if not len(again):
+            return []
+        words = self.table.frame[label].loc[again.index]
+        names = self._label_names(label, map(str, words.unique()))
+        again = again.assign(**{_NAME: words.map(names)})
+        again = again[again[_NAME] != ""]
+        several = again.drop_duplicates().duplicated(places).sum()
         if not several:
             return []
-        sentence = (
-            f"{several:,} {'rows give' if several != 1 else 'row gives'} a clip another label than an earlier row: "
-        )
-        sentence += "the first one becomes the label"
+        gives = "rows give" if several != 1 else "row gives"
+        sentence = f"{several:,} {gives} a clip another label than an earlier row: the first one becomes the label"
         return [Decision("label_twice", sentence, "first", (Choice("refuse", "leave these clips out"),))]
+
+    def _label_names(self, label: str, words: Iterable[str]) -> dict[str, str]:
+        """Cell → the name of its label, empty for none or for one that is left out."""
+        column = self.profile[label]
+        read = label_reader(column.counts, column.words, self.decisions)
+        names = {}
+        for word in words:
+            try:
+                names[word] = read(word)
+            except TableError:
+                names[word] = ""
+        return names
 
 
 def add_column(table: RawTable, name: str, cells: list[str]) -> None:

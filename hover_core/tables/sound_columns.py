@@ -62,7 +62,7 @@ def guess_sounds(profile: TableProfile, used_names: Sequence[str] = ()) -> Decis
 def guess_pattern(profile: TableProfile, audio: str) -> Decision | None:
     """The decision on `pattern`, where folders or endings of the addresses are not in the column `audio`."""
     column = profile[audio]
-    if column.address >= _SOME:
+    if column.address >= _SOME or not column.filled_cells:
         return None
     if column.sound < _SOME:
         return _ending(column)

@@ -2,6 +2,9 @@
 
 `Datasets` opens a `Dataset` from a store for one person, whose role every write checks again.
 `SupervisableAudioDataset` extends it in the form of hover's guide, for notebooks.
+
+The file is long because this is the one object on which people act: each method checks the role, says what it does and
+raises, and hands the work to the modules beside it.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ from hover_core.data.clips import SUBSETS
 from hover_core.data.clock import now
 from hover_core.data.credentials import without_credentials
 from hover_core.data.people import LOCAL_OWNER, OWNER, Invite, Person
-from hover_core.errors import NotFound, Refused, TableError
+from hover_core.errors import NotFound, Refused
 from hover_core.numerics.index import SearchIndex
 from hover_core.numerics.split import split
 from hover_core.store import cleaning, clip_rows, members, vector_rows
@@ -29,10 +32,8 @@ from hover_core.store.state import State
 from hover_core.store.transaction import Entry, WriteResult
 from hover_core.store.vector_rows import Embedding, Failure
 from hover_core.tables import rows
-from hover_core.tables.decisions import Decision
-from hover_core.tables.intake import Columns, Intake, plan_intake
-from hover_core.tables.understand import understand
-from hover_core.workspace import add_table, near_duplicate_groups, visibility
+from hover_core.tables.intake import Columns, Intake
+from hover_core.workspace import add_table, near_duplicate_groups, plan_table, shown_clips, visibility
 from hover_core.workspace.add_table import AddForecast, AddResult
 from hover_core.workspace.near_duplicate_groups import NearDuplicates
 from hover_core.workspace.resources import Resources
@@ -90,18 +91,8 @@ class Dataset:
         if visible.addresses:
             return every
 
-        def mask() -> pd.DataFrame:
-            masked = every.assign(clip_id="", own_id="", url="", reference="", sha256="")
-            if not visible.group:
-                masked["group_name"] = ""
-            cells: dict[int, dict[str, str]] = {}  # clips with the same cells keep sharing one dict
-            for extra in masked["extra"]:
-                if id(extra) not in cells:
-                    cells[id(extra)] = {name: cell for name, cell in extra.items() if visible.column(name)}
-            masked["extra"] = masked["extra"].map(lambda extra: cells[id(extra)])
-            return masked
-
-        return self.remember(("clips", self.id, self.clips_revision, visible), mask)
+        key = ("clips", self.id, self.clips_revision, visible)
+        return self.remember(key, lambda: shown_clips.masked(every, visible))
 
     def names(self, positions: Sequence[int]) -> dict[int, tuple[str, str]]:
         """`{position: (name, url)}` of some clips; reads no other rows.
@@ -120,17 +111,7 @@ class Dataset:
     def titles(self) -> list[str]:
         """The name of each clip for this person, in clip order; see `visibility.clip_title`."""
         key = ("titles", self.id, self.clips_revision, self.by.role, self.by.blind)
-
-        def make() -> list[str]:
-            clips = self.resources.clips(self.id)
-            return [
-                visibility.clip_title(self.by, position, url, _seconds(start_s), _seconds(end_s))
-                for position, url, start_s, end_s in zip(
-                    clips.index, clips["url"], clips["start_s"], clips["end_s"], strict=True
-                )
-            ]
-
-        return self.remember(key, make)
+        return self.remember(key, lambda: shown_clips.titles(self.resources.clips(self.id), self.by))
 
     # visibility -------------------------------------------------------------------------------------------------------
 
@@ -203,39 +184,12 @@ class Dataset:
         TableError
             No column holds the addresses, or a question about the table is open; the message names its answers.
         """
-        identity = self.row.settings.get("identity", "full")
-        if columns is None:
-            known = understand(table, answers=answers)
-            open_questions = [decision for decision in (*table.decisions, *known.decisions) if not decision.sure]
-            if open_questions:
-                raise TableError(_questions(open_questions))
-            table, columns = known.table, known.columns
-            options.setdefault("decisions", known.decisions)
-        columns = replace(columns, own_id=columns.own_id or self._own_id_column(table))
-        keeps = self.by.role == OWNER and self.row.size == 0
-        return plan_intake(table, columns, identity=identity, keep_sources=keeps, own_ids=self.own_ids, **options)
+        return plan_table.plan(self.store, self.row, self.by, table, columns, answers, options)
 
     @property
     def own_ids(self) -> str:
         """What an id of a table names in this dataset: a clip `with stretch`, or the clip `alone` (before 0.1.0)."""
-        rule = self.row.settings.get("own_ids")
-        if rule is None:
-            rule = "alone" if self.row.size and clip_rows.has_own_ids(self.store, self.id) else "with stretch"
-        return str(rule)
-
-    def _own_id_column(self, table: rows.RawTable) -> str:
-        """The column of a table whose ids name clips of this dataset already; empty where there is none.
-
-        The column that was chosen when its clips came; in a dataset that was made before columns were recorded, the
-        one that was taken then.
-        """
-        settings = self.row.settings
-        names = [str(name) for name in table.frame.columns]
-        if settings.get("own_id_column"):
-            return str(settings["own_id_column"]) if settings["own_id_column"] in names else ""
-        if self.own_ids != "alone":
-            return ""
-        return next((name for name in names if name.strip().lower() in ("id", "clip_id")), "")
+        return plan_table.own_ids(self.store, self.row)
 
     def forecast(self, intake: Intake) -> AddForecast:
         """What `add` would change in clips that the dataset has already; nothing is written."""
@@ -589,16 +543,3 @@ class Dataset:
         if not len(rows):
             raise NotFound("none of these clips has a vector")
         return index.near_all(rows, k, among)
-
-
-def _questions(decisions: Sequence[Decision]) -> str:
-    """The open questions about a table, and how they are answered from Python."""
-    lines = []
-    for decision in decisions:
-        answers = ", ".join(f"{choice.value!r} ({choice.words})" for choice in decision.choices)
-        lines.append(f"{decision.sentence}: answers={{{decision.about!r}: …}}, one of {answers}")
-    return "; ".join(lines)
-
-
-def _seconds(value: float) -> float | None:
-    return None if np.isnan(value) else float(value)

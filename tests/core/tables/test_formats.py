@@ -509,3 +509,20 @@ def test_audacity_may_write_decimal_commas():
     found = understand(table, "night.txt", {"point": "around"})
 
     assert [(row.start_s, row.end_s) for row in meanings(found)] == [(0.0, 1.0), (2.0, 3.0)]
+
+
+@pytest.mark.parametrize("header", [
+    "recording,start_offset_s,end_offset_s,label,label_type", "INDIR,FOLDER,IN FILE,OFFSET,DURATION,MANUAL ID",
+    "Selection,View,Begin Time (s),End Time (s),Begin File,File Offset (s),Annotation", "fname,labels,mids,split",
+    "Start (s),End (s),Scientific name,Common name,Confidence,File", "filename,onset,offset,event_label",
+    "audio_file,annotation,start_time,end_time", "file,start_time,end_time,A,B", "client_id,path,sentence",
+    "slice_file_name,fsID,start,end,salience,fold,classID,class", "audio_filepath,duration,offset,label",
+    "id,gen,sp,en,rec,url,file", "data.audio,annotations,predictions", "audio,annotation_id,annotator,choice",
+    "id,audio,SUBSET,label,start,end,group",
+])  # fmt: skip
+def test_a_known_format_whose_cells_are_all_empty_is_understood(header):
+    names = header.split(",")
+    found = understand(RawTable(pd.DataFrame([[""] * len(names)], columns=names, dtype=object), [2]))
+
+    assert found.table.rows == [2]
+    assert [row.label for row in meanings(found)] == [""]

@@ -533,3 +533,11 @@ def test_a_list_of_times_alone_is_asked_about_by_the_name_of_its_file():
 
     assert (found.columns.start, found.columns.end, found.columns.pattern) == ("column 1", "column 2", "101_al.wav")
     assert {"start", "end", "pattern"} <= set(asked(found))
+
+
+def test_labels_that_are_the_same_name_are_not_two():
+    found = understood(
+        'file,label\na.wav,dog\na.wav, dog \na.wav,do\u200bg\na.wav,NA\nb.wav,"[""cat"", ""dog""]"\nb.wav,cat\n'
+    )
+
+    assert [part.about for part in found.decisions if part.about == "label_twice"] == []
