@@ -70,7 +70,8 @@ def _one_view(result: FormatTable, profile: TableProfile, answers: Mapping[str, 
     count = sum(second)
     if not count:
         return result
-    sentence = f"{count:,} rows show a selection in a second view: one row of each selection is taken"
+    rows = "rows show" if count != 1 else "row shows"
+    sentence = f"{count:,} {rows} a selection in a second view: one row of each selection is taken"
     value, other = ("all", "one") if answers.get("view") == "all" else ("one", "all")
     words = {"all": "a row for each view", "one": "one row of each selection"}
     result.decisions.append(Decision("view", sentence, value, (Choice(other, words[other]),)))
@@ -160,7 +161,8 @@ def _points(result: FormatTable, rows: Sequence[Mapping[str, str]], answers: Map
     if not points:
         return
     choices = (Choice("refuse", "leave them out"), Choice("around", "one second around each"))
-    sentence = f"{len(points):,} labels are points in time and have no length: say what becomes of them"
+    are = "labels are points in time and have" if len(points) != 1 else "label is a point in time and has"
+    sentence = f"{len(points):,} {are} no length: say what becomes of it"
     value = answers.get("point", "refuse")
     others = tuple(choice for choice in choices if choice.value != value)
     asked = "point" not in answers

@@ -17,7 +17,7 @@ from hover_core.tables.decisions import Choice, Decision, Reading
 from hover_core.tables.file_limits import MOST_ROW
 from hover_core.tables.grid import Row
 from hover_core.tables.line_cells import BLANKS, NOTHING, Cells, Dialect, Lines, TooLong
-from hover_core.tables.looks import is_address, is_number, is_path, line_list, share_of
+from hover_core.tables.looks import KNOWN_NAMES, is_address, is_number, is_path, line_list, name_key, share_of
 
 _SEPARATORS: Final = "\t;,|"
 _WORDS: Final = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", BLANKS: "blanks", NOTHING: "nothing"}
@@ -43,6 +43,7 @@ class _Trial:
     dialect: Dialect
     width: int
     share: float  # of the lines, in rows of that width
+    named: bool = False  # whether the first row holds a common name of a column
     pure: float = 0.0  # share of the cells without another separator, and of the rows with a name of a sound
 
 
@@ -69,8 +70,12 @@ def unwrap_lines(file: IO[str]) -> Iterator[str]:
         yield (text[1:-1].replace('""', '"') if whole else text) + "\n"
 
 
-def find_dialect(head: str, name: str, reading: Reading) -> tuple[Dialect, list[Decision]]:
+def find_dialect(head: str, name: str, reading: Reading, *, has_quotes: bool) -> tuple[Dialect, list[Decision]]:
     """The separator and the quotes of the first lines, and what else they could be.
+
+    Parameters
+    ----------
+    has_quotes : whether there is a double quote anywhere in the file, be it behind its first lines.
 
     Raises
     ------
@@ -78,7 +83,7 @@ def find_dialect(head: str, name: str, reading: Reading) -> tuple[Dialect, list[
         `reading` names a separator that is none.
     """
     lines = _whole_lines(head)
-    quotes = reading.quotes != "no" and (reading.quotes == "yes" or '"' in head)
+    quotes = reading.quotes != "no" and (reading.quotes == "yes" or has_quotes)
     if reading.delimiter:
         if len(reading.delimiter) != 1 or reading.delimiter in '\r"':
             raise TableError(f"delimiter={reading.delimiter!r} must be one character that separates cells")
@@ -88,7 +93,8 @@ def find_dialect(head: str, name: str, reading: Reading) -> tuple[Dialect, list[
         return blanks, [_about_blanks(blanks)]
     trials = [_trial(lines, Dialect(mark, mode), name) for mark in _SEPARATORS for mode in {quotes, False}]
     trials = sorted(trials, key=lambda trial: _rank(trial, name), reverse=True)
-    best = next((trial for trial in trials if trial.width > 1 and trial.share >= _ENOUGH), None)
+    divided = [trial for trial in trials if trial.width > 1 and (trial.share >= _ENOUGH or trial.named)]
+    best = divided[0] if divided else None
     if best is not None and not (best.share < _NEARLY_ALL and share_of(_is_one_address, whole) >= _NEARLY_ALL):
         held = any(t.dialect == replace(best.dialect, quotes=quotes) and t.width > 1 for t in trials)
         dialect = _complete(replace(best.dialect, quotes=quotes and held), lines, name)
@@ -96,7 +102,7 @@ def find_dialect(head: str, name: str, reading: Reading) -> tuple[Dialect, list[
     blanks = _blanks(whole, quotes, name)
     if blanks is not None:
         return blanks, [_about_blanks(blanks)]
-    single = Dialect("," if quotes and best is None else NOTHING, quotes)
+    single = Dialect(NOTHING, quotes)
     if best is None and not any(len(line.split(None, 1)) > 1 for line in whole if line[0] != "#"):
         return single, []
     others = [BLANKS] if best is None else [best.dialect.delimiter]
@@ -140,7 +146,8 @@ def _trial(lines: Sequence[str], dialect: Dialect, name: str) -> _Trial:
     width = max((width for width in counts if width > 1), key=lambda width: (counts[width], width == first), default=1)
     all_lines = sum(counts.values())
     good = sum(count for row, count in rows if len(row.cells) == width or _only_trailing(row.cells, width))
-    return _Trial(dialect, width, good / all_lines, _purity([row.cells for row, _ in rows], dialect.delimiter))
+    named = first > 1 and any(name_key(cell.strip('"')) in KNOWN_NAMES for cell in rows[0][0].cells)
+    return _Trial(dialect, width, good / all_lines, named, _purity([row.cells for row, _ in rows], dialect.delimiter))
 
 
 def _purity(rows: Sequence[Sequence[str]], delimiter: str) -> float:
@@ -369,14 +376,19 @@ def _counted(count: _Count) -> str:
     return f"{rows}, {lines} not fit" if bad else f"{rows}, all complete"
 
 
-def about_odd(odd: Sequence[int]) -> Decision:
-    """Lines that were taken as they stand because a quote in them does not end where a cell ends."""
+def about_odd(odd: Sequence[int], *, asked: bool) -> Decision:
+    """Lines that were taken as they stand because a quote in them does not end where a cell ends.
+
+    Parameters
+    ----------
+    asked : whether another decision offers to read quotes in another way already.
+    """
     has = "1 line has a quote" if len(odd) == 1 else f"{len(odd):,} lines have quotes"
     return Decision(
         "quotes",
         f"{has} that does not end where a cell ends: read as it stands there (line {line_list(odd)})".replace(
             "quotes that does", "quotes that do"
         ),
-        "yes",
-        (Choice("no", "a quote is a character like any other"),),
+        "" if asked else "yes",
+        () if asked else (Choice("no", "a quote is a character like any other"),),
     )

@@ -239,7 +239,7 @@ def _is_data(cells: Sequence[str], below: Sequence[Sequence[str]], name: str) ->
     for place, cell in enumerate(cells):
         if is_address(cell) and (share_of(is_address, column(place)) > 0.5 or not below or not _known(cells)):
             return True, True
-        if is_path(cell) and column(place) and share_of(is_path, column(place)) > 0.9:
+        if is_path(cell) and column(place) and share_of(is_path, column(place)) > 0.9 and not _known(cells):
             return True, True
         if len(column(place)) > 1 and cell.strip() and column(place).count(cell) > 0.8 * len(column(place)):
             return True, True  # a word that stands in nearly all rows names no column
@@ -285,48 +285,41 @@ def _about_chosen_header(layout: Layout, sample: Sequence[Row], name: str, word:
 
 
 def _header_decisions(layout: Layout, word: str) -> Iterator[Decision]:
-    none = Choice("0", f"no {word} names the columns: “{layout.first_words}” is a clip")
-    at_first = Choice(str(layout.first), f"{word} {layout.first} names the columns: “{layout.first_words}”")
+    """What was taken for the header and what stands above it, in one decision."""
+    sentences = [_about_above(layout, word)] if layout.above else []
+    choices = []
     if layout.above:
-        count = len(layout.above)
-        text = cut(" / ".join(" ".join(filter(None, row.cells)) for row in layout.above), 120)
-        numbers = line_list([row.number for row in layout.above])
-        what = f"{word.capitalize()} {numbers} above the table" if count == 1 else f"{word.capitalize()}s {numbers}"
-        where = "" if count == 1 else " above the table"
-        verb = "is" if count == 1 else "are"
         top = layout.above[0]
         words = cut(" · ".join(filter(None, top.cells)))
-        yield Decision(
-            "header",
-            f"{what}{where} {verb} no clip and {verb} left out: “{text}”",
-            str(layout.header),
-            (Choice(str(top.number), f"{word} {top.number} names the columns: “{words}”"), Choice("0", none.words)),
-        )
-    if not layout.header:
+        choices.append(Choice(str(top.number), f"{word} {top.number} names the columns: “{words}”"))
+    if layout.header:
+        choices.append(Choice("0", f"no {word} names the columns: “{layout.first_words}” is a clip"))
+    else:
+        at_first = f"{word} {layout.first} names the columns: “{layout.first_words}”"
+        choices.append(Choice(str(layout.first), at_first))
         last = f"“column {layout.width}”"
         called = last if layout.width == 1 else f"“column 1” {'and' if layout.width == 2 else 'to'} {last}"
-        yield Decision(
-            "header",
+        sentences.append(
             f"No {word} names the columns: {word} {layout.first} (“{layout.first_words}”) looks like those below it "
-            f"and is a row; the column{'s are' if layout.width > 1 else ' is'} called {called}",
-            "0",
-            (at_first,),
+            f"and is a row; the column{'s are' if layout.width > 1 else ' is'} called {called}"
         )
-    elif layout.short:
-        yield Decision(
-            "header",
+    if layout.short:
+        sentences.append(
             "The header has one cell fewer than the rows, as R writes it: the first column, which has no name there, "
-            "is called “column 1”",
-            str(layout.header),
-            (none,),
+            "is called “column 1”"
         )
-    elif not layout.sure and not layout.above:
-        yield Decision(
-            "header",
-            f"{word.capitalize()} {layout.header} names the columns: “{layout.first_words}”",
-            str(layout.header),
-            (none,),
-        )
+    elif layout.header and not layout.sure:
+        sentences.append(f"{word.capitalize()} {layout.header} names the columns: “{layout.first_words}”")
+    if sentences:
+        yield Decision("header", ". ".join(sentences), str(layout.header), tuple(choices))
+
+
+def _about_above(layout: Layout, word: str) -> str:
+    text = cut(" / ".join(" ".join(filter(None, row.cells)) for row in layout.above), 120)
+    numbers = line_list([row.number for row in layout.above])
+    if len(layout.above) == 1:
+        return f"{word.capitalize()} {numbers} above the table is no clip and is left out: “{text}”"
+    return f"{word.capitalize()}s {numbers} above the table are no clip and are left out: “{text}”"
 
 
 # the rows -------------------------------------------------------------------------------------------------------------

@@ -48,6 +48,7 @@ AUDIO_FILE: Final = re.compile(
 )
 _LOOKED_AT: Final = 200  # rows
 _MOST_LOOK_LIKE_IT: Final = 0.8
+ALL_LABELS: Final = "labels (table)"  # the column that keeps all labels of a clip that came with several
 _KEPT_OF_OURS: Final = ("group", "duration")  # ours, and yet what came in is not made again by us
 
 
@@ -176,9 +177,8 @@ def plan_intake(
         *table.refused,
         *(Refusal(table.rows[row], addresses[row], reason) for row, reason in cells.reasons.items()),
     ]
-    intake.refused.sort(key=lambda refusal: refusal.row)
     good = np.setdiff1d(np.arange(cells.size), np.fromiter(cells.reasons, np.int64, len(cells.reasons)))
-    clips.extras = extra_texts(_kept_columns(cells, columns), np.arange(cells.size))
+    clips.extras = extra_texts(_kept_columns(cells, columns, words), np.arange(cells.size))
     clips = clips.take(good)
     subset_words = cells.stripped(columns.subset)
     unsaid = (
@@ -190,7 +190,9 @@ def plan_intake(
     ]
     rows = [table.rows[row] for row in good.tolist()]
     opinions = {place for place, row in enumerate(good.tolist()) if row in verdicts}
-    intake.clips = _merge_duplicates(intake, clips, rows, unsaid, claims, opinions)
+    refuse = words.value("label_twice") == "refuse"
+    intake.clips = _merge_duplicates(intake, clips, rows, unsaid, claims, opinions, refuse_torn=refuse)
+    intake.refused.sort(key=lambda refusal: refusal.row)
     extra_names = [name for name in cells.names if name not in OUR_COLUMNS]
     intake.group_column = columns.group if columns.group in extra_names else ""
     intake.roles = {column: role for role, column in vars(columns).items() if column in cells.names}
@@ -241,7 +243,7 @@ def _read_clips(
     clip_ids, own = _clip_ids(cells, urls, stretches, own, identity, alone=own_ids == "alone")
     clips = ClipTable(
         clip_ids, urls, start_s, end_s, groups, np.array(subsets, np.int8), labels, references, own,
-        extra_names=[name for name, _, _ in _kept_columns(cells, columns)],
+        extra_names=[name for name, _, _ in _kept_columns(cells, columns, words)],
     )  # fmt: skip
     return clips, verdicts
 
@@ -332,7 +334,7 @@ def _read_sources(cells: RowCells, columns: Columns, labels: list[str]) -> dict[
     return sources
 
 
-def _kept_columns(cells: RowCells, columns: Columns) -> list[tuple[str, list[str], bool]]:
+def _kept_columns(cells: RowCells, columns: Columns, words: Words) -> list[tuple[str, list[str], bool]]:
     """The columns that are kept as they came: name, cells, and whether an empty cell is left out.
 
     In a table of ours the columns that we write ourselves come again from the clips. In another table such a name may
@@ -341,6 +343,8 @@ def _kept_columns(cells: RowCells, columns: Columns) -> list[tuple[str, list[str
     """
     kept = [(name, cells.column(name), False) for name in cells.names if name not in OUR_COLUMNS]
     kept += [(name, cells.column(name), True) for name in cells.names if name in _KEPT_OF_OURS]
+    if columns.label in OUR_COLUMNS and words.value("label_list") == "first":  # a list of which the first is the label
+        kept.append((own_name(columns.label), cells.column(columns.label), True))
     if not set(cells.names) >= _EXPORT:
         chosen = {*vars(columns).values(), *_KEPT_OF_OURS}
         others = [name for name in cells.names if name in OUR_COLUMNS and name not in chosen]
@@ -360,11 +364,15 @@ def _merge_duplicates(
     unsaid: set[int],
     claims: dict[int, tuple[str, str, str]],
     opinions: set[int],
+    *,
+    refuse_torn: bool,
 ) -> ClipTable:
     """Each clip once: rows of the same clip are put together, and the later ones said in `intake.duplicates`.
 
-    A row among `opinions` only says that a clip is not, or not surely, something: it is no second clip.
+    A row among `opinions` only says that a clip is not, or not surely, something: it is no second clip. Where rows give
+    a clip different labels, all of them stay in a column of their own, or the clip is left out (`refuse_torn`).
     """
+    torn: dict[int, list[str]] = {}  # clips with several labels
     first: dict[str, int] = {}
     doubles: list[tuple[int, int]] = []
     for place, clip_id in enumerate(clips.clip_ids):
@@ -374,7 +382,12 @@ def _merge_duplicates(
     for at, place in doubles:
         kept, clip = clips[at], clips[place]
         winner, other = (clip, kept) if _PRIORITY[clip.subset] > _PRIORITY[kept.subset] else (kept, clip)
-        intake.disagreeing += bool(winner.label) and other.label not in ("", winner.label)
+        if winner.label and other.label not in ("", winner.label):
+            intake.disagreeing += 1
+            torn.setdefault(at, [kept.label]).append(clip.label)
+            if refuse_torn:
+                intake.refused.append(Refusal(rows[place], clip.url, _torn(torn[at], rows[at])))
+                continue
         if place not in opinions and at not in opinions:
             intake.duplicates.append(Refusal(rows[place], clip.url, _why_the_same(kept, clip, winner, other, rows[at])))
         if place not in opinions:
@@ -401,7 +414,21 @@ def _merge_duplicates(
         claims.pop(place, None)
     intake.unsaid = {clips.clip_ids[place] for place in unsaid}
     intake.sources = {clips.clip_ids[place]: claim for place, claim in claims.items()}
-    return clips.take(list(first.values())) if doubles else clips
+    for at, labels in torn.items():
+        if refuse_torn:
+            intake.refused.append(Refusal(rows[at], clips.urls[at], _torn(labels, rows[at])))
+        else:
+            clip = clips[at]
+            clips.put(at, replace(clip, extra={**clip.extra, ALL_LABELS: ", ".join(dict.fromkeys(labels))}))
+    if torn and not refuse_torn and ALL_LABELS not in clips.extra_names:
+        clips.extra_names = [*clips.extra_names, ALL_LABELS]
+    left = [place for place in first.values() if not (refuse_torn and place in torn)]
+    return clips.take(left) if doubles else clips
+
+
+def _torn(labels: list[str], first: int) -> str:
+    named = ", ".join(f"“{label}”" for label in dict.fromkeys(labels))
+    return f"rows give this clip several labels ({named}; the first in row {first}), and such clips are left out"
 
 
 def _why_the_same(kept: Clip, clip: Clip, winner: Clip, other: Clip, earlier: int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterator, Mapping
 from typing import IO, Final
 
@@ -13,6 +14,7 @@ from hover_core.tables.line_cells import Lines
 from hover_core.tables.looks import cut
 from hover_core.tables.row_blocks import BLOCK_CELLS, Rows
 
+_NO_UTF8: Final = re.compile("[\udc80-\udcff]")
 _AT_A_TIME: Final = BLOCK_CELLS // 8
 
 
@@ -116,8 +118,12 @@ def _segments(source: IO[bytes], out: Rows) -> Iterator[tuple[int, str, str, lis
 
 def _lines(source: IO[bytes], name: str) -> Iterator[tuple[int, str]]:
     source.seek(0)
-    lines = Lines(io.TextIOWrapper(source, "utf-8-sig", "replace"), name)
+    lines = Lines(io.TextIOWrapper(source, "utf-8-sig", "surrogateescape"), name)
     for line in lines:
+        if _NO_UTF8.search(line):
+            raise TableError(
+                f"{name}, line {lines.number}: this is no UTF-8, as Kaldi wants it: save the list as UTF-8"
+            )
         if line.strip():
             yield lines.number, line.strip()
         lines.next_row()

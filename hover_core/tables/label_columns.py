@@ -21,7 +21,8 @@ _LABELS: Final = (
     "sound event", "event type", "event", "call type", "tag", "tags", "categories", "classes", "annotations", "choices",
     "ground truth", "gt", "true label", "y", "scene", "klasse", "etikett", "etiqueta", "clase", "classe", "especie",
     "espece", "art", "kategorie", "positive labels", "human labels", "class id", "label id", "target id", "classid",
-    "category id", "auto id", "english name", "bird name", "étiquette", "rótulo", "espèce", "метка", "класс",
+    "category id", "label text", "text label", "label str", "auto id", "english name",
+    "bird name", "étiquette", "rótulo", "espèce", "метка", "класс",
     "вид", "标签", "类别",
     "ラベル", "라벨", "word",
 )  # fmt: skip
@@ -63,38 +64,47 @@ _MOST_SAMPLED: Final = 50  # different words in the rows that are looked at, of 
 def guess_label(profile: TableProfile, used_names: Sequence[str]) -> Decision | None:
     """The decision on `label`; None where nothing looks like labels."""
     columns = unused_columns(profile, used_names)
-    named = sorted((column for column in columns if _name_rank(column) < len(_LABELS) + 1), key=_name_rank)
+    named = [
+        column for column in columns if is_label_name(column) and not (column.words == "y" and "x" in profile.names)
+    ]
+    named.sort(key=_name_rank)
     full = [column for column in named if column.is_filled and not _is_other(column)]
     texts = [column.name for column in full if is_text(column)]
     labels = [column for column in full if column.name not in texts]
-    names = [column.name for column in [*labels, *named]]
     if labels:
-        best = _with_words(labels[0], labels)
-        rivals = [other.name for other in labels if _is_rival(best, other)]
-        unlike = next((column for column in named if column is not best and not column.is_filled), None)
-        if rivals and _name_rank(best) >= _PLAIN:
-            sentence = f"“{best.name}” and “{rivals[0]}” may both be the labels: say which is"
-            return role_question("label", sentence, best.name, [*rivals, *names], NO_LABEL)
-        if unlike is not None and _name_rank(unlike) < _name_rank(best) and _name_rank(unlike) < _PLAIN:
-            sentence = f"“{unlike.name}” is empty, and “{best.name}” may be the labels: say which is"
-            return role_question("label", sentence, best.name, [unlike.name, *names], NO_LABEL)
-        if _is_unlike_labels(best):
-            sentence = f"“{best.name}” is called like labels, but is different in nearly every row: say whether it is"
-            return role_question("label", sentence, best.name, names, NO_LABEL)
-        what = "numbers of classes" if best.whole >= MOST else "the labels"
-        return role("label", f"“{best.name}” holds {what}", best.name, names, NO_LABEL)
+        return _of_labels(labels, named)
     if texts:
         sentence = f"“{texts[0]}” holds sentences rather than labels: say whether they are"
         return role_question("label", sentence, "", texts, NO_LABEL)
     empty = next((column.name for column in named if not column.is_filled), "")
     others = _by_content(profile, columns)
-    plain = len(others) == 1 and _is_few(profile[others[0]]) and not profile[others[0]].whole
-    if others and not (profile.headless and plain):
-        sentence = f"“{others[0]}” has few different words and may be the labels: say whether it is"
-        return role_question("label", sentence, others[0], [*others, empty], NO_LABEL)
-    if others:
-        return role("label", f"“{others[0]}” has few different words: they are the labels", others[0], names, NO_LABEL)
-    return role("label", f"“{empty}” holds the labels, and all are empty", empty, [], NO_LABEL) if empty else None
+    if not others:
+        sentence = f"“{empty}” holds the labels, and all are empty"
+        return role("label", sentence, empty, [], NO_LABEL) if empty else None
+    first = profile[others[0]]
+    if profile.headless and len(others) == 1 and _is_few(first) and not first.whole:
+        return role("label", f"“{first.name}” has few different words: they are the labels", first.name, [], NO_LABEL)
+    sentence = f"“{first.name}” has few different words and may be the labels: say whether it is"
+    return role_question("label", sentence, first.name, [*others, empty], NO_LABEL)
+
+
+def _of_labels(labels: Sequence[ColumnProfile], named: Sequence[ColumnProfile]) -> Decision:
+    """The decision among columns that are called like labels and may hold them; `named` has others of such names."""
+    names = [column.name for column in [*labels, *named]]
+    best = _with_words(labels[0], labels)
+    rivals = [other.name for other in labels if _is_rival(best, other)]
+    if rivals and _name_rank(best) >= _PLAIN:
+        sentence = f"“{best.name}” and “{rivals[0]}” may both be the labels: say which is"
+        return role_question("label", sentence, best.name, [*rivals, *names], NO_LABEL)
+    empty = next((column for column in named if not column.is_filled and _name_rank(column) < _PLAIN), None)
+    if empty is not None and _name_rank(empty) < _name_rank(best):
+        sentence = f"“{empty.name}” is empty, and “{best.name}” may be the labels: say which is"
+        return role_question("label", sentence, best.name, [empty.name, *names], NO_LABEL)
+    if _is_unlike_labels(best):
+        sentence = f"“{best.name}” is called like labels, but its cells are not: say whether it is"
+        return role_question("label", sentence, best.name, names, NO_LABEL)
+    what = "numbers of classes" if best.whole >= MOST else "the labels"
+    return role("label", f"“{best.name}” holds {what}", best.name, names, NO_LABEL)
 
 
 def guess_subset(profile: TableProfile, used_names: Sequence[str]) -> Decision | None:
@@ -184,6 +194,9 @@ def _is_other(column: ColumnProfile) -> bool:
 
 
 def _is_unlike_labels(column: ColumnProfile) -> bool:
+    """Whether a column is different in nearly every row, or holds fractions."""
+    if column.number >= MOST and column.whole < _FEW:
+        return True
     return len(column.filled_cells) >= _MANY_ROWS and len(set(column.filled_cells)) > 0.9 * len(column.filled_cells)
 
 

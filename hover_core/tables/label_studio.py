@@ -109,7 +109,8 @@ class _Tasks:
 
     def _say_left(self, result: FormatTable) -> None:
         if self._skipped:
-            sentence = f"{self._skipped:,} annotations were skipped by their annotator and give no label"
+            were = "annotations were" if self._skipped != 1 else "annotation was"
+            sentence = f"{self._skipped:,} {were} skipped by the annotator: no label comes from there"
             result.decisions.append(Decision("skipped", sentence, "unlabelled"))
         if self._unread:
             cells = "cells hold" if self._unread != 1 else "cell holds"
@@ -191,8 +192,8 @@ def _words(value: Mapping[str, Any]) -> str | None:
     for name, part in value.items():
         if name not in ("start", "end", "channel", "original_length") and isinstance(part, list):
             words = [str(word[-1] if isinstance(word, list) and word else word) for word in part]
-            is_single = len(words) == 1 and not _LIKE_A_LIST.search(words[0])
-            return words[0] if is_single else json.dumps(words, ensure_ascii=False) if words else ""
+            single = len(words) == 1 and not _LIKE_A_LIST.search(words[0])
+            return words[0] if single else json.dumps(words, ensure_ascii=False) if words else ""
     answers = [part for name, part in value.items() if name in ("text", "rating", "number", "label", "choice")]
     return cell_text(answers[0]) if answers else ""
 

@@ -72,8 +72,7 @@ def _send(file: Any, out: Rows) -> None:
     out.add_columns(ColumnNames().add(column.name for column in columns))
     at_a_time = max(1, min(20_000, BLOCK_CELLS // max(width, 1), BLOCK_BYTES * promised.num_rows // (size + 1)))
     first = 1
-    # by their places: a name may stand there twice
-    wanted = None if all("." not in c.path for c in columns) and len(columns) == len(file.schema_arrow) else columns
+    wanted = columns if decisions else None  # all by their places, where that is possible: a name may stand there twice
     for batch in _batches(file, wanted, at_a_time):
         _send_batch(batch, columns, first, out)
         first += batch.num_rows
@@ -248,9 +247,7 @@ def _send_batch(batch: Any, columns: list[_Column], first: int, out: Rows) -> No
 
 def _values(batch: Any, columns: list[_Column]) -> list[Any]:
     """The columns of a batch; a part of a struct comes inside it."""
-    if len(batch.schema) == len(columns) and not any(
-        column.path != column.name or _inside(batch, column) for column in columns
-    ):
+    if len(batch.schema) == len(columns) and not any(_inside(batch, column) for column in columns):
         return list(batch.columns)
     import pyarrow.compute as pc
 

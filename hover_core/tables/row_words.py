@@ -9,11 +9,10 @@ from typing import Final
 
 from hover_core.data.annotations import label_named
 from hover_core.data.clips import SUBSETS
-from hover_core.data.names import clean
 from hover_core.errors import TableError
-from hover_core.tables.cells import decimal_mark, is_missing, seconds_of
+from hover_core.tables.cells import decimal_mark, seconds_of
 from hover_core.tables.decisions import Decision
-from hover_core.tables.labels import label_reader
+from hover_core.tables.labels import group_reader, label_reader
 from hover_core.tables.subsets import subset_reader
 
 # Where nothing was decided, a word is what it says.
@@ -31,6 +30,7 @@ class Words:
         self.decisions = list(decisions)
         self._values = {decision.about: decision.value for decision in [*_LITERAL, *self.decisions]}
         self._subset = subset_reader(self.decisions)
+        self.group = group_reader([*_LITERAL, *self.decisions])  # cell → name of a group, empty for none
         self._decimal = decimal_mark(self.decisions)
 
     def subset(self, cell: str) -> int:
@@ -47,13 +47,9 @@ class Words:
 
         return label
 
-    def group(self, cell: str) -> str:
-        """The name of a group; empty for none, and for a speaker that nobody knows."""
-        if is_missing(cell) and self._values.get("missing:group") != "word":
-            return ""
-        word = clean(cell)
-        unknown = self._values.get("unknown:group") == "empty" and word.lower() in ("unknown", "unk", "anonymous")
-        return "" if unknown else word
+    def value(self, about: str) -> str:
+        """What was decided about something; empty where nothing was."""
+        return self._values.get(about, "")
 
     def seconds(self, what: str, unit: str) -> Callable[[str], float]:
         """The function for times of `what` (start, end, length) in `unit`; NaN for none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -28,6 +29,7 @@ _OTHER_SOUNDS: Final = word_set(
 _LINKS: Final = word_set("url uri link href audio sound download media")
 _FOLDERS: Final = word_set("folder dir directory subfolder subdir subdirectory folders ordner dossier carpeta dirname")
 _TIMES: Final = word_set("start end stop begin time onset offset duration length count size")
+_PATHS: Final = word_set("path root base filepath location")
 _NO_STEM: Final = 0.5
 
 
@@ -178,7 +180,14 @@ def _ending(column: ColumnProfile) -> Decision | None:
 
 
 def _is_folder(column: ColumnProfile) -> bool:
-    return bool(column.tokens & _FOLDERS and column.filled_cells and column.sound < _SOME and column.address < _SOME)
+    if not column.filled_cells or column.sound >= _SOME or column.address >= _SOME:
+        return False
+    paths = column.tokens & _PATHS and column.folders >= _MOST and column.share(_has_ending) < _SOME
+    return bool(column.tokens & _FOLDERS or paths)
+
+
+def _has_ending(path: str) -> bool:
+    return "." in re.split(r"[/\\]", path)[-1]
 
 
 def _numbers_folders(column: ColumnProfile) -> bool:

@@ -65,10 +65,10 @@ def read_delimited(source: IO[bytes], encoding: TextEncoding, reading: Reading, 
         head = head[:before] + "".join(unwrap_lines(io.StringIO(head[before:], "")))
     if mark and not reading.delimiter:
         reading = replace(reading, delimiter=mark)
-        dialect, _ = find_dialect(head[before:], out.name, reading)
+        dialect, _ = find_dialect(head[before:], out.name, reading, has_quotes=encoding.quotes)
         decisions = [_about_mark(mark)]
     else:
-        dialect, decisions = find_dialect(head[before:], out.name, reading)
+        dialect, decisions = find_dialect(head[before:], out.name, reading, has_quotes=encoding.quotes)
     skipped = len(_LINE_END.findall(head[:before]))
 
     @contextlib.contextmanager
@@ -79,7 +79,12 @@ def read_delimited(source: IO[bytes], encoding: TextEncoding, reading: Reading, 
             yield unwrap_lines(file) if wrapped else file
 
     width = 0
-    if dialect.quotes and encoding.quotes and not reading.quotes and dialect.delimiter not in (BLANKS, NOTHING):
+    if (
+        dialect.quotes
+        and encoding.quotes
+        and not (reading.quotes or wrapped)
+        and dialect.delimiter not in (BLANKS, NOTHING)
+    ):
         with table_file() as file:
             sample = _sample(Cells(Lines(file, out.name, skipped + 1), dialect, out.name))
         width = find_layout(sample, out.name, reading).width if sample else 1
@@ -98,7 +103,7 @@ def read_delimited(source: IO[bytes], encoding: TextEncoding, reading: Reading, 
         cells = Cells(Lines(file, out.name, skipped + 1), dialect, out.name, width)
         send_grid(cells, out, reading)
     if cells.odd:
-        out.decide(about_odd(cells.odd))
+        out.decide(about_odd(cells.odd, asked=any(decision.about == "quotes" for decision in decisions)))
 
 
 def _sample(cells: Cells) -> list[Row]:

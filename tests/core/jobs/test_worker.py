@@ -10,7 +10,7 @@ from hover_core.store import job_rows
 from tests.core.jobs.test_jobs import _until
 from tests.run import ROOT
 
-WORK = ("cut", "mapping", "sequences", "vectorize", "worker")
+WORK = ("cut", "draw_map", "sequences", "vectorize", "worker")
 QUEUE = ("queue", "process")
 
 

@@ -189,7 +189,7 @@ def test_sequences_are_made_by_a_job_and_re_rank(spoken):
     assert dataset.vectorizer_key == KEY
     assert len(sequences(dataset).positions) == WORDS * SPEAKERS
     assert sequences(dataset) is sequences(dataset)
-    with pytest.raises(Refused, match="ask again"):  # what was asked before has no sequence
+    with pytest.raises(Refused, match="search again"):  # what was asked before has no sequence
         find(dataset, before, rerank="dtw")
     asked = with_frames(dataset, before, [server.files["/0-0.wav"]])
     assert find(dataset, asked, 1, rerank="dtw").positions.tolist() == [0]

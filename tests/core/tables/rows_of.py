@@ -7,8 +7,8 @@ import pandas as pd
 
 from hover_core.tables.decisions import Decision
 from hover_core.tables.intake import Columns
-from hover_core.tables.rows import RawTable
-from hover_core.tables.understand import Understanding
+from hover_core.tables.rows import RawTable, cell_text
+from hover_core.tables.understand import Understanding, understand
 
 
 def with_header(text: str, delimiter: str = ",") -> RawTable:
@@ -24,9 +24,33 @@ def without_header(text: str, delimiter: str = ",") -> RawTable:
     return RawTable(pd.DataFrame(rows, columns=names, dtype=object), list(range(1, len(rows) + 1)))
 
 
+def flat_json(entries: list[dict]) -> RawTable:
+    """Objects as the reader makes rows of them: objects in dotted columns, lists as JSON."""
+    rows = [dict(_flat(entry, "")) for entry in entries]
+    return RawTable(pd.DataFrame(rows, dtype=object).fillna(""), list(range(1, len(rows) + 1)))
+
+
+def _flat(entry: dict, prefix: str):
+    for name, value in entry.items():
+        if isinstance(value, dict):
+            yield from _flat(value, f"{prefix}{name}.")
+        else:
+            yield prefix + name, cell_text(value)
+
+
+def cells(table: RawTable, *names: str) -> list[tuple[str, ...]]:
+    """The cells of some columns, row by row."""
+    return list(zip(*(table.frame[name].tolist() for name in names), strict=True))
+
+
 def roles(columns: Columns) -> dict[str, str]:
     """The roles that are given."""
     return {role: value for role, value in vars(columns).items() if value and (role, value) != ("time_unit", "s")}
+
+
+def understood(text: str, name: str = "", **chosen: str) -> Understanding:
+    """A table with a header, understood."""
+    return understand(with_header(text), name, chosen)
 
 
 def decision(found: Understanding, about: str) -> Decision:

@@ -5,6 +5,7 @@ import contextlib
 import gzip
 import io
 import lzma
+import sys
 import zipfile
 
 import pytest
@@ -117,6 +118,20 @@ def test_a_workbook_that_promises_too_much_is_refused_before_it_is_opened(monkey
         read_table(file.getvalue(), "bomb.xlsx")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits memory")
+def test_a_sheet_whose_last_cell_is_far_away_is_refused_and_the_next_file_is_read():
+    book = workbook({"a": [["url"]]})
+    with zipfile.ZipFile(io.BytesIO(book)) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    sheet = "xl/worksheets/sheet1.xml"
+    far = b'<row r="1048576"><c r="XFD1048576"><v>1</v></c></row></sheetData>'
+    parts[sheet] = parts[sheet].replace(b"</sheetData>", far)
+
+    with pytest.raises(TableError, match="needs more memory than the 1 GB"):
+        read_table(zip_file(parts), "bomb.xlsx")
+    assert rows(read_table(TABLE, "a.csv")) == ROWS
+
+
 # workbooks ------------------------------------------------------------------------------------------------------------
 
 
@@ -186,6 +201,13 @@ def test_without_segments_each_recording_is_a_clip_with_its_speaker_and_text():
 
     assert list(read.frame.columns) == ["utterance", "audio", "group", "text"]
     assert rows(read) == [["a", "1.wav", "s1", "hello there"], ["b", "2.wav", "s2", ""]]
+
+
+def test_a_list_of_kaldi_that_is_no_utf_8_is_a_sentence():
+    data = zip_file({"wav.scp": SCP, "segments": SEGMENTS, "utt2spk": "utt1 J\xf6rg\n".encode("latin-1")})
+
+    with pytest.raises(TableError, match=r"utt2spk, line 1: this is no UTF-8"):
+        read_table(data, "k.zip")
 
 
 def test_one_list_of_kaldi_alone_can_be_chosen():

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from hover_core.errors import TableError
 from hover_core.exchange.export import to_bytes
+from hover_core.tables.decisions import Decision
 from hover_core.tables.foreign_files import read_table
 from hover_core.tables.intake import Columns, clip_counts, guess_columns, guess_columns_of, plan_intake
 from hover_core.tables.rows import RawTable, frame_table, neutralise
@@ -402,6 +403,36 @@ def test_what_is_not_a_label_becomes_a_verdict_and_no_label():
     assert [(clip.start_s, clip.label) for clip in found.clips] == [(0.0, "wren"), (5.0, "")]
     assert [(label, verdict) for _, label, verdict in found.verdicts] == [("owl", "no"), ("owl", "unsure")]
     assert found.duplicates == []
+
+
+TWICE = "url,label\nhttp://h/1,dog\nhttp://h/1,cat\nhttp://h/2,dog\n"
+
+
+def test_a_clip_with_two_labels_gets_the_first_and_keeps_both_in_a_column():
+    found = plan_intake(table(TWICE), Columns("url", "label"))
+
+    assert [(clip.label, clip.extra.get("labels (table)")) for clip in found.clips] == [
+        ("dog", "dog, cat"),
+        ("dog", None),
+    ]
+    assert [(double.row, "the label “dog” wins over “cat”" in double.reason) for double in found.duplicates] == [
+        (3, True)
+    ]
+
+
+def test_a_clip_with_two_labels_is_left_out_where_that_was_chosen():
+    found = plan_intake(table(TWICE), Columns("url", "label"), decisions=[Decision("label_twice", "", "refuse")])
+
+    assert [clip.url for clip in found.clips] == ["http://h/2"]
+    assert [(bad.row, "several labels (“dog”, “cat”" in bad.reason) for bad in found.refused] == [(2, True), (3, True)]
+    assert found.duplicates == []
+
+
+def test_of_a_list_in_a_cell_the_first_is_the_label_and_the_cell_is_kept():
+    read = table('url,label\nhttp://h/1,"[""dog"", ""cat""]"\n')
+    [clip] = plan_intake(read, Columns("url", "label"), decisions=[Decision("label_list", "", "first")]).clips
+
+    assert (clip.label, clip.extra["label (table)"]) == ("dog", '["dog", "cat"]')
 
 
 def test_an_end_may_be_a_length_and_times_milliseconds():

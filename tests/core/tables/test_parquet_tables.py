@@ -34,6 +34,26 @@ def test_sounds_in_a_table_are_left_out_their_paths_are_read_and_a_sentence_says
     ]  # fmt: skip
 
 
+def test_a_name_with_a_dot_is_a_name_beside_sounds_as_well():
+    sounds = pa.array([{"bytes": SOUND, "path": "a.wav", "rate": 8}])
+    with_sound = read_table(parquet({"data.id": [7], "audio": sounds, "audio.x": ["y"]}), "a.parquet").frame
+    without = read_table(parquet({"data.id": [7], "x": [{"bytes": "text", "n": 1}]}), "a.parquet").frame
+
+    assert with_sound.to_dict("list") == {
+        "data.id": ["7"],
+        "audio.path": ["a.wav"],
+        "audio.rate": ["8"],
+        "audio.x": ["y"],
+    }
+    assert without.to_dict("list") == {"data.id": ["7"], "x": ['{"bytes": "text", "n": 1}']}
+
+
+def test_texts_that_are_not_marked_as_such_are_texts():
+    assert read_table(parquet({"url": [b"http://h/\xc3\xa9.wav", b"\xff"]}), "a.parquet").frame["url"].tolist() == [
+        "http://h/é.wav", "b'\\xff'",
+    ]  # fmt: skip
+
+
 def test_a_column_of_bytes_that_are_sound_is_left_out():
     table = read_table(parquet({"wav": [None, SOUND], "url": ["a", "b"]}), "a.parquet")
 

@@ -5,17 +5,10 @@ import pandas as pd
 import pytest
 
 from hover_core.errors import TableError
-from hover_core.tables.cells import decimal_mark
-from hover_core.tables.decisions import Decision
 from hover_core.tables.recognise import recognise, recording_name
 from hover_core.tables.rows import RawTable
 from hover_core.tables.understand import understand
-from tests.core.tables.rows_of import asked, decision, roles, values, with_header, without_header
-
-
-def understood(text: str, name: str = "", **chosen: str):
-    return understand(with_header(text), name, chosen)
-
+from tests.core.tables.rows_of import asked, decision, roles, understood, values, with_header, without_header
 
 # sounds -----------------------------------------------------------------------------------------------------------
 
@@ -93,151 +86,6 @@ def test_what_a_person_chose_for_the_pattern_wins():
 def test_a_choice_of_a_column_that_is_not_there_is_refused():
     with pytest.raises(TableError, match="label='klass' is no column"):
         understood("file,label\n1.wav,x\n", label="klass")
-
-
-# stretches --------------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(("first", "second"), [
-    ("start", "end"), ("start_time", "end_time"), ("Start (s)", "End (s)"), ("Begin Time (s)", "End Time (s)"),
-    ("onset", "offset"), ("begin", "end"), ("start_s", "end_s"), ("StartTime", "EndTime"), ("starttime", "endtime"),
-    ("start_offset_s", "end_offset_s"), ("tmin", "tmax"), ("from", "to"), ("segment.start", "segment.end"),
-    ("t0", "t1"), ("start_in_seconds", "stop_in_seconds"), ("Beginn", "Ende"), ("Event Start", "Event End"),
-])  # fmt: skip
-def test_start_and_end_have_many_names(first, second):
-    found = understood(f"{first},file,{second}\n0,a.wav,1.5\n1.5,a.wav,3\n0,b.wav,1.5\n")
-
-    assert (found.columns.start, found.columns.end, found.columns.time_unit) == (first, second, "s")
-    assert asked(found) == []
-
-
-@pytest.mark.parametrize(("first", "second"), [
-    ("offset", "duration"), ("OFFSET", "DURATION"), ("start", "length"), ("Begin Time (s)", "Delta Time (s)"),
-])  # fmt: skip
-def test_start_and_length(first, second):
-    found = understood(f"file,{first},{second}\na.wav,0,2\na.wav,2,2\nb.wav,0,2\n")
-
-    assert roles(found.columns) == {"audio": "file", "start": first, "length": second}
-
-
-def test_a_length_alone_is_that_of_the_sound():
-    assert roles(understood("file,duration\na.wav,2.5\nb.wav,3\n").columns) == {"audio": "file"}
-
-
-def test_offsets_of_0_with_a_duration_are_whole_sounds():
-    found = understood("file,offset,duration\na.wav,0,2.5\nb.wav,0.0,3\n")
-
-    assert roles(found.columns) == {"audio": "file"}
-    assert values(decision(found, "start")) == ["offset"]
-
-
-def test_a_duration_of_the_whole_sound_is_asked_about():
-    found = understood("file,start,duration\na.wav,0,60\na.wav,5,60\na.wav,10,60\na.wav,15,60\n")
-
-    assert "start" in asked(found)
-
-
-@pytest.mark.parametrize(("first", "second", "cells", "unit"), [
-    ("start_ms", "end_ms", [("0", "500"), ("500", "1500")], "ms"),
-    ("Start [ms]", "End [ms]", [("0", "500"), ("500", "1500")], "ms"),
-    ("startMs", "endMs", [("0", "500"), ("500", "1500")], "ms"),
-    ("start", "end", [("00:00:00.5", "00:00:01"), ("00:00:01", "00:00:02")], "hms"),
-    ("start", "end", [("0:05", "0:10"), ("1:05", "1:10")], "hms"),
-])  # fmt: skip
-def test_the_unit_of_times(first, second, cells, unit):
-    rows = "\n".join(f"a.wav,{a},{b}" for a, b in cells)
-    found = understood(f"file,{first},{second}\n{rows}\n")
-
-    assert (found.columns.start, found.columns.end, found.columns.time_unit) == (first, second, unit)
-    assert asked(found) == []
-
-
-def test_whole_numbers_too_large_for_seconds_are_asked_about():
-    found = understood("file,start,end\na.wav,0,5000\na.wav,5000,10000\n")
-
-    question = decision(found, "time_unit")
-    assert (question.sure, question.value, values(question)) == (False, "ms", ["ms", "s"])
-
-
-def test_decimal_commas_are_said():
-    found = understood('file,start,end\na.wav,"0,5","1,25"\na.wav,"1,25","2"\n')
-
-    assert decision(found, "decimal").value == ","
-    assert asked(found) == []
-
-
-def test_commas_that_may_separate_thousands_are_asked_about():
-    found = understood('file,start,end\na.wav,"0","1,250"\na.wav,"1,250","2,500"\n')
-
-    assert "decimal" in asked(found)
-
-
-def test_the_decimal_mark_of_the_reader_counts_unless_times_have_another():
-    table = with_header("file;start;end\na.wav;0,5;1,5\n", ";")
-    table.decisions.append(Decision("decimal", "", ","))
-    points = with_header("file;start;end;lat\na.wav;0.5;1.5;9,5\n", ";")
-    points.decisions.append(Decision("decimal", "", ","))
-
-    found, other = understand(table), understand(points)
-
-    assert decimal_mark([*table.decisions, *found.decisions]) == ","
-    assert decimal_mark([*points.decisions, *other.decisions]) == "."
-
-
-@pytest.mark.parametrize("text", [
-    "file,start,end\na.wav,5,1\nb.wav,6,2\n",
-    "file,start,end\na.wav,04:10:00,04:20:00\nb.wav,05:10:00,05:20:00\n",
-    "file,source,start,end\ncut1.wav,x,1.5,3\ncut2.wav,x,9,12\n",
-    "file,start,end\ny_30_40.wav,30,40\nz_12_22.wav,12,22\n",
-])  # fmt: skip
-def test_times_that_do_not_fit_are_asked_about(text):
-    assert "start" in asked(understood(text))
-
-
-def test_dates_are_no_stretches():
-    found = understood("file,start_time,end_time\na.wav,2023-05-01 04:10:00,2023-05-01 04:20:00\n")
-
-    assert roles(found.columns) == {"audio": "file"}
-
-
-def test_samples_are_not_read_and_it_is_said():
-    found = understood("file,start_sample,end_sample\na.wav,0,44100\na.wav,44100,88200\n")
-
-    question = decision(found, "start")
-    assert (question.sure, question.value) == (False, "")
-    assert question.sentence.startswith("“start_sample” counts samples, which are not read")
-
-
-def test_a_start_without_an_end_is_asked_about():
-    found = understood("file,start\na.wav,1\na.wav,2\n")
-
-    assert (found.columns.start, asked(found)) == ("start", ["end"])
-
-
-def test_where_most_rows_would_be_duplicates_columns_that_look_like_times_are_asked_about():
-    rows = "".join(f"s{sound}.wav,{at},{at + 5}\n" for sound in range(2) for at in (0, 5, 10, 15))
-    found = understood("file,A,B\n" + rows)
-
-    start, end = decision(found, "start"), decision(found, "end")
-    assert start.sentence.startswith("75% of the rows name a sound that another row names too")
-    assert (start.sure, start.value, end.sure, end.value) == (False, "A", False, "B")
-
-
-def test_a_counter_of_rows_is_no_time():
-    rows = "".join(f"{row},s{row // 4}.wav,x\n" for row in range(8))
-    found = understood("id,file,label\n" + rows)
-
-    assert asked(found) == []
-
-
-def test_choosing_whole_sounds_gives_up_the_end_as_well():
-    found = understood("file,start,end\na.wav,1,2\na.wav,2,3\n", start="")
-
-    assert roles(found.columns) == {"audio": "file"}
-
-
-def test_choosing_another_unit_is_kept():
-    assert understood("file,start,end\na.wav,0,5000\na.wav,5000,10000\n", time_unit="s").questions == []
 
 
 # labels, subsets, groups, ids -------------------------------------------------------------------------------------
@@ -541,3 +389,21 @@ def test_labels_that_are_the_same_name_are_not_two():
     )
 
     assert [part.about for part in found.decisions if part.about == "label_twice"] == []
+
+
+def test_a_path_without_a_file_is_a_folder():
+    found = understood("path,filename\n/rec/night1/,a.wav\n/rec/night2/,a.wav\n")
+
+    assert found.columns.pattern == "{path}/{filename}"
+
+
+@pytest.mark.parametrize(("text", "label", "questions"), [
+    ("file,x,y\na.wav,1,2\nb.wav,3,4\nc.wav,5,4\n", "", []),
+    ("file,y\na.wav,1\nb.wav,0\nc.wav,1\n", "y", []),
+    ("file,target\na.wav,0.25\nb.wav,0.5\nc.wav,0.75\n", "target", ["label"]),
+    ("file,label,label_text\na.wav,0,dog\nb.wav,1,cat\nc.wav,0,dog\n", "label_text", []),
+])  # fmt: skip
+def test_a_name_alone_makes_no_label(text, label, questions):
+    found = understood(text)
+
+    assert (found.columns.label, asked(found)) == (label, questions)

@@ -71,6 +71,13 @@ def test_a_first_line_that_names_the_separator_is_no_row():
     assert decision(table, "delimiter").sentence == "The first line says that “;” separates cells; it is no row"
 
 
+def test_a_header_of_common_names_says_what_separates_cells_whatever_the_rows_are():
+    table = read('url,note\na.wav,"one\ntwo\nthree\nfour\nfive\n')
+
+    assert list(table.frame.columns) == ["url", "note"]
+    assert [bad.row for bad in table.refused] == [3, 4, 5, 6]
+
+
 def test_a_separator_that_was_said_counts():
     text = "a;b,c\n1;2,3\n"
 
@@ -101,7 +108,13 @@ def test_blanks_separate_keys_paths_and_transcripts(text, name, cells):
 
 
 @pytest.mark.parametrize(
-    "text", ["Barn Owl/1.wav\nTawny Owl/2.wav\n", "rec 1.wav\nrec 2.wav\n", "my, own.wav\nb.wav\n"]
+    "text",
+    [
+        "Barn Owl/1.wav\nTawny Owl/2.wav\n",
+        "rec 1.wav\nrec 2.wav\n",
+        "my, own.wav\nb.wav\n",
+        'my, own.wav\nthe "b".wav\n',
+    ],
 )
 def test_paths_with_blanks_or_commas_are_one_cell(text):
     assert rows(read(text, "list.txt")) == [[line] for line in text.splitlines()]
@@ -154,6 +167,14 @@ def test_a_quoted_cell_may_have_lines_and_row_numbers_stay_those_of_the_file():
 
 def test_blanks_between_separators_and_quotes_belong_to_neither():
     assert rows(read('url, "label", "note"\na.wav, "x, y", "z"\n')) == [["a.wav", "x, y", "z"]]
+
+
+def test_quotes_that_begin_far_down_hold_cells_together():
+    plain = "".join(f"http://h/{n}.wav,dog\n" for n in range(20_000))
+    table = read(f'url,label\n{plain}a.wav,"dog, big"\nb.wav,"cat"\n')
+
+    assert rows(table)[-2:] == [["a.wav", "dog, big"], ["b.wav", "cat"]]
+    assert (table.refused, table.decisions) == ([], [])
 
 
 def test_quotes_can_be_said_to_be_characters():
