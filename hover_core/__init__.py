@@ -11,7 +11,7 @@ if TYPE_CHECKING:  # for type checkers and editors; at run time by `__getattr__`
     from hover_core.dataset import SupervisableAudioDataset
     from hover_core.recipes import simple_annotator
     from hover_core.store.database import Store
-    from hover_core.tables.foreign_files import read_table
+    from hover_core.tables.reading.foreign_files import read_table
     from hover_core.vectorizers.base import Vectorizer, of_waveform
     from hover_core.workspace.dataset import Dataset
     from hover_core.workspace.datasets import Datasets
@@ -26,7 +26,7 @@ _HOMES = {
     "SupervisableAudioDataset": "hover_core.dataset",
     "Vectorizer": "hover_core.vectorizers",
     "of_waveform": "hover_core.vectorizers",
-    "read_table": "hover_core.tables.foreign_files",
+    "read_table": "hover_core.tables.reading.foreign_files",
     "simple_annotator": "hover_core.recipes",
 }
 __all__ = [

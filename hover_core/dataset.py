@@ -27,7 +27,8 @@ from hover_core.numerics.reducers import Progress, Reducer
 from hover_core.store import vector_rows
 from hover_core.store.database import Store
 from hover_core.tables import rows
-from hover_core.tables.intake import Columns, Intake, guess_columns, plan_intake
+from hover_core.tables.columns import Columns
+from hover_core.tables.intake import Intake, guess_columns, plan_intake
 from hover_core.workspace import vector_keys
 from hover_core.workspace.add_table import AddResult
 from hover_core.workspace.dataset import Dataset

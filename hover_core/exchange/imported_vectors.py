@@ -19,10 +19,10 @@ from hover_core.data.clips import normal_url
 from hover_core.data.credentials import REFUSED, has_credentials, mask_credentials
 from hover_core.errors import Refused, TableError
 from hover_core.store import clip_rows, vector_rows
-from hover_core.tables import foreign_files
-from hover_core.tables.file_blocks import Reader, Unreadable
-from hover_core.tables.file_limits import FileLimits
-from hover_core.tables.vector_reader import MOST_NUMBERS, ArrayShape, check_shape, choose
+from hover_core.tables.reading import foreign_files
+from hover_core.tables.reading.file_blocks import Reader, Unreadable
+from hover_core.tables.reading.file_limits import FileLimits
+from hover_core.tables.reading.vector_reader import MOST_NUMBERS, ArrayShape, check_shape, choose
 from hover_core.workspace.vector_keys import key_of
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def read_vectors(source: Source) -> VectorTable:
     Parquet: one column with ids or addresses, and either one column of lists or one column for each number. NPZ: an
     array of ids (text, one dimension) and an array of vectors (numbers, two dimensions); nothing is unpickled.
 
-    A file is opened in a limited process, see `hover_core.tables.foreign_files`; arrays in memory are trusted.
+    A file is opened in a limited process, see `hover_core.tables.reading.foreign_files`; arrays in memory are trusted.
 
     Raises
     ------

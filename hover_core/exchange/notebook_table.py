@@ -8,9 +8,10 @@ from typing import Any, Final
 
 from hover_core.data.clip_table import ClipTable
 from hover_core.store import clip_rows
+from hover_core.tables.columns import Columns
 from hover_core.tables.decisions import Decision
-from hover_core.tables.intake import Columns, Intake
-from hover_core.tables.labels import group_decisions, label_decisions
+from hover_core.tables.intake import Intake
+from hover_core.tables.meaning.labels import group_decisions, label_decisions
 from hover_core.tables.rows import RawTable
 from hover_core.workspace.add_table import AddResult
 from hover_core.workspace.dataset import Dataset

@@ -1,8 +1,8 @@
 """A pool of child processes that open files from strangers: starts them, talks over pipes, notices when they die.
 
-They decode sound (`hover_core.audio.decoder_pool`) and read tables and vectors (`hover_core.tables.foreign_files`). A
-child gets an empty environment and limits of its own (`hover_core.sandbox.confinement`). Its answers are checked like
-any other outside data: JSON headers and raw buffers, both bounded, never pickle.
+They decode sound (`hover_core.audio.decoder_pool`) and read tables and vectors (`hover_core.tables.reading`). A child
+gets an empty environment and limits of its own (`hover_core.sandbox.confinement`). Its answers are checked like any
+other outside data: JSON headers and raw buffers, both bounded, never pickle.
 """
 
 from __future__ import annotations

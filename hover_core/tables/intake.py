@@ -15,10 +15,11 @@ from hover_core.data.annotations import label_named
 from hover_core.data.clip_table import ClipTable
 from hover_core.data.clips import SUBSETS, Clip, hashed, normal_url, seconds_text
 from hover_core.errors import TableError
-from hover_core.tables.cells import is_missing
+from hover_core.tables.columns import Columns
 from hover_core.tables.decisions import Decision
-from hover_core.tables.labels import verdict_of
-from hover_core.tables.patterns import fill_pattern, pattern_columns
+from hover_core.tables.meaning.cells import is_missing
+from hover_core.tables.meaning.labels import verdict_of
+from hover_core.tables.meaning.patterns import fill_pattern, pattern_columns
 from hover_core.tables.row_addresses import is_ordinary, read_addresses
 from hover_core.tables.row_cells import RowCells, extra_texts, source
 from hover_core.tables.row_words import Words
@@ -50,27 +51,6 @@ _LOOKED_AT: Final = 200  # rows
 _MOST_LOOK_LIKE_IT: Final = 0.8
 ALL_LABELS: Final = "labels (table)"  # the column that keeps all labels of a clip that came with several
 _KEPT_OF_OURS: Final = ("group", "duration")  # ours, and yet what came in is not made again by us
-
-
-@dataclass(frozen=True)
-class Columns:
-    """Which column of a table means what; empty for none."""
-
-    audio: str = ""
-    label: str = ""
-    subset: str = ""
-    group: str = ""
-    start: str = ""
-    end: str = ""
-    own_id: str = ""
-    annotator: str = ""
-    annotated_at: str = ""
-    how: str = ""
-    reference: str = ""
-    length: str = ""  # end = start + length
-    verdict: str = ""  # what is said of the label: positive, negative or uncertain
-    pattern: str = ""  # in place of `audio`: an address with names of columns, as in `fold{fold}/{file}.wav`
-    time_unit: str = "s"  # of start, end and length: s, ms or hms
 
 
 @dataclass

@@ -10,10 +10,10 @@ from typing import Final
 from hover_core.data.annotations import label_named
 from hover_core.data.clips import SUBSETS
 from hover_core.errors import TableError
-from hover_core.tables.cells import decimal_mark, seconds_of
 from hover_core.tables.decisions import Decision
-from hover_core.tables.labels import group_reader, label_reader
-from hover_core.tables.subsets import subset_reader
+from hover_core.tables.meaning.cells import decimal_mark, seconds_of
+from hover_core.tables.meaning.labels import group_reader, label_reader
+from hover_core.tables.meaning.subsets import subset_reader
 
 # Where nothing was decided, a word is what it says.
 _LITERAL: Final = (

@@ -1,7 +1,7 @@
 """Rows of text, as every table becomes them; names of columns; and cells that spreadsheets run.
 
 Everything is read as text, so that `007` stays `007`. A row that cannot be read is named and left out. Files are read
-in a limited child: `hover_core.tables.foreign_files` asks, `hover_core.tables.table_reader` reads.
+in a limited child: `hover_core.tables.reading.foreign_files` asks, `hover_core.tables.reading.table_reader` reads.
 """
 
 from __future__ import annotations

@@ -32,7 +32,8 @@ from hover_core.store.state import State
 from hover_core.store.transaction import Entry, WriteResult
 from hover_core.store.vector_rows import Embedding, Failure
 from hover_core.tables import rows
-from hover_core.tables.intake import Columns, Intake
+from hover_core.tables.columns import Columns
+from hover_core.tables.intake import Intake
 from hover_core.workspace import add_table, near_duplicate_groups, plan_table, shown_clips, visibility
 from hover_core.workspace.add_table import AddForecast, AddResult
 from hover_core.workspace.near_duplicate_groups import NearDuplicates

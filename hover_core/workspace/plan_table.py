@@ -10,10 +10,11 @@ from hover_core.data.people import OWNER, Person
 from hover_core.errors import TableError
 from hover_core.store import clip_rows
 from hover_core.store.database import DatasetRow, Store
+from hover_core.tables.columns import Columns
 from hover_core.tables.decisions import Decision
-from hover_core.tables.intake import Columns, Intake, plan_intake
+from hover_core.tables.intake import Intake, plan_intake
+from hover_core.tables.meaning.understand import understand
 from hover_core.tables.rows import RawTable
-from hover_core.tables.understand import understand
 
 
 def plan(

@@ -12,8 +12,8 @@ from hover_core.data.names import clean
 from hover_core.errors import HoverError
 from hover_core.store import job_rows
 from hover_core.tables.intake import Intake
+from hover_core.tables.meaning.understand import Understanding, understand
 from hover_core.tables.row_addresses import is_relative
-from hover_core.tables.understand import Understanding, understand
 from hover_core.workspace.add_table import AddResult
 from hover_core.workspace.dataset import Dataset
 from pages.components import session

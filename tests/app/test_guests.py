@@ -13,7 +13,7 @@ from hover_core.analysis import maps
 from hover_core.analysis.search.query import Stretch
 from hover_core.data.people import ANNOTATOR, LOCAL_OWNER, Person
 from hover_core.store import members, vector_rows
-from hover_core.tables import intake, rows
+from hover_core.tables import columns, rows
 from hover_core.workspace.dataset import Dataset
 from hover_core.workspace.datasets import Datasets
 from pages.components import session
@@ -63,7 +63,7 @@ def dataset(datasets: Datasets, server: SoundServer) -> Dataset:
         }
     )
     made = datasets.new("table")
-    meaning = intake.Columns(audio="at", label="category", group="room")
+    meaning = columns.Columns(audio="at", label="category", group="room")
     made.add(made.plan(rows.frame_table(frame), meaning, raw_labels="reference"))
     vectors = np.random.default_rng(0).normal(size=(COUNT, 32)).astype(np.float32)
     with made.store.write() as connection:
@@ -358,7 +358,7 @@ def test_share_runs_without_table_columns_and_with_many(run_as: Run, datasets: D
     made = datasets.new("wide")
     cells = {f"note {number}": [f"{number} a", "b"] for number in range(width)}
     frame = pd.DataFrame({"audio": ["demo:d0001.ogg", "demo:d0002.ogg"], **cells})
-    made.add(made.plan(rows.frame_table(frame), intake.Columns(audio="audio")))
+    made.add(made.plan(rows.frame_table(frame), columns.Columns(audio="audio")))
     app = share(run_as(LOCAL_OWNER))
 
     assert not app.exception

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 
 from hover_core.exchange import formats, imported_vectors
-from hover_core.tables import foreign_files
+from hover_core.tables.reading import foreign_files
 from hover_core.workspace.datasets import Datasets
 from tests.benchmarks.timing import Rows, data_folder, in_a_process, row
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from hover_core.errors import TableError
-from hover_core.tables.cells import decimal_mark, seconds_of
-from hover_core.tables.labels import group_reader, label_reader, verdict_of
-from hover_core.tables.patterns import fill_pattern
-from hover_core.tables.profiles import words_and_unit
-from hover_core.tables.subsets import subset_reader
-from hover_core.tables.understand import Understanding, understand
+from hover_core.tables.meaning.cells import decimal_mark, seconds_of
+from hover_core.tables.meaning.labels import group_reader, label_reader, verdict_of
+from hover_core.tables.meaning.patterns import fill_pattern
+from hover_core.tables.meaning.profiles import words_and_unit
+from hover_core.tables.meaning.subsets import subset_reader
+from hover_core.tables.meaning.understand import Understanding, understand
 from tests.benchmarks.table_kinds import KINDS, Made, Maker, Truth
 
 TABLES: Final = 200

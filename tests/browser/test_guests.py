@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from playwright.sync_api import Page, Response, expect
 
-from hover_core.tables import intake, rows
+from hover_core.tables import columns, rows
 from hover_core.workspace.dataset import Dataset
 from tests import sounds
 from tests.browser import acts
@@ -37,7 +37,7 @@ def table(standing: Standing) -> Dataset:
         }
     )
     made = standing.datasets.new(f"table {secrets.token_hex(4)}")
-    meaning = intake.Columns(audio="at", label="category")
+    meaning = columns.Columns(audio="at", label="category")
     made.add(made.plan(rows.frame_table(frame), meaning, raw_labels="reference"))
     vectors = np.random.default_rng(1).normal(size=(COUNT, 32)).astype(np.float32)
     acts.give_map(made, vectors, vectors[:, :2])

@@ -7,7 +7,7 @@ from dataclasses import replace
 import streamlit as st
 
 from hover_core.data.clips import IDENTITIES
-from hover_core.tables.intake import Columns
+from hover_core.tables.columns import Columns
 from hover_core.tables.row_addresses import is_relative
 from hover_core.tables.rows import RawTable
 from hover_core.workspace.dataset import Dataset

@@ -8,8 +8,9 @@ from typing import Any
 import streamlit as st
 
 from hover_core import settings
+from hover_core.tables.columns import Columns
 from hover_core.tables.decisions import Decision
-from hover_core.tables.intake import Columns, Intake, clip_counts, plan_intake
+from hover_core.tables.intake import Intake, clip_counts, plan_intake
 from hover_core.tables.rows import RawTable, Refusal, neutralise
 from hover_core.workspace.add_table import AddForecast
 from hover_core.workspace.dataset import Dataset

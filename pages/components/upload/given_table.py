@@ -10,8 +10,8 @@ import streamlit as st
 
 from hover_core import demo, settings
 from hover_core.audio import containers
-from hover_core.tables import foreign_files
 from hover_core.tables.decisions import Reading
+from hover_core.tables.reading import foreign_files
 from hover_core.tables.rows import RawTable
 from hover_core.workspace.dataset import Dataset
 from pages.components.text import count_of, plain

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from hover_core.store import clip_rows
-from hover_core.tables import foreign_files, intake
+from hover_core.tables import intake
+from hover_core.tables.reading import foreign_files
 from hover_core.tables.rows import RawTable
 from hover_core.workspace.add_table import AddResult
 from hover_core.workspace.dataset import Dataset

@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from hover_core.exchange import formats
-from hover_core.tables.intake import Columns
+from hover_core.tables.columns import Columns
 from tests import sounds
 from tests.core.exchange.adding import add, read
 from tests.servers import SoundServer

@@ -10,7 +10,7 @@ from hover_core.data.people import Person
 from hover_core.errors import NotAllowed
 from hover_core.exchange.data_card import KEY, data_card
 from hover_core.exchange.export import export_table, to_bytes
-from hover_core.tables.foreign_files import read_table
+from hover_core.tables.reading.foreign_files import read_table
 
 
 def by(dataset, name, *, blind=False):

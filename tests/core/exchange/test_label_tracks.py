@@ -8,7 +8,7 @@ import crowsetta
 import pytest
 
 from hover_core.exchange import formats
-from hover_core.tables.intake import Columns
+from hover_core.tables.columns import Columns
 from tests.core.exchange.adding import add, hear, read
 
 TABLE = """url,label,start,end

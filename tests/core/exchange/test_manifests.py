@@ -10,7 +10,8 @@ from hover_core.exchange import formats
 from hover_core.exchange.selection import SelectedClips, Selection
 from hover_core.exchange.standing_verdicts import standing_verdicts
 from hover_core.store.database import Store
-from hover_core.tables.intake import Columns, plan_intake
+from hover_core.tables.columns import Columns
+from hover_core.tables.intake import plan_intake
 from hover_core.workspace.datasets import Datasets
 from tests.core.exchange.adding import add, hear, read
 

@@ -12,7 +12,8 @@ from hover_core.data.annotations import MAX_LABEL
 from hover_core.data.clips import Clip, clip_id
 from hover_core.data.names import clean, has_control
 from hover_core.exchange import formats
-from hover_core.tables.intake import Columns, Intake
+from hover_core.tables.columns import Columns
+from hover_core.tables.intake import Intake
 from hover_core.tables.rows import plain
 from tests.core.exchange.adding import add, read
 

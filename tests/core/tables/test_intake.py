@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 
 from hover_core.errors import TableError
 from hover_core.exchange.export import to_bytes
+from hover_core.tables.columns import Columns
 from hover_core.tables.decisions import Decision
-from hover_core.tables.foreign_files import read_table
-from hover_core.tables.intake import Columns, clip_counts, guess_columns, guess_columns_of, plan_intake
+from hover_core.tables.intake import clip_counts, guess_columns, guess_columns_of, plan_intake
+from hover_core.tables.reading.foreign_files import read_table
 from hover_core.tables.rows import RawTable, frame_table, neutralise
 
 

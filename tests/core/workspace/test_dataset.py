@@ -16,8 +16,8 @@ from hover_core.exchange import imported_vectors
 from hover_core.jobs import cut
 from hover_core.store import vector_rows
 from hover_core.store.database import Store
-from hover_core.tables import foreign_files
 from hover_core.tables import intake as tables
+from hover_core.tables.reading import foreign_files
 from hover_core.tables.rows import frame_table
 from hover_core.workspace.dataset import Dataset
 from hover_core.workspace.datasets import Datasets

@@ -1,0 +1,1 @@
+"""Tests of hover_core.tables.meaning."""
