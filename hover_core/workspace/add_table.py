@@ -38,6 +38,7 @@ class AddForecast:
     known: int
     moved: int
     relabelled: int  # those that would lose the label that they have to another
+    elsewhere: int = 0  # those whose id is known, with another address: the address that is there stays
 
 
 def forecast(resources: Resources, dataset_id: str, intake: Intake) -> AddForecast:
@@ -54,7 +55,11 @@ def forecast(resources: Resources, dataset_id: str, intake: Intake) -> AddForeca
     given = np.array([bool(clips.labels[place]) for place in places], bool)
     says = np.array([intake.subset_given and clips.clip_ids[place] not in intake.unsaid for place in places], bool)
     moved = says & (state.subset[positions] != clips.subsets[np.array(places, np.int64)])
-    return AddForecast(len(at), int(moved.sum()), int((given & (held >= 0) & (held != labels)).sum()))
+    relabelled = given & (held >= 0) & (held != labels)
+    by_id = [place for place in places if clips.own_ids[place]]
+    addresses = clip_rows.addresses(resources.store, dataset_id, [at[clips.clip_ids[place]] for place in by_id])
+    elsewhere = sum(addresses[at[clips.clip_ids[place]]][0] != clips.urls[place] for place in by_id)
+    return AddForecast(len(at), int(moved.sum()), int(relabelled.sum()), elsewhere)
 
 
 def add(

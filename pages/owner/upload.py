@@ -39,13 +39,13 @@ def main() -> None:
     digest = hashlib.sha256(data).hexdigest()[:12]
     try:
         table = given_table.read_rows(data, name, decisions_list.reading(digest))
-        known = understand(table, name, decisions_list.meanings(digest))
+        understanding = understand(table, name, decisions_list.meanings(digest))
     except HoverError as error:
         st.error(plain(str(error)))
         if decisions_list.chosen(digest):
             st.button("Read it as before", key="upload.unchoose", on_click=decisions_list.chosen(digest).clear)
         return
-    _screen(dataset, known, name, digest)
+    _screen(dataset, understanding, name, digest)
 
 
 def _cut_last(dataset: Dataset) -> bool:
@@ -60,13 +60,13 @@ def _recordings() -> ModuleType:
     return cut_recordings
 
 
-def _screen(dataset: Dataset | None, known_table: Understanding, name: str, digest: str) -> None:
+def _screen(dataset: Dataset | None, understanding: Understanding, name: str, digest: str) -> None:
     """Columns and the first rows; beside them what will happen, what is to be decided, and one button."""
-    table = known_table.table
-    decisions = (*table.decisions, *known_table.decisions)
+    table = understanding.table
+    decisions = (*table.decisions, *understanding.decisions)
     left, right = st.columns([1.6, 1], gap="large")
     with left:
-        columns = columns_menu.columns_menu(table, known_table.columns, digest)
+        columns = columns_menu.columns_menu(table, understanding.columns, digest)
         st.dataframe(table.frame.head(4), hide_index=True, width="stretch", alt="The first rows of the table")
         decided = decisions_list.decisions_list(decisions, digest)
         heard_box = st.container()

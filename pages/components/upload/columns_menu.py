@@ -11,7 +11,7 @@ from hover_core.tables.columns import Columns
 from hover_core.tables.row_addresses import is_relative
 from hover_core.tables.rows import RawTable
 from hover_core.workspace.dataset import Dataset
-from pages.components.text import count_of
+from pages.components.text import count_of, plain
 from pages.components.upload.decisions_list import choose
 
 NONE = "–"
@@ -111,7 +111,11 @@ def raw_labels_menu(amount: int, key: str) -> None:
 def identity_menu(dataset: Dataset | None, digest: str) -> str:
     """Which parts of an address tell sounds apart: asked for a new dataset, fixed for one that has clips."""
     if dataset is not None and dataset.row.size:
-        return str(dataset.row.settings.get("identity", "full"))
+        identity = str(dataset.row.settings.get("identity", "full"))
+        column = str(dataset.row.settings.get("own_id_column", ""))
+        by_id = f"its “{plain(column)}”, or else by " if column else ""
+        st.caption(f"A clip of “{plain(dataset.name)}” is known by {by_id}{IDENTITIES[identity]}, and its stretch.")
+        return identity
     with st.expander("What makes two addresses the same sound"):
         return str(
             st.selectbox(

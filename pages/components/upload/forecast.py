@@ -71,6 +71,9 @@ def summary(intake: Intake, seen: AddForecast | None, thing: str) -> None:
         parts.append(f"{seen.known:,} {'is' if seen.known == 1 else 'are'} in the dataset already")
         if seen.moved:
             parts.append(f"{seen.moved:,} will move to another subset")
+        if seen.elsewhere:
+            have = "1 of them has" if seen.elsewhere == 1 else f"{seen.elsewhere:,} of them have"
+            parts.append(f"**{have} another address here**: the clips of the dataset keep theirs")
         if seen.relabelled:
             parts.append(f"**{count_of(seen.relabelled, 'label')} will change**")
     if intake.duplicates:

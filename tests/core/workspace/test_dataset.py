@@ -470,9 +470,13 @@ def test_ids_of_a_dataset_that_was_made_with_them_name_its_clips_later_too(tmp_p
     first = frame_table(pd.DataFrame({"key": ["a", "b"], "url": ["http://h/1", "http://h/2"]}))
     moved = frame_table(pd.DataFrame({"key": ["a", "c"], "url": ["http://new/1", "http://h/3"]}))
     dataset.add(dataset.plan(first, columns))
-    added = dataset.add(dataset.plan(moved, tables.Columns("url")))
+    plan = dataset.plan(moved, tables.Columns("url"))
+    forecast = dataset.forecast(plan)
+    added = dataset.add(plan)
 
+    assert (forecast.known, forecast.elsewhere) == (1, 1)
     assert (added.new, added.known) == (1, 1)
+    assert dataset.names([0])[0][1] == "http://h/1"
     datasets.close()
 
 
