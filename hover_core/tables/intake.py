@@ -187,6 +187,8 @@ def _addresses(cells: RowCells, columns: Columns) -> list[str]:
     if not columns.pattern:
         return cells.stripped(columns.audio)
     names = pattern_columns(columns.pattern, cells.names)
+    if not names:  # all rows are stretches of one recording
+        return [columns.pattern] * cells.size
     parts = [cells.column(name) for name in names]
     return [fill_pattern(columns.pattern, dict(zip(names, values, strict=True))) for values in zip(*parts, strict=True)]
 

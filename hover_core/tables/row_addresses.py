@@ -16,6 +16,7 @@ SCHEMES: Final = ("http", "https")
 FOLDERS: Final = ("local", "demo")
 MAX_URL: Final = 4_000
 _SCHEME: Final = re.compile(r"[a-zA-Z][a-zA-Z0-9+.-]*:")
+_BARE_PERCENT: Final = re.compile("%(?![0-9a-fA-F]{2})")
 _CREDENTIALS: Final = f"{credentials.REFUSED}; the operator can open private sound in another way (HOVER_SOURCES)"
 # Nearly every address: nothing in it is rewritten, refused or left out by the normal form (`clips.normal_url`).
 _ordinary: Final = re.compile(
@@ -47,6 +48,20 @@ def read_addresses(cells: RowCells, values: Sequence[str], base_url: str, *, loc
     return addresses
 
 
+def as_path(name: str) -> str:
+    """A relative name, which is text, as the path of an address: `#`, `?` and a bare `%` are letters of it.
+
+    Letters that every server understands as they are stay, so that a clip keeps its id.
+
+    Examples
+    --------
+    >>> as_path("kick C#1.wav"), as_path("50% off?.wav"), as_path("a%20b.wav")
+    ('kick C%231.wav', '50%25 off%3F.wav', 'a%20b.wav')
+    """
+    name = _BARE_PERCENT.sub("%25", name).replace("#", "%23").replace("?", "%3F")
+    return f"./{name}" if ":" in name.split("/", 1)[0] else name  # `a:b.wav` is no scheme
+
+
 def address_of(value: str, base_url: str, *, local_folder: bool) -> str:
     """A cell without blanks at its ends as an address.
 
@@ -68,7 +83,7 @@ def address_of(value: str, base_url: str, *, local_folder: bool) -> str:
         if base_url:
             if credentials.has_credentials(base_url):
                 raise TableError("the base address contains a user name or password: take it out")
-            value = urljoin(base_url.rstrip("/") + "/", value.lstrip("/"))
+            value = urljoin(base_url.rstrip("/") + "/", as_path(value.lstrip("/")))
         elif local_folder:
             return "local:" + value.removeprefix("./")
         else:

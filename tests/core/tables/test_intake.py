@@ -339,6 +339,25 @@ def test_relative_addresses_resolve_against_a_base():
     ]  # fmt: skip
 
 
+def test_signs_in_relative_names_are_letters_and_full_addresses_stay_as_they_are():
+    table_text = "url\nkick C#1.wav\nkick C#2.wav\nwhat?.wav\nhttps://h/a.wav?x=1\nhttps://h/p%20q.wav\n"
+
+    assert [clip.url for clip in intake(table_text, base_url="https://b/").clips] == [
+        "https://b/kick%20C%231.wav", "https://b/kick%20C%232.wav", "https://b/what%3F.wav", "https://h/a.wav?x=1",
+        "https://h/p%20q.wav",
+    ]  # fmt: skip
+
+
+def test_one_address_for_all_rows_makes_each_row_a_stretch_of_it():
+    read = table("start,end,label\n0,1,a\n1,2,b\n")
+    found = plan_intake(read, Columns(label="label", start="start", end="end", pattern="https://h/night.wav"))
+
+    assert [(clip.url, clip.start_s) for clip in found.clips] == [
+        ("https://h/night.wav", 0.0),
+        ("https://h/night.wav", 1.0),
+    ]
+
+
 def test_relative_addresses_name_files_only_where_the_operator_allows_it():
     assert intake("url\n./clips/a.wav\n", local_folder=True).clips[0].url == "local:clips/a.wav"
 
