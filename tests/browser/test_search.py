@@ -490,7 +490,7 @@ def test_hits_are_compared_frame_by_frame_once_that_was_prepared(heard: Heard, o
         timeout=120_000
     )
     page.get_by_role("button", name="Would it help here?").click()
-    expect(page.get_by_text(re.compile("nearest to 40 labelled clips"))).to_be_visible()
+    expect(page.get_by_text(re.compile("nearest to each of 40 labelled clips"))).to_be_visible()
     page.get_by_text("Compare frame by frame (DTW)").click()
     # asked before there were sequences: what is heard above the hits is compared all the same
     expect(page.get_by_text(re.compile("and again frame by frame in [0-9.]+ ms"))).to_be_visible(timeout=60_000)
