@@ -38,11 +38,12 @@ from hover_core.workspace import add_table, near_duplicate_groups, plan_table, s
 from hover_core.workspace.add_table import AddForecast, AddResult
 from hover_core.workspace.near_duplicate_groups import NearDuplicates
 from hover_core.workspace.resources import Resources
-from hover_core.workspace.sounds import ClipSounds
 from hover_core.workspace.visibility import ColumnRule, Visible
 
 if TYPE_CHECKING:  # so that the first page opens without loading pandas
     import pandas as pd
+
+    from hover_core.workspace.sounds import ClipSounds
 
 T = TypeVar("T")
 MOST_OFFERED: Final = 500  # labels, to blind annotators

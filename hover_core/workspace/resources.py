@@ -12,10 +12,11 @@ from hover_core.store.annotation_log import Journal
 from hover_core.store.database import Store
 from hover_core.workspace import visibility
 from hover_core.workspace.index_cache import Indexes
-from hover_core.workspace.sounds import ClipSounds
 
 if TYPE_CHECKING:  # so that the first page opens without loading pandas
     import pandas as pd
+
+    from hover_core.workspace.sounds import ClipSounds
 
 T = TypeVar("T")
 
@@ -38,6 +39,10 @@ class Resources:
         """The sounds of the clips; opened at first use."""
         with self._lock:
             if self._sounds is None:
+                from hover_core.workspace.sounds import (
+                    ClipSounds,  # with requests 90 ms, and the first page does without
+                )
+
                 self._sounds = ClipSounds(self.store)
             return self._sounds
 

@@ -5,7 +5,9 @@ import sys
 
 from tests.run import ROOT
 
-HEAVY = ("pandas", "pyarrow", "sqlalchemy", "scipy", "librosa", "soundfile", "umap", "faiss", "numba", "sklearn")
+HEAVY = (
+    "pandas", "requests", "pyarrow", "sqlalchemy", "scipy", "librosa", "soundfile", "umap", "faiss", "numba", "sklearn",
+)  # fmt: skip
 
 
 def imported_by(code: str) -> list[str]:
@@ -18,7 +20,9 @@ def test_the_server_answers_before_anything_heavy_is_there():
     assert imported_by("import streamlit_app") == []
 
 
-def test_the_first_page_needs_no_pandas():
-    assert imported_by("import hover_core.dataset, hover_core.tables.intake, pages.components.session") == [
-        "sqlalchemy"
-    ]
+def test_the_first_page_needs_the_database_alone():
+    assert imported_by("import streamlit_app, pages.components.session") == ["sqlalchemy"]
+
+
+def test_a_notebook_gets_its_dataset_without_pandas():
+    assert imported_by("import hover_core.dataset, hover_core.tables.intake") == ["requests", "sqlalchemy"]
