@@ -231,7 +231,7 @@ def _warm_listening(datasets: Datasets, url: str) -> Iterator[list[float]]:
         close()
 
     with (
-        mock.patch.object(local_engine, "Listening", return_value=opened),
+        mock.patch.object(local_engine, "ClipSounds", return_value=opened),
         mock.patch.object(opened, "close", close_and_count),
     ):
         yield spent
