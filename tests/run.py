@@ -48,11 +48,14 @@ def main(pytest_arguments: list[str]) -> int:
     pytest = [PYTHON, "-m", "pytest"]
     if pytest_arguments not in ([], ["--long"]):
         return _check() or _run("pytest", [*pytest, *pytest_arguments])
-    # Side by side, one process a core, each with a PostgreSQL, a browser and an app of its own.
-    pytest += [*pytest_arguments, "-n", str(os.cpu_count() or 1), "--dist", "worksteal"]
-    code = _check() or _step("pytest: library, pages and routes", [*pytest, "tests/core", "tests/app"])
+    # Side by side, each process with a PostgreSQL, a browser and an app of its own. The library's tests wait a third of
+    # their time for children and servers, so two a core; a browser test is two processes by itself, so one.
+    pytest += [*pytest_arguments, "--dist", "worksteal"]
+    cores = os.cpu_count() or 1
+    library = [*pytest, "tests/core", "tests/app", "-n", str(2 * cores)]
+    code = _check() or _step("pytest: library, pages and routes", library)
     # pytest counts its own time, and its summary is to be the last line.
-    return code or _run("pytest: browser", [*pytest, "tests/browser"])
+    return code or _run("pytest: browser", [*pytest, "tests/browser", "-n", str(cores)])
 
 
 def _check() -> int:
