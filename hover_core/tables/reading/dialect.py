@@ -224,6 +224,8 @@ def _blanks(whole: Sequence[str], quotes: bool, name: str) -> Dialect | None:
         return None
     firsts = [part[0] for part in parts if len(part) > 1]
     rests = [part[1] for part in parts if len(part) > 1]
+    if name_key(body[0].strip('"')) in KNOWN_NAMES and not all(is_number(first.strip('"')) for first in firsts):
+        return None  # one name above, and names with blanks below; R would number its rows
     dialect = Dialect(BLANKS, quotes)
     even = _even([f"{line}\n" for line in body], dialect, name)
     if share_of(is_address, firsts) >= _NEARLY_ALL:

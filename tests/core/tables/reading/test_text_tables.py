@@ -474,3 +474,19 @@ def test_a_data_frame_is_a_table_as_well():
 def test_a_reading_that_is_none_is_a_sentence(reading):
     with pytest.raises(TableError, match="must be '"):
         read("url\na.wav\n", **reading)
+
+
+@pytest.mark.parametrize("cells", [
+    ["local:a b/00.wav", "local:a b/01.wav", "local:out.wav"], ["night 1/call.wav", "night 2/call.wav"],
+])  # fmt: skip
+def test_names_with_blanks_below_the_one_name_of_a_column_are_whole_cells(cells):
+    table = read_table("\n".join(["audio", *cells]).encode(), "folder.csv")
+
+    assert table.frame["audio"].tolist() == cells
+
+
+def test_the_rows_that_r_numbers_below_one_name_are_two_cells():
+    lines = ["file", *(f"{number} take_{number}.wav" for number in range(1, 41))]
+    table = read_table("\n".join(lines).encode(), "write_table.txt")
+
+    assert table.frame["file"].tolist() == [f"take_{number}.wav" for number in range(1, 41)]
