@@ -405,6 +405,9 @@ def _merge_duplicates(
     if torn and not refuse_torn and ALL_LABELS not in clips.extra_names:
         clips.extra_names = [*clips.extra_names, ALL_LABELS]
     left = [place for place in first.values() if not (refuse_torn and place in torn)]
+    if refuse_torn and torn:  # what is said against labels of clips that are left out goes with them
+        out = {clips.clip_ids[at] for at in torn}
+        intake.verdicts = [opinion for opinion in intake.verdicts if opinion[0] not in out]
     return clips.take(left) if doubles else clips
 
 

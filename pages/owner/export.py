@@ -113,7 +113,7 @@ if form.with_sound and state.size > MOST_WITH_SOUND:
     )
     st.code(
         "from hover_core import Datasets\nfrom hover_core.exchange import formats\n\n"
-        f'formats.write(Datasets().open("{dataset.id}"), "audiofolder", "{plain(dataset.name)}")',
+        f'formats.write(Datasets().open("{dataset.id}"), "audiofolder", {dataset.name!r})',
         language="python",
     )
 elif form.with_sound and not st.session_state.get(f"export.sound.{dataset.id}"):

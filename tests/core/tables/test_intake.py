@@ -448,6 +448,14 @@ def test_a_clip_with_two_labels_is_left_out_where_that_was_chosen():
     assert found.duplicates == []
 
 
+def test_what_is_said_against_labels_of_a_clip_that_is_left_out_goes_with_it():
+    rows = "url,label,says\nhttp://h/1,dog,yes\nhttp://h/1,cat,yes\nhttp://h/1,owl,no\nhttp://h/2,owl,no\n"
+    columns, refuse = Columns("url", "label", verdict="says"), [Decision("label_twice", "", "refuse")]
+    found = plan_intake(table(rows), columns, decisions=refuse)
+
+    assert [(clip_id, label) for clip_id, label, _ in found.verdicts] == [(found.clips[0].clip_id, "owl")]
+
+
 def test_of_a_list_in_a_cell_the_first_is_the_label_and_the_cell_is_kept():
     read = table('url,label\nhttp://h/1,"[""dog"", ""cat""]"\n')
     [clip] = plan_intake(read, Columns("url", "label"), decisions=[Decision("label_list", "", "first")]).clips
